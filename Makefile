@@ -1,0 +1,69 @@
+# make run: everything on embedded defaults.  make test: every check.  Both set up what they need.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := .tools/bin/uv
+STAMP := $(VENV)/.ready
+LOCKS := requirements/base.txt requirements/dev.txt
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: run test check format style types layers tests fuzz bench soak lock clean help
+
+help:
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+
+$(UV):
+	$(PYTHON) -m venv .tools
+	.tools/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/tools.txt
+
+$(STAMP): $(UV) $(LOCKS) pyproject.toml
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: $(STAMP) ## start everything: meter port, journal, database
+	$(BIN)/wattwarden up
+
+check: style types layers ## style, types, layers, dependencies, dead code
+
+style: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+layers: $(STAMP)
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(BIN)/vulture
+
+tests: $(STAMP)
+	$(BIN)/pytest -q -n 2 --dist worksteal
+
+test: check tests ## every check and every test
+
+format: $(STAMP) ## rewrite the sources in the house style
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## measure against the C reference and psql, print a table
+	$(BIN)/python bench/run.py
+
+soak: $(STAMP) ## long runs; prints a dated record into docs/
+	$(BIN)/python bench/soak.py
+
+fuzz: $(STAMP) ## coverage-guided fuzzing, MINUTES=10
+	$(UV) pip install --quiet --python $(BIN)/python -r requirements/fuzz.txt
+	$(BIN)/python fuzz/long.py --minutes $(or $(MINUTES),10)
+
+lock: $(UV) ## pin every dependency anew
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements/base.txt
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11 --group dev pyproject.toml -o requirements/dev.txt
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11 --group fuzz -c requirements/dev.txt -o requirements/fuzz.txt
+	echo uv | $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11 - -o requirements/tools.txt
+
+clean:
+	rm -rf $(VENV) .tools build dist

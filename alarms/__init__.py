@@ -1,0 +1,1 @@
+"""Unit states, rules and grading: pure functions over stored readings and decisions."""

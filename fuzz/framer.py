@@ -1,0 +1,175 @@
+"""Invariant: however a stream is cut into segments, its frames are the same and no byte is lost.
+
+No exception is allowed.  Held for the outline of every codec: the stream whole and in drips gives
+the same frames, noise and rest; frames, noise, rest and separators are the stream; the rest stays
+below the longest frame; a frame cut again is itself; twice the stream is at most twice the work.
+"""
+
+from collections import Counter
+from dataclasses import replace
+from random import Random
+from typing import Final
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fuzz.acrel import TARGET as ACREL
+from fuzz.harness import Target
+from fuzz.hj212 import TARGET as HJ212
+from wattwarden.codecs import load_codecs
+from wattwarden.protocol.checksum import WindowScan
+from wattwarden.protocol.framer import Framer
+from wattwarden.protocol.outline import FRAME, Delimited, LengthPrefixed, Outline
+
+# Doubling costs as much as a hundred inputs, so one in so many is doubled.
+DOUBLED_ONE_IN: Final = 256
+# Beyond the widest window that an outline looks through, where work must have become linear.
+LONG_BYTES: Final = 24_576
+# Work that does not grow with the stream, such as the window at its end, is allowed besides.
+SLACK_BYTES: Final = 16_384
+
+
+def run(data: bytes) -> None:
+    """Hold the invariant for one stream."""
+    rng = Random(crc32(data))
+    doubled = rng.randrange(DOUBLED_ONE_IN) == 0
+    for codec in load_codecs().values():
+        outline = codec.outline
+        whole, drips = Framer(outline), Framer(outline)
+        frames = whole.feed(data)
+        noise = whole.take_noise()
+        _check_conserved(outline, data, [*frames, noise, whole.pending])
+        _check_frames(outline, frames)
+        _check_drips(drips, data, rng, (frames, noise, whole.pending))
+        _check_given_up(whole)
+        if doubled and data:
+            _check_linear(outline, data)
+
+
+def _separators(outline: Outline) -> bytes:
+    return outline.separators if isinstance(outline, LengthPrefixed) else b""
+
+
+def _check_conserved(outline: Outline, data: bytes, parts: list[bytes]) -> None:
+    kept = Counter(b"".join(parts))
+    had = Counter(data)
+    assert kept <= had, f"bytes came from nowhere: {kept - had}"
+    lost = bytes(had - kept)
+    assert not lost.strip(_separators(outline)), f"bytes were lost: {lost!r}"
+    at = 0
+    for frame in parts[:-2]:
+        at = data.find(frame, at)
+        assert at >= 0, "a frame is no stretch of the stream"
+        at += len(frame)
+    assert data.endswith(parts[-1]), "what waits is not the end of the stream"
+    assert len(parts[-1]) < outline.most_bytes, "more waits than a frame is long"
+
+
+def _check_frames(outline: Outline, frames: list[bytes]) -> None:
+    for frame in frames:
+        assert len(frame) <= outline.most_bytes, "a frame is too long"
+        assert outline.cut(frame, 0, 0) == (FRAME, len(frame)), "a frame, cut again, is another"
+        again = Framer(outline)
+        inside = again.recut(frame)
+        rest = again.take_noise()
+        assert sum(map(len, inside)) + len(rest) == len(frame), "a frame taken back lost bytes"
+
+
+def _check_drips(
+    framer: Framer, data: bytes, rng: Random, expected: tuple[list[bytes], bytes, bytes]
+) -> None:
+    separators = _separators(framer.outline)
+    frames: list[bytes] = []
+    noise = b""
+    at = 0
+    width = rng.choice((1, 3, 20, 200, 2000))
+    # Single bytes are the hardest way to receive a stream, and the slowest.
+    if len(data) > 50 * width:
+        width = len(data) // 50
+    while at < len(data):
+        size = rng.randint(1, 2 * width)
+        frames += framer.feed(data[at : at + size])
+        noise += framer.take_noise()
+        assert framer.pending_bytes < framer.outline.most_bytes, "more waits than a frame is long"
+        at += size
+
+    def bare(raw: bytes) -> bytes:
+        return raw.translate(None, separators)
+
+    # Whether a separator belongs to what it follows depends on whether it came with it.
+    assert [f.rstrip(separators) for f in frames] == [f.rstrip(separators) for f in expected[0]], (
+        "drips give other frames"
+    )
+    assert bare(noise) == bare(expected[1]), "drips give other noise"
+    assert bare(framer.pending) == bare(expected[2]), "drips leave another rest"
+
+
+def _check_given_up(framer: Framer) -> None:
+    """What waits can be given up, and every byte of it comes out."""
+    data = framer.pending
+    frames: list[bytes] = []
+    while framer.pending_bytes:
+        before = framer.pending_bytes
+        frames += framer.resynchronise()
+        assert framer.pending_bytes < before, "giving up gives nothing up"
+    _check_conserved(framer.outline, data, [*frames, framer.take_noise(), b""])
+
+
+# --- work -----------------------------------------------------------------------------------------
+
+
+class _Work:
+    """Counts the bytes that checksums are run over."""
+
+    def __init__(self) -> None:
+        self.looked_at_bytes = 0
+
+    def outline(self, outline: Outline) -> Outline:
+        """Return the same outline, counted."""
+        assert isinstance(outline, LengthPrefixed | Delimited), "no way to count such an outline"
+        fits = outline.fits
+
+        def counted(buffer: bytes, start: int, end: int) -> bool:
+            self.looked_at_bytes += end - start
+            return fits(buffer, start, end)
+
+        if isinstance(outline, LengthPrefixed):
+            return replace(outline, fits=counted)
+        scan = _CountedScan(self, outline)
+        return replace(outline, fits=counted, scan=scan)
+
+
+class _CountedScan(WindowScan):
+    def __init__(self, work: _Work, outline: Delimited) -> None:
+        super().__init__(2 * outline.most_bytes, len(outline.head), len(outline.tail))
+        self._work = work
+
+    def beginnings(
+        self,
+        window: bytes,
+        heads: NDArray[np.int64],
+        ends: NDArray[np.int64],
+        span: tuple[int, int],
+    ) -> NDArray[np.int64]:
+        self._work.looked_at_bytes += len(window)
+        return super().beginnings(window, heads, ends, span)
+
+
+def _check_linear(outline: Outline, data: bytes) -> None:
+    once = data * (LONG_BYTES // len(data) + 1)
+    spent = []
+    for stream in (once, once + once):
+        work = _Work()
+        Framer(work.outline(outline)).feed(stream)
+        spent.append(work.looked_at_bytes)
+    assert spent[1] <= 2 * spent[0] + SLACK_BYTES, f"twice the stream, work {spent}"
+
+
+TARGET: Final = Target(
+    "framer",
+    run,
+    lambda: [*ACREL.seeds(), *HJ212.seeds()],
+    lambda data, rng: rng.choice((ACREL, HJ212)).mend(data, rng),
+    (*ACREL.tokens, *HJ212.tokens),
+)

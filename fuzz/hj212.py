@@ -1,0 +1,212 @@
+"""Invariant: whatever a peer sends, each HJ 212 frame is rows, refused or without readings by kind.
+
+Allowed: ProtocolError from ``read``.  Nothing from ``recognise``, ``dialogue``, ``confirm``,
+``acknowledge``, ``decode``, ``explain``, nor from ``encode`` of what was read.  Besides: what is
+confirmed can be decoded; parts of split packets aside, a batch means what its frames mean one by
+one; explanations are the frame, byte by byte; what was read is written as a frame that says the
+same; answers are sound frames.
+"""
+
+import re
+from functools import cache
+from math import isfinite
+from random import Random
+from typing import Any, Final
+from zlib import crc32
+
+from fuzz.contract import (
+    RECEIVED_AT,
+    batch_of,
+    check_acknowledged,
+    check_columns,
+    check_conversation,
+    check_explained,
+    check_recognised,
+    check_singly,
+    check_written,
+    confirmed,
+    cut,
+    microseconds,
+    read_checked,
+    rows_of,
+    zone_of,
+)
+from fuzz.harness import Target, read_seeds, read_vectors
+from wattwarden.codecs.hj212 import (
+    CN_OF_KIND,
+    CODEC,
+    COMMANDS,
+    CP_BEGIN,
+    CP_END,
+    EXTRAS,
+    HEAD,
+    HEAD_BYTES,
+    MAX_CODE_BYTES,
+    TEXTS,
+    decrypt,
+)
+from wattwarden.protocol.checksum import hj212
+from wattwarden.protocol.codec import Batch, Claim, Columns, Message, Profile
+from wattwarden.protocol.pairs import charset_of
+from wattwarden.protocol.quality import Quality
+
+KINDS_WITH_READINGS: Final = frozenset(c.kind for c in COMMANDS.values() if c.period)
+
+
+def profile_of(address: str) -> Profile:
+    """Return the profile of a meter, with its key if a vector gives one."""
+    zone = zone_of(address).zone
+    return Profile(zone=zone, key=_keys().get(address))
+
+
+@cache
+def _keys() -> dict[str, bytes]:
+    return {
+        address: bytes.fromhex(key)
+        for vector in read_vectors("hj212")
+        for address, key in vector.get("key", {}).items()
+    }
+
+
+def run(data: bytes) -> None:
+    """Hold the invariant for one stream."""
+    rng = Random(crc32(data))
+    check_recognised(CODEC, data, rng)
+    check_explained(CODEC, data)
+    read_checked(CODEC, data, profile_of)
+    frames = cut(CODEC, data)
+    # Decoding is for whatever the journal holds, under whichever codec it was put there.
+    loose = batch_of([data, *frames], profile_of, rng)
+    columns = CODEC.decode(loose)
+    check_columns(loose, columns)
+    if not frames:
+        return
+    check_conversation(CODEC, frames, profile_of, RECEIVED_AT)
+    good = confirmed(CODEC, batch_of(frames, profile_of, rng)).tolist()
+    messages = [_message(frame, fits) for frame, fits in zip(frames, good, strict=True)]
+    sound = [frame for frame, fits in zip(frames, good, strict=True) if fits]
+    if not sound:
+        return
+    batch = batch_of(sound, profile_of, rng)
+    check_acknowledged(CODEC, batch)
+    columns = CODEC.decode(batch)
+    check_columns(batch, columns)
+    split = any(message is not None and message.part for message in messages)
+    if len(sound) > 1 and not split:
+        check_singly(CODEC, batch, columns)
+    kept = [message for message, fits in zip(messages, good, strict=True) if fits]
+    _check_counted(batch, columns, kept, split=split)
+
+
+def _message(frame: bytes, confirmed: bool) -> Message | None:  # noqa: FBT001  # a fact about it
+    assert CODEC.recognise(frame) is Claim.YES, "a frame is not recognised"
+    check_explained(CODEC, frame)
+    message = read_checked(CODEC, frame, profile_of)
+    if message is not None:
+        assert confirmed, "a frame that can be read was not confirmed"
+        if _is_plain(frame):
+            check_written(CODEC, message, profile_of)
+    return message
+
+
+def _is_plain(frame: bytes) -> bool:
+    """Whether each header field is a text with a name, none that ``read`` needs for what is none."""
+    head = frame[HEAD_BYTES:].partition(CP_BEGIN)[0]
+    text = head.decode(charset_of(frame[HEAD_BYTES:]), "replace")
+    return _UNPLAIN.search(head) is None and "\ufffd" not in text
+
+
+_UNPLAIN: Final = re.compile(rb"(?:^|[;,])(?:%b)?=" % "|".join(EXTRAS).encode())
+
+
+def _check_counted(
+    batch: Batch, columns: Columns, messages: list[Message | None], *, split: bool
+) -> None:
+    """Nothing vanishes: what ``read`` finds numbers in is in rows, or refused, or a part of such."""
+    rows = rows_of(columns)
+    refused = {entry.frame for entry in columns.refused}
+    for index, message in enumerate(messages):
+        if message is None or message.kind not in KINDS_WITH_READINGS:
+            assert index not in rows or message is None, f"{message} gives readings"
+            continue
+        if index in rows:
+            _check_rows(batch, message, rows[index], split=split)
+        elif _has_numbers(message) and index not in refused:
+            assert split and message.part, f"{message} is neither in rows nor refused"
+
+
+def _has_numbers(message: Message) -> bool:
+    tree = message.fields["CP"]
+    return any(
+        isinstance(statistics, dict)
+        and any(
+            statistic not in TEXTS and len(code) + 1 + len(statistic) <= MAX_CODE_BYTES
+            and any(_is_number(value) for value in (text if isinstance(text, list) else [text])[:1])
+            for statistic, text in statistics.items()
+        )
+        for code, statistics in tree.items()
+    )  # fmt: skip
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return "_" not in text and isfinite(float(text.encode()))
+    except ValueError:
+        return False
+
+
+def _check_rows(batch: Batch, message: Message, rows: list[Any], *, split: bool) -> None:
+    for _, meter, _, _, at, quality, _ in rows:
+        assert meter == (message.meter or batch.identities[0]), f"a row of {meter}"
+        if split and message.part:
+            continue
+        if message.at is None:
+            assert quality & Quality.NO_CLOCK, "no clock, and no remark"
+        elif message.meter is not None:  # else read in the zone of a meter nobody has configured
+            assert at == microseconds(message.at), f"columns {at}, read {message.at}"
+        if message.fields.get("RF") == "1":
+            assert quality & Quality.BACKFILL, "a later repetition, and no remark"
+
+
+# --- inputs ---------------------------------------------------------------------------------------
+
+
+def _mend(data: bytes, rng: Random) -> bytes:
+    """Make lengths and checksums fit; of ciphertext, those of the plain text."""
+    pieces = data.split(HEAD)
+    return HEAD.join([pieces[0], *(_mended(piece, rng) for piece in pieces[1:])])
+
+
+def _mended(piece: bytes, rng: Random) -> bytes:
+    last = piece.rfind(CP_END)
+    if last < 4:
+        return piece
+    segment = piece[4 : last + len(CP_END)]
+    plain = segment
+    head, mark, data = segment.partition(CP_BEGIN)
+    address = head.rpartition(b"MN=")[2].partition(b";")[0].decode("latin-1")
+    key = _keys().get(address)
+    if key is not None and mark and max(data[:16], default=0) > 0x7E:
+        plain = head + mark + decrypt(data[: -len(CP_END)], key) + CP_END
+    digits = b"%04d" % len(segment) if rng.random() < 0.95 else piece[:4]
+    crc = b"%04X" % hj212(plain) if rng.random() < 0.9 else b"%04x" % hj212(plain)
+    return digits + segment + crc + rng.choice((b"\r\n", b"\r\n", b"\r\n", b"", b"\n"))
+
+
+_WORDS: Final = (
+    "##", "##9999", "CP=&&", "&&", ";", ",", "=", "-", "=//", "//", "\r\n", "QN=", "ST=21;", "ST=91",
+    "MN=", "PW=", "Flag=5;", "Flag=7;", "Flag=3;", "Flag=9;", "Flag=8;", "Flag=255;", "PNUM=2;PNO=1;",
+    "PNUM=2;PNO=2;", "PNO=", "RF=1;", "DataTime=", "DataTime=20240331023000;", "DataTime=20241300000000;",
+    "DataTime=00010101000000;", "DataTime=99991231235959999;", "BeginTime=", "PolId=", "-Rtd=", "-Avg=",
+    "-Flag=N", "-Flag=D", "-EFlag=", "-SampleTime=", "a34004-Rtd=1,", "d1-Rtd=1;", "SB1-RS=1;", "nan", "inf",
+    "-inf", "1e999", "1e15", "1_000", "-0", "\u7535", "\u7535".encode().decode("latin-1"), "\0",
+)  # fmt: skip
+_COMMANDS: Final = tuple(f"CN={cn};" for cn in CN_OF_KIND.values())
+
+TARGET: Final = Target(
+    "hj212",
+    run,
+    lambda: read_seeds("hj212"),
+    _mend,
+    tuple(word.encode() for word in (*_WORDS, *_COMMANDS)),
+)

@@ -1,0 +1,259 @@
+"""The contract between a wire protocol and everything else: one frozen record of functions.
+
+Codec(name, outline, recognise, dialogue, confirm, acknowledge, decode, read, encode, explain)
+
+head of a connection ─ recognise ─► Codec
+frames of a session  ─ dialogue ──► replies that need not wait (login, heartbeat, clock)
+frames of an envelope ─ confirm, acknowledge ─► replies that wait for the journal
+frames of an envelope ─ decode ──► Columns ─► rows
+one frame            ─ read, explain ─► people;  encode ─► simulators and commands
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone, tzinfo
+from enum import Enum
+from itertools import pairwise
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wattwarden.protocol.errors import ProtocolError, Refusal
+from wattwarden.protocol.outline import Outline
+
+# Wall time in mainland China, fixed since 1991: the zone of a meter nobody has configured.
+DEFAULT_ZONE: Final[tzinfo] = timezone(timedelta(hours=8), "Asia/Shanghai")
+
+
+class Claim(Enum):
+    """Whether a codec knows the first bytes of a connection."""
+
+    YES = "yes"
+    NO = "no"
+    MORE = "more bytes are needed to tell"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is configured for one meter.
+
+    ``options`` holds the settings that a codec names in its own docstring; ``key`` is secret and
+    never leaves memory.
+    """
+
+    zone: tzinfo = DEFAULT_ZONE
+    cycle_s: int | None = None
+    key: bytes | None = field(default=None, repr=False)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    version: int = 0
+
+
+DEFAULT_PROFILE: Final = Profile()
+ProfileOf = Callable[[str], Profile]
+"""The profile of a meter's address."""
+
+
+def default_profile(_address: str) -> Profile:
+    """Return the profile of a meter nobody has configured."""
+    return DEFAULT_PROFILE
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Frames of one codec, back to back, with what decoding may need.
+
+    ``offsets`` int64[n + 1] into ``data``; ``received_at`` int64[n] microseconds UTC; ``session``
+    int32[n] into ``identities``; ``request`` int32[n] into ``requests``, -1 where nothing was
+    asked.
+    """
+
+    data: bytes
+    offsets: NDArray[np.int64]
+    received_at: NDArray[np.int64]
+    session: NDArray[np.int32]
+    identities: tuple[str | None, ...]
+    request: NDArray[np.int32]
+    requests: tuple[bytes, ...] = ()
+    profile_of: ProfileOf = default_profile
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def frame(self, index: int) -> bytes:
+        """Return the bytes of one frame."""
+        return self.data[self.offsets[index] : self.offsets[index + 1]]
+
+    def frames(self) -> list[bytes]:
+        """Return the bytes of every frame."""
+        bounds = self.offsets.tolist()
+        data = self.data
+        return [data[begin:end] for begin, end in pairwise(bounds)]
+
+    @classmethod
+    def of(
+        cls,
+        frames: Sequence[bytes],
+        received_at: int,
+        *,
+        identity: str | None = None,
+        profile_of: ProfileOf = default_profile,
+    ) -> "Batch":
+        """Put frames of one session, received at one moment, into a batch."""
+        count = len(frames)
+        offsets = np.zeros(count + 1, np.int64)
+        np.cumsum([len(frame) for frame in frames], out=offsets[1:])
+        return cls(
+            data=b"".join(frames),
+            offsets=offsets,
+            received_at=np.full(count, received_at, np.int64),
+            session=np.zeros(count, np.int32),
+            identities=(identity,),
+            request=np.full(count, -1, np.int32),
+            profile_of=profile_of,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Readings of one shape: n rows that have the same quantities.
+
+    ``frame`` int32[n] which frame of the batch; ``meter`` int32[n] into ``Columns.meters``; ``at``
+    int64[n] microseconds UTC; ``quality`` int16[n]; ``values`` by quantity name, float64[n] with
+    NaN or int64[n] with ``MISSING`` where a single value is absent.  ``channel`` is up to
+    MAX_CHANNEL_BYTES of ASCII, ``period`` one of ``PERIODS``.
+    """
+
+    frame: NDArray[np.int32]
+    meter: NDArray[np.int32]
+    channel: str
+    period: str
+    at: NDArray[np.int64]
+    quality: NDArray[np.int16]
+    values: dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class FactorBlock:
+    """Readings that are no electricity: n rows with the same list of codes (``layout``).
+
+    ``values`` float32[n, codes] with NaN where the text was no number; ``flags`` uint8[n, codes],
+    the ASCII letter that the meter gave each code, 0 for none.
+    """
+
+    frame: NDArray[np.int32]
+    meter: NDArray[np.int32]
+    channel: str
+    period: str
+    at: NDArray[np.int64]
+    quality: NDArray[np.int16]
+    layout: tuple[str, ...]
+    values: NDArray[np.float32]
+    flags: NDArray[np.uint8]
+
+
+PERIODS: Final[dict[str, str]] = {
+    "instant": "i",
+    "minute": "m",
+    "hour": "h",
+    "day": "d",
+    "runtime": "r",
+}
+"""What span a reading stands for, and the letter that the store keeps for it."""
+
+MAX_CHANNEL_BYTES: Final = 8  # the width of the key column; "1-1" and "12-247" are what meters send
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A frame of the batch that gave no row, or not all of its rows."""
+
+    frame: int
+    kind: Refusal
+    message: str
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What a batch means.  Frames in neither rows nor ``refused`` carry no readings by nature.
+
+    ``meters`` holds addresses; a frame whose meter is not known by any means is refused.
+    """
+
+    meters: tuple[str, ...]
+    blocks: tuple[Block, ...] = ()
+    factors: tuple[FactorBlock, ...] = ()
+    refused: tuple[Refused, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One frame in readable form: what ``read`` gives and ``encode`` takes.
+
+    ``fields`` holds every field of the frame under the protocol's own name, as JSON can carry it.
+    """
+
+    kind: str
+    meter: str | None = None
+    at: datetime | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    part: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A stretch of a frame for people: where, which bytes, what it is called, what it says."""
+
+    offset: int
+    raw: bytes
+    name: str
+    value: str = ""
+    unit: str = ""
+
+
+class Dialogue(Protocol):
+    """One connection's conversation.  Reads no clock: ``now`` is microseconds UTC.
+
+    ``identity`` is the address by which the peer is known, None until it has said so.
+    """
+
+    identity: str | None
+    idle_limit_s: float
+
+    def receive(self, frames: list[bytes], now: int) -> bytes:
+        """Take frames in order; return what is to be sent at once (b"" for nothing)."""
+
+    def tick(self, now: int) -> bytes:
+        """Return what is to be sent because time passed (polls), b"" for nothing."""
+
+    def next_deadline(self) -> int | None:
+        """Return when ``tick`` has work, or None."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Codec:
+    """A wire protocol.  ``kinds`` documents the slugs that ``read`` gives as ``Message.kind``.
+
+    ``confirm`` returns bool[n]: False where the checksum, left open while framing, does not fit;
+    None when framing has confirmed every frame already.  ``acknowledge`` returns, for each frame,
+    the bytes to send once the journal has it (b"" for none).  ``read`` raises ProtocolError.
+    """
+
+    name: str
+    title: str
+    outline: Outline
+    kinds: Mapping[str, str]
+    recognise: Callable[[bytes], Claim]
+    dialogue: Callable[[ProfileOf], Dialogue]
+    confirm: Callable[[Batch], NDArray[np.bool_]] | None
+    acknowledge: Callable[[Batch], list[bytes]]
+    decode: Callable[[Batch], Columns]
+    read: Callable[[bytes, ProfileOf], Message]
+    encode: Callable[[Message], bytes]
+    explain: Callable[[bytes, bytes | None], tuple[Field, ...]]
+
+
+def refusal(index: int, error: ProtocolError) -> Refused:
+    """Turn the error of one frame into its entry in ``Columns.refused``."""
+    return Refused(index, error.kind, error.message, error.offset)

@@ -1,0 +1,281 @@
+"""One connection, sans-IO: bytes and times in, events and bytes out.
+
+    UNKNOWN ── a codec claims the first bytes ──► RECOGNISED ── first identity ──► LOGGED IN
+       │                                          │   ▲    ▲                        │    │
+       │                                          │   │    └── another codec claims ┘    │
+       └── deadline, foreign protocol, noise ─────┴───┼──────── silence, noise ──────────┴─► CLOSING
+                                                      └─ another codec claims
+
+    receive_data(data, now)   bytes of the peer         next_event()     what they meant
+    tick(now)                 time has passed           data_to_send()   what to answer at once
+    reject(frame, now)        checksum failed later     next_deadline()  when tick has work
+
+Times are microseconds UTC.  Answers that wait for the journal are no business of the session:
+``Codec.acknowledge`` gives them once the envelope is stored.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from wattwarden.protocol.codec import Codec, Dialogue, ProfileOf
+from wattwarden.protocol.events import (
+    Closing,
+    Event,
+    LoggedIn,
+    Received,
+    SessionLimits,
+    Skipped,
+)
+from wattwarden.protocol.foreign import foreign_protocol, may_become_foreign
+from wattwarden.protocol.framer import Framer
+from wattwarden.protocol.recognition import MAX_HEAD_BYTES, claim
+
+__all__ = [
+    "MAX_HEAD_BYTES",
+    "NEVER",
+    "SECOND_US",
+    "Closing",
+    "Event",
+    "LoggedIn",
+    "Received",
+    "Session",
+    "SessionLimits",
+    "Skipped",
+]
+
+SECOND_US: Final = 1_000_000
+NEVER: Final = 2**63 - 1
+
+
+class Session:
+    """The conversation with one peer on the meter port.
+
+    ``codec`` is whose frames the peer sends, ``identity`` the address by which it is known; both
+    are None until it has said so, and the identity again when another codec claims the bytes.
+    """
+
+    __slots__ = (
+        "_closing",
+        "_codecs",
+        "_dialogue",
+        "_events",
+        "_framer",
+        "_head",
+        "_heard_at",
+        "_limits",
+        "_login_by",
+        "_noise_bytes",
+        "_out",
+        "_partial_by",
+        "_profile_of",
+        "codec",
+        "identity",
+    )
+
+    def __init__(
+        self, codecs: Sequence[Codec], profile_of: ProfileOf, limits: SessionLimits, now: int
+    ) -> None:
+        self._codecs = codecs
+        self._profile_of = profile_of
+        self._limits = limits
+        self._events: list[Event] = []
+        self._out = b""
+        # Without a framer the bytes' codec is in question, and the head waits for the answer.
+        self._framer: Framer | None = None
+        self._head = b""
+        self._dialogue: Dialogue | None = None
+        self._noise_bytes = 0
+        self._closing = False
+        self._heard_at = now
+        self._login_by = now + round(limits.pre_login_s * SECOND_US)
+        self._partial_by = NEVER
+        self.codec: Codec | None = None
+        self.identity: str | None = None
+
+    def receive_data(self, data: bytes, now: int) -> None:
+        """Take bytes of the peer; their meaning is in ``next_event`` and ``data_to_send``."""
+        framer = self._framer
+        if framer is None:
+            self._recognise(self._head + data, now)
+            return
+        frames = framer.feed(data)
+        if framer.is_clean:
+            self._hear(frames, now)
+            self._partial_by = NEVER
+            return
+        noise = framer.take_noise()
+        if noise and not frames and self._change_codec(noise, framer.pending, now):
+            return
+        self._take(framer, frames, noise, "no codec knows it", now)
+
+    def next_event(self) -> Event | None:
+        """Return the next event in order, None when there is none for now."""
+        return self._events.pop(0) if self._events else None
+
+    def data_to_send(self) -> bytes:
+        """Return, once, the bytes that the peer is owed without waiting for the journal."""
+        out, self._out = self._out, b""
+        return out
+
+    def next_deadline(self) -> int:
+        """Return when ``tick`` next has work, NEVER once the session is over."""
+        if self._closing:
+            return NEVER
+        poll = self._dialogue.next_deadline() if self._dialogue is not None else None
+        return min(self._silence_by(), self._partial_by, NEVER if poll is None else poll)
+
+    def tick(self, now: int) -> None:
+        """Let time pass."""
+        if self._closing:
+            return
+        if self._dialogue is not None:
+            self._out += self._dialogue.tick(now)
+        overdue = now >= self._silence_by()
+        if overdue or now >= self._partial_by:
+            self._give_up_partial(now)
+        # A frame found inside the partial one counts as heard.
+        if overdue and now >= self._silence_by():
+            silent = self.identity is not None
+            self._close(
+                "silent beyond the protocol's limit" if silent else "no login before the deadline"
+            )
+
+    def reject(self, frame: bytes, now: int) -> None:
+        """Take back a frame whose checksum, left open while framing, does not fit.
+
+        It is searched again from its second byte; what is sound inside comes as new events.
+        """
+        if self.codec is None or self._closing:
+            return
+        # It was taken for a frame, which made up for as much noise.
+        self._noise_bytes += len(frame)
+        framer = Framer(self.codec.outline)
+        frames = framer.recut(frame)
+        self._hear(frames, now)
+        self._skip(framer.take_noise(), "checksum does not fit")
+
+    def _recognise(self, data: bytes, now: int) -> None:
+        """Ask every codec whose the bytes are."""
+        if self._closing:
+            return
+        start, codec = claim(self._codecs, data, self._credit() - self._noise_bytes)
+        if start and self.codec is None and not self._noise_bytes:
+            foreign = foreign_protocol(data)
+            if foreign is not None:
+                self._head = data
+                self._close(f"{foreign} on the meter port")
+                return
+            if codec is None and may_become_foreign(data):
+                self._head = data
+                return
+        self._settle(codec, data, start, now)
+
+    def _change_codec(self, noise: bytes, pending: bytes, now: int) -> bool:
+        """Ask the others: the peer may have changed its protocol (a DTU, a replayed capture)."""
+        others = [codec for codec in self._codecs if codec is not self.codec]
+        data = noise + pending
+        start, codec = claim(others, data, self._credit() - self._noise_bytes)
+        if start >= len(noise) or (codec is None and pending):
+            return False
+        self._settle(codec, data, start, now)
+        return True
+
+    def _settle(self, codec: Codec | None, data: bytes, start: int, now: int) -> None:
+        """Give the bytes from ``start`` on to the codec, or keep them for those that want more."""
+        self._head = data[start:]
+        self._skip(data[:start], "no codec knows it")
+        if self._closing:
+            return
+        if codec is None and self._head:
+            self._framer = None
+            if self.codec is not None and self._partial_by == NEVER:
+                self._partial_by = now + round(self._limits.partial_frame_s * SECOND_US)
+            return
+        if codec is not None and codec is not self.codec:
+            self._begin_dialogue(codec, now)
+        if self.codec is not None:
+            self._feed_anew(self.codec, now)
+
+    def _feed_anew(self, codec: Codec, now: int) -> None:
+        """Frame the bytes that waited for their codec."""
+        head, self._head = self._head, b""
+        framer = self._framer = Framer(codec.outline)
+        self._partial_by = NEVER
+        frames = framer.feed(head)
+        self._take(framer, frames, framer.take_noise(), "no frame in spite of its head", now)
+
+    def _begin_dialogue(self, codec: Codec, now: int) -> None:
+        if self.identity is not None:
+            self.identity = None
+            self._login_by = now + round(self._limits.pre_login_s * SECOND_US)
+        self.codec = codec
+        self._dialogue = codec.dialogue(self._profile_of)
+
+    def _take(
+        self, framer: Framer, frames: list[bytes], noise: bytes, reason: str, now: int
+    ) -> None:
+        """Pass on what the framer gave, and watch over what it keeps."""
+        self._hear(frames, now)
+        if not framer.pending:
+            self._partial_by = NEVER
+        elif frames or self._partial_by == NEVER:
+            self._partial_by = now + round(self._limits.partial_frame_s * SECOND_US)
+        if noise:
+            self._skip(noise, reason)
+
+    def _hear(self, frames: list[bytes], now: int) -> None:
+        dialogue, codec = self._dialogue, self.codec
+        if dialogue is None or codec is None or not frames:
+            return
+        self._heard_at = now
+        out = dialogue.receive(frames, now)
+        if out:
+            self._out += out
+        identity = dialogue.identity
+        if identity != self.identity and identity is not None:
+            self.identity = identity
+            self._events.append(LoggedIn(codec, identity))
+        if self._noise_bytes:
+            self._noise_bytes = max(0, self._noise_bytes - sum(map(len, frames)))
+        self._events.append(Received(codec, frames))
+
+    def _give_up_partial(self, now: int) -> None:
+        """The rest of a frame did not come: look for a true start inside it."""
+        framer = self._framer
+        if framer is not None:
+            self._partial_by = NEVER
+            frames = framer.resynchronise()
+            self._take(framer, frames, framer.take_noise(), "frame without its end", now)
+        elif self.codec is not None:
+            head, self._head = self._head, b""
+            self._skip(head, "frame without its end")
+            self._feed_anew(self.codec, now)
+
+    def _silence_by(self) -> int:
+        if self.identity is None or self._dialogue is None:
+            return self._login_by
+        return self._heard_at + round(self._dialogue.idle_limit_s * SECOND_US)
+
+    def _credit(self) -> int:
+        limits = self._limits
+        return limits.noise_before_login_bytes if self.identity is None else limits.noise_bytes
+
+    def _skip(self, data: bytes, reason: str) -> None:
+        if not data:
+            return
+        self._events.append(Skipped(data, reason))
+        self._noise_bytes += len(data)
+        credit = self._credit()
+        if self._noise_bytes > credit:
+            self._close(f"more than {credit} bytes without a frame")
+
+    def _close(self, reason: str) -> None:
+        """End the session; what still waited for its rest belongs to no frame."""
+        if self._closing:
+            return
+        left = self._head or (self._framer.pending if self._framer is not None else b"")
+        if left:
+            self._events.append(Skipped(left, reason))
+        self._closing = True
+        self._head, self._framer = b"", None
+        self._events.append(Closing(reason))

@@ -1,0 +1,1 @@
+"""The composition root: settings, roles, supervision, shutdown."""

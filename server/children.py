@@ -1,0 +1,110 @@
+"""The role processes of one `wattwarden up`: started, watched, started again, stopped in order."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import orjson
+import structlog
+
+from wattwarden.storage.child import LAUNCHER
+from wattwarden.storage.launcher import KEEP
+
+READY_TIMEOUT_S: Final = 60.0
+# A role that dies at once is not started more often than this.
+FIRST_PAUSE_S: Final = 0.1
+LONGEST_PAUSE_S: Final = 5.0
+# A role that lived this long starts again without a pause.
+STEADY_S: Final = 10.0
+
+_log: Final = structlog.get_logger(__name__)
+
+
+class RoleError(Exception):
+    """A role did not become ready; what it said stands above, on standard error."""
+
+
+class Role:
+    """One role process and its successors."""
+
+    def __init__(self, name: str, environment: Mapping[str, str]) -> None:
+        self.name = name
+        self.restarts = 0
+        self.report: dict[str, object] = {}
+        self._environment = {**os.environ, **environment}
+        self._process: asyncio.subprocess.Process | None = None
+        self._stopping = False
+
+    @property
+    def pid(self) -> int:
+        """Process id of the one that runs now, 0 for none."""
+        return self._process.pid if self._process is not None else 0
+
+    async def start(self) -> None:
+        """Start the process and wait until it reports that it is ready.
+
+        Raises:
+            RoleError: it ended before, or said nothing in time.
+        """
+        death_signal = str(int(signal.SIGTERM))
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), death_signal, KEEP, KEEP,
+            sys.executable, "-m", "wattwarden", self.name,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            env=self._environment,
+            start_new_session=True,
+        )  # fmt: skip
+        self.report = await self._first_line(self._process)
+
+    async def watch(self, started: Callable[[], None]) -> None:
+        """Start the process again whenever it ends, until ``stop``; tell ``started`` each time."""
+        pause = FIRST_PAUSE_S
+        loop = asyncio.get_running_loop()
+        while not self._stopping and self._process is not None:
+            began = loop.time()
+            status = await self._process.wait()
+            if self._stopping:
+                return
+            self.restarts += 1
+            _log.error("role ended", name=self.name, status=status, restarts=self.restarts)
+            steady = loop.time() - began > STEADY_S
+            pause = FIRST_PAUSE_S if steady else min(pause * 2, LONGEST_PAUSE_S)
+            await asyncio.sleep(pause)
+            with contextlib.suppress(RoleError):
+                await self.start()
+                started()
+
+    async def stop(self, patience_s: float) -> None:
+        """Ask the process to finish, and end it when it does not."""
+        self._stopping = True
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            async with asyncio.timeout(patience_s):
+                await process.wait()
+        except TimeoutError:
+            _log.error("role did not finish in time", name=self.name)
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    async def _first_line(self, process: asyncio.subprocess.Process) -> dict[str, object]:
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                line = await process.stdout.readline()
+        except TimeoutError:
+            process.kill()
+            line = b""
+        if not line:
+            message = f"{self.name} did not start, see above"
+            raise RoleError(message)
+        report: dict[str, object] = orjson.loads(line)
+        return report

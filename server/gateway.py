@@ -1,0 +1,154 @@
+"""The gateway role: the meter port, its chains, the ticks and the signs of life.
+
+start: journal → clock check → profiles (database, else snapshot) → listen
+stop:  no new connections → what was received is stored and answered → close
+"""
+
+import asyncio
+import gc
+import secrets
+from typing import Final
+
+import structlog
+
+from wattwarden.codecs import load_codecs
+from wattwarden.protocol.envelope import FORMAT, Alive, encode
+from wattwarden.server.chain import Chain
+from wattwarden.server.clock import Clock
+from wattwarden.server.directory import Directory
+from wattwarden.server.port import MeterConnection, MeterPort
+from wattwarden.server.settings import Settings
+from wattwarden.server.ticker import Ticker, check_clock
+from wattwarden.storage.errors import StorageError
+from wattwarden.storage.journal import Journal, Kind
+from wattwarden.storage.lease import Lease
+
+# A whole city may dial in at once; the kernel caps this at net.core.somaxconn.
+BACKLOG: Final = 4096
+ALIVE_INTERVAL_S: Final = 10.0
+SWEEP_INTERVAL_S: Final = 1.0
+PAUSED_SWEEP_INTERVAL_S: Final = 0.05
+
+_log: Final = structlog.get_logger(__name__)
+
+
+class Gateway:
+    """One gateway process."""
+
+    def __init__(
+        self, settings: Settings, journal: Journal, directory: Directory, clock: Clock
+    ) -> None:
+        self.name = f"gw-{secrets.token_hex(6)}"
+        self._settings = settings
+        self._journal = journal
+        self._clock = clock
+        self._tasks: list[asyncio.Task[None]] = []
+        self._chains = [
+            Chain(journal, shard, self.name, directory.of, clock.now_us, self._trouble)
+            for shard in range(journal.shards)
+        ]
+        self.port = MeterPort(
+            tuple(load_codecs().values()),
+            self._chains,
+            directory.of_address,
+            clock.now_us,
+            settings.gateway,
+        )
+        self._server: asyncio.Server | None = None
+        self._refused: list[tuple[int, int, str]] = []
+        self._refusing_since = 0
+        self._alive_number = 0
+
+    async def start(self) -> str:
+        """Begin to serve; return the address on which meters are heard.
+
+        Raises:
+            ClockRefusedError: the machine's clock is behind the journal.
+            OSError: the address cannot be listened on.
+        """
+        lease = await Lease.open(self._journal.link, "ticker", owner=self.name)
+        ticker = Ticker(self._journal, lease, self._clock.now_us)
+        last = await ticker.last()
+        if last is not None:
+            check_clock(last.second, self._clock.now_us())
+        self._chain_tasks = [asyncio.create_task(chain.run()) for chain in self._chains]
+        self._tasks = [
+            asyncio.create_task(ticker.run()),
+            asyncio.create_task(self._sweep()),
+            asyncio.create_task(self._live()),
+            *(asyncio.create_task(chain.run_occurrences()) for chain in self._chains),
+        ]
+        host, _, port = self._settings.gateway.listen.rpartition(":")
+        self._server = await asyncio.get_running_loop().create_server(
+            self._connection, host.strip("[]"), int(port), backlog=BACKLOG, reuse_port=True
+        )
+        # What exists now lives as long as the process: no collection need look at it again.
+        gc.collect()
+        gc.freeze()
+        return _address(self._server)
+
+    async def stop(self) -> None:
+        """Store and answer what was received, then hang up."""
+        if self._server is not None:
+            self._server.close()
+        for connection in self.port.connections:
+            connection.pause()
+        for chain in self._chains:
+            chain.close()
+        try:
+            async with asyncio.timeout(self._settings.gateway.drain_s):
+                await asyncio.gather(*self._chain_tasks)
+        except TimeoutError:
+            _log.warning("not everything received was stored; it stays unanswered")
+        self.port.close_all("gateway stops")
+        for task in (*self._tasks, *self._chain_tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._chain_tasks, return_exceptions=True)
+        await asyncio.sleep(0)
+
+    def _connection(self) -> MeterConnection:
+        return MeterConnection(self.port)
+
+    async def _sweep(self) -> None:
+        off = False
+        while True:
+            self.port.sweep(self._clock.now_us())
+            if self._clock.steer() != off:
+                off = not off
+                _log.warning("wall clock off", off_s=self._clock.off_us / 1e6, still=off)
+            paused = self.port.paused
+            await asyncio.sleep(PAUSED_SWEEP_INTERVAL_S if paused else SWEEP_INTERVAL_S)
+
+    async def _live(self) -> None:
+        while True:
+            await self._say_alive()
+            await asyncio.sleep(ALIVE_INTERVAL_S)
+
+    async def _say_alive(self) -> None:
+        self._alive_number += 1
+        refused, self._refused = self._refused, []
+        alive = Alive(FORMAT, self.name, self._clock.now_us(), len(self.port.connections), refused)
+        msg_id = f"{self.name}:a{self._alive_number}"
+        try:
+            await self._journal.append(0, Kind.ALIVE, encode(alive), msg_id)
+        except StorageError:
+            self._refused = refused + self._refused
+
+    def _trouble(self, reason: str | None) -> None:
+        """The journal takes nothing (reason), or takes again (None)."""
+        if reason == self.port.trouble:
+            return
+        now = self._clock.now_us()
+        if self.port.trouble is None:
+            self._refusing_since = now
+            _log.error("reading stopped", reason=reason)
+        elif reason is None:
+            self._refused.append((self._refusing_since, now, self.port.trouble))
+            _log.info("reading again", stood_still_s=(now - self._refusing_since) / 1e6)
+        self.port.trouble = reason
+        self.port.press_back()
+
+
+def _address(server: asyncio.Server) -> str:
+    host, port = server.sockets[0].getsockname()[:2]
+    return f"{host}:{port}"

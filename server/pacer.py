@@ -1,0 +1,40 @@
+"""Allowances over time: how fast newcomers are let in, and what a peer may leave in quarantine."""
+
+
+class Pacer:
+    """Spreads newcomers: at most ``per_second``, the surplus is delayed, never turned away."""
+
+    def __init__(self, per_second: int) -> None:
+        self._gap_us = 1_000_000 / per_second
+        self._next_us = float("-inf")
+
+    def delay_s(self, now: int) -> float:
+        """Return how long the newcomer of this moment has to wait."""
+        # A tenth of a second's worth may come at once; a storm is longer than that.
+        self._next_us = max(self._next_us, now - 100_000.0) + self._gap_us
+        return max(0.0, (self._next_us - now) / 1e6)
+
+
+class UnknownAllowance:
+    """Bounds the records of unknown bytes for each address and window."""
+
+    def __init__(self, most: int, window_us: int) -> None:
+        self._most = most
+        self._window_us = window_us
+        self._used: dict[str, tuple[int, int]] = {}
+
+    def allows(self, host: str, now: int) -> bool:
+        """Use up one record, if the address still has one."""
+        since, used = self._used.get(host, (now, 0))
+        if now - since >= self._window_us:
+            since, used = now, 0
+        if used >= self._most:
+            return False
+        self._used[host] = (since, used + 1)
+        return True
+
+    def expire(self, now: int) -> None:
+        """Forget addresses whose window has passed."""
+        horizon = now - self._window_us
+        if len(self._used) > 1024:
+            self._used = {k: v for k, v in self._used.items() if v[0] > horizon}

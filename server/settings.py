@@ -1,0 +1,123 @@
+"""Settings: defaults < ``wattwarden.toml`` in the data folder < environment < flags.
+
+Environment names begin with WATTWARDEN_ and nest with two underscores:
+``WATTWARDEN_GATEWAY__LISTEN=0.0.0.0:10212``.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from wattwarden.storage.binding import ClockBounds
+from wattwarden.storage.enrolment import ENROLMENTS_PER_PEER_HOUR, Policy
+
+# All addresses, since meters dial in from outside.  Above the well-known ports, below the
+# ephemeral ones; 212 as in HJ 212.
+DEFAULT_LISTEN: Final = "0.0.0.0:10212"
+
+Positive = Annotated[int, Field(gt=0)]
+PositiveSeconds = Annotated[float, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A group of settings; names that do not exist are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class GatewaySettings(Section):
+    """The meter port."""
+
+    listen: str = DEFAULT_LISTEN
+    # What 300 MiB of connections hold; the descriptor limit may be lower, `doctor` says so.
+    max_sessions: Positive = 50_000
+    # Meters behind one carrier NAT share an address; more than this from one is no city.
+    max_sessions_per_peer: Positive = 20_000
+    # A city after a power cut logs in at once; beyond this rate new ones wait in the backlog.
+    logins_per_second: Positive = 20_000
+    pre_login_s: PositiveSeconds = 30.0
+    partial_frame_s: PositiveSeconds = 20.0
+    noise_before_login_bytes: Positive = 4096
+    noise_bytes: Positive = 65_536
+    # Unknown bytes kept as evidence: a scanner's first words, not its whole dictionary.
+    unknown_bytes_per_connection: Positive = 4096
+    unknown_records_per_peer_hour: Positive = 100
+    # Frames waiting for the journal; 64 MiB is minutes of a city's traffic, then reading pauses.
+    pending_bytes: Positive = 64 * 1024 * 1024
+    drain_s: PositiveSeconds = 10.0
+
+
+class JournalSettings(Section):
+    """The journal and its shards."""
+
+    shards: Positive = 2
+    replicas: Positive = 1
+    max_bytes: Positive | None = None
+    append_timeout_s: PositiveSeconds = 5.0
+
+
+class WriterSettings(Section):
+    """Journal to rows."""
+
+    unknown_meters: Policy = Policy.ENROL
+    enrolments_per_peer_hour: Positive = ENROLMENTS_PER_PEER_HOUR
+    retention_days: Positive = ClockBounds().retention_days
+
+
+def default_data_folder() -> Path:
+    """Return where data lie when nobody says: the system's place for root, else the user's own."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/wattwarden")
+    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(base).expanduser() / "wattwarden"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set.  Unset addresses mean: use the embedded engine."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="WATTWARDEN_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        validate_default=True,
+    )
+
+    data: Path = Field(default_factory=default_data_folder)
+    dsn: str | None = None
+    nats: str | None = None
+    gateway: GatewaySettings = GatewaySettings()
+    journal: JournalSettings = JournalSettings()
+    writer: WriterSettings = WriterSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: flags, environment, the data folder's file."""
+        del dotenv_settings, file_secret_settings
+        flags = init_settings()
+        data = flags.get("data") or env_settings().get("data") or default_data_folder()
+        toml = TomlConfigSettingsSource(settings_cls, Path(data) / "wattwarden.toml")
+        return init_settings, env_settings, toml
+
+
+def load_settings(**flags: Any) -> Settings:
+    """Read the settings; ``flags`` that are None count as not given.
+
+    Raises:
+        pydantic.ValidationError: a value is out of bounds or a name is unknown.
+    """
+    return Settings(**{name: value for name, value in flags.items() if value is not None})

@@ -1,0 +1,186 @@
+"""All roles in one process tree: `wattwarden up`.
+
+    engines ─► schema ─► writer, gateway ─► ready      whatever dies is started again
+    SIGTERM ─► gateway answers what it has ─► writer ─► engines
+
+Embedded engines are our children; those named by --dsn and --nats are somebody else's.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import structlog
+
+from wattwarden.server.children import Role
+from wattwarden.server.places import Places, Running, addresses, write_running
+from wattwarden.server.settings import Settings
+from wattwarden.storage.database import connect
+from wattwarden.storage.errors import StorageError
+from wattwarden.storage.migrate import load_migrations, migrate
+from wattwarden.storage.nats_server import EmbeddedNats
+from wattwarden.storage.postgres import EmbeddedPostgres
+
+# A dead engine is noticed within a tenth of what a meter waits for its answer.
+ENGINE_POLL_S: Final = 0.2
+ENGINE_RETRY_S: Final = 1.0
+ROLE_PATIENCE_S: Final = 20.0
+
+_log: Final = structlog.get_logger(__name__)
+
+
+class Engine(Protocol):
+    """An embedded engine."""
+
+    @property
+    def pid(self) -> int:
+        """Process id of the server last started."""
+
+    def poll(self) -> int | None:
+        """None while it runs, else its exit status."""
+
+    async def start(self) -> str:
+        """Start it, also again after it died."""
+
+    async def stop(self) -> None:
+        """Shut it down."""
+
+
+class System:
+    """Engines and roles of one data folder."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._places = Places(settings.data)
+        self._engines: dict[str, Engine] = {}
+        if settings.dsn is None:
+            self._engines["postgres"] = EmbeddedPostgres(settings.data)
+        if settings.nats is None:
+            self._engines["nats"] = EmbeddedNats(settings.data)
+        environment = environment_of(settings)
+        self._roles = [Role("writer", environment), Role("gateway", environment)]
+        self._watching: list[asyncio.Task[None]] = []
+
+    async def start(self, say: Callable[[str], None]) -> dict[str, object]:
+        """Start everything; return what the ready line tells.
+
+        Raises:
+            StorageError: an engine or the schema is in the way.
+            RoleError: a role did not start.
+        """
+        for name in self._engines:
+            say(f"starting {name}")
+        await asyncio.gather(*(engine.start() for engine in self._engines.values()))
+        self._write_running()
+        where = addresses(self._settings)
+        say("bringing the schema up to date")
+        await _migrate(where.dsn)
+        say("starting the roles")
+        await asyncio.gather(*(role.start() for role in self._roles))
+        self._watching = [
+            *(asyncio.create_task(self._watch_engine(*item)) for item in self._engines.items()),
+            *(asyncio.create_task(role.watch(self._write_running)) for role in self._roles),
+        ]
+        self._write_running()
+        return {
+            "ready": True,
+            "listen": self._listen(),
+            "data": str(self._settings.data),
+            "dsn": where.dsn if self._settings.dsn is None else "as given",
+            "nats": where.nats.rpartition("@")[2],
+            "pids": dict(self._known_pids()),
+        }
+
+    async def stop(self) -> None:
+        """Stop everything, each part when nobody needs it any more."""
+        for task in self._watching:
+            task.cancel()
+        await asyncio.gather(*self._watching, return_exceptions=True)
+        for role in reversed(self._roles):
+            await role.stop(ROLE_PATIENCE_S)
+        for engine in reversed(self._engines.values()):
+            with contextlib.suppress(StorageError):
+                await engine.stop()
+
+    def _listen(self) -> str:
+        gateway = next(role for role in self._roles if role.name == "gateway")
+        return str(gateway.report.get("listen", self._settings.gateway.listen))
+
+    def _write_running(self) -> None:
+        pids = dict(self._known_pids())
+        settings = self._settings
+        write_running(self._places, Running(self._listen(), pids, settings.dsn, settings.nats))
+
+    def _known_pids(self) -> Iterator[tuple[str, list[int]]]:
+        for role in self._roles:
+            yield role.name, [role.pid] if role.pid else []
+        for name, engine in self._engines.items():
+            yield name, [engine.pid]
+
+    async def _watch_engine(self, name: str, engine: Engine) -> None:
+        while True:
+            await asyncio.sleep(ENGINE_POLL_S)
+            status = engine.poll()
+            if status is None:
+                continue
+            _log.error("engine ended", name=name, status=status)
+            try:
+                await engine.start()
+            except StorageError as error:
+                _log.error("engine does not start again", name=name, reason=str(error))
+                await asyncio.sleep(ENGINE_RETRY_S)
+                continue
+            self._write_running()
+            _log.info("engine runs again", name=name, pid=engine.pid)
+
+
+async def run_up(
+    settings: Settings,
+    until: Callable[[], Awaitable[object]],
+    say: Callable[[str], None],
+    ready: Callable[[Mapping[str, object]], None],
+) -> None:
+    """Run the whole system until ``until`` returns.
+
+    Raises:
+        StorageError, RoleError: something did not start; what had started is stopped.
+    """
+    system = System(settings)
+    try:
+        ready(await system.start(say))
+        await until()
+        say("stopping")
+    finally:
+        await system.stop()
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Write settings as the environment from which a role reads the same ones."""
+    return dict(_flatten("WATTWARDEN", settings.model_dump(mode="json", exclude_none=True)))
+
+
+def _flatten(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        key = f"{prefix}{'_' if prefix == 'WATTWARDEN' else '__'}{name.upper()}"
+        if isinstance(value, dict):
+            yield from _flatten(key, value)
+        else:
+            yield key, value if isinstance(value, str) else json.dumps(value)
+
+
+async def _migrate(dsn: str) -> None:
+    connection = await connect(dsn, name="schema")
+    try:
+        applied = await migrate(connection, load_migrations())
+    finally:
+        await connection.close()
+    if applied:
+        _log.info("schema changed", applied=applied)
+
+
+def data_folder_of(path: Path) -> Path:
+    """Return the data folder as an absolute path, so that roles mean the same one."""
+    return path.expanduser().resolve()

@@ -1,0 +1,252 @@
+"""What is configured for meters, as codecs take it; keys come from the secrets folder.
+
+meter_profile (newest version) + <secrets>/<key name> ──► Profile
+
+A key file holds 16 bytes, or their 32 hexadecimal digits, and is open to its owner alone.  The
+database knows its name only.  A change is told by NOTIFY wattwarden_profiles.
+"""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+import structlog
+
+from wattwarden.protocol.codec import DEFAULT_PROFILE, DEFAULT_ZONE, Profile, ProfileOf
+from wattwarden.storage.database import Connection, connect, errors
+from wattwarden.storage.errors import StorageError
+
+CHANNEL: Final = "wattwarden_profiles"
+"""On which channel the database says that a meter or its profile changed."""
+# Keys of SM4 and of AES-128.
+KEY_BYTES: Final = 16
+KEY_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
+# A notice may be lost with a connection, and key files change without one.
+RELOAD_INTERVAL_S: Final = 60.0
+RETRY_PAUSE_S: Final = 1.0
+MAX_CYCLE_S: Final = 86_400
+# A page of options; more is a mistake.
+MAX_BODY_BYTES: Final = 16_384
+
+_FOR_OTHERS: Final = 0o077
+
+_log = structlog.get_logger(__name__)
+
+
+class ProfileBody(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A version of a meter's configuration, as the table keeps it.
+
+    ``zone`` is an IANA name, ``cycle_s`` how often the meter reports, ``key`` the name of a file in
+    the secrets folder, ``listener`` the listener profile, ``options`` as the codec documents them.
+    """
+
+    zone: str | None = None
+    cycle_s: int | None = None
+    key: str | None = None
+    listener: str | None = None
+    options: dict[str, Any] = {}
+
+
+@dataclass(slots=True)
+class Profiles:
+    """Profiles by (codec, address), and in plain words what is wrong with some of them.
+
+    A meter with a problem has its profile nevertheless, without what could not be had.
+    """
+
+    profiles: dict[tuple[str, str], Profile] = field(default_factory=dict)
+    problems: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+class ProfileBook:
+    """The profiles that a role works with; ``replace`` them when they changed."""
+
+    def __init__(self) -> None:
+        self._profiles: Mapping[tuple[str, str], Profile] = {}
+
+    def replace(self, profiles: Mapping[tuple[str, str], Profile]) -> None:
+        """Work with these from now on."""
+        self._profiles = profiles
+
+    def of(self, codec: str) -> ProfileOf:
+        """Return the look-up by address for a codec; it follows ``replace``."""
+
+        def profile_of(address: str) -> Profile:
+            return self._profiles.get((codec, address), DEFAULT_PROFILE)
+
+        return profile_of
+
+
+async def load_profiles(connection: Connection, secrets: Path) -> Profiles:
+    """Load the newest profile of every meter that has one, with its key.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    with errors("loading profiles"):
+        rows = await connection.fetch(
+            "SELECT DISTINCT ON (p.meter) m.codec, m.address, p.version, p.body"
+            " FROM meter_profile AS p JOIN meter AS m ON m.id = p.meter"
+            " ORDER BY p.meter, p.version DESC"
+        )
+    found = Profiles()
+    for row in rows:
+        name = (row["codec"], row["address"])
+        profile, problem = _profile_of(row["body"], row["version"], secrets)
+        found.profiles[name] = profile
+        if problem:
+            found.problems[name] = problem
+    return found
+
+
+async def watch_profiles(dsn: str, secrets: Path, book: ProfileBook, stop: asyncio.Event) -> None:
+    """Keep a book up to date until ``stop`` is set; without the database it stays as it is."""
+    waits = False
+    while not stop.is_set():
+        try:
+            connection = await connect(dsn, name="profiles")
+            try:
+                waits = False
+                await _follow(connection, secrets, book, stop)
+            finally:
+                connection.terminate()
+        except StorageError as error:
+            if not waits:
+                _log.warning("profiles are not followed", reason=error.message)
+            waits = True
+            await _first(stop, RETRY_PAUSE_S)
+
+
+def check_body(body: ProfileBody) -> None:
+    """Refuse a configuration that could not be used.
+
+    Raises:
+        ValueError: What is wrong, and what is allowed.
+    """
+    zone_of(body.zone)
+    if body.cycle_s is not None and not 1 <= body.cycle_s <= MAX_CYCLE_S:
+        text = f"cycle is {body.cycle_s} s, allowed are 1 to {MAX_CYCLE_S}"
+        raise ValueError(text)
+    if body.key is not None and not KEY_NAME.fullmatch(body.key):
+        text = f"key names a file of the secrets folder, 64 of A-Z a-z 0-9 . _ -, got {body.key!r}"
+        raise ValueError(text)
+    size = len(msgspec.json.encode(body))
+    if size > MAX_BODY_BYTES:
+        text = f"the configuration is {size} bytes, at most {MAX_BODY_BYTES}"
+        raise ValueError(text)
+
+
+def read_key(secrets: Path, name: str) -> bytes:
+    """Read a key from the secrets folder.
+
+    Raises:
+        ValueError: There is none, others can read it, or it is no key; the message says the cure.
+    """
+    if not KEY_NAME.fullmatch(name):
+        text = f"{name!r} is no name of a key file"
+        raise ValueError(text)
+    path = secrets / name
+    try:
+        mode, content = path.stat().st_mode, path.read_bytes()
+    except OSError as error:
+        text = f"key file {path}: {error.strerror}; put the key there, mode 0600"
+        raise ValueError(text) from error
+    if mode & _FOR_OTHERS:
+        text = f"key file {path} is open to others: chmod 600 {path}"
+        raise ValueError(text)
+    return _key_of(content, path)
+
+
+def _key_of(content: bytes, path: Path) -> bytes:
+    for raw in (content, content.rstrip(b"\r\n")):
+        if len(raw) == KEY_BYTES:
+            return raw
+    with contextlib.suppress(ValueError):
+        raw = bytes.fromhex(content.decode("ascii", "replace"))
+        if len(raw) == KEY_BYTES:
+            return raw
+    text = f"key file {path} holds {len(content)} bytes: a key is 16 bytes or 32 hex digits"
+    raise ValueError(text)
+
+
+def _profile_of(body: str, version: int, secrets: Path) -> tuple[Profile, str]:
+    """A profile, and what is wrong with it ("" for nothing)."""
+    try:
+        plain = msgspec.json.decode(body, type=ProfileBody)
+    except msgspec.ValidationError as error:
+        return Profile(version=version), f"profile version {version}: {error}"
+    problems = []
+    zone, key = DEFAULT_ZONE, None
+    try:
+        zone = zone_of(plain.zone)
+    except ValueError as error:
+        problems.append(str(error))
+    if plain.key is not None:
+        try:
+            key = read_key(secrets, plain.key)
+        except ValueError as error:
+            problems.append(str(error))
+    profile = Profile(zone, plain.cycle_s, key, plain.options, version)
+    return profile, "; ".join(problems)
+
+
+def zone_of(name: str | None) -> tzinfo:
+    """Return the zone of that IANA name; the default zone for None.
+
+    Raises:
+        ValueError: There is no such zone.
+    """
+    if name is None:
+        return DEFAULT_ZONE
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        text = f"no such zone: {name!r}; zones are named like Asia/Shanghai"
+        raise ValueError(text) from error
+
+
+async def _follow(
+    connection: Connection, secrets: Path, book: ProfileBook, stop: asyncio.Event
+) -> None:
+    """Load profiles now, at every notice, and once a minute."""
+    changed = asyncio.Event()
+
+    def hear(*_: object) -> None:
+        changed.set()
+
+    with errors("listening for profiles"):
+        await connection.add_listener(CHANNEL, hear)
+    connection.add_termination_listener(hear)
+    told: dict[tuple[str, str], str] = {}
+    while not stop.is_set():
+        changed.clear()
+        found = await load_profiles(connection, secrets)
+        book.replace(found.profiles)
+        for name, problem in found.problems.items():
+            if told.get(name) != problem:
+                _log.error("a meter's profile is incomplete", meter=":".join(name), reason=problem)
+        told = found.problems
+        await _either(changed, stop, RELOAD_INTERVAL_S)
+
+
+async def _first(event: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+
+
+async def _either(one: asyncio.Event, other: asyncio.Event, seconds: float) -> None:
+    """Wait until one of two events is set, or the time is over."""
+    waits = [asyncio.ensure_future(event.wait()) for event in (one, other)]
+    try:
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()

@@ -1,0 +1,415 @@
+"""What gave no row waits here with its bytes, until it is read after all.
+
+    writer ── file ──► open ── retry (the cause was mended) ──► resolved, kept as the rows' origin
+                        └─ retry (it was not) ──► open, tried once more
+
+Bounded in size per frame, and per peer address and hour in number; the journal has it all.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+
+from wattwarden.protocol.codec import Batch, Claim, Codec, ProfileOf
+from wattwarden.protocol.framer import Framer
+from wattwarden.protocol.session import MAX_HEAD_BYTES
+from wattwarden.storage.binding import ClockBounds
+from wattwarden.storage.database import Connection, errors
+from wattwarden.storage.enrolment import Admission, host_of
+from wattwarden.storage.gathering import Gathered
+from wattwarden.storage.ingest import (
+    Known,
+    Outcome,
+    Prepared,
+    Trouble,
+    days_by_table,
+    prepare,
+    store,
+)
+from wattwarden.storage.moments import moment_of, us_of
+from wattwarden.storage.partitions import note_parts
+from wattwarden.storage.text import storable
+
+UNKNOWN_CODEC: Final = "unknown"
+"""The codec name under which bytes are journalled that no framer accepts."""
+# Sixteen times the longest frame that any meter sends; the rest of a monster is in the journal.
+MAX_RAW_BYTES: Final = 65_536
+MAX_MESSAGE_LETTERS: Final = 500
+MAX_NAME_LETTERS: Final = 128
+# An hour of 270 unregistered meters behind one address at 10 s; some 50 MB of table.
+FRAMES_PER_PEER_HOUR: Final = 100_000
+# One transaction of a retry: long enough to pay for itself, short enough not to hold up the writer.
+RETRY_PAGE: Final = 500
+
+_HOUR_US: Final = 3_600_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A frame in quarantine.  ``raw_size`` exceeds ``len(raw)`` when it was cut."""
+
+    id: int
+    shard: int
+    sequence: int
+    frame: int
+    codec: str
+    kind: str
+    reason: str
+    message: str
+    byte_offset: int
+    raw: bytes = field(repr=False)
+    raw_size: int
+    peer: str
+    identity: str | None
+    meter: str | None
+    received_at: datetime
+    request: bytes | None
+    program: str
+    state: str
+    resolved_at: datetime | None
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which frames: all conditions that are set.  ``state`` is open or resolved.
+
+    ``meter`` finds frames of that address: decoded, logged in under it, or unattributed and
+    containing it.
+    """
+
+    ids: tuple[int, ...] | None = None
+    codec: str | None = None
+    meter: str | None = None
+    kind: str | None = None
+    reason: str | None = None
+    state: str | None = None
+
+
+@dataclass(slots=True)
+class Retried:
+    """What a retry did: frames tried, resolved, and rows that came of it."""
+
+    tried: int = 0
+    resolved: int = 0
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """What is needed to read frames: codecs by name, profiles by codec, bounds, admission."""
+
+    codecs: Mapping[str, Codec]
+    profile_of: Callable[[str], ProfileOf]
+    bounds: ClockBounds
+    admission: Admission
+    program: str
+
+
+class Allowance:
+    """How many frames may be filed for each peer address in each hour of receipt.
+
+    Counts in memory: a restart forgives.
+    """
+
+    def __init__(self, per_hour: int = FRAMES_PER_PEER_HOUR) -> None:
+        self._per_hour = per_hour
+        self._hour = 0
+        self._taken: dict[str, int] = {}
+
+    def take(self, peer: str, received_at: int) -> bool:
+        """Whether one more may be filed; the hour that is counted only moves forward."""
+        hour = received_at // _HOUR_US
+        if hour > self._hour:
+            self._hour = hour
+            self._taken.clear()
+        host = host_of(peer)
+        taken = self._taken.get(host, 0)
+        if taken >= self._per_hour:
+            return False
+        self._taken[host] = taken + 1
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """How many frames were filed, and how many not, as their address is over its allowance."""
+
+    filed: int
+    overflow: int
+
+
+async def file(
+    connection: Connection,
+    gathered: Gathered,
+    troubles: Sequence[Trouble],
+    allowance: Allowance,
+    program: str,
+) -> Filing:
+    """File frames, each once for a reason.  Call it in a transaction."""
+    batch = gathered.batch
+    due = _one_each(troubles)
+    rows = [
+        _row(gathered, trouble, program)
+        for trouble in due
+        if allowance.take(gathered.peer(trouble.frame), int(batch.received_at[trouble.frame]))
+    ]
+    if rows:
+        await connection.executemany(
+            "INSERT INTO quarantine (shard, sequence, frame, codec, kind, reason, message,"
+            " byte_offset, raw, raw_size, peer, identity, meter, received_at, request, program)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+            " ON CONFLICT (shard, sequence, frame, reason) DO NOTHING",
+            rows,
+        )
+    return Filing(len(rows), len(due) - len(rows))
+
+
+async def list_held(
+    connection: Connection, selection: Selection, *, before_id: int | None = None, most: int = 100
+) -> list[Held]:
+    """Return frames in quarantine, the latest first; ``before_id`` goes on after a page.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    where, values = _where(selection)
+    if before_id is not None:
+        values.append(before_id)
+        where += f" AND id < ${len(values)}"
+    values.append(most)
+    with errors("listing the quarantine"):
+        rows = await connection.fetch(
+            f"SELECT * FROM quarantine WHERE {where} ORDER BY id DESC LIMIT ${len(values)}",  # noqa: S608  conditions of this module
+            *values,
+        )
+    return [Held(**dict(row)) for row in rows]
+
+
+async def retry(connection: Connection, selection: Selection, readers: Readers) -> Retried:
+    """Read waiting frames again, with today's codecs and profiles.
+
+    Frames that now give rows without trouble are resolved; their rows belong to the step that
+    follows the shard's last tick.  A page at a time, each in its own transaction.
+
+    Raises:
+        StorageError: The database is away; what was resolved stays so.
+    """
+    total = Retried()
+    with errors("retrying the quarantine"):
+        where, values = _where(replace(selection, state="open"))
+        shards = await connection.fetch(
+            f"SELECT DISTINCT shard FROM quarantine WHERE {where} ORDER BY shard",  # noqa: S608  as above
+            *values,
+        )
+    for row in shards:
+        known, last_id = Known.nothing(row["shard"]), 0
+        while page := await _page(connection, selection, row["shard"], last_id):
+            await _retry_page(connection, page, readers, known, total)
+            last_id = page[-1].id
+    return total
+
+
+async def _page(
+    connection: Connection, selection: Selection, shard: int, last_id: int
+) -> list[Held]:
+    where, values = _where(replace(selection, state="open"))
+    count = len(values)
+    with errors("reading the quarantine"):
+        rows = await connection.fetch(
+            f"SELECT * FROM quarantine WHERE {where} AND shard = ${count + 1} AND id > ${count + 2}"  # noqa: S608  as above
+            f" ORDER BY id LIMIT {RETRY_PAGE}",
+            *values,
+            shard,
+            last_id,
+        )
+    return [Held(**dict(row)) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """Waiting frames of one codec, read again; ``held[i]`` is what frame i came from."""
+
+    held: tuple[Held, ...]
+    prepared: Prepared
+
+
+async def _retry_page(
+    connection: Connection, page: Sequence[Held], readers: Readers, known: Known, total: Retried
+) -> None:
+    attempts = list(_attempts(page, readers))
+    days = days_by_table([attempt.prepared for attempt in attempts], readers.bounds)
+    for table, wanted in days.items():
+        await known.partitions.ensure(connection, table, wanted)
+    shard = page[0].shard
+    with errors("retrying the quarantine"):
+        async with connection.transaction():
+            # The lock keeps the writer, and with it the tick, where it is.
+            tick = await connection.fetchval(
+                "SELECT tick FROM journal_position WHERE shard = $1 FOR UPDATE", shard
+            )
+            troubles: dict[int, Trouble] = {}
+            for attempt in attempts:
+                prepared = attempt.prepared.at_step((tick or 0) + 1)
+                outcome = await store(connection, prepared, known, readers.admission)
+                total.rows += await _note(connection, shard, outcome)
+                for trouble in outcome.troubles:
+                    troubles.setdefault(attempt.held[trouble.frame].id, trouble)
+            read = {held.id for attempt in attempts for held in attempt.held}
+            await _mark(connection, page, read, troubles, readers.program)
+    total.tried += len(page)
+    total.resolved += len(read) - len(troubles)
+
+
+async def _note(connection: Connection, shard: int, outcome: Outcome) -> int:
+    """Note where the rows lie; return how many there are."""
+    count = 0
+    for stored in outcome.stored.values():
+        await note_parts(connection, shard, dict(stored.parts))
+        count += stored.inserted + stored.complements
+    return count
+
+
+async def _mark(
+    connection: Connection,
+    page: Sequence[Held],
+    read: set[int],
+    troubles: Mapping[int, Trouble],
+    program: str,
+) -> None:
+    """Resolve what was read without trouble; note for the others what is in the way now."""
+    resolved = [number for number in read if number not in troubles]
+    await connection.execute(
+        "UPDATE quarantine SET state = 'resolved', resolved_at = now(), tries = tries + 1,"
+        " program = $2 WHERE id = ANY($1)",
+        resolved,
+        program,
+    )
+    unread = [held.id for held in page if held.id not in read]
+    await connection.execute(
+        "UPDATE quarantine SET tries = tries + 1, program = $2 WHERE id = ANY($1)", unread, program
+    )
+    # The reason stays: it is part of the place under which the frame was filed.
+    await connection.executemany(
+        "UPDATE quarantine SET tries = tries + 1, program = $2, kind = $3, message = $4,"
+        " byte_offset = $5, meter = coalesce($6, meter) WHERE id = $1",
+        [
+            (number, program, trouble.kind, _short(trouble.message), trouble.offset, trouble.meter)
+            for number, trouble in troubles.items()
+        ],
+    )
+
+
+def _attempts(page: Sequence[Held], readers: Readers) -> Iterator[_Attempt]:
+    """Read the frames of a page again, codec by codec; those that nobody knows are left out."""
+    frames: dict[str, list[tuple[Held, bytes]]] = {}
+    for held in page:
+        if held.raw_size > len(held.raw):
+            continue
+        if held.codec in readers.codecs:
+            frames.setdefault(held.codec, []).append((held, held.raw))
+        elif held.codec == UNKNOWN_CODEC:
+            for name, frame in _recognised(held.raw, readers.codecs):
+                frames.setdefault(name, []).append((held, frame))
+    for name, found in frames.items():
+        codec = readers.codecs[name]
+        gathered = _gathered(codec, found, readers.profile_of(name))
+        prepared = prepare(codec, gathered, readers.bounds)
+        yield _Attempt(tuple(held for held, _ in found), prepared)
+
+
+def _recognised(raw: bytes, codecs: Mapping[str, Codec]) -> Iterator[tuple[str, bytes]]:
+    """Frames in bytes that once nobody knew: all of one codec, with nothing left over."""
+    for name, codec in codecs.items():
+        if codec.recognise(raw[:MAX_HEAD_BYTES]) is Claim.YES:
+            framer = Framer(codec.outline)
+            # The search begins at the second byte of what it is given.
+            frames = framer.recut(b"\0" + raw)
+            if frames and not framer.take_noise():
+                yield from ((name, frame) for frame in frames)
+                return
+
+
+def _gathered(codec: Codec, found: Sequence[tuple[Held, bytes]], profile_of: ProfileOf) -> Gathered:
+    """The frames as the writer would gather them, each with a session of its own."""
+    count = len(found)
+    requests = tuple(held.request or b"" for held, _ in found)
+    asked = [-1 if held.request is None else place for place, (held, _) in enumerate(found)]
+    batch = Batch.of([frame for _, frame in found], 0, profile_of=profile_of)
+    return Gathered(
+        codec=codec.name,
+        shard=found[0][0].shard,
+        batch=replace(
+            batch,
+            received_at=np.array([us_of(held.received_at) for held, _ in found], np.int64),
+            session=np.arange(count, dtype=np.int32),
+            identities=tuple(held.identity for held, _ in found),
+            request=np.array(asked, np.int32),
+            requests=requests,
+        ),
+        sequence=np.array([held.sequence for held, _ in found], np.int64),
+        index=np.array([held.frame for held, _ in found], np.int32),
+        step=np.zeros(count, np.int32),
+        peers=tuple(held.peer for held, _ in found),
+        reasons=(),
+    )
+
+
+def _short(message: str) -> str:
+    return storable(message, MAX_MESSAGE_LETTERS)
+
+
+def _one_each(troubles: Sequence[Trouble]) -> list[Trouble]:
+    """The first trouble of each frame and reason."""
+    first: dict[tuple[int, str], Trouble] = {}
+    for trouble in troubles:
+        first.setdefault((trouble.frame, trouble.reason), trouble)
+    return list(first.values())
+
+
+def _row(gathered: Gathered, trouble: Trouble, program: str) -> tuple[Any, ...]:
+    frame = trouble.frame
+    raw = gathered.batch.frame(frame)
+    identity = gathered.identity(frame)
+    return (
+        gathered.shard,
+        int(gathered.sequence[frame]),
+        int(gathered.index[frame]),
+        storable(gathered.codec, MAX_NAME_LETTERS),
+        trouble.kind,
+        trouble.reason,
+        _short(trouble.message),
+        trouble.offset,
+        raw[:MAX_RAW_BYTES],
+        len(raw),
+        storable(gathered.peer(frame), MAX_NAME_LETTERS),
+        None if identity is None else storable(identity, MAX_NAME_LETTERS),
+        trouble.meter,
+        moment_of(int(gathered.batch.received_at[frame])),
+        gathered.request(frame),
+        program,
+    )
+
+
+def _where(selection: Selection) -> tuple[str, list[Any]]:
+    """The conditions of a selection and their values."""
+    conditions = ["true"]
+    values: list[Any] = []
+    for column in ("codec", "kind", "reason", "state"):
+        wanted = getattr(selection, column)
+        if wanted is not None:
+            values.append(wanted)
+            conditions.append(f"{column} = ${len(values)}")
+    if selection.ids is not None:
+        values.append(list(selection.ids))
+        conditions.append(f"id = ANY(${len(values)})")
+    if selection.meter is not None:
+        values += [selection.meter, selection.meter.encode()]
+        conditions.append(
+            f"(${len(values) - 1} IN (meter, identity) OR meter IS NULL AND identity IS NULL"
+            f" AND position(${len(values)} IN raw) > 0)"
+        )
+    return " AND ".join(conditions), values

@@ -1,0 +1,121 @@
+"""Kills: SIGKILL at random moments, engines that stand still, engines that do not come up."""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from tests.integration.system import System
+
+TARGETS: Final = ("gateway", "writer", "postgres", "nats")
+RETURN_LIMIT_S: Final = 30.0
+POLL_S: Final = 0.02
+# A look through /proc costs milliseconds; a start of PostgreSQL takes longer than this.
+HUNT_INTERVAL_S: Final = 0.1
+
+
+class Kill(NamedTuple):
+    """A process that was killed: when (seconds since the first), which role, its id."""
+
+    at_s: float
+    role: str
+    pid: int
+
+    def __str__(self) -> str:
+        return f"{self.at_s:.2f} s {self.role} ({self.pid})"
+
+
+def plan(seed: int, rounds: int) -> list[str]:
+    """Each target once a round, in random order."""
+    chance = random.Random(seed)
+    return [role for _ in range(rounds) for role in chance.sample(TARGETS, len(TARGETS))]
+
+
+async def storm(
+    system: System, seed: int, roles: Sequence[str], pauses_s: tuple[float, float]
+) -> list[Kill]:
+    """Kill these roles one after another, a random pause before each; see that all come back."""
+    chance = random.Random(seed)
+    killed: dict[str, int] = {}
+    kills: list[Kill] = []
+    began = time.monotonic()
+    for role in roles:
+        await asyncio.sleep(chance.uniform(*pauses_s))
+        pid = await successor(system, role, killed.get(role, 0))
+        os.kill(pid, signal.SIGKILL)
+        killed[role] = pid
+        kills.append(Kill(time.monotonic() - began, role, pid))
+    for role, pid in killed.items():
+        await successor(system, role, pid)
+    return kills
+
+
+async def successor(system: System, role: str, killed: int) -> int:
+    """The process that has a role now, after the killed one; waits for it."""
+    limit = time.monotonic() + RETURN_LIMIT_S
+    while True:
+        for pid in system.pids()[role]:
+            if pid not in {0, killed} and is_alive(pid):
+                return pid
+        assert time.monotonic() < limit, system.tail(f"no {role} after {killed} was killed")
+        await asyncio.sleep(POLL_S)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process exists and is no zombie."""
+    with contextlib.suppress(OSError):
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state not in {"Z", "X"}
+    return False
+
+
+def postgres_processes(system: System) -> Iterator[int]:
+    """The postmaster and everything it forked: all that work in its folder."""
+    folder = system.data / "postgres"
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                at_work = (entry / "cwd").readlink().is_relative_to(folder)
+                if at_work and (entry / "exe").readlink().name.startswith("postgres"):
+                    yield int(entry.name)
+
+
+@asynccontextmanager
+async def standing_still(system: System) -> AsyncIterator[None]:
+    """PostgreSQL answers nothing at all, its connections stay open."""
+    # The postmaster first, so that it forks nothing behind our back.
+    stopped = [*system.pids()["postgres"], *postgres_processes(system)]
+    for pid in stopped:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in stopped:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+@asynccontextmanager
+async def kept_down(system: System) -> AsyncIterator[None]:
+    """PostgreSQL is killed whenever it comes up."""
+    task = asyncio.create_task(_keep_down(system))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _keep_down(system: System) -> None:
+    while True:
+        for pid in postgres_processes(system):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        await asyncio.sleep(HUNT_INTERVAL_S)

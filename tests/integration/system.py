@@ -1,0 +1,282 @@
+"""A whole Wattwarden as its users start it: `wattwarden up` on a folder and a port of its own."""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from select import select
+from typing import Any, Final, Self, TypeVar
+
+import asyncpg
+
+from wattwarden.storage.postgres import postgres_dsn
+
+PROGRAM: Final = (str(Path(sys.executable).with_name("wattwarden")),)
+PREFIX: Final = "WATTWARDEN_"
+READY_LIMIT_S: Final = 60.0  # a first start makes a database: 3 s, on a busy machine ten times that
+STOP_LIMIT_S: Final = 45.0
+COMMAND_LIMIT_S: Final = 60.0
+PATIENCE_S: Final = 15.0  # for what usually takes a tenth of a second
+PROBE_INTERVAL_S: Final = 0.05
+
+T = TypeVar("T")
+
+
+class Port:
+    """A port of 127.0.0.1 that is ours as long as this object lives.
+
+    It is bound and never listened on: the kernel gives it to nobody else, and the gateway, which
+    sets SO_REUSEPORT as we do, gets all connections, also after it was killed and started again.
+    """
+
+    def __init__(self) -> None:
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        self._socket.bind(("127.0.0.1", 0))
+        self.number: int = self._socket.getsockname()[1]
+
+    def close(self) -> None:
+        """Give it back."""
+        self._socket.close()
+
+
+def open_folder() -> Path:
+    """A new folder that everybody may enter: engines run as another user when we are root."""
+    folder = Path(tempfile.mkdtemp(prefix="wattwarden-test-"))
+    folder.chmod(0o755)
+    return folder
+
+
+class System:
+    """One `wattwarden up`.
+
+    Use it in a ``with`` statement: leaving it stops the program as Ctrl-C does and insists on exit
+    status 0 and on nothing being left behind.
+
+    Args:
+        words: More words of its command line.
+        settings: Environment names without their WATTWARDEN_, and values.
+        program: The words that start the program.
+        user: Whose rights it gets, None for ours.
+    """
+
+    def __init__(
+        self,
+        *words: str,
+        settings: Mapping[str, str] | None = None,
+        program: Sequence[str] = PROGRAM,
+        user: str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.folder = open_folder()
+        self.data = self.folder / "data"
+        self.log = self.folder / "stderr"
+        self.port = Port()
+        self.ready: dict[str, Any] = {}
+        self.ready_lines: list[str] = []
+        self._words = words
+        self._settings = settings or {}
+        self._program = tuple(program)
+        self._user = user
+        self._environment = environment or {}
+        self._process: subprocess.Popen[bytes] | None = None
+        if user is not None:
+            self.data.mkdir(mode=0o755)
+            shutil.chown(self.data, user)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.destroy()
+            raise
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        try:
+            if kind is None:
+                self.stop()
+        finally:
+            self.destroy()
+
+    def __repr__(self) -> str:
+        return f"<System {self.data}>"
+
+    @property
+    def target(self) -> tuple[str, int]:
+        """Host and port for meters."""
+        return "127.0.0.1", self.port.number
+
+    @property
+    def dsn(self) -> str:
+        """Address of its database."""
+        return postgres_dsn(self.data)
+
+    @property
+    def pid(self) -> int:
+        """Process id of `wattwarden up` itself."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it, also again in the same folder, and wait for its ready line."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*self._program, "up", "--data", str(self.data), "--json", *self._listen()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=self._all_environment(),
+                user=self._user,
+                extra_groups=None if self._user is None else [],
+            )
+        self.ready_lines = [self._first_line(self._process)]
+        self.ready = json.loads(self.ready_lines[0])
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> None:
+        """Stop it, and see that it ended well and took everything with it."""
+        process = self._process
+        assert process is not None
+        process.send_signal(number)
+        try:
+            rest, _ = process.communicate(timeout=STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError(self.tail("did not stop")) from None
+        self.ready_lines += rest.decode().splitlines()
+        assert process.returncode == 0, self.tail(f"ended with {process.returncode}")
+        assert not processes_of(self.folder), self.tail("left processes behind")
+
+    def destroy(self) -> None:
+        """Take down whatever still runs, and remove the folder."""
+        if self._process is not None:
+            if self._process.poll() is None:
+                self._process.kill()
+                self._process.wait()
+            if self._process.stdout is not None:
+                self._process.stdout.close()
+        for pid in processes_of(self.folder):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.port.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def pids(self) -> dict[str, list[int]]:
+        """The processes by role, as the system itself tells; written anew after each restart."""
+        told = json.loads((self.data / "run/running.json").read_bytes())
+        pids: dict[str, list[int]] = told["pids"]
+        return pids
+
+    def run(self, *words: str, status: int | None = 0, said: str = "") -> "Said":
+        """Run another command of the program on this system; ``said`` goes to its input."""
+        done = subprocess.run(
+            [*self._program, *words],
+            input=said,
+            capture_output=True,
+            text=True,
+            env=self._all_environment() | {"WATTWARDEN_DATA": str(self.data)},
+            user=self._user,
+            timeout=COMMAND_LIMIT_S,
+            check=False,
+        )
+        if status is not None:
+            assert done.returncode == status, f"{words} left with {done.returncode}: {done.stderr}"
+        return Said(done.returncode, done.stdout, done.stderr)
+
+    async def fetch(self, query: str, *values: object) -> list[asyncpg.Record]:
+        """Ask its database."""
+        async with database(self.dsn) as connection:
+            return await connection.fetch(query, *values)
+
+    async def value(self, query: str, *values: object) -> Any:
+        """Ask its database for one value."""
+        async with database(self.dsn) as connection:
+            return await connection.fetchval(query, *values)
+
+    def tail(self, complaint: str) -> str:
+        """A complaint with the end of what the program said."""
+        return f"{complaint}: …{self.log.read_text()[-4000:]}"
+
+    def log_lines(self) -> list[str]:
+        """Everything it said on standard error."""
+        return self.log.read_text().splitlines()
+
+    def _listen(self) -> Iterator[str]:
+        yield from ("--listen", f"127.0.0.1:{self.port.number}")
+        yield from self._words
+
+    def _all_environment(self) -> dict[str, str]:
+        """Ours, without the settings of whoever started the tests."""
+        own = {name: os.environ[name] for name in os.environ if not name.startswith(PREFIX)}
+        ours = {f"{PREFIX}{name}": text for name, text in self._settings.items()}
+        return own | ours | dict(self._environment)
+
+    def _first_line(self, process: subprocess.Popen[bytes]) -> str:
+        assert process.stdout is not None
+        found, _, _ = select([process.stdout], [], [], READY_LIMIT_S)
+        line = process.stdout.readline().decode() if found else ""
+        assert line.startswith("{"), self.tail(f"no ready line but {line!r}")
+        return line.rstrip("\n")
+
+
+class Said:
+    """What a command left: exit status, standard output and standard error."""
+
+    def __init__(self, status: int, out: str, err: str) -> None:
+        self.status = status
+        self.out = out
+        self.err = err
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Its output as lines of JSON."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+@contextlib.asynccontextmanager
+async def database(dsn: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """A connection of our own to a database."""
+    connection = await asyncpg.connect(dsn, timeout=PATIENCE_S)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def eventually(
+    probe: Callable[[], Awaitable[T]],
+    fits: Callable[[T], object] = bool,
+    within_s: float = PATIENCE_S,
+) -> T:
+    """Ask until the answer fits, and return it; fail with the last one otherwise."""
+    limit = time.monotonic() + within_s
+    while not fits(answer := await probe()):
+        assert time.monotonic() < limit, f"still {answer!r} after {within_s:g} s"
+        await asyncio.sleep(PROBE_INTERVAL_S)
+    return answer
+
+
+def processes_of(folder: Path) -> dict[int, str]:
+    """The processes that work in a folder or were told of it, each with its command line."""
+    found: dict[int, str] = {}
+    needle = os.fsencode(folder)
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        with contextlib.suppress(OSError):
+            command = (entry / "cmdline").read_bytes()
+            place = os.fsencode((entry / "cwd").readlink())
+            told = (entry / "environ").read_bytes()
+            if command and (needle in command or place.startswith(needle) or needle in told):
+                found[int(entry.name)] = command.replace(b"\0", b" ").decode(errors="replace")
+    return found

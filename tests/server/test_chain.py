@@ -1,0 +1,163 @@
+"""Frames are answered after the journal has them, and only then."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from tests.server.fakes import FakeJournal, FakeSource
+
+from wattwarden.codecs.acrel import ACKS, CODEC, UPLOAD, encode
+from wattwarden.protocol.codec import Message, default_profile
+from wattwarden.protocol.envelope import (
+    MAX_ENVELOPE_FRAMES,
+    Occurrence,
+    decode_envelope,
+    decode_occurrences,
+    digest,
+)
+from wattwarden.server import chain as chain_module
+from wattwarden.server.chain import Chain
+from wattwarden.storage.journal import JournalAway, JournalFull, Kind
+
+FRAME = encode(Message("upload", fields={"serial": "1", "sections": []}))
+HEARTBEAT = encode(Message("heartbeat"))
+ACK = ACKS[UPLOAD]
+
+
+@asynccontextmanager
+async def running(
+    journal: FakeJournal, on_trouble: Callable[[str | None], None] = lambda _: None
+) -> AsyncIterator[Chain]:
+    loop = asyncio.get_running_loop()
+    chain = Chain(
+        journal, 1, "gw", lambda _: default_profile, lambda: round(loop.time() * 1e6), on_trouble
+    )
+    task = asyncio.create_task(chain.run())
+    yield chain
+    chain.close()
+    await asyncio.wait_for(task, 5)
+
+
+def now() -> int:
+    return round(asyncio.get_running_loop().time() * 1e6)
+
+
+async def test_nothing_is_answered_before_the_journal_has_it() -> None:
+    journal = FakeJournal(gate=asyncio.Event())
+    source = FakeSource("a")
+    async with running(journal) as chain:
+        chain.add(source, CODEC, [FRAME], now())
+        await journal.attempted.wait()
+        await asyncio.sleep(0.01)
+        assert source.sent == []
+        assert journal.gate is not None
+        journal.gate.set()
+    assert source.sent == [ACK]
+
+
+async def test_frames_of_one_segment_are_answered_in_one_write() -> None:
+    journal = FakeJournal()
+    first, second = FakeSource("a"), FakeSource("b")
+    async with running(journal) as chain:
+        chain.add(first, CODEC, [FRAME, HEARTBEAT, FRAME], now())
+        chain.add(second, CODEC, [FRAME], now())
+    assert first.sent == [ACK + ACK]
+    assert second.sent == [ACK]
+
+
+async def test_an_envelope_gives_back_what_was_added() -> None:
+    journal = FakeJournal()
+    a, b = FakeSource("a", "1"), FakeSource("b")
+    async with running(journal) as chain:
+        chain.add(a, CODEC, [FRAME], 10)
+        chain.add(b, CODEC, [HEARTBEAT, FRAME], 20)
+        chain.add(a, CODEC, [HEARTBEAT], 30)
+    shard, kind, payload, msg_id = journal.stored[0]
+    envelope = decode_envelope(payload)
+    batch = envelope.batch()
+    assert (shard, kind, msg_id) == (1, Kind.FRAMES, "gw.1:1")
+    assert batch.frames() == [FRAME, HEARTBEAT, FRAME, HEARTBEAT]
+    assert batch.received_at.tolist() == [10, 20, 20, 30]
+    assert [envelope.sessions[index].peer for index in batch.session] == ["a", "b", "b", "a"]
+    assert batch.identities == ("1", None)
+
+
+async def test_envelopes_are_numbered_and_name_their_predecessor() -> None:
+    journal = FakeJournal()
+    async with running(journal) as chain:
+        for _ in range(3):
+            chain.add(FakeSource("a"), CODEC, [FRAME], now())
+            await asyncio.sleep(0.03)
+    payloads = [payload for _, _, payload, _ in journal.stored]
+    envelopes = [decode_envelope(payload) for payload in payloads]
+    assert [envelope.number for envelope in envelopes] == [1, 2, 3]
+    previous = [envelope.previous for envelope in envelopes]
+    assert previous == [b"", digest(payloads[0]), digest(payloads[1])]
+
+
+async def test_an_envelope_is_retried_under_its_own_id_until_it_is_stored() -> None:
+    journal = FakeJournal(answers=[JournalAway("away"), JournalAway("away")])
+    source = FakeSource("a")
+    async with running(journal) as chain:
+        chain.add(source, CODEC, [FRAME], now())
+    assert journal.attempts == ["gw.1:1"] * 3
+    assert source.sent == [ACK]
+    assert chain.counters.retries == 2
+
+
+async def test_a_full_journal_stops_reading_and_answers_nothing_until_it_has_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(chain_module, "FULL_PAUSE_S", 0.01)
+    journal = FakeJournal(answers=[JournalFull("maximum bytes")])
+    troubles: list[str | None] = []
+    source = FakeSource("a")
+    async with running(journal, troubles.append) as chain:
+        chain.add(source, CODEC, [FRAME], now())
+    assert troubles[0] is not None
+    assert "full" in troubles[0]
+    assert troubles[-1] is None
+    assert source.sent == [ACK]
+
+
+async def test_what_waits_is_counted_in_bytes_and_given_back_when_stored() -> None:
+    journal = FakeJournal(gate=asyncio.Event())
+    async with running(journal) as chain:
+        chain.add(FakeSource("a"), CODEC, [FRAME] * 5, now())
+        assert chain.pending_bytes == 5 * len(FRAME)
+        assert journal.gate is not None
+        journal.gate.set()
+    assert chain.pending_bytes == 0
+
+
+async def test_no_envelope_outgrows_its_bound_however_much_comes_at_once() -> None:
+    journal = FakeJournal()
+    source = FakeSource("a")
+    async with running(journal) as chain:
+        chain.add(source, CODEC, [HEARTBEAT] * (3 * MAX_ENVELOPE_FRAMES + 5), now())
+    envelopes = [decode_envelope(payload) for _, _, payload, _ in journal.stored]
+    assert sum(map(len, envelopes)) == 3 * MAX_ENVELOPE_FRAMES + 5
+    assert max(map(len, envelopes)) <= MAX_ENVELOPE_FRAMES
+
+
+async def test_unknown_bytes_are_kept_with_their_reason_and_never_answered() -> None:
+    journal = FakeJournal()
+    source = FakeSource("scanner")
+    async with running(journal) as chain:
+        chain.add_unknown(source, b"GET / HTTP/1.1", "HTTP request on the meter port", now())
+    envelope = decode_envelope(journal.stored[0][2])
+    assert envelope.codec == "unknown"
+    assert envelope.reasons == ["HTTP request on the meter port"]
+    assert envelope.data == b"GET / HTTP/1.1"
+    assert source.sent == []
+
+
+async def test_what_happens_to_connections_is_recorded_when_the_chain_ends() -> None:
+    journal = FakeJournal()
+    async with running(journal) as chain:
+        chain.note(Occurrence(5, 1, "open", "peer"))
+    _, kind, payload, msg_id = journal.stored[0]
+    assert kind is Kind.SESSION
+    assert msg_id == "gw.1:s1"
+    assert decode_occurrences(payload).rows[0].what == "open"

@@ -1,0 +1,32 @@
+"""Newcomers are spread, never turned away; unknown bytes have an allowance."""
+
+from wattwarden.server.pacer import Pacer, UnknownAllowance
+
+
+def test_a_trickle_is_never_delayed() -> None:
+    pacer = Pacer(100)
+    assert [pacer.delay_s(at * 20_000) for at in range(50)] == [0.0] * 50
+
+
+def test_a_storm_is_spread_at_the_rate() -> None:
+    pacer = Pacer(1000)
+    delays = [pacer.delay_s(1_000_000) for _ in range(1100)]
+    assert delays[:100] == [0.0] * 100
+    assert abs(delays[-1] - 1.0) < 0.01
+    assert delays == sorted(delays)
+
+
+def test_the_allowance_of_one_host_is_its_own_and_comes_back_with_the_window() -> None:
+    allowance = UnknownAllowance(2, 1000)
+    assert [allowance.allows("a", 0) for _ in range(3)] == [True, True, False]
+    assert allowance.allows("b", 0)
+    assert allowance.allows("a", 1000)
+
+
+def test_hosts_of_past_windows_are_forgotten() -> None:
+    allowance = UnknownAllowance(1, 1000)
+    for number in range(2000):
+        allowance.allows(str(number), 0)
+    allowance.expire(5000)
+    assert allowance.allows("7", 5000)
+    assert len(allowance._used) == 1

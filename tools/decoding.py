@@ -1,0 +1,196 @@
+"""Frames in readable form: what each says, which readings it gives, what would be answered.
+
+bytes ─ cut ─► pieces ─ read, decode, dialogue, acknowledge ─► Decoded | Unread
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from wattwarden.protocol.codec import (
+    DEFAULT_PROFILE,
+    Batch,
+    Codec,
+    Columns,
+    FactorBlock,
+    Message,
+    Profile,
+    ProfileOf,
+    Refused,
+)
+from wattwarden.protocol.errors import ProtocolError, Refusal
+from wattwarden.protocol.quantity import MISSING, QUANTITIES
+from wattwarden.tools.cutting import Cutter, Piece, all_of, recognising
+from wattwarden.tools.units import unit_of
+
+# Stands for a meter that no frame names, so that its readings can be shown.
+NAMELESS: Final = "?"
+SHOWN_BYTES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One reading of a frame.  ``unit`` is "" where no table knows that of a factor."""
+
+    quantity: str
+    value: float | int
+    unit: str
+    channel: str
+    period: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A frame that was understood.  ``refused`` are parts of it that gave no reading."""
+
+    piece: Piece
+    codec: Codec
+    message: Message
+    meter: str | None
+    values: tuple[Value, ...]
+    reply: bytes
+    refused: tuple[Refused, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Bytes that were refused; ``offset`` counts from the start of what was given."""
+
+    piece: Piece
+    kind: Refusal
+    message: str
+    offset: int
+
+
+def profiles_with(keys: Mapping[str, bytes]) -> ProfileOf:
+    """Return profiles that differ from the default in their keys alone."""
+    profiles = {address: Profile(key=key) for address, key in keys.items()}
+    return lambda address: profiles.get(address, DEFAULT_PROFILE)
+
+
+class Decoder:
+    """Decodes whole inputs, each as if it were all that one connection had sent.
+
+    ``only`` takes every byte for one codec's; otherwise the codecs are asked.
+    """
+
+    def __init__(
+        self, codecs: Sequence[Codec], profile_of: ProfileOf, only: Codec | None = None
+    ) -> None:
+        self._profile_of = profile_of
+        asked = codecs if only is None else (only,)
+        claimants = recognising(asked) if only is None else all_of(only)
+        self._cutter = Cutter(asked, claimants, self._proven)
+
+    def cut(self, data: bytes) -> list[Piece]:
+        """Return the stretches of ``data``, frames and others, in order."""
+        return self._cutter.cut(data)
+
+    def decode(self, data: bytes, now: int) -> list[Decoded | Unread]:
+        """Decode ``data``, received at ``now`` (microseconds UTC), in order."""
+        pieces = self.cut(data)
+        results: dict[int, Decoded | Unread] = {}
+        for codec in {piece.codec.name: piece.codec for piece in pieces if piece.codec}.values():
+            results |= self._decode_frames(codec, pieces, now)
+        for index, piece in enumerate(pieces):
+            if index not in results:
+                results[index] = self._unread(piece)
+        return [results[index] for index in range(len(pieces))]
+
+    def _proven(self, codec: Codec, frame: bytes) -> bool:
+        if codec.confirm is None:
+            return True
+        return bool(codec.confirm(Batch.of([frame], 0, profile_of=self._profile_of))[0])
+
+    def _decode_frames(
+        self, codec: Codec, pieces: list[Piece], now: int
+    ) -> dict[int, Decoded | Unread]:
+        places = [i for i, piece in enumerate(pieces) if piece.sound and piece.codec is codec]
+        if not places:
+            return {}
+        frames = [pieces[i].raw for i in places]
+        dialogue = codec.dialogue(self._profile_of)
+        at_once = [dialogue.receive([frame], now) for frame in frames]
+        identity = dialogue.identity
+        batch = Batch.of(frames, now, identity=identity or NAMELESS, profile_of=self._profile_of)
+        later = codec.acknowledge(batch)
+        columns = codec.decode(batch)
+        values, refused = _values_by_frame(codec.name, columns), _refused_by_frame(columns)
+        results: dict[int, Decoded | Unread] = {}
+        for row, index in enumerate(places):
+            piece = pieces[index]
+            try:
+                message = codec.read(piece.raw, self._profile_of)
+            except ProtocolError as error:
+                results[index] = _refuse(piece, error.kind, error.message, error.offset)
+                continue
+            given, lost = values.get(row, []), refused.get(row, [])
+            if lost and not given:
+                results[index] = _refuse(piece, lost[0].kind, lost[0].message, lost[0].offset)
+                continue
+            results[index] = Decoded(
+                piece, codec, message, message.meter or identity, tuple(given),
+                at_once[row] + later[row], tuple(lost),
+            )  # fmt: skip
+        return results
+
+    def _unread(self, piece: Piece) -> Unread:
+        """Say what is wrong with bytes that are no frame."""
+        if piece.codec is None:
+            head = piece.raw[:SHOWN_BYTES].hex(" ")
+            return _refuse(piece, Refusal.UNKNOWN, f"no codec knows bytes that begin with {head}")
+        try:
+            piece.codec.read(piece.raw, self._profile_of)
+        except ProtocolError as error:
+            return _refuse(piece, error.kind, error.message, error.offset)
+        # The reader is content, the framing is not: no connection would yield this frame.
+        size = len(piece.raw)
+        return _refuse(piece, Refusal.LENGTH, f"{size} bytes are no whole {piece.codec.name} frame")
+
+
+def _refuse(piece: Piece, kind: Refusal, message: str, offset: int = 0) -> Unread:
+    return Unread(piece, kind, message, piece.offset + offset)
+
+
+def _refused_by_frame(columns: Columns) -> dict[int, list[Refused]]:
+    refused: dict[int, list[Refused]] = {}
+    for entry in columns.refused:
+        refused.setdefault(entry.frame, []).append(entry)
+    return refused
+
+
+def _values_by_frame(codec: str, columns: Columns) -> dict[int, list[Value]]:
+    values: dict[int, list[Value]] = {}
+    for block in columns.blocks:
+        for row, frame in enumerate(block.frame.tolist()):
+            mine = values.setdefault(frame, [])
+            for name, column in block.values.items():
+                number = _stored(column[row], exact=QUANTITIES[name].exact)
+                if number is not None:
+                    unit = str(QUANTITIES[name].unit)
+                    mine.append(Value(name, number, unit, block.channel, block.period))
+    for factors in columns.factors:
+        for row, frame in enumerate(factors.frame.tolist()):
+            values.setdefault(frame, []).extend(_factor_values(codec, factors, row))
+    return values
+
+
+def _factor_values(codec: str, block: FactorBlock, row: int) -> list[Value]:
+    found = []
+    for code, raw in zip(block.layout, block.values[row], strict=True):
+        number = _stored(raw, exact=False)
+        if number is not None:
+            unit = unit_of(codec, code)
+            found.append(Value(code, number, unit, block.channel, block.period))
+    return found
+
+
+def _stored(raw: Any, *, exact: bool) -> float | int | None:
+    """Return what the store would keep: int8 as it is, others as their float4 reads."""
+    if exact:
+        return None if int(raw) == MISSING else int(raw)
+    with np.errstate(over="ignore"):
+        number = np.float32(raw)
+    return float(str(number)) if np.isfinite(number) else None

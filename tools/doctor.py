@@ -1,0 +1,52 @@
+"""``wattwarden doctor``: is this machine fit, and what to do where it is not."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from rich.text import Text
+
+from wattwarden.tools.checks import Check, State, look
+from wattwarden.tools.decode import as_json
+from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
+from wattwarden.tools.render import console, plain_table
+from wattwarden.tools.running import settings_of
+
+VERDICT_COLOURS: Final = {State.OK: "green", State.WARN: "yellow", State.FAIL: "bold red"}
+
+
+def doctor(*, system: System = THE_USUAL_SYSTEM, json: AsJson = False) -> int:
+    """Check this machine and name the cure for what is wrong.
+
+    Looks at Python, the limit of open files, checksums, engines and their versions, the meter port,
+    the clock, the disk, the data folder and the journal's settings; changes nothing.
+
+    The exit status is 1 when something would keep the system from working.
+    """
+    checks = list(look(settings_of(system), datetime.now(UTC)))
+    fit = all(check.state is not State.FAIL for check in checks)
+    if json:
+        rows = [
+            {
+                "name": check.name,
+                "state": str(check.state),
+                "found": check.found,
+                "cure": check.cure or None,
+            }
+            for check in checks
+        ]
+        print(as_json({"fit": fit, "checks": rows}))
+    else:
+        _show(checks)
+    return 0 if fit else 1
+
+
+def _show(checks: Sequence[Check]) -> None:
+    """Print each check with its verdict, and the cure below it."""
+    table = plain_table("", "", "")
+    for check in checks:
+        found = Text(check.found)
+        if check.cure:
+            found.append(f"\n→ {check.cure}", "bold")
+        table.add_row(Text(check.state, VERDICT_COLOURS[check.state]), Text(check.name), found)
+    console().print(table)

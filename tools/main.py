@@ -1,0 +1,100 @@
+"""The program ``wattwarden``: its commands, and how their errors reach people.
+
+exit status   0 done   1 refused or failed   2 used wrongly   130 Ctrl-C   141 pipe closed
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from cyclopts import App, CycloptsError, Parameter
+
+from wattwarden import __version__
+from wattwarden.protocol.errors import ProtocolError
+from wattwarden.storage.errors import StorageError
+from wattwarden.tools.errors import CommandError
+
+FAILED: Final = 1
+USED_WRONGLY: Final = 2
+INTERRUPTED: Final = 128 + 2
+PIPE_CLOSED: Final = 128 + 13
+
+
+class Command(NamedTuple):
+    """Where a command's function stands, and its first sentence."""
+
+    path: str
+    summary: str
+
+
+COMMANDS: Final = {
+    "up": Command("wattwarden.tools.serve:up", "Run all roles in one process tree."),
+    "gateway": Command("wattwarden.tools.serve:gateway", "Run the meter port alone."),
+    "writer": Command("wattwarden.tools.serve:writer", "Run the journal's writers alone."),
+    "decode": Command(
+        "wattwarden.tools.decode:decode",
+        "Show what frames say, which readings they give and what would be answered.",
+    ),
+    "inspect": Command("wattwarden.tools.inspect_frame:inspect", "Show a frame byte by byte."),
+    "replay": Command("wattwarden.tools.replay:replay", "Send captured frames to a meter port."),
+    "meters": Command("wattwarden.tools.meters:app", "See, register and configure meters."),
+    "readings": Command("wattwarden.tools.readings:readings", "Print a meter's stored readings."),
+    "quarantine": Command(
+        "wattwarden.tools.quarantine:app", "See and retry what did not become readings."
+    ),
+    "doctor": Command(
+        "wattwarden.tools.doctor:doctor", "Check this machine and name the cure for what is wrong."
+    ),
+}
+"""Loaded when they are called, so that a quick command starts quickly."""
+
+
+def build(called: str = "") -> App:
+    """Make the command line; ``called`` is the command whose full help may be wanted."""
+    app = App(
+        name="wattwarden",
+        help="Head-end and watchman of a city's electricity-use supervision platform.",
+        version=__version__,
+        help_format="markdown",
+        default_parameter=Parameter(negative=()),
+        result_action="return_value",
+        exit_on_error=False,
+        suppress_keyboard_interrupt=False,
+    )
+    for name, command in COMMANDS.items():
+        # A summary set here would replace the docstring of the command that is called.
+        summary = None if name == called else command.summary
+        app.command(command.path, name=name, help=summary)
+    # Making that command loads every shell's generator: only for those who may want it.
+    if called not in COMMANDS:
+        app.register_install_completion_command(help="Install completion for the shell in use.")
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    # No linear algebra here: a pool of BLAS threads only costs start-up time and memory.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    try:
+        status = build(words[0] if words else "")(words)
+        sys.stdout.flush()
+    except CycloptsError:
+        return USED_WRONGLY
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone (head, less): without another descriptor Python complains at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except (CommandError, StorageError, ProtocolError, OSError) as error:
+        _say(error)
+        return error.status if isinstance(error, CommandError) else FAILED
+    return status if isinstance(status, int) else 0
+
+
+def _say(error: Exception) -> None:
+    message = str(error) or type(error).__name__
+    cure = getattr(error, "cure", "")
+    print(f"wattwarden: {message}" + (f"\n  {cure}" if cure else ""), file=sys.stderr)

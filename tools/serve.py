@@ -1,0 +1,146 @@
+"""Commands that serve: `wattwarden up`, and each role alone."""
+
+import asyncio
+import sys
+from collections.abc import Coroutine, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import uvloop
+from cyclopts import Parameter
+from pydantic import ValidationError
+from rich.console import Console
+
+from wattwarden.server.children import RoleError
+from wattwarden.server.logs import configure_logs
+from wattwarden.server.roles import run_gateway, run_writer, stop_event
+from wattwarden.server.settings import Settings, load_settings
+from wattwarden.server.supervise import data_folder_of, run_up
+from wattwarden.server.ticker import ClockRefusedError
+from wattwarden.storage.enrolment import Policy
+from wattwarden.tools.errors import CommandError
+
+
+def up(
+    *,
+    data: Path | None = None,
+    listen: str | None = None,
+    dsn: str | None = None,
+    nats: str | None = None,
+    unknown_meters: Policy | None = None,
+    as_json: Annotated[bool, Parameter("--json")] = False,
+) -> None:
+    """Run everything: meter port, journal, database, in one process tree.
+
+    Prints one line when it is ready.  Ctrl-C or SIGTERM answers what was received and stops.
+
+    Args:
+        data: Folder for everything that is kept.
+        listen: Address of the meter port, HOST:PORT.
+        dsn: A PostgreSQL of your own instead of the embedded one.
+        nats: A NATS server with JetStream of your own instead of the embedded one.
+        unknown_meters: What becomes of meters nobody registered.
+        as_json: Print the ready line as JSON.
+    """
+    settings = settings_of(data, listen, dsn, nats, unknown_meters)
+    configure_logs("up")
+    console = Console(stderr=True)
+
+    def say(text: str) -> None:
+        if console.is_terminal:
+            console.print(f"[dim]{text}[/dim]")
+
+    def ready(facts: Mapping[str, object]) -> None:
+        line = orjson.dumps(facts).decode() if as_json else _ready_line(facts)
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+    async def serve() -> None:
+        stop = stop_event()
+        await run_up(settings, stop.wait, say, ready)
+
+    _run(serve())
+
+
+def gateway(
+    *,
+    data: Path | None = None,
+    listen: str | None = None,
+    dsn: str | None = None,
+    nats: str | None = None,
+) -> None:
+    """Run the meter port alone.
+
+    Args:
+        data: Folder for everything that is kept.
+        listen: Address of the meter port, HOST:PORT.
+        dsn: Address of PostgreSQL.
+        nats: Address of the NATS server.
+    """
+    settings = settings_of(data, listen, dsn, nats, None)
+    configure_logs("gateway")
+    _run(run_gateway(settings))
+
+
+def writer(
+    *,
+    data: Path | None = None,
+    dsn: str | None = None,
+    nats: str | None = None,
+    unknown_meters: Policy | None = None,
+) -> None:
+    """Run the writers of all shards alone.
+
+    Args:
+        data: Folder for everything that is kept.
+        dsn: Address of PostgreSQL.
+        nats: Address of the NATS server.
+        unknown_meters: What becomes of meters nobody registered.
+    """
+    settings = settings_of(data, None, dsn, nats, unknown_meters)
+    configure_logs("writer")
+    _run(run_writer(settings))
+
+
+def settings_of(
+    data: Path | None,
+    listen: str | None,
+    dsn: str | None,
+    nats: str | None,
+    unknown_meters: Policy | None,
+) -> Settings:
+    """Read the settings with these flags on top.
+
+    Raises:
+        CommandError: one of them is out of bounds.
+    """
+    flags: dict[str, Any] = {"data": data, "dsn": dsn, "nats": nats}
+    if listen is not None:
+        flags["gateway"] = {"listen": listen}
+    if unknown_meters is not None:
+        flags["writer"] = {"unknown_meters": unknown_meters}
+    try:
+        settings = load_settings(**flags)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()
+        )
+        message = f"settings: {wrong}"
+        raise CommandError(message) from error
+    return settings.model_copy(update={"data": data_folder_of(settings.data)})
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(work)
+    except (RoleError, ClockRefusedError) as error:
+        raise CommandError(str(error)) from error
+
+
+def _ready_line(facts: Mapping[str, object]) -> str:
+    return (
+        f"ready  meters {facts['listen']}  postgres {facts['dsn']}  nats {facts['nats']}  "
+        f"data {facts['data']}"
+    )
