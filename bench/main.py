@@ -1,4 +1,4 @@
-"""Measures Wattwarden against the C reference on this machine and prints a table.
+"""Measures Wattwarden beside its references on this machine and prints a table.
 
 The exit status is 1 when a bar is not held, so that a run can stand in a pipeline.
 """
@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bench import gateway
+from bench import columns, gateway, writer
 from bench.figures import Section, figures_table
 from bench.servers import HERE, PROGRAM, build, reference, wattwarden
 
@@ -26,7 +26,6 @@ MOST_ROUNDS: Final = 15
 def main(arguments: Sequence[str]) -> int:
     """Runs the chosen measurements and prints what they found."""
     options = _parse(arguments)
-    build()
     sections = [MEASUREMENTS[name](options) for name in options.only]
     text = _render(sections)
     print(text)
@@ -36,11 +35,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _frames(options: argparse.Namespace) -> Section:
+    build()
     with reference("acrel") as first, wattwarden(options.program) as second:
         return gateway.measure_frames(first, second, options.rounds, options.seconds)
 
 
 def _fleet(options: argparse.Namespace) -> Section:
+    build()
     with reference("acrel") as first, wattwarden(options.program) as second:
         return gateway.measure_fleet(first, second, options.rounds)
 
@@ -48,6 +49,8 @@ def _fleet(options: argparse.Namespace) -> Section:
 MEASUREMENTS: Final[Mapping[str, Callable[[argparse.Namespace], Section]]] = {
     "frames": _frames,
     "fleet": _fleet,
+    "writer": lambda options: writer.measure_writer(options.rounds),
+    "columns": lambda options: columns.measure_columns(options.rounds),
 }
 
 

@@ -20,6 +20,7 @@ from typing import Any, Final
 import construct as cs
 import numpy as np
 from construct import Bytes, Int8ub, Int16sb, Int16ub, Int32sb, Int32ub, Struct
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from wattwarden.protocol.checksum import WindowScan, modbus
@@ -33,6 +34,7 @@ from wattwarden.protocol.codec import (
     Columns,
     Field,
     Message,
+    Profile,
     ProfileOf,
     Refused,
     refusal,
@@ -367,6 +369,8 @@ def sections(frame: bytes) -> tuple[Section, ...]:
     """
     at = 3 if frame.startswith(b"[[", 3) else 3 + SERIAL_BYTES
     end = len(frame) - 4
+    if at > end:
+        raise ProtocolError(Refusal.DECODE, f"a serial has {SERIAL_BYTES} bytes", 3)
     found: list[Section] = []
     while at < end:
         opened = frame.find(b"((", at, at + 2 + MAX_CHANNEL_BYTES + 2)
@@ -391,7 +395,7 @@ def _payload_end(frame: bytes, begin: int, end: int) -> int:
     """Trust the byte count of a Modbus reply; else take the first close that ends a section."""
     if begin + 5 <= end and frame[begin + 1] in (3, 4):
         counted = begin + 5 + frame[begin + 2]
-        if frame.startswith(b"))]]", counted) and _closes(frame, counted, end):
+        if frame[counted:end].startswith(b"))]]") and _closes(frame, counted, end):
             return counted
     at = frame.find(b"))]]", begin, end)
     while at >= 0:
@@ -430,27 +434,36 @@ def decode(batch: Batch) -> Columns:
     starts = batch.offsets[:-1]
     sizes = np.diff(batch.offsets)
     uploads = np.flatnonzero((data[starts + 2] == UPLOAD) & (sizes > LEAST_BYTES))
-    addresses = _addresses(batch)
+    addresses: dict[str, int] = {}
     blocks: list[Block] = []
     refused: list[Refused] = []
     for size in np.unique(sizes[uploads]).tolist():
         alike = uploads[sizes[uploads] == size]
-        matrix = data[starts[alike, None] + np.arange(size)]
+        matrix = _matrix(data, starts[alike], size)
         while len(alike):
             build, error = _build_of(matrix[0].tobytes())
+            if build is not None and build.repeats:
+                same = build.matches(matrix)
+                those = (alike, matrix) if same.all() else (alike[same], matrix[same])
+                _decode_build(batch, build, *those, (addresses, blocks, refused))
+                alike, matrix = alike[~same], matrix[~same]
+                continue
             if build is None:
                 refused.append(refusal(int(alike[0]), error))
-                alike, matrix = alike[1:], matrix[1:]
-                continue
-            same = build.matches(matrix)
-            _decode_build(batch, build, alike[same], matrix[same], (addresses, blocks, refused))
-            alike, matrix = alike[~same], matrix[~same]
+            else:
+                first = alike[:1], matrix[:1]
+                _decode_build(batch, build, *first, (addresses, blocks, refused))
+            alike, matrix = alike[1:], matrix[1:]
     return Columns(tuple(addresses), tuple(blocks), (), tuple(refused))
 
 
-def _addresses(batch: Batch) -> dict[str, int]:
-    """Number the addresses that sessions bring along; frames may add theirs."""
-    return {name: i for i, name in enumerate(dict.fromkeys(filter(None, batch.identities)))}
+def _matrix(data: NDArray[np.uint8], starts: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
+    """Return the frames of one size that begin at these places, in order, a row each."""
+    first, last, count = int(starts[0]), int(starts[-1]), len(starts)
+    if last - first == (count - 1) * size:
+        return data[first : last + size].reshape(count, size)
+    windows: NDArray[np.uint8] = sliding_window_view(data, size)[starts]
+    return windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -461,6 +474,11 @@ class _Build:
     sections: tuple[Section, ...]
     places: NDArray[np.int64]
     content: NDArray[np.uint8]
+
+    @property
+    def repeats(self) -> bool:
+        """Whether those bytes alone tell the sections: not when a payload is searched for its end."""
+        return all(section.layout for section in self.sections)
 
     def matches(self, matrix: NDArray[np.uint8]) -> NDArray[np.bool_]:
         same: NDArray[np.bool_] = (matrix[:, self.places] == self.content).all(axis=1)
@@ -504,39 +522,36 @@ def _decode_build(
         return
     meter, good = _meters(batch, build, frames, matrix, addresses)
     values: dict[str, NDArray[Any]] = {}
-    quality = np.zeros(len(frames), np.int16)
     for section in known:
         columns, fine = LAYOUTS[section.layout].decode(
             matrix[:, section.data : section.end - 2], _WANTED
         )
-        sound = _section_sound(matrix, section)
-        good &= fine & sound
+        good &= fine & _section_sound(matrix, section)
         values |= columns
-    _refuse(batch, frames[~good], refused)
-    rows = np.flatnonzero(good)
-    if not len(rows):
+    if not good.all():
+        _refuse(batch, frames[~good], refused)
+        frames, meter = frames[good], meter[good]
+        values = {name: column[good] for name, column in values.items()}
+    if not len(frames):
         return
-    meter, quality = meter[rows], quality[rows]
-    values = {name: column[rows] for name, column in values.items()}
-    clock = values.pop("clock", None)
     names = list(addresses)
+    profiles = {place: batch.profile_of(names[place]) for place in np.unique(meter).tolist()}
+    quality = np.zeros(len(frames), np.int16)
+    clock = values.pop("clock", None)
     if clock is None:
-        at = batch.received_at[frames[rows]]
+        at = batch.received_at[frames]
         quality |= Quality.NO_CLOCK.value
     else:
-        at = _in_utc(batch, clock, meter, names)
+        at = _in_utc(clock, meter, profiles)
     values = {
         name: column if QUANTITIES[name].exact else column.astype(np.float64, copy=False)
         for name, column in values.items()
         if name in QUANTITIES
     }
     if known[0].layout in ("prepaid_0x60", "eight_tariffs_0x90"):
-        _apply_power_scale(batch, values, meter, names)
-    blocks.append(
-        Block(
-            frames[rows].astype(np.int32), meter, known[0].channel, "instant", at, quality, values
-        )
-    )
+        _apply_power_scale(values, meter, profiles)
+    channel = known[0].channel
+    blocks.append(Block(frames.astype(np.int32), meter, channel, "instant", at, quality, values))
 
 
 def _meters(
@@ -547,31 +562,41 @@ def _meters(
     addresses: dict[str, int],
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
     """Number each frame's meter: by the serial in the frame, else by its session."""
-    if not build.serial:
-        of_session = [addresses.get(identity or "", -1) for identity in batch.identities]
-        meter = np.array(of_session, np.int32)[batch.session[frames]]
-        return meter, meter >= 0
-    raw = np.ascontiguousarray(matrix[:, 3 : 3 + SERIAL_BYTES]).view(f"V{SERIAL_BYTES}")
-    unique, where = np.unique(raw.reshape(-1), return_inverse=True)
-    numbers = [_number(bytes(serial), addresses) for serial in unique]
-    meter = np.array(numbers, np.int32)[where]
+    if build.serial:
+        serials = _pieces(matrix[:, 3 : 3 + SERIAL_BYTES])
+        number_of = {raw: _number(_text(raw), addresses) for raw in dict.fromkeys(serials)}
+        meter = np.fromiter(map(number_of.__getitem__, serials), np.int32, len(serials))
+    else:
+        sessions, where = np.unique(batch.session[frames], return_inverse=True)
+        identities = [batch.identities[session] for session in sessions.tolist()]
+        numbers = [_number(identity, addresses) for identity in identities]
+        meter = np.array(numbers, np.int32)[where]
     return meter, meter >= 0
 
 
-def _number(raw: bytes, addresses: dict[str, int]) -> int:
+def _number(address: str | None, addresses: dict[str, int]) -> int:
+    return addresses.setdefault(address, len(addresses)) if address else -1
+
+
+def _text(raw: bytes) -> str | None:
     try:
-        serial = fixed_text(raw)
+        return fixed_text(raw)
     except ProtocolError:
-        return -1
-    return addresses.setdefault(serial, len(addresses)) if serial else -1
+        return None
+
+
+def _pieces(matrix: NDArray[np.uint8]) -> list[bytes]:
+    """Return the bytes of each row."""
+    pieces: list[bytes] = (
+        np.ascontiguousarray(matrix).view(f"V{matrix.shape[1]}").reshape(-1).tolist()
+    )
+    return pieces
 
 
 def _section_sound(matrix: NDArray[np.uint8], section: Section) -> NDArray[np.bool_]:
     """Check the CRC of the Modbus reply inside, row by row."""
-    size = section.end - section.begin
-    raw = np.ascontiguousarray(matrix[:, section.begin : section.end]).tobytes()
-    sums = [modbus(raw[at : at + size]) for at in range(0, len(raw), size)]
-    sound: NDArray[np.bool_] = np.array(sums, np.uint16) == 0
+    payloads = _pieces(matrix[:, section.begin : section.end])
+    sound: NDArray[np.bool_] = np.fromiter(map(modbus, payloads), np.uint16, len(payloads)) == 0
     return sound
 
 
@@ -593,25 +618,29 @@ def _refuse(batch: Batch, frames: NDArray[np.int64], refused: list[Refused]) -> 
 
 
 def _in_utc(
-    batch: Batch, clock: NDArray[np.int64], meter: NDArray[np.int32], names: list[str]
+    clock: NDArray[np.int64], meter: NDArray[np.int32], profiles: Mapping[int, Profile]
 ) -> NDArray[np.int64]:
-    used = np.unique(meter)
-    zones = {int(number): batch.profile_of(names[number]).zone for number in used}
+    zones = dict.fromkeys(profile.zone for profile in profiles.values())
+    if len(zones) == 1:
+        return utc_us(clock, *zones)
     at = np.empty(len(clock), np.int64)
-    for zone in dict.fromkeys(zones.values()):
-        of_zone = np.isin(meter, [number for number, its in zones.items() if its is zone])
+    for zone in zones:
+        mine = [place for place, profile in profiles.items() if profile.zone == zone]
+        of_zone = np.isin(meter, mine)
         at[of_zone] = utc_us(clock[of_zone], zone)
     return at
 
 
 def _apply_power_scale(
-    batch: Batch, values: dict[str, NDArray[Any]], meter: NDArray[np.int32], names: list[str]
+    values: dict[str, NDArray[Any]], meter: NDArray[np.int32], profiles: Mapping[int, Profile]
 ) -> None:
-    scales = np.ones(len(names))
-    for number in np.unique(meter).tolist():
-        scales[number] = float(batch.profile_of(names[number]).options.get("power_scale_w", 1))
-    if (scales == 1).all():
+    options = ((place, profile.options) for place, profile in profiles.items())
+    others = {place: found["power_scale_w"] for place, found in options if "power_scale_w" in found}
+    if not others:
         return
+    scales = np.ones(max(profiles) + 1)
+    for place, scale in others.items():
+        scales[place] = float(scale)
     for name, column in values.items():
         if name.startswith(_SCALED_BY_OPTION) and not name.startswith("power_factor"):
             values[name] = column * scales[meter]
@@ -702,8 +731,9 @@ def _read_sections(frame: bytes, zone: Any) -> tuple[list[dict[str, Any]], datet
     for section in sections(frame):
         payload = frame[section.begin : section.end]
         row: dict[str, Any] = {"channel": section.channel, "payload": payload.hex()}
-        if payload.startswith(b"un"):
-            row["error"] = fixed_text(payload)
+        text = payload.rstrip(b"\0 ").decode("latin-1")
+        if text.startswith("un") and text.isascii() and text.isprintable():
+            row["error"] = text
         if section.layout:
             values = _parse(STRUCTS[section.layout], payload[3:-2], section.data)
             row |= {"layout": section.layout, "values": _plain(values)}
@@ -856,6 +886,8 @@ def _explain_sections(frame: bytes, at: int, end: int) -> list[Field]:
             fields.append(Field(section.begin, payload, "payload"))
         at = section.end + 4
         fields.append(Field(section.end, frame[section.end : at], "end of section"))
+    if at < end:
+        fields.append(Field(at, frame[at:end], "body"))
     return fields
 
 

@@ -12,8 +12,9 @@ HJ 212-2017; HJ 212-2025 through open implementations; frames of many projects, 
 
 Met in the field and accepted: lower-case CRC, no CR LF, ``;`` at the end of the data, MN of any
 length up to 32, PNO before PNUM and zero-padded, ``,`` between header fields, no QN and no Flag
-(2005), GBK text, items cut between the parts of a split packet.  When a code repeats in a frame,
-its first value becomes the reading; ``read`` keeps all.
+(2005), GBK text, items cut between the parts of a split packet, ciphertext whose plain tail is
+counted but not sent (restored if an earlier item ends so and the checksum agrees).  When a code
+repeats in a frame, its first value becomes the reading; ``read`` keeps all.
 
 Option of a meter's profile: ``ack_cp`` (text, "") is the data of the 9014 that answers an upload;
 some loggers want ``QnRtn=1;ExeRtn=1``.
@@ -55,6 +56,7 @@ from wattwarden.protocol.outline import LengthPrefixed
 from wattwarden.protocol.pairs import (
     CHARSETS,
     charset_of,
+    is_text,
     put,
     read_pairs,
     read_tree,
@@ -74,6 +76,7 @@ HEAD_BYTES: Final = 6
 CRC_BYTES: Final = 4
 # The standard ends at 1,024; loggers of VOC stations, with a hundred factors, send 3 KiB at once.
 MAX_SEGMENT_BYTES: Final = 4096
+MAX_FRAME_BYTES: Final = HEAD_BYTES + MAX_SEGMENT_BYTES + CRC_BYTES
 MAX_MN_BYTES: Final = 32  # 24 in the standard, 27 seen
 MAX_CODE_BYTES: Final = 32  # "a34004-NightData" has 16
 MAX_PART_DIGITS: Final = 6  # the width of PNUM in the 2025 standard
@@ -82,6 +85,7 @@ MAX_JOINED_BYTES: Final = 16_384
 SM4_BLOCK_BYTES: Final = 16
 # Unprintable bytes in a first block: none in a text, one in a damaged one, ten in ciphertext.
 CIPHER_BYTES_IN_BLOCK: Final = 4
+MAX_TAILS: Final = 8  # each costs a checksum; a meter ends all its items alike
 
 WANTS_ANSWER: Final = 1
 IS_SPLIT: Final = 2
@@ -124,8 +128,26 @@ def _measure(buffer: bytes, start: int) -> int:
         return -1 if digits else 0
     if len(digits) < 4:
         return 0
-    size = int(digits)
-    return HEAD_BYTES + size + CRC_BYTES if size <= MAX_SEGMENT_BYTES else -1
+    size = HEAD_BYTES + int(digits) + CRC_BYTES
+    if size > MAX_FRAME_BYTES:
+        return -1
+    if buffer[start + size - 6 : start + size - 4] != CP_END:
+        size -= _lost_bytes(buffer, start, start + size)
+    return size
+
+
+def _lost_bytes(buffer: bytes, start: int, end: int) -> int:
+    """Return by how much a frame ends early whose sender forgot the plain tail behind ciphertext.
+
+    Its length field counts the tail, so that there is one place to look, besides ``end``.
+    """
+    data = buffer.find(CP_BEGIN, start, end) + len(CP_BEGIN)
+    lost = (end - CRC_BYTES - len(CP_END) - data) % SM4_BLOCK_BYTES
+    early = end - lost
+    if buffer[early : early + len(CRLF)] != CRLF or data < len(CP_BEGIN):
+        return 0
+    cipher = _is_cipher(buffer[start + HEAD_BYTES : early - CRC_BYTES])
+    return lost if cipher and _seems(buffer, start, early) else 0
 
 
 def _seems(buffer: bytes, start: int, end: int) -> bool:
@@ -151,7 +173,7 @@ def _fits(buffer: bytes, start: int, end: int) -> bool:
 
 OUTLINE: Final = LengthPrefixed(
     head=HEAD,
-    most_bytes=HEAD_BYTES + MAX_SEGMENT_BYTES + CRC_BYTES,
+    most_bytes=MAX_FRAME_BYTES,
     measure=_measure,
     fits=_fits,
     seems=_seems,
@@ -169,8 +191,8 @@ def recognise(head: bytes) -> Claim:
     return Claim.YES if size > 0 else Claim.NO
 
 
-def _frame(segment: bytes, crc: int) -> bytes:
-    return b"##%04d%b%04X\r\n" % (len(segment), segment, crc)
+def _frame(segment: bytes, crc: int, lost: int = 0) -> bytes:
+    return b"##%04d%b%04X\r\n" % (len(segment) + lost, segment, crc)
 
 
 # ── header, encryption ──────────────────────────────────────────────────────────
@@ -286,27 +308,16 @@ def decrypt(data: bytes, key: bytes) -> bytes:
     return _sm4(key).decryptor().update(data[:whole]) + data[whole:]
 
 
-def _plain(segment: bytes, crc: int, profile_of: ProfileOf, identity: str | None) -> bytes:
-    """Return the plain text of a segment whose CRC does not fit as sent.  Raises ProtocolError."""
-    head, mark, data = segment.partition(CP_BEGIN)
-    header = _header(head)
-    meter = _mn(header) or identity
-    key = profile_of(meter).key if meter is not None else None
-    if key is not None and mark and _version(header) >= VERSION_2025:
-        plain = head + mark + decrypt(data[: -len(CP_END)], key) + CP_END
-        if hj212(plain) == crc:
-            return plain
-        message = f"checksum is {crc:04X}, neither the bytes nor the decrypted text fit"
-        raise ProtocolError(Refusal.CHECKSUM, message, HEAD_BYTES + len(segment))
-    if _is_cipher(segment):
-        message = f"encrypted, no key of {meter or 'its meter'} is known"
-        raise ProtocolError(Refusal.CHECKSUM, message, HEAD_BYTES + len(head) + len(mark))
-    message = f"checksum of the segment is {hj212(segment):04X}, the frame says {crc:04X}"
-    raise ProtocolError(Refusal.CHECKSUM, message, HEAD_BYTES + len(segment))
+class _Raw(NamedTuple):
+    """A segment as sent, its stated CRC, and how many bytes of it were not sent."""
+
+    segment: bytes
+    crc: int
+    lost: int
 
 
-def _segment(frame: bytes) -> tuple[bytes, int]:
-    """Return the segment of one whole frame as sent, and its stated CRC.  Raises ProtocolError."""
+def _segment(frame: bytes) -> _Raw:
+    """Take one whole frame apart.  Raises ProtocolError."""
     if not frame.startswith(HEAD):
         raise ProtocolError(Refusal.UNKNOWN, f"a frame begins with ##, got {frame[:2].hex(' ')}")
     digits = frame[2:HEAD_BYTES]
@@ -317,14 +328,57 @@ def _segment(frame: bytes) -> tuple[bytes, int]:
         message = f"a segment has at most {MAX_SEGMENT_BYTES} bytes, the length field says {size}"
         raise ProtocolError(Refusal.LENGTH, message, 2)
     found = len(frame.rstrip(CRLF)) - HEAD_BYTES - CRC_BYTES
-    if found != size:
+    lost = size - found
+    if lost and lost != _lost_bytes(frame, 0, HEAD_BYTES + size + CRC_BYTES):
         message = f"the length field says {size} bytes, the segment has {max(found, 0)}"
         raise ProtocolError(Refusal.LENGTH, message, 2)
-    end = HEAD_BYTES + size
+    end = HEAD_BYTES + found
     crc = frame[end : end + CRC_BYTES]
     if not HEX_DIGITS.issuperset(crc):
         raise ProtocolError(Refusal.CHECKSUM, f"checksum is four hex digits, got {crc!r}", end)
-    return frame[HEAD_BYTES:end], int(crc, 16)
+    return _Raw(frame[HEAD_BYTES:end], int(crc, 16), lost)
+
+
+def _plain(raw: _Raw, profile_of: ProfileOf, identity: str | None) -> bytes:
+    """Return the plain text of a segment whose CRC does not fit as sent.  Raises ProtocolError.
+
+    One in 256 wrong plain texts fits the checksum, of which eight bits reach from byte to byte; so
+    it must be a text besides, which ciphertext under a wrong key or with a wrong bit never gives.
+    """
+    head, mark, data = raw.segment.partition(CP_BEGIN)
+    header = _header(head)
+    meter = _mn(header) or identity
+    key = profile_of(meter).key if meter is not None else None
+    end = HEAD_BYTES + len(raw.segment)
+    if key is not None and mark and _version(header) >= VERSION_2025:
+        opened = decrypt(data[: -len(CP_END)], key)
+        for tail in _tails(opened, raw.lost) if is_text(opened) else ():
+            plain = head + mark + opened + tail + CP_END
+            if hj212(plain) == raw.crc:
+                return plain
+        message = f"checksum is {raw.crc:04X}, neither the bytes nor the decrypted text fit"
+        raise ProtocolError(Refusal.CHECKSUM, message, end)
+    if _is_cipher(raw.segment):
+        message = f"encrypted, no key of {meter or 'its meter'} is known"
+        raise ProtocolError(Refusal.CHECKSUM, message, HEAD_BYTES + len(head) + len(mark))
+    message = f"checksum of the segment is {hj212(raw.segment):04X}, the frame says {raw.crc:04X}"
+    raise ProtocolError(Refusal.CHECKSUM, message, end)
+
+
+def _tails(opened: bytes, lost: int) -> list[bytes]:
+    """Return what the ``lost`` bytes behind a text can be: what stood there in an item before.
+
+    The checksum tells whether they are.
+    """
+    if not lost:
+        return [b""]
+    begun = opened[opened.rfind(b"-") :]
+    found: dict[bytes, None] = {}
+    at = opened.find(begun)
+    while 0 <= at < len(opened) - len(begun) and len(found) < MAX_TAILS:
+        found[opened[at + len(begun) : at + len(begun) + lost]] = None
+        at = opened.find(begun, at + 1)
+    return [tail for tail in found if len(tail) == lost]
 
 
 def _proven(frame: bytes, profile_of: ProfileOf) -> tuple[Header, bytes] | None:
@@ -333,14 +387,14 @@ def _proven(frame: bytes, profile_of: ProfileOf) -> tuple[Header, bytes] | None:
     Of ciphertext without a key the header is believed: else nobody would learn whose is due.
     """
     try:
-        segment, crc = _segment(frame)
-        head, mark, data = segment.partition(CP_BEGIN)
+        raw = _segment(frame)
+        head, mark, data = raw.segment.partition(CP_BEGIN)
         header = _header(head)
         meter = _mn(header)
-        if hj212(segment) != crc:
-            if meter is not None and profile_of(meter).key is None and _is_cipher(segment):
+        if hj212(raw.segment) != raw.crc:
+            if meter is not None and profile_of(meter).key is None and _is_cipher(raw.segment):
                 return header, b""
-            data = _plain(segment, crc, profile_of, None)[len(head) + len(mark) :]
+            data = _plain(raw, profile_of, None)[len(head) + len(mark) :]
     except ProtocolError:
         return None
     return header, data.removesuffix(CP_END)
@@ -505,7 +559,7 @@ def _bounds(batch: Batch) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray
         good &= (digit >= 0) & (digit <= 9)
         length = length * 10 + digit
     ends = starts + length
-    good &= (length >= len(CP_END)) & (ends + CRC_BYTES <= behind)
+    good &= ends + CRC_BYTES <= behind
     ends *= good
     stated = np.zeros(len(batch), np.int64)
     for place in range(CRC_BYTES if good.any() else 0):
@@ -523,8 +577,8 @@ def _bounds(batch: Batch) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray
 
 def _opened(batch: Batch, index: int) -> bytes:
     """Return the plain segment of a frame whose checksum does not fit.  Raises ProtocolError."""
-    segment, crc = _segment(batch.frame(index))
-    return _plain(segment, crc, batch.profile_of, batch.identities[batch.session[index]])
+    identity = batch.identities[batch.session[index]]
+    return _plain(_segment(batch.frame(index)), batch.profile_of, identity)
 
 
 def confirm(batch: Batch) -> NDArray[np.bool_]:
@@ -800,8 +854,9 @@ def read(frame: bytes, profile_of: ProfileOf) -> Message:
     ``CPText`` is there where ``CP`` does not give back the data exactly, and always for ciphertext
     (its plain text); ``Cipher`` is that in hex, ``Charset`` whatever is not UTF-8.
     """
-    segment, crc = _segment(frame)
-    plain = segment if hj212(segment) == crc else _plain(segment, crc, profile_of, None)
+    raw = _segment(frame)
+    segment = raw.segment
+    plain = segment if hj212(segment) == raw.crc else _plain(raw, profile_of, None)
     head, data = _halves(plain)
     header = _header(head)
     if not header.get(b"CN"):
@@ -828,7 +883,7 @@ def _native(head: bytes, data: bytes, segment: bytes, plain: bytes) -> dict[str,
     if plain is not segment or write_tree(fields["CP"]) != data.decode(charset):
         fields["CPText"] = data.decode(charset)
     if plain is not segment:
-        fields["Cipher"] = segment[-len(data) - len(CP_END) : -len(CP_END)].hex()
+        fields["Cipher"] = segment[len(head) + len(CP_BEGIN) : -len(CP_END)].hex()
     if charset != CHARSETS[0]:
         fields["Charset"] = charset
     return fields
@@ -851,13 +906,14 @@ def encode(message: Message) -> bytes:
     except (LookupError, TypeError) as error:
         text = f"no frame can carry {error}"
         raise ValueError(text) from error
-    if len(body) != len(data) or CP_BEGIN in head:
+    lost = len(data) - len(body)
+    if lost not in {0, len(data) % SM4_BLOCK_BYTES} or CP_BEGIN in head:
         raise ValueError("ciphertext is as long as its text, and CP is the last field")
     plain = head + CP_BEGIN + data + CP_END
     if len(plain) > MAX_SEGMENT_BYTES:
         text = f"a segment has at most {MAX_SEGMENT_BYTES} bytes, this one {len(plain)}"
         raise ValueError(text)
-    return _frame(head + CP_BEGIN + body + CP_END, hj212(plain))
+    return _frame(head + CP_BEGIN + body + CP_END, hj212(plain), lost)
 
 
 def _ordered(message: Message) -> list[tuple[str, Any]]:

@@ -92,14 +92,23 @@ def smoke(target: Target, executions: int, seed: object) -> None:
 
 def attempt(target: Target, data: bytes, seed: object) -> None:
     """Run one input.  Raises Finding, from what the target raised."""
+    error = failure(target, data)
+    if error is not None:
+        data, error = shrink(target, data, error)
+        raise Finding(target, data, seed) from error
+
+
+def failure(target: Target, data: bytes) -> Exception | None:
+    """Return what a target raises on an input, None when its invariant holds."""
     try:
         target.run(data)
-    except Exception as error:
-        raise Finding(target, shrink(target, data, type(error)), seed) from error
+    except Exception as error:  # noqa: BLE001  # whatever it is, it breaks the invariant
+        return error
+    return None
 
 
-def shrink(target: Target, data: bytes, kind: type[Exception]) -> bytes:
-    """Leave out stretches, long ones first, as long as the target fails in the same way."""
+def shrink(target: Target, data: bytes, error: Exception) -> tuple[bytes, Exception]:
+    """Leave out stretches, long ones first, as long as the target fails by the same type."""
     attempts = 0
     size = len(data) // 2
     while size:
@@ -107,22 +116,13 @@ def shrink(target: Target, data: bytes, kind: type[Exception]) -> bytes:
         while at < len(data) and attempts < MAX_SHRINK_ATTEMPTS:
             shorter = data[:at] + data[at + size :]
             attempts += 1
-            if _fails(target, shorter, kind):
-                data = shorter
+            other = failure(target, shorter)
+            if type(other) is type(error) and other is not None:
+                data, error = shorter, other
             else:
                 at += size
         size //= 2
-    return data
-
-
-def _fails(target: Target, data: bytes, kind: type[Exception]) -> bool:
-    try:
-        target.run(data)
-    except kind:
-        return True
-    except Exception:  # noqa: BLE001  # another failure than the one looked for, whichever
-        return False
-    return False
+    return data, error
 
 
 # --- mutators -------------------------------------------------------------------------------------
@@ -149,7 +149,9 @@ def _flip(data: bytes, _seeds: Sequence[bytes], _tokens: Sequence[bytes], rng: R
     return data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :]
 
 
-def _overwrite(data: bytes, _seeds: Sequence[bytes], _tokens: Sequence[bytes], rng: Random) -> bytes:
+def _overwrite(
+    data: bytes, _seeds: Sequence[bytes], _tokens: Sequence[bytes], rng: Random
+) -> bytes:
     begin, end = _stretch(data, rng)
     fill = rng.choice((b"\0", b"\xff", b" ", b"9", b"#", b"{", b"}", rng.randbytes(1)))
     return data[:begin] + fill * (end - begin) + data[end:]
@@ -165,7 +167,9 @@ def _delete(data: bytes, _seeds: Sequence[bytes], _tokens: Sequence[bytes], rng:
     return data[:begin] + data[end:]
 
 
-def _duplicate(data: bytes, _seeds: Sequence[bytes], _tokens: Sequence[bytes], rng: Random) -> bytes:
+def _duplicate(
+    data: bytes, _seeds: Sequence[bytes], _tokens: Sequence[bytes], rng: Random
+) -> bytes:
     begin, end = _stretch(data, rng)
     return data[:end] + data[begin:end] * rng.choice((1, 1, 2, 5)) + data[end:]
 

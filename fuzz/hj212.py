@@ -50,6 +50,9 @@ from wattwarden.protocol.codec import Batch, Claim, Columns, Message, Profile
 from wattwarden.protocol.pairs import charset_of
 from wattwarden.protocol.quality import Quality
 
+# The journal keeps what framing let through, and after a fix of it what it once let through: at
+# times, therefore, what is no frame is decoded.
+LOOSE_SHARE: Final = 0.25
 KINDS_WITH_READINGS: Final = frozenset(c.kind for c in COMMANDS.values() if c.period)
 
 
@@ -72,29 +75,29 @@ def run(data: bytes) -> None:
     """Hold the invariant for one stream."""
     rng = Random(crc32(data))
     check_recognised(CODEC, data, rng)
-    check_explained(CODEC, data)
-    read_checked(CODEC, data, profile_of)
     frames = cut(CODEC, data)
-    # Decoding is for whatever the journal holds, under whichever codec it was put there.
-    loose = batch_of([data, *frames], profile_of, rng)
-    columns = CODEC.decode(loose)
-    check_columns(loose, columns)
+    if frames != [data]:
+        check_explained(CODEC, data)
+        read_checked(CODEC, data, profile_of)
+        if rng.random() < LOOSE_SHARE:
+            loose = batch_of([data, *frames], profile_of, rng)
+            check_columns(loose, CODEC.decode(loose))
     if not frames:
         return
     check_conversation(CODEC, frames, profile_of, RECEIVED_AT)
     good = confirmed(CODEC, batch_of(frames, profile_of, rng)).tolist()
     messages = [_message(frame, fits) for frame, fits in zip(frames, good, strict=True)]
+    kept = [message for message, fits in zip(messages, good, strict=True) if fits]
     sound = [frame for frame, fits in zip(frames, good, strict=True) if fits]
     if not sound:
         return
     batch = batch_of(sound, profile_of, rng)
-    check_acknowledged(CODEC, batch)
+    check_acknowledged(CODEC, batch, rng)
     columns = CODEC.decode(batch)
     check_columns(batch, columns)
-    split = any(message is not None and message.part for message in messages)
+    split = any(message is not None and message.part for message in kept)
     if len(sound) > 1 and not split:
-        check_singly(CODEC, batch, columns)
-    kept = [message for message, fits in zip(messages, good, strict=True) if fits]
+        check_singly(CODEC, batch, columns, rng)
     _check_counted(batch, columns, kept, split=split)
 
 

@@ -12,6 +12,7 @@ import sys
 import time
 from importlib import import_module
 from pathlib import Path
+from typing import Final
 
 # Behind everything else: the rooms in the repository root must shadow no library.
 sys.path.append(str(Path(__file__).resolve().parents[1]))
@@ -19,11 +20,14 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from fuzz.harness import Finding, Target, attempt, smoke
 
 
+SCRIPTS: Final = frozenset({"run", "long", "guided"})
+
+
 def load_targets() -> dict[str, Target]:
     """Return every target by name: each module beside this one that defines ``TARGET``."""
     targets = {}
     for path in sorted(Path(__file__).parent.glob("*.py")):
-        if path.stem not in {"run", "long"}:
+        if path.stem not in SCRIPTS:
             target = getattr(import_module(f"fuzz.{path.stem}"), "TARGET", None)
             if isinstance(target, Target):
                 targets[target.name] = target

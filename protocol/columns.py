@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wattwarden.protocol.pieces import Convert, Rows, converter
+from wattwarden.protocol.wire import parts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +67,14 @@ class Layout:
 
 def _columns(struct: Any) -> Iterator[Column]:
     offset = 0
-    for part in struct.subcons:
-        piece = part
-        while isinstance(piece, cs.Renamed):
-            piece = piece.subcon
-        size = int(piece.sizeof())
-        if part.name is not None:
-            yield Column(part.name, offset, size, *converter(piece))
+    for name, piece in parts_of(struct):
+        try:
+            size = int(piece.sizeof())
+        except cs.SizeofError as error:
+            message = f"a layout has parts of fixed size, got {piece!r}"
+            raise TypeError(message) from error
+        if name is not None:
+            yield Column(name, offset, size, *converter(piece))
         elif not isinstance(piece, cs.Padded | cs.Bytes):
             message = f"a part without a name is padding, got {piece!r}"
             raise TypeError(message)

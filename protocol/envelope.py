@@ -25,7 +25,7 @@ MAX_ENVELOPE_BYTES: Final = 256 * 1024
 FORMAT: Final = 1
 
 
-class SessionRow(msgspec.Struct, frozen=True, array_like=True):
+class SessionRow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A connection that frames of an envelope came from.  Holds no secret.
 
     ``epoch`` numbers the connections of one gateway process; ``profile_version`` is the profile
@@ -81,7 +81,7 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True):
             offsets=self.offsets(),
             received_at=np.frombuffer(self.received_at, "<i8").astype(np.int64, copy=False),
             session=np.frombuffer(self.session, "<u4").astype(np.int32),
-            identities=tuple(row.identity for row in self.sessions),
+            identities=tuple([row.identity for row in self.sessions]),
             request=np.frombuffer(self.request, "<i4").astype(np.int32),
             requests=tuple(self.requests),
             profile_of=profile_of,

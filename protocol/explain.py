@@ -6,7 +6,7 @@ import construct as cs
 
 from wattwarden.protocol.codec import Field
 from wattwarden.protocol.errors import ProtocolError
-from wattwarden.protocol.wire import Scaled
+from wattwarden.protocol.wire import Scaled, parts_of
 
 
 def explain_struct(struct: Any, raw: bytes, offset: int) -> tuple[Field, ...]:
@@ -16,8 +16,7 @@ def explain_struct(struct: Any, raw: bytes, offset: int) -> tuple[Field, ...]:
     """
     fields = []
     at = 0
-    for part in struct.subcons:
-        name, piece = (part.name, part.subcon) if isinstance(part, cs.Renamed) else ("", part)
+    for name, piece in parts_of(struct):
         size = int(piece.sizeof())
         piece_raw = raw[at : at + size]
         unit = str(piece.unit) if isinstance(piece, Scaled) else ""

@@ -23,6 +23,13 @@ def charset_of(raw: bytes) -> str:
     return CHARSETS[-1]
 
 
+def is_text(raw: bytes) -> bool:
+    """Whether bytes are UTF-8 or GBK without control characters."""
+    charset = charset_of(raw)
+    # The ideographic space counts as unprintable, yet stands in texts.
+    return charset != CHARSETS[-1] and raw.decode(charset).replace("\u3000", "").isprintable()
+
+
 def split(data: bytes) -> list[bytes]:
     """Cut data into fields; joined by one byte each they have the length of the data."""
     if b"=//" not in data:

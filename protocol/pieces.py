@@ -58,13 +58,16 @@ def _dtype(piece: Any) -> np.dtype[Any]:
 
 
 def _numbers(dtype: np.dtype[Any], rows: Rows) -> NDArray[Any]:
-    whole: NDArray[Any] = np.ascontiguousarray(rows).view(dtype)
-    return whole.reshape(len(rows))
+    """View the bytes as numbers, neither aligned nor side by side: to be read once."""
+    # Bringing two bytes a row together first takes four times as long as the conversion itself.
+    joined = rows if rows.strides[1] == 1 else np.ascontiguousarray(rows)
+    numbers: NDArray[Any] = joined.view(dtype)[:, 0]
+    return numbers
 
 
 def _number(dtype: np.dtype[Any]) -> Convert:
     def number(rows: Rows) -> Converted:
-        return _numbers(dtype, rows), None
+        return _numbers(dtype, rows).copy(), None
 
     return number
 
@@ -75,10 +78,11 @@ def _scaled(piece: Scaled) -> Convert:
     if dtype.kind not in "iu":
         message = f"a scaled column counts in integers, got {inner!r}"
         raise TypeError(message)
-    most = (1 << 8 * dtype.itemsize - (dtype.kind == "i")) * abs(scale.numerator)
+    least, most = sorted(bound * scale.numerator for bound in _bounds(dtype))
     if scale.denominator > 1:
-        return _fractions(dtype, scale) if most <= _MOST_EXACT else _wide_fractions(dtype, scale)
-    if most - (dtype.kind == "u") > _MOST_INTEGER:
+        exact = -_MOST_EXACT <= least <= most <= _MOST_EXACT
+        return _fractions(dtype, scale) if exact else _wide_fractions(dtype, scale)
+    if least < -_MOST_INTEGER - 1 or most > _MOST_INTEGER:
         message = f"a whole column holds up to {_MOST_INTEGER}, {inner!r} times {scale} may not fit"
         raise TypeError(message)
 
@@ -86,6 +90,11 @@ def _scaled(piece: Scaled) -> Convert:
         return _numbers(dtype, rows).astype(np.int64) * np.int64(scale.numerator), None
 
     return whole
+
+
+def _bounds(dtype: np.dtype[Any]) -> tuple[int, int]:
+    info = np.iinfo(dtype)
+    return info.min, info.max
 
 
 def _fractions(dtype: np.dtype[Any], scale: Fraction) -> Convert:

@@ -9,6 +9,7 @@
     receive_data(data, now)   bytes of the peer         next_event()     what they meant
     tick(now)                 time has passed           data_to_send()   what to answer at once
     reject(frame, now)        checksum failed later     next_deadline()  when tick has work
+    end(now)                  the peer hung up
 
 Times are microseconds UTC.  Answers that wait for the journal are no business of the session:
 ``Codec.acknowledge`` gives them once the envelope is stored.
@@ -43,6 +44,9 @@ __all__ = [
     "Skipped",
 ]
 
+_UNKNOWN: Final = "no codec knows it"
+_UNENDED: Final = "frame without its end"
+
 SECOND_US: Final = 1_000_000
 NEVER: Final = 2**63 - 1
 
@@ -60,6 +64,7 @@ class Session:
         "_dialogue",
         "_events",
         "_framer",
+        "_framing",
         "_head",
         "_heard_at",
         "_limits",
@@ -82,6 +87,7 @@ class Session:
         self._out = b""
         # Without a framer the bytes' codec is in question, and the head waits for the answer.
         self._framer: Framer | None = None
+        self._framing: Codec | None = None
         self._head = b""
         self._dialogue: Dialogue | None = None
         self._noise_bytes = 0
@@ -100,13 +106,13 @@ class Session:
             return
         frames = framer.feed(data)
         if framer.is_clean:
-            self._hear(frames, now)
+            self._hear(self._framing, frames, now)
             self._partial_by = NEVER
             return
         noise = framer.take_noise()
         if noise and not frames and self._change_codec(noise, framer.pending, now):
             return
-        self._take(framer, frames, noise, "no codec knows it", now)
+        self._take(framer, frames, noise, _UNKNOWN, now)
 
     def next_event(self) -> Event | None:
         """Return the next event in order, None when there is none for now."""
@@ -140,6 +146,12 @@ class Session:
                 "silent beyond the protocol's limit" if silent else "no login before the deadline"
             )
 
+    def end(self, now: int) -> None:
+        """Take note that the peer hung up; what waited for its rest comes as last events."""
+        if not self._closing:
+            self._give_up_partial(now)
+            self._close("the peer hung up")
+
     def reject(self, frame: bytes, now: int) -> None:
         """Take back a frame whose checksum, left open while framing, does not fit.
 
@@ -151,7 +163,7 @@ class Session:
         self._noise_bytes += len(frame)
         framer = Framer(self.codec.outline)
         frames = framer.recut(frame)
-        self._hear(frames, now)
+        self._hear(self.codec, frames, now)
         self._skip(framer.take_noise(), "checksum does not fit")
 
     def _recognise(self, data: bytes, now: int) -> None:
@@ -172,7 +184,7 @@ class Session:
 
     def _change_codec(self, noise: bytes, pending: bytes, now: int) -> bool:
         """Ask the others: the peer may have changed its protocol (a DTU, a replayed capture)."""
-        others = [codec for codec in self._codecs if codec is not self.codec]
+        others = [codec for codec in self._codecs if codec is not self._framing]
         data = noise + pending
         start, codec = claim(others, data, self._credit() - self._noise_bytes)
         if start >= len(noise) or (codec is None and pending):
@@ -183,50 +195,56 @@ class Session:
     def _settle(self, codec: Codec | None, data: bytes, start: int, now: int) -> None:
         """Give the bytes from ``start`` on to the codec, or keep them for those that want more."""
         self._head = data[start:]
-        self._skip(data[:start], "no codec knows it")
+        self._skip(data[:start], _UNKNOWN)
         if self._closing:
             return
-        if codec is None and self._head:
-            self._framer = None
+        if codec is not None:
+            self._frame_anew(codec, _UNKNOWN, now)
+        elif self.codec is not None and not self._head:
+            self._frame_anew(self.codec, _UNKNOWN, now)
+        else:
+            self._framer = self._framing = None
             if self.codec is not None and self._partial_by == NEVER:
                 self._partial_by = now + round(self._limits.partial_frame_s * SECOND_US)
-            return
-        if codec is not None and codec is not self.codec:
-            self._begin_dialogue(codec, now)
-        if self.codec is not None:
-            self._feed_anew(self.codec, now)
 
-    def _feed_anew(self, codec: Codec, now: int) -> None:
+    def _frame_anew(self, codec: Codec, reason: str, now: int) -> None:
         """Frame the bytes that waited for their codec."""
+        if self.codec is None:
+            self._begin_dialogue(codec, now)
         head, self._head = self._head, b""
         framer = self._framer = Framer(codec.outline)
+        self._framing = codec
         self._partial_by = NEVER
         frames = framer.feed(head)
-        self._take(framer, frames, framer.take_noise(), "no frame in spite of its head", now)
+        self._take(framer, frames, framer.take_noise(), reason, now)
 
-    def _begin_dialogue(self, codec: Codec, now: int) -> None:
+    def _begin_dialogue(self, codec: Codec, now: int) -> Dialogue:
         if self.identity is not None:
             self.identity = None
             self._login_by = now + round(self._limits.pre_login_s * SECOND_US)
         self.codec = codec
-        self._dialogue = codec.dialogue(self._profile_of)
+        dialogue = self._dialogue = codec.dialogue(self._profile_of)
+        return dialogue
 
     def _take(
         self, framer: Framer, frames: list[bytes], noise: bytes, reason: str, now: int
     ) -> None:
         """Pass on what the framer gave, and watch over what it keeps."""
-        self._hear(frames, now)
+        self._hear(self._framing, frames, now)
         if not framer.pending:
             self._partial_by = NEVER
-        elif frames or self._partial_by == NEVER:
+        elif frames or noise or self._partial_by == NEVER:
             self._partial_by = now + round(self._limits.partial_frame_s * SECOND_US)
         if noise:
             self._skip(noise, reason)
 
-    def _hear(self, frames: list[bytes], now: int) -> None:
-        dialogue, codec = self._dialogue, self.codec
-        if dialogue is None or codec is None or not frames:
+    def _hear(self, codec: Codec | None, frames: list[bytes], now: int) -> None:
+        if codec is None or not frames:
             return
+        dialogue = self._dialogue
+        if dialogue is None or codec is not self.codec:
+            # Bytes that look like another protocol's change nothing; a frame does.
+            dialogue = self._begin_dialogue(codec, now)
         self._heard_at = now
         out = dialogue.receive(frames, now)
         if out:
@@ -242,14 +260,14 @@ class Session:
     def _give_up_partial(self, now: int) -> None:
         """The rest of a frame did not come: look for a true start inside it."""
         framer = self._framer
-        if framer is not None:
+        if framer is not None and self._framing is self.codec:
             self._partial_by = NEVER
             frames = framer.resynchronise()
-            self._take(framer, frames, framer.take_noise(), "frame without its end", now)
+            self._take(framer, frames, framer.take_noise(), _UNENDED, now)
         elif self.codec is not None:
-            head, self._head = self._head, b""
-            self._skip(head, "frame without its end")
-            self._feed_anew(self.codec, now)
+            # It might have been another protocol's; what it is, it must be in this one.
+            self._head = self._head if framer is None else framer.pending
+            self._frame_anew(self.codec, _UNENDED, now)
 
     def _silence_by(self) -> int:
         if self.identity is None or self._dialogue is None:

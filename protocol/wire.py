@@ -9,6 +9,7 @@ A Struct of these is the one declaration of a layout: construct itself reads and
 frames, ``columns.Layout`` reads thousands at once, ``explain.explain`` shows one to people.
 """
 
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
@@ -66,6 +67,15 @@ class Bcd(_Digits):
             raise ValueError(message)
         raw = bytes.fromhex(f"{obj:0{2 * self.size}d}")
         return raw[::-1] if self.little else raw
+
+
+def parts_of(struct: Any) -> Iterator[tuple[str | None, Any]]:
+    """Give the parts of a Struct in order: name, None for padding, and the piece itself."""
+    for part in struct.subcons:
+        piece = part
+        while isinstance(piece, cs.Renamed):
+            piece = piece.subcon
+        yield part.name, piece
 
 
 CLOCK_PARTS: Final = {

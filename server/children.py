@@ -65,7 +65,7 @@ class Role:
         """Start the process again whenever it ends, until ``stop``; tell ``started`` each time."""
         pause = FIRST_PAUSE_S
         loop = asyncio.get_running_loop()
-        while not self._stopping and self._process is not None:
+        while self._process is not None:
             began = loop.time()
             status = await self._process.wait()
             if self._stopping:
@@ -99,7 +99,7 @@ class Role:
     async def _first_line(self, process: asyncio.subprocess.Process) -> dict[str, object]:
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
-                line = await process.stdout.readline()
+                line = await process.stdout.readline() if process.stdout else b""
         except TimeoutError:
             process.kill()
             line = b""

@@ -146,6 +146,7 @@ class MeterConnection(asyncio.Protocol):
     """One peer on the meter port."""
 
     __slots__ = (
+        "_admitted",
         "_chain",
         "_host",
         "_paced",
@@ -167,6 +168,7 @@ class MeterConnection(asyncio.Protocol):
         self._chain: Chain | None = None
         self._row: SessionRow | None = None
         self._unknown_bytes = 0
+        self._admitted = False
         self._paced = False
         self._reason = ""
         self.epoch = 0
@@ -185,13 +187,14 @@ class MeterConnection(asyncio.Protocol):
         port.counters.opened += 1
         port.per_host[self._host] = port.per_host.get(self._host, 0) + 1
         port.connections.add(self)
-        self._note("open")
         refusal = port.refusal(self._host)
         if refusal is not None:
+            # Counted, not journalled: a flood must not fill the journal.
             port.counters.refuse(refusal)
-            self._reason = f"refused: {refusal}"
             self._transport.abort()
             return
+        self._admitted = True
+        self._note("open")
         delay = port.pacer.delay_s(now)
         if delay > 0:
             port.counters.paced += 1
@@ -231,7 +234,8 @@ class MeterConnection(asyncio.Protocol):
             port.per_host.pop(self._host, None)
         if self.session.identity is not None:
             port.fleet.logout(self._fleet_key(), self)
-        self._note("close", self._reason or ("" if exc is None else type(exc).__name__))
+        if self._admitted:
+            self._note("close", self._reason or ("" if exc is None else type(exc).__name__))
 
     # --- the chain's side
 

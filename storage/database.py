@@ -78,7 +78,7 @@ def errors(doing: str) -> Iterator[None]:
         message = f"{doing}: {error}"
         raise StorageError(message, retryable=is_passing(error)) from error
     except (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError) as error:
-        message = f"{doing}: {error or type(error).__name__}"
+        message = f"{doing}: {str(error) or type(error).__name__}"
         raise StorageError(message, retryable=True) from error
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -84,7 +85,7 @@ def gather(
         sequence=np.repeat(np.array([place.sequence for place in placed], np.int64), counts),
         index=np.concatenate([np.arange(count, dtype=np.int32) for count in counts]),
         step=np.repeat(np.array([place.step for place in placed], np.int32), counts),
-        peers=tuple(row.peer for place in placed for row in place.envelope.sessions),
+        peers=tuple([row.peer for place in placed for row in place.envelope.sessions]),
         reasons=tuple(reason for place in placed for reason in place.envelope.reasons),
     )
 
@@ -109,10 +110,10 @@ def _joined(batches: Sequence[Batch], profile_of: ProfileOf) -> Batch:
         ).astype(np.int64),
         received_at=np.concatenate([batch.received_at for batch in batches]),
         session=np.concatenate([batches[i].session + sessions[i] for i in places]).astype(np.int32),
-        identities=tuple(name for batch in batches for name in batch.identities),
+        identities=tuple(chain.from_iterable(batch.identities for batch in batches)),
         request=np.concatenate([_moved(batches[i].request, int(asked[i])) for i in places]).astype(
             np.int32
         ),
-        requests=tuple(request for batch in batches for request in batch.requests),
+        requests=tuple(chain.from_iterable(batch.requests for batch in batches)),
         profile_of=profile_of,
     )

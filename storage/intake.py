@@ -92,7 +92,7 @@ def read(entries: Sequence[Entry]) -> tuple[list[Parsed], list[Spoilt]]:
     return parsed, spoilt
 
 
-def sift(parsed: Sequence[Parsed], tick: int, chains: Mapping[str, ChainLink]) -> Intake:
+def sift(parsed: Sequence[Parsed], tick: int, chains: Mapping[str, ChainLink | None]) -> Intake:
     """Sort what was read, from the tick and the chains as they stood before it."""
     intake = Intake(tick)
     for entry, message in parsed:
@@ -151,7 +151,7 @@ def _check_inside(name: str, values: Sequence[int], low: int, high: int) -> None
 
 
 def _take_envelope(
-    intake: Intake, entry: Entry, envelope: Envelope, chains: Mapping[str, ChainLink]
+    intake: Intake, entry: Entry, envelope: Envelope, chains: Mapping[str, ChainLink | None]
 ) -> None:
     last = intake.chains.get(envelope.chain) or chains.get(envelope.chain)
     if last is not None:

@@ -47,8 +47,6 @@ def consecutive(entries: Iterable[Entry], first: int) -> list[Entry]:
     for entry in entries:
         if entry.sequence == first + len(run):
             run.append(entry)
-        elif run:
-            break
     return run
 
 

@@ -36,6 +36,9 @@ MAX_UNANSWERED_PINGS: Final = 2
 LOOK_INTERVAL_S: Final = 1.0
 # What is in flight at close gets as long as a slow disk needs for an fsync; then it is given up.
 CLOSE_TIMEOUT_S: Final = 2.0
+# Python 3.11's wait_for, on which nats-py dials, loses a cancellation that comes together with the
+# end of what it waits for: so it is sent again until it works.
+CANCEL_INTERVAL_S: Final = 0.05
 
 NO_RESPONDERS: Final = "503"
 STATUS: Final = "Status"
@@ -216,9 +219,9 @@ class Link:
         if self._waiting and self.is_up:
             flying = [reply.done for reply in self._waiting.values()]
             await asyncio.wait(flying, timeout=CLOSE_TIMEOUT_S)
-        if self._keeper is not None:
+        while self._keeper is not None and not self._keeper.done():
             self._keeper.cancel()
-            await asyncio.wait({self._keeper})
+            await asyncio.wait({self._keeper}, timeout=CANCEL_INTERVAL_S)
         self._lose("closed")
 
     async def _connected(self) -> Client:

@@ -73,13 +73,14 @@ async def move_position(connection: Connection, shard: int, old: Position, new: 
         raise Fenced(shard, old.sequence)
 
 
-async def load_chains(connection: Connection, names: Iterable[str]) -> dict[str, ChainLink]:
-    """Return the last envelope of each of these chains that has one."""
+async def load_chains(connection: Connection, names: Iterable[str]) -> dict[str, ChainLink | None]:
+    """Return the last envelope of each of these chains, None for one that has none."""
+    wanted = list(names)
     rows = await connection.fetch(
         "SELECT chain, number, digest, sealed_at FROM chain_position WHERE chain = ANY($1)",
-        list(names),
+        wanted,
     )
-    return {
+    return dict.fromkeys(wanted) | {
         row["chain"]: ChainLink(row["number"], row["digest"], us_of(row["sealed_at"]))
         for row in rows
     }

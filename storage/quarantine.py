@@ -326,9 +326,9 @@ def _recognised(raw: bytes, codecs: Mapping[str, Codec]) -> Iterator[tuple[str, 
     for name, codec in codecs.items():
         if codec.recognise(raw[:MAX_HEAD_BYTES]) is Claim.YES:
             framer = Framer(codec.outline)
-            # The search begins at the second byte of what it is given.
+            # The search begins at the second byte of what it is given, and calls the first noise.
             frames = framer.recut(b"\0" + raw)
-            if frames and not framer.take_noise():
+            if framer.take_noise() == b"\0":
                 yield from ((name, frame) for frame in frames)
                 return
 
@@ -363,9 +363,9 @@ def _short(message: str) -> str:
 
 
 def _one_each(troubles: Sequence[Trouble]) -> list[Trouble]:
-    """The first trouble of each frame and reason."""
+    """The first trouble of each frame and reason, in order of arrival."""
     first: dict[tuple[int, str], Trouble] = {}
-    for trouble in troubles:
+    for trouble in sorted(troubles, key=lambda trouble: trouble.frame):
         first.setdefault((trouble.frame, trouble.reason), trouble)
     return list(first.values())
 

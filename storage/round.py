@@ -2,19 +2,21 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from wattwarden.protocol.codec import Batch
+from wattwarden.protocol.envelope import Envelope
 from wattwarden.protocol.errors import Refusal
 from wattwarden.storage import position
 from wattwarden.storage.counters import WriterCounters
 from wattwarden.storage.database import Connection
 from wattwarden.storage.gathering import Gathered, gather
 from wattwarden.storage.ingest import Known, Prepared, Reason, Trouble, prepare, store
-from wattwarden.storage.intake import ChainLink, Intake, Parsed, Spoilt, sift
+from wattwarden.storage.intake import ChainLink, Intake, Spoilt, read, sift
+from wattwarden.storage.journal_entry import Entry
 from wattwarden.storage.moments import us_of
 from wattwarden.storage.partitions import note_parts
 from wattwarden.storage.position import Position
@@ -24,15 +26,26 @@ JOURNAL_CODEC: Final = "journal"
 """The codec name under which entries are filed that cannot be read."""
 
 
-@dataclass(slots=True)
-class Work:
-    """What a round has to store; ``unread`` are batches that no codec takes."""
+Chains = Mapping[str, ChainLink | None]
+"""The last envelope of each chain; None for one that is new."""
 
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A stretch of the journal, and what is to be stored of it.
+
+    ``strange`` names chains whose last envelope must be known first; then nothing else is filled.
+    ``unread`` are batches that no codec takes, with their troubles.
+    """
+
+    entries: Sequence[Entry]
     old: Position
     new: Position
     intake: Intake
-    prepared: list[Prepared] = field(default_factory=list)
-    unread: list[tuple[Gathered, list[Trouble]]] = field(default_factory=list)
+    strange: frozenset[str] = frozenset()
+    spoilt: int = 0
+    prepared: tuple[Prepared, ...] = ()
+    unread: tuple[tuple[Gathered, list[Trouble]], ...] = ()
 
 
 @dataclass(slots=True)
@@ -45,27 +58,35 @@ class Desk:
     allowance: Allowance
 
 
-def prepare_round(
-    desk: Desk,
-    old: Position,
-    sequence: int,
-    parsed: Sequence[Parsed],
-    spoilt: Sequence[Spoilt],
-    chains: Mapping[str, ChainLink],
-) -> Work:
-    """Decode what was read of the journal up to ``sequence``; needs no database."""
+def prepare_round(desk: Desk, old: Position, entries: Sequence[Entry], chains: Chains) -> Work:
+    """Decode entries, at least one, that follow ``old``.  Pure: it may run in a thread."""
+    parsed, spoilt = read(entries)
+    names = {message.chain for _, message in parsed if isinstance(message, Envelope)}
+    strange = frozenset(names - chains.keys())
+    if strange:
+        return Work(entries, old, old, Intake(old.tick), strange)
     intake = sift(parsed, old.tick, chains)
-    work = Work(old, Position(sequence, intake.tick), intake)
     readers = desk.readers
+    prepared: list[Prepared] = []
+    unread: list[tuple[Gathered, list[Trouble]]] = []
     for codec, placed in intake.by_codec.items():
         gathered = gather(codec, desk.shard, placed, readers.profile_of(codec))
         if codec in readers.codecs:
-            work.prepared.append(prepare(readers.codecs[codec], gathered, readers.bounds))
+            prepared.append(prepare(readers.codecs[codec], gathered, readers.bounds))
         else:
-            work.unread.append((gathered, _unread(gathered)))
+            unread.append((gathered, _unread(gathered)))
     if spoilt:
-        work.unread.append(_spoilt(desk.shard, spoilt))
-    return work
+        unread.append(_spoilt(desk.shard, spoilt))
+    new = Position(entries[-1].sequence, intake.tick)
+    return Work(
+        entries,
+        old,
+        new,
+        intake,
+        spoilt=len(spoilt),
+        prepared=tuple(prepared),
+        unread=tuple(unread),
+    )
 
 
 async def commit_round(
@@ -78,7 +99,8 @@ async def commit_round(
         StorageError: A partition is gone; retryable.
         asyncpg.PostgresError: The database failed.
     """
-    tally = WriterCounters(rounds=1)
+    tally = WriterCounters(rounds=1, entries=len(work.entries), entries_spoilt=work.spoilt)
+    tally.entries_purged = work.entries[0].sequence - work.old.sequence - 1
     tally.count_intake(work.intake)
     enrolled_before = desk.known.meters.enrolled
     async with connection.transaction():

@@ -10,23 +10,22 @@ Whatever ends a round before its commit leaves nothing; the next one reads the s
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import structlog
 
-from wattwarden.protocol.envelope import Envelope
 from wattwarden.storage import position
 from wattwarden.storage.counters import WriterCounters
 from wattwarden.storage.database import Connection, connect, deadline, errors
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.ingest import Known, days_by_table
-from wattwarden.storage.intake import ChainLink, Parsed, read
+from wattwarden.storage.intake import ChainLink  # noqa: TC001  # as every import here: at run time
 from wattwarden.storage.journal_entry import Entry
 from wattwarden.storage.position import Position
 from wattwarden.storage.quarantine import Allowance, Readers
-from wattwarden.storage.round import Desk, Work, commit_round, prepare_round
+from wattwarden.storage.round import Chains, Desk, Work, commit_round, prepare_round
 from wattwarden.storage.upkeep import Upkeep
 
 _log = structlog.get_logger(__name__)
@@ -98,9 +97,11 @@ class Writer:
         self._limits = limits
         self._connection: Connection | None = None
         self._desk = Desk(shard, readers, Known.nothing(shard), Allowance())
-        self._chains: dict[str, ChainLink] = {}
+        self._chains: dict[str, ChainLink | None] = {}
         self._upkeep = Upkeep(readers.bounds)
         self._most = limits.round_entries
+        # What is fetched while a round is written, and from which position on.
+        self._ahead: tuple[Position, asyncio.Task[Work | None]] | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set; the round in hand is finished.
@@ -136,25 +137,55 @@ class Writer:
             StorageError: Nothing was taken, or it was and nobody told us: the next round finds out.
         """
         connection, old = await self._ready()
-        shard = self._desk.shard
-        entries = await self._journal.read(
-            shard, old.sequence, most=self._most, most_bytes=self._limits.round_bytes
-        )
-        if not entries:
-            await self._journal.wait(shard, old.sequence)
+        work = await self._next(old)
+        if work is None:
+            await self._journal.wait(self._desk.shard, old.sequence)
             return 0
         try:
-            return await self._take(connection, old, entries)
+            return await self._take(connection, work)
         except BaseException:
             self._forget()
             raise
 
     async def close(self) -> None:
         """Close the connection."""
+        await self._drop_ahead()
         connection, self._connection = self._connection, None
         if connection is not None and not connection.is_closed():
             with contextlib.suppress(StorageError), errors("closing the connection"):
                 await connection.close(timeout=1.0)
+
+    async def _next(self, old: Position) -> Work | None:
+        """What follows a position, None when nothing does: prepared ahead, if it is that."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            start, task = ahead
+            if start != old:
+                await _cancel(task)
+            elif (work := await task) is not None:
+                return work
+        return await self._fetch(old, dict(self._chains))
+
+    async def _fetch(self, old: Position, chains: Chains) -> Work | None:
+        limits = self._limits
+        entries = await self._journal.read(
+            self._desk.shard, old.sequence, most=self._most, most_bytes=limits.round_bytes
+        )
+        if not entries:
+            return None
+        return await asyncio.to_thread(prepare_round, self._desk, old, entries, chains)
+
+    def _fetch_ahead(self, work: Work) -> None:
+        """While there is more to take, read and decode it while the database writes."""
+        size = sum(len(entry.payload) for entry in work.entries)
+        if len(work.entries) >= self._most or size >= self._limits.round_bytes // 2:
+            chains = self._chains | work.intake.chains
+            self._ahead = work.new, asyncio.create_task(self._fetch(work.new, chains))
+
+    async def _drop_ahead(self) -> None:
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            await _cancel(ahead[1])
 
     async def _ready(self) -> tuple[Connection, Position]:
         """A connection, and where the shard stands."""
@@ -169,16 +200,13 @@ class Writer:
                     self.position = await position.load_position(connection, shard)
         return connection, self.position
 
-    async def _take(self, connection: Connection, old: Position, entries: Sequence[Entry]) -> int:
-        """Store entries; return how many frames they held."""
-        parsed, spoilt = read(entries)
-        await self._learn_chains(connection, parsed)
-        work = prepare_round(self._desk, old, entries[-1].sequence, parsed, spoilt, self._chains)
+    async def _take(self, connection: Connection, work: Work) -> int:
+        """Store what was fetched; return how many frames it held."""
+        if work.strange:
+            work = await self._with_chains(connection, work)
         made = await self._make_partitions(connection, work)
+        self._fetch_ahead(work)
         tally = await self._commit(connection, work)
-        tally.entries = len(entries)
-        tally.entries_purged = entries[0].sequence - old.sequence - 1
-        tally.entries_spoilt = len(spoilt)
         tally.partitions_made = made
         self.position = work.new
         self._chains |= work.intake.chains
@@ -189,13 +217,14 @@ class Writer:
         await self._upkeep.look(connection, self._desk.known.partitions, second)
         return tally.frames
 
-    async def _learn_chains(self, connection: Connection, parsed: Sequence[Parsed]) -> None:
-        names = {message.chain for _, message in parsed if isinstance(message, Envelope)}
-        strange = names - self._chains.keys()
-        if strange:
-            with errors("reading the chains"):
-                async with deadline(connection, self._limits.round_s):
-                    self._chains |= await position.load_chains(connection, strange)
+    async def _with_chains(self, connection: Connection, work: Work) -> Work:
+        """The same work, now that its chains are known."""
+        with errors("reading the chains"):
+            async with deadline(connection, self._limits.round_s):
+                self._chains |= await position.load_chains(connection, work.strange)
+        return await asyncio.to_thread(
+            prepare_round, self._desk, work.old, work.entries, dict(self._chains)
+        )
 
     async def _make_partitions(self, connection: Connection, work: Work) -> int:
         """Make the partitions that the rows need, each in a transaction of its own."""
@@ -244,6 +273,14 @@ class Writer:
             count = getattr(tally, name)
             if count:
                 _log.error(event, shard=self._desk.shard, count=count)
+
+
+async def _cancel(task: asyncio.Task[Work | None]) -> None:
+    """End a fetch that nobody wants, whatever became of it."""
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()
 
 
 async def _pause(seconds: float, stop: asyncio.Event) -> None:

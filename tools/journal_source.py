@@ -1,22 +1,161 @@
-"""Shots from the journal: what the running system once received."""
+"""Shots from the journal: what the running system once received, archived segments included."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from typing import Final, NamedTuple
 
-from wattwarden.tools.options import System
-from wattwarden.tools.shots import Shot
+import msgspec
+
+from wattwarden.codecs import load_codecs
+from wattwarden.protocol.codec import Codec, default_profile
+from wattwarden.protocol.envelope import Envelope, decode_envelope
+from wattwarden.protocol.errors import ProtocolError
+from wattwarden.server.places import Places
+from wattwarden.server.roles import open_journal
+from wattwarden.server.settings import Settings
+from wattwarden.storage.journal import Entry, Journal, Kind
+from wattwarden.storage.segments import load_chain, read_segment
+from wattwarden.tools.errors import CommandError
+from wattwarden.tools.running import addresses_of
+from wattwarden.tools.shots import Group, Shot
+from wattwarden.tools.times import to_us
+
+# A read that keeps the loop responsive: some thousand frames.
+READ_ENTRIES: Final = 64
+READ_BYTES: Final = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class JournalRange:
-    """Which frames are wanted: received since, before, of which meters (empty: of all)."""
+    """Which frames: received from ``since`` to before ``until``, of ``meters`` (empty: of all).
 
-    since: datetime | None
-    until: datetime | None
-    meters: frozenset[str]
+    A meter is ``codec:address`` or an address.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    meters: frozenset[str] = frozenset()
 
 
-async def journal_shots(wanted: JournalRange, system: System) -> AsyncIterator[Shot]:
-    raise NotImplementedError
-    yield
+async def journal_shots(wanted: JournalRange, settings: Settings) -> AsyncIterator[Shot]:
+    """Yield the frames that were in the journal when this began, in order of receipt.
+
+    Raises:
+        CommandError: no journal is known.
+        StorageError: it does not answer, or an archived segment is damaged.
+    """
+    journal = await open_journal(settings, addresses_of(settings))
+    try:
+        archive = Places(settings.data).archive
+        choice = _Choice(wanted)
+        streams = [
+            choice.shots(_entries(journal, shard, archive / journal.stream_name(shard), wanted))
+            for shard in range(journal.shards)
+        ]
+        async for shot in merged(streams):
+            yield shot
+    finally:
+        await journal.close()
+
+
+async def merged(streams: list[AsyncIterator[Shot]]) -> AsyncIterator[Shot]:
+    """Merge streams by time; each keeps its own order."""
+    heads = [await anext(stream, None) for stream in streams]
+    while True:
+        waiting = [(head.at or 0, place) for place, head in enumerate(heads) if head is not None]
+        if not waiting:
+            return
+        _, place = min(waiting)
+        head = heads[place]
+        heads[place] = await anext(streams[place], None)
+        if head is not None:
+            yield head
+
+
+async def _entries(
+    journal: Journal, shard: int, folder: Path, wanted: JournalRange
+) -> AsyncIterator[Entry]:
+    """Yield a shard's entries: those at rest, then those in the stream up to its end now."""
+    last = (await journal.status(shard)).last
+    after = 0
+    for manifest in load_chain(folder):
+        after = manifest.last
+        if wanted.since is None or manifest.last_stored_at >= wanted.since:
+            for entry in read_segment(folder / f"{manifest.name}.zst"):
+                yield entry
+    while after < last:
+        page = await journal.read(shard, after, most=READ_ENTRIES, most_bytes=READ_BYTES)
+        if not page:
+            return
+        for entry in page:
+            yield entry
+        after = page[-1].sequence
+
+
+class _Bounds(NamedTuple):
+    """Microseconds UTC, the second excluded."""
+
+    since: float
+    until: float
+
+
+class _Choice:
+    """Picks the frames that are wanted out of entries."""
+
+    def __init__(self, wanted: JournalRange) -> None:
+        since, until = wanted.since, wanted.until
+        self._bounds = _Bounds(
+            float("-inf") if since is None else to_us(since),
+            float("inf") if until is None else to_us(until),
+        )
+        self._meters = wanted.meters
+        self._codecs = load_codecs()
+
+    async def shots(self, entries: AsyncIterator[Entry]) -> AsyncIterator[Shot]:
+        async for entry in entries:
+            if entry.kind is Kind.FRAMES:
+                for shot in self.of_envelope(_envelope(entry)):
+                    yield shot
+
+    def of_envelope(self, envelope: Envelope) -> Iterator[Shot]:
+        """Yield the wanted frames of an envelope; bytes that no codec knew are left out."""
+        codec = self._codecs.get(envelope.codec)
+        if codec is None:
+            return
+        batch = envelope.batch()
+        columns = zip(
+            batch.frames(), batch.received_at.tolist(), batch.session.tolist(), strict=True
+        )
+        for frame, at, session in columns:
+            row = envelope.sessions[session]
+            if self._bounds.since <= at < self._bounds.until and self._is_wanted(
+                codec, row.identity, frame
+            ):
+                group: Group = (codec.name, row.identity)
+                if row.identity is None:
+                    group = (envelope.chain.rpartition(".")[0], row.epoch)
+                yield Shot(frame, group, at)
+
+    def _is_wanted(self, codec: Codec, identity: str | None, frame: bytes) -> bool:
+        if not self._meters:
+            return True
+        names = {identity, f"{codec.name}:{identity}"}
+        if names & self._meters:
+            return True
+        try:
+            meter = codec.read(frame, default_profile).meter
+        except ProtocolError:
+            return False
+        return meter in self._meters or f"{codec.name}:{meter}" in self._meters
+
+
+def _envelope(entry: Entry) -> Envelope:
+    try:
+        return decode_envelope(entry.payload)
+    except (msgspec.DecodeError, ValueError) as error:
+        message = f"entry {entry.sequence} of the journal is no envelope: {error}"
+        raise CommandError(
+            message, "replay what lies around it with --since and --until"
+        ) from error

@@ -29,9 +29,12 @@ class Command(NamedTuple):
 
 
 COMMANDS: Final = {
-    "up": Command("wattwarden.tools.serve:up", "Run all roles in one process tree."),
+    "up": Command(
+        "wattwarden.tools.serve:up",
+        "Run everything: meter port, journal, database, in one process tree.",
+    ),
     "gateway": Command("wattwarden.tools.serve:gateway", "Run the meter port alone."),
-    "writer": Command("wattwarden.tools.serve:writer", "Run the journal's writers alone."),
+    "writer": Command("wattwarden.tools.serve:writer", "Run the writers of all shards alone."),
     "decode": Command(
         "wattwarden.tools.decode:decode",
         "Show what frames say, which readings they give and what would be answered.",
@@ -97,4 +100,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _say(error: Exception) -> None:
     message = str(error) or type(error).__name__
     cure = getattr(error, "cure", "")
+    if not cure and isinstance(error, StorageError) and error.retryable:
+        cure = "see that the system runs (wattwarden up), or ask wattwarden doctor"
     print(f"wattwarden: {message}" + (f"\n  {cure}" if cure else ""), file=sys.stderr)

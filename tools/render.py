@@ -11,6 +11,7 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
+    ProgressColumn,
     TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
@@ -108,9 +109,8 @@ def show_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
 @contextmanager
 def byte_progress(total: int) -> Iterator[Callable[[int], object]]:
     """Show a bar on standard error; what is yielded takes the bytes done since."""
-    console = Console(stderr=True)
     columns = (TaskProgressColumn(), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with _bar(*columns) as progress:
         task = progress.add_task("", total=total)
         yield lambda done: progress.advance(task, done)
 
@@ -118,11 +118,21 @@ def byte_progress(total: int) -> Iterator[Callable[[int], object]]:
 @contextmanager
 def frame_progress(total: int | None) -> Iterator[Callable[[int], object]]:
     """Show a bar of frames on standard error; what is yielded takes the frames done in all."""
-    console = Console(stderr=True)
     columns = (TextColumn("{task.completed:,} frames"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with _bar(*columns) as progress:
         task = progress.add_task("", total=total)
         yield lambda done: progress.update(task, completed=done)
+
+
+def _bar(*columns: ProgressColumn) -> Progress:
+    # The answer goes to standard output as it is, not through the bar's console.
+    return Progress(
+        *columns,
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
 
 
 def show_explained(heading: str, fields: Sequence[Field], fault: str) -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
-import uvloop
 from cyclopts import Parameter
 
 from wattwarden.codecs import load_codecs
@@ -22,6 +21,7 @@ from wattwarden.tools.link import Tally
 from wattwarden.tools.options import ALL_TIMES, THE_USUAL_SYSTEM, AsJson, Keys, Span, System
 from wattwarden.tools.player import Pace, Player
 from wattwarden.tools.render import frame_progress, show_table
+from wattwarden.tools.running import run, settings_of
 from wattwarden.tools.shots import KeyRing, Shot, Source
 
 MAXIMUM: Final = "max"
@@ -112,14 +112,15 @@ def replay(
     source = Source(codecs, keys, origin.port)
     if origin.from_journal:
         since, until = span.bounds(datetime.now(UTC))
-        shots = journal_shots(JournalRange(since, until, frozenset(origin.meter)), system)
+        wanted = JournalRange(since, until, frozenset(origin.meter))
+        shots = journal_shots(wanted, settings_of(system))
     else:
         shots = _of_files(source, file)
     raise_descriptor_limit()
     player = Player(_target(to), codecs, keys.profile_of, pace)
     started = time.monotonic()
     with _progress() as seen:
-        uvloop.run(player.play(shots, seen))
+        run(player.play(shots, seen))
     summary = _summary(player.tally, source, time.monotonic() - started)
     if json:
         print(as_json(summary))

@@ -1,14 +1,24 @@
 """The running system that a command speaks to."""
 
-from collections.abc import Coroutine
+import logging
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
+import structlog
 import uvloop
 from pydantic import ValidationError
 
-from wattwarden.server.places import Addresses, NotRunningError, addresses
+from wattwarden.server.places import Addresses, NotRunningError, Places, addresses
+from wattwarden.server.roles import readers_of
 from wattwarden.server.settings import Settings, load_settings
-from wattwarden.tools.errors import CommandError
+from wattwarden.storage.database import Connection, connect
+from wattwarden.storage.meters import Meter, MeterName, NoSuchMeter, find_meter, parse_meter
+from wattwarden.storage.profiles import ProfileBook, load_profiles
+from wattwarden.storage.quarantine import Retried, Selection, retry
+from wattwarden.tools.errors import CommandError, UsageError
 from wattwarden.tools.options import System
 
 _T = TypeVar("_T")
@@ -54,4 +64,69 @@ def dsn_of(settings: Settings) -> str:
 
 def run(work: Coroutine[Any, Any, _T]) -> _T:
     """Run a command's coroutine; Ctrl-C cancels it."""
+    _quieten()
     return uvloop.run(work)
+
+
+def _quieten() -> None:
+    """Leave standard output to the command's answer; only warnings are told, on standard error."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=lambda *_names: structlog.PrintLogger(sys.stderr),
+    )
+    # nats-py logs what it then reports to its callbacks.
+    logging.getLogger("nats").setLevel(logging.CRITICAL)
+
+
+@asynccontextmanager
+async def database(settings: Settings, command: str) -> AsyncIterator[Connection]:
+    """Open one connection for a command.
+
+    Raises:
+        CommandError: no database is known.
+        StorageError: it does not answer.
+    """
+    connection = await connect(dsn_of(settings), name=command)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def meter_of(connection: Connection, name: MeterName) -> Meter:
+    """Return the meter of a name.
+
+    Raises:
+        CommandError: there is none, or several.
+    """
+    try:
+        return await find_meter(connection, name)
+    except NoSuchMeter as error:
+        raise CommandError(error.message) from error
+
+
+def meter_name(text: str) -> MeterName:
+    """Read ``codec:address[/channel]``, or an address alone.
+
+    Raises:
+        UsageError: there is no address in it.
+    """
+    try:
+        return parse_meter(text)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+async def retry_held(connection: Connection, settings: Settings, selection: Selection) -> Retried:
+    """Read frames in quarantine again, with today's profiles and the keys of this machine.
+
+    Raises:
+        StorageError: the database is away; what was resolved stays so.
+    """
+    book = ProfileBook()
+    found = await load_profiles(connection, Places(settings.data).secrets)
+    book.replace(found.profiles)
+    readers = readers_of(settings, book)
+    # Somebody asks for it: the limits that protect against inventive peers do not apply.
+    free = replace(readers.admission, enrolments_per_peer_hour=None, layouts_per_meter_hour=None)
+    return await retry(connection, selection, replace(readers, admission=free))

@@ -1,8 +1,8 @@
 """What a replay sends: from lines of hex, frames as JSONL, or captures.
 
 hex   │ cut ─► pieces, grouped by codec and meter
-JSONL │ key ``hex``; ``accept`` false or a kind that begins with negative: must stay unanswered;
-      │ ``key`` {MN: hex} adds keys
+JSONL │ key ``hex``; ``accept`` false or a kind that begins with negative: must stay unanswered,
+      │ unless ``error`` is decode; ``key`` {MN: hex} adds keys
 pcap  │ flows ─► sessions ─► frames, grouped by connection
 """
 
@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from wattwarden.protocol.codec import DEFAULT_PROFILE, Codec, Profile
-from wattwarden.protocol.errors import ProtocolError
+from wattwarden.protocol.errors import ProtocolError, Refusal
 from wattwarden.protocol.session import Closing, LoggedIn, Received, Session, SessionLimits, Skipped
 from wattwarden.tools.decoding import Decoder
 from wattwarden.tools.flows import Flows
@@ -108,7 +108,9 @@ class Source:
         raw = bytes.fromhex(_hex_of(row))
         for address, digits in dict(row.get("key") or {}).items():
             self._keys.add(address, bytes.fromhex(digits))
-        if row.get("accept") is False or str(row.get("kind", "")).startswith("negative"):
+        negative = row.get("accept") is False or str(row.get("kind", "")).startswith("negative")
+        # A sound frame with an impossible value is stored, and so answered, like any other.
+        if negative and row.get("error") != Refusal.DECODE:
             yield Shot(raw, (name, number), silent=True)
         else:
             yield from self._pieces((name, number), raw)

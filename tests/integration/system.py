@@ -22,6 +22,12 @@ from wattwarden.storage.postgres import postgres_dsn
 
 PROGRAM: Final = (str(Path(sys.executable).with_name("wattwarden")),)
 PREFIX: Final = "WATTWARDEN_"
+# Every start of a role would compile all it imports, where the environment forbids Python to keep
+# that: two thirds of the time of these tests.
+KEPT_BYTECODE: Final = {
+    "PYTHONDONTWRITEBYTECODE": "",
+    "PYTHONPYCACHEPREFIX": str(Path(__file__).parents[2] / ".pytest_cache/bytecode"),
+}
 READY_LIMIT_S: Final = 60.0  # a first start makes a database: 3 s, on a busy machine ten times that
 STOP_LIMIT_S: Final = 45.0
 COMMAND_LIMIT_S: Final = 60.0
@@ -90,6 +96,8 @@ class System:
         self._environment = environment or {}
         self._process: subprocess.Popen[bytes] | None = None
         if user is not None:
+            # The kernel lets only one user share a port.
+            self.port.close()
             self.data.mkdir(mode=0o755)
             shutil.chown(self.data, user)
 
@@ -157,6 +165,12 @@ class System:
         assert process.returncode == 0, self.tail(f"ended with {process.returncode}")
         assert not processes_of(self.folder), self.tail("left processes behind")
 
+    def reap(self) -> int:
+        """Take note of the end of a program that was killed; return its exit status."""
+        assert self._process is not None
+        self._process.communicate(timeout=STOP_LIMIT_S)
+        return self._process.returncode
+
     def destroy(self) -> None:
         """Take down whatever still runs, and remove the folder."""
         if self._process is not None:
@@ -219,7 +233,7 @@ class System:
         """Ours, without the settings of whoever started the tests."""
         own = {name: os.environ[name] for name in os.environ if not name.startswith(PREFIX)}
         ours = {f"{PREFIX}{name}": text for name, text in self._settings.items()}
-        return own | ours | dict(self._environment)
+        return own | KEPT_BYTECODE | ours | dict(self._environment)
 
     def _first_line(self, process: subprocess.Popen[bytes]) -> str:
         assert process.stdout is not None
@@ -245,12 +259,20 @@ class Said:
 
 @contextlib.asynccontextmanager
 async def database(dsn: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    """A connection of our own to a database."""
-    connection = await asyncpg.connect(dsn, timeout=PATIENCE_S)
+    """A connection of our own to a database, which may be on its way up."""
+    connection = await eventually(lambda: _connect(dsn), lambda found: found is not None)
+    assert connection is not None
     try:
         yield connection
     finally:
         await connection.close()
+
+
+async def _connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record] | None":
+    try:
+        return await asyncpg.connect(dsn, timeout=PATIENCE_S)
+    except (OSError, asyncpg.CannotConnectNowError):
+        return None
 
 
 async def eventually(

@@ -4,16 +4,16 @@ import dataclasses
 
 import numpy as np
 import pytest
-
 from tests.protocol.fakes import (
     anything_seems,
     brace_outline,
     braced,
     braced_fits,
     counted,
-    counted_fits,
     hash_outline,
 )
+
+from wattwarden.protocol.delimited import occurrences
 from wattwarden.protocol.outline import (
     FRAME,
     MORE,
@@ -21,7 +21,6 @@ from wattwarden.protocol.outline import (
     SKIP,
     Verdict,
     next_head,
-    occurrences,
 )
 
 FRAME_BYTES = counted(b"D1")
@@ -181,7 +180,3 @@ def test_occurrences_may_overlap(buffer: bytes, start: int, places: list[int]) -
     found = occurrences(buffer, b"}}", start)
     assert found.dtype == np.int64
     assert found.tolist() == places
-
-
-def test_counted_frames_of_the_tests_are_sound() -> None:
-    assert counted_fits(FRAME_BYTES, 0, len(FRAME_BYTES))

@@ -18,7 +18,7 @@ from wattwarden.storage.binaries import find_nats_server
 from wattwarden.storage.migrate import Connection, load_migrations, migrate
 from wattwarden.storage.partitions import Partitions
 from wattwarden.storage.postgres import EmbeddedPostgres
-from wattwarden.storage.postgres_settings import ADMIN_ROLE, ROLE
+from wattwarden.storage.postgres_settings import ADMIN_ROLE
 from wattwarden.storage.postgres_socket import dsn_for
 
 

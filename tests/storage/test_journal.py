@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -10,8 +11,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from nats.aio.client import Client
+from nats.aio.msg import Msg
 
-from wattwarden.storage import jetstream
+from wattwarden.storage import jetstream, nats_link
 from wattwarden.storage.jetstream import ApiFault, ask_monitors, complaints, error_of
 from wattwarden.storage.journal import (
     Durability,
@@ -347,6 +350,32 @@ async def test_a_server_without_room_for_the_streams_says_full(nats_url: str, pr
         await Journal.connect(nats_url, prefix=prefix, limits=StreamLimits(max_bytes=10**12))
 
 
+async def test_an_old_server_is_refused(
+    nats_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jetstream, "OLDEST_SERVER", (99, 1))
+    with pytest.raises(JournalRefused, match=r"nats-server is 2\.\d+, 99\.1 is needed"):
+        await Journal.connect(nats_url, prefix=prefix)
+
+
+async def test_a_subject_that_went_to_another_stream_is_refused(
+    journal: Journal, prefix: str
+) -> None:
+    await api(journal, f"STREAM.DELETE.{journal.stream_name(0)}", None)
+    thief = {"name": f"{prefix}_THIEF", "subjects": [f"{prefix.lower()}.0.*"]}
+    await api(journal, f"STREAM.CREATE.{prefix}_THIEF", thief)
+    with pytest.raises(JournalRefused, match="THIEF"):
+        await journal.append(0, Kind.FRAMES, b"", "chain:1")
+
+
+async def test_single_entries_cannot_be_deleted(journal: Journal) -> None:
+    await append_many(journal, 1)
+    name = f"STREAM.MSG.DELETE.{journal.stream_name(0)}"
+    reply = await jetstream.call(journal.link, name, {"seq": 1}, timeout_s=2)
+    assert reply.error is not None
+    assert (await journal.status(0)).messages == 1
+
+
 async def test_a_prefix_that_is_no_stream_name_is_the_callers_mistake() -> None:
     with pytest.raises(ValueError, match="prefix"):
         await Journal.connect("nats://127.0.0.1:1", prefix="a.b")
@@ -470,9 +499,10 @@ async def test_reading_goes_on_within_a_second_of_a_restart(
             entries = await mortal_journal.read(0, 0, most=10, most_bytes=1000)
     assert time.monotonic() - started < 1
     assert sequences(entries) == [1, 2, 3]
-    waiting = asyncio.create_task(mortal_journal.wait(0, 3))
     await append_many(mortal_journal, 1, start=4)
-    await waiting
+    async with asyncio.timeout(2):
+        while not mortal_journal.counters.nudges:
+            await mortal_journal.wait(0, 4)
     assert mortal_journal.link.counters.connects == 2
 
 
@@ -481,16 +511,122 @@ async def test_an_append_in_flight_fails_when_the_server_dies_not_when_its_time_
 ) -> None:
     journal = await Journal.connect(mortal_nats.url, shards=1, limits=SMALL, timeout_s=30)
     mortal_nats.signal(signal.SIGSTOP)
-    flying = asyncio.create_task(journal.append(0, Kind.FRAMES, b"in flight", "chain:1"))
-    await asyncio.wait({flying}, timeout=0.05)
-    assert not flying.done()
+    # More than the sockets' buffers take: some of it is still with us when the line breaks.
+    flying = [
+        asyncio.create_task(journal.append(0, Kind.FRAMES, bytes(900_000), f"c{chain}:1"))
+        for chain in range(20)
+    ]
+    done, _ = await asyncio.wait(flying, timeout=0.05)
+    assert not done
     started = time.monotonic()
     mortal_nats.kill()
-    with pytest.raises(JournalAway, match="connection lost"):
-        await flying
-    assert time.monotonic() - started < 2
-    assert journal.counters.attempts_away == 1
+    failures = await asyncio.gather(*flying, return_exceptions=True)
+    assert time.monotonic() - started < 0.8
+    assert {type(failure) for failure in failures} == {JournalAway}
+    assert "connection lost" in str(failures[0])
+    assert journal.counters.attempts_away == 20
     await journal.close()
+
+
+async def test_a_hung_server_is_left_when_its_pings_stay_unanswered(
+    mortal_nats: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nats_link, "PING_INTERVAL_S", 0.05)
+    journal = await Journal.connect(mortal_nats.url, shards=1, limits=SMALL, timeout_s=30)
+    mortal_nats.signal(signal.SIGSTOP)
+    with pytest.raises(JournalAway, match="stale connection"):
+        await journal.append(0, Kind.FRAMES, b"", "chain:1")
+    mortal_nats.signal(signal.SIGCONT)
+    assert await journal.append(0, Kind.FRAMES, b"", "chain:1") == 1
+    await journal.close()
+
+
+async def test_what_could_not_be_written_does_not_keep_a_lost_connection_from_ending(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def reset() -> None:
+        raise ConnectionResetError
+
+    client = journal.link._client
+    assert client is not None
+    monkeypatch.setattr(client._transport, "drain", reset)
+    client._pending, client._pending_data_size = [b"PUB x 0\r\n\r\n"], 13
+    await client._process_op_err(ConnectionResetError())
+    assert client.is_closed
+    assert await journal.append(0, Kind.FRAMES, b"", "chain:1") == 1
+    assert journal.link.counters.connects == 2
+
+
+async def test_a_connection_that_ended_without_a_word_is_replaced(
+    nats_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nats_link, "LOOK_INTERVAL_S", 0.05)
+    journal = await Journal.connect(nats_url, prefix=prefix, shards=1, limits=SMALL)
+    client = journal.link._client
+    assert client is not None
+    client._status = client.DISCONNECTED
+    assert await journal.append(0, Kind.FRAMES, b"", "chain:1") == 1
+    assert journal.link.counters.connects == 2
+    client._status = client.CONNECTED
+    await client.close()
+    await journal.close()
+
+
+async def test_close_ends_even_a_dial_that_swallows_its_cancellation(
+    mortal_nats: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = await Journal.connect(mortal_nats.url, shards=1, limits=SMALL)
+    dialing = asyncio.Event()
+
+    async def stubborn(*_: object, **__: object) -> None:
+        dialing.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(Client, "connect", stubborn)
+    mortal_nats.kill()
+    await dialing.wait()
+    async with asyncio.timeout(2):
+        await journal.close()
+    assert journal.link._keeper is not None
+    assert journal.link._keeper.done()
+
+
+async def test_a_caller_that_tries_again_at_once_does_not_starve_the_loop(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object, **__: object) -> None:
+        raise ConnectionResetError
+
+    monkeypatch.setattr(journal.link._client, "publish", broken)
+    turns = asyncio.Event()
+    asyncio.get_running_loop().call_soon(turns.set)
+    for _ in range(10):
+        with pytest.raises(JournalAway, match="was not sent"):
+            await journal.append(0, Kind.FRAMES, b"", "chain:1")
+    assert turns.is_set()
+
+
+async def test_more_answers_than_asked_for_are_dropped(journal: Journal, nats_url: str) -> None:
+    peer = Client()
+    await peer.connect(nats_url)
+
+    async def answer(message: Msg) -> None:
+        for _ in range(5):
+            await message.respond(b"answer")
+        await peer.publish(message.reply, headers={"Status": "204"})
+
+    await peer.subscribe("many", cb=answer)
+    await peer.flush()
+    messages, status = await journal.link.collect("many", b"", most=3, timeout_s=2)
+    assert (len(messages), status) == (3, "204")
+    await peer.close()
+
+
+async def test_nats_py_has_a_logger_that_does_not_end_on_stderr(journal: Journal) -> None:
+    assert journal.link.is_up
+    assert logging.getLogger("nats").handlers
 
 
 async def test_a_hung_server_is_away_after_the_timeout_and_nothing_doubles_when_it_wakes(

@@ -52,9 +52,7 @@ async def test_single_missing_values_become_null(store: Connection) -> None:
     columns = [
         pgcopy.integers(">i4", np.array([1, 2, 3]), np.array([True, False, True])),
         pgcopy.floats(np.array([math.nan, 2, math.inf], np.float32)),
-        pgcopy.float_arrays(
-            np.array([[1, math.nan, 3], [4, 5, 6], [math.nan] * 3], np.float32)
-        ),
+        pgcopy.float_arrays(np.array([[1, math.nan, 3], [4, 5, 6], [math.nan] * 3], np.float32)),
         pgcopy.integers(">i8", np.array([7, 8, 9])),
         pgcopy.integers(">i8", np.array([7, 8, 9]), np.zeros(3, bool)),
     ]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from wattwarden.storage import segments
 from wattwarden.storage.errors import StorageError
@@ -147,6 +148,27 @@ async def test_nothing_beyond_the_writers_position_is_exported(
     assert journal.entries[0].sequence == (1 if last is None else last + 1)
 
 
+async def test_a_segment_that_is_closed_beyond_the_position_is_left(tmp_path: Path) -> None:
+    entries = [entry(n, size=1) for n in range(1, 11)]
+    entries += [entry(n, size=1000) for n in range(11, 21)]
+    journal = FakeJournal(entries)
+    limits = SegmentLimits(max_bytes=3000)
+    assert await export_segment(journal, 0, tmp_path, position=11, limits=limits) is None
+    assert list((tmp_path / STREAM).iterdir()) == []
+    manifest = await export_segment(journal, 0, tmp_path, position=12, limits=limits)
+    assert manifest is not None
+    assert manifest.last == 12
+
+
+async def test_what_was_exported_is_not_purged_before_every_writer_has_it(tmp_path: Path) -> None:
+    journal = FakeJournal(two_hours())
+    journal.fail_purges = 1
+    with pytest.raises(JournalAway):
+        await export_segment(journal, 0, tmp_path, position=120)
+    assert await export_segment(journal, 0, tmp_path, position=30) is None
+    assert len(journal.entries) == 120
+
+
 async def test_an_open_segment_costs_a_look_and_no_pass_over_its_entries(tmp_path: Path) -> None:
     journal = FakeJournal(two_hours()[:50])
     assert await export_segment(journal, 0, tmp_path, position=50) is None
@@ -215,6 +237,21 @@ def append_garbage(path: Path) -> None:
     path.write_bytes(path.read_bytes() + b"more")
 
 
+def recompress(path: Path) -> None:
+    content = zstandard.ZstdDecompressor().decompressobj().decompress(path.read_bytes())
+    path.write_bytes(zstandard.ZstdCompressor(level=1).compress(content))
+
+
+def change_count(path: Path) -> None:
+    note = path.with_suffix(".json")
+    note.write_text(note.read_text().replace('"count": 60', '"count": 61'))
+
+
+def pad_manifest(path: Path) -> None:
+    note = path.with_suffix(".json")
+    note.write_text(note.read_text() + " ")
+
+
 def change_manifest(path: Path) -> None:
     note = path.with_suffix(".json")
     note.write_text(note.read_text().replace('"last": 60', '"last": 59'))
@@ -225,7 +262,18 @@ def spoil_manifest(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "harm", [flip, truncate, empty, append_garbage, change_manifest, spoil_manifest]
+    "harm",
+    [
+        flip,
+        truncate,
+        empty,
+        append_garbage,
+        recompress,
+        change_count,
+        pad_manifest,
+        change_manifest,
+        spoil_manifest,
+    ],
 )
 async def test_a_corrupted_segment_is_found(tmp_path: Path, harm: Callable[[Path], None]) -> None:
     _, _, path = await exported(tmp_path)
@@ -242,6 +290,46 @@ async def test_reading_a_corrupted_segment_never_ends_well(
     harm(path)
     with pytest.raises(SegmentCorrupt):
         list(read_segment(path))
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        pytest.param(b"\0\0", "in the middle of a record", id="half_a_length"),
+        pytest.param(b"\0\0\0\5", "before a record of 5 bytes", id="length_alone"),
+        pytest.param(b"\0\0\0\5abc", "in the middle of a record", id="half_a_record"),
+        pytest.param(b"\0\0\0\0", "record of 0 bytes, 68157440 at most", id="no_length"),
+        pytest.param(b"\x7f\0\0\0", "record of 2130706432 bytes, 68157440 at most", id="2_GiB"),
+        pytest.param(b"\0\0\0\1\1", "record that is none", id="no_record"),
+        pytest.param(b"", "ends at 0, 60 is due", id="nothing"),
+    ],
+)
+async def test_hostile_content_is_refused_by_name(
+    tmp_path: Path, content: bytes, complaint: str
+) -> None:
+    _, _, path = await exported(tmp_path)
+    path.write_bytes(zstandard.ZstdCompressor().compress(content))
+    with pytest.raises(SegmentCorrupt, match=complaint):
+        list(read_segment(path))
+
+
+async def test_entries_of_another_segment_are_not_taken_for_these(tmp_path: Path) -> None:
+    _, _, path = await exported(tmp_path)
+    other = FakeJournal([replace(e, payload=e.payload[::-1]) for e in two_hours()])
+    twin = await export_segment(other, 0, tmp_path / "other", position=120)
+    assert twin is not None
+    path.write_bytes(path_of(tmp_path / "other", twin).read_bytes())
+    with pytest.raises(SegmentCorrupt, match="differs from its manifest"):
+        list(read_segment(path))
+
+
+async def test_a_renamed_segment_is_refused(tmp_path: Path) -> None:
+    _, _, path = await exported(tmp_path)
+    renamed = path.with_name(f"{segment_name(2, 61)}.zst")
+    path.with_suffix(".json").rename(renamed.with_suffix(".json"))
+    path.rename(renamed)
+    with pytest.raises(SegmentCorrupt, match=f"belongs to {segment_name(1, 60)}"):
+        verify_segment(renamed)
 
 
 async def test_a_missing_file_is_told_as_such(tmp_path: Path) -> None:

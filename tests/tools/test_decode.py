@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from wattwarden.tools import lines
+from wattwarden.tools.decode import as_json, decoder_for, line_rows
 from wattwarden.tools.main import main
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 REGISTER_ACK = "7b7b84bf237d7d"
 BROKEN_ACK = "7b7b84bf247d7d"
+NOW = 1_795_316_400_000_000  # 2026-11-22 03:00 UTC
 
 
 def vectors() -> list[Any]:
@@ -40,17 +42,14 @@ def decoded(
 
 
 @pytest.mark.parametrize("row", vectors())
-def test_every_vector_comes_out_as_it_is_recorded(
-    row: dict[str, Any], capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    keys = [word for mn, key in (row.get("key") or {}).items() for word in ("--key", f"{mn}={key}")]
-    status, rows = decoded(capsys, tmp_path, row["hex"] + "\n", *keys)
+def test_every_vector_comes_out_as_it_is_recorded(row: dict[str, Any]) -> None:
+    keys = tuple(f"{mn}={key}" for mn, key in (row.get("key") or {}).items())
+    rows = list(line_rows(decoder_for(None, keys), 1, row["hex"].encode(), NOW))
     if row["accept"]:
-        assert status == 0
-        assert [one["meter"] for one in rows] == [row["meter"]]
-        assert rows[0]["kind"] == row["kind"]
+        assert [(one["kind"], one["meter"]) for one in rows] == [(row["kind"], row["meter"])]
+        assert rows[0]["at"] == row["at"]
+        assert as_json(rows[0])
     else:
-        assert status == 1
         assert row["error"] in {one["error"]["kind"] for one in rows if "error" in one}
 
 

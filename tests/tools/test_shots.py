@@ -69,6 +69,11 @@ def test_a_frame_that_must_be_refused_goes_alone_and_unanswered(mark: dict[str, 
     assert found == Shot(frame("r"), ("f", 1), silent=True)
 
 
+def test_a_sound_frame_with_an_impossible_value_may_be_answered() -> None:
+    (found,) = shot(jsonl({"hex": frame("r").hex(), "accept": False, "error": "decode"}))
+    assert found == Shot(frame("r"), ("tiny", "A"))
+
+
 def test_frames_of_a_jsonl_file_are_grouped_like_lines() -> None:
     found = shot(jsonl({"hex": frame("r", "A").hex(), "accept": True}, {"hex": "7878"}))
     assert found == [Shot(frame("r", "A"), ("tiny", "A")), Shot(b"xx", ("f", 2, 0))]

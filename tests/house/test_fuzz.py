@@ -1,0 +1,127 @@
+"""Every fuzz target, a while, from a seed; and that the harness notices what it should."""
+
+import ast
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+# Behind everything else: the rooms in the repository root must shadow no library.
+sys.path.append(str(ROOT))
+
+from fuzz.harness import Finding, NoSeedsError, Target, mutate, read_vectors, smoke
+from fuzz.run import load_targets, vector_line
+from wattwarden.codecs import load_codecs
+from wattwarden.protocol.outline import FRAME
+
+SEED = os.environ.get("FUZZ_SEED", "1")
+# Eight seconds together, on a machine that does nothing else.
+EXECUTIONS = {"acrel": 1500, "envelope": 2500, "framer": 2000, "hj212": 1200, "session": 2000}
+TARGETS = load_targets()
+
+
+def unmended(data: bytes, _rng: Random) -> bytes:
+    return data
+
+
+def made_target(run: Callable[[bytes], None], *seeds: bytes) -> Target:
+    return Target("made", run, lambda: list(seeds), unmended)
+
+
+@pytest.mark.parametrize("name", sorted(TARGETS))
+def test_invariant_holds_for_mutated_vectors(name: str) -> None:
+    print(f"FUZZ_SEED={SEED} repeats this run")
+    smoke(TARGETS[name], EXECUTIONS[name], SEED)
+
+
+def test_every_codec_and_every_parser_has_a_target() -> None:
+    assert set(TARGETS) == {*load_codecs(), "framer", "session", "envelope"}
+    assert set(EXECUTIONS) == set(TARGETS)
+
+
+@pytest.mark.parametrize("name", sorted(TARGETS))
+def test_target_states_its_invariant_in_its_first_line(name: str) -> None:
+    tree = ast.parse((ROOT / "fuzz" / f"{name}.py").read_text(encoding="utf-8"))
+    first = (ast.get_docstring(tree) or "").partition("\n")[0]
+    assert re.fullmatch(r"Invariant: .+\.", first)
+
+
+@pytest.mark.parametrize("name", sorted(TARGETS))
+def test_target_has_seeds_and_mends_whatever_it_gets(name: str) -> None:
+    target, rng = TARGETS[name], Random(SEED)
+    seeds = target.seeds()
+    assert len(seeds) > 10
+    for data in (b"", b"#", b"{{", b"}}{{", b"##0000&&", b"{{\x91}}", b"\x90", *seeds):
+        assert isinstance(target.mend(data, rng), bytes)
+
+
+@pytest.mark.parametrize("name", sorted(load_codecs()))
+def test_mending_brings_mutations_past_the_checksum(name: str) -> None:
+    outline, target, rng = load_codecs()[name].outline, TARGETS[name], Random(SEED)
+    plain = mended = 0
+    for seed in target.seeds() * 3:
+        at = rng.randrange(3, len(seed) - 8)
+        flipped = seed[:at] + bytes([seed[at] ^ 1]) + seed[at + 1 :]
+        whole = target.mend(flipped, rng)
+        plain += outline.cut_strictly(flipped, 0) == (FRAME, len(flipped))
+        mended += outline.cut_strictly(whole, 0) == (FRAME, len(whole))
+    assert mended > 0.7 * 3 * len(target.seeds()) > 2 * plain
+
+
+def test_finding_tells_the_input_made_short_and_how_to_run_it_again() -> None:
+    def run(data: bytes) -> None:
+        assert b"\x07" not in data, "seven"
+
+    with pytest.raises(Finding) as caught:
+        smoke(made_target(run, bytes(range(64))), 1, "s")
+    assert caught.value.data == b"\x07"
+    assert "seed s" in str(caught.value)
+    assert str(caught.value).endswith("fuzz/run.py made --hex 07")
+    assert str(caught.value.__cause__).startswith("seven")
+
+
+def test_finding_is_not_shortened_into_another_failure() -> None:
+    def run(data: bytes) -> None:
+        if len(data) < 10:
+            raise KeyError(data)
+        assert len(data) < 20
+
+    with pytest.raises(Finding) as caught:
+        smoke(made_target(run, bytes(40)), 1, "s")
+    assert len(caught.value.data) == 20
+    assert isinstance(caught.value.__cause__, AssertionError)
+
+
+def test_same_seed_gives_the_same_inputs() -> None:
+    def inputs(seed: str) -> list[bytes]:
+        seen: list[bytes] = []
+        smoke(made_target(seen.append, b"12345", b"abcdefgh"), 50, seed)
+        return seen
+
+    assert inputs("a") == inputs("a") != inputs("b")
+    assert len(set(inputs("a"))) > 40
+
+
+def test_mutations_of_nothing_do_not_fail() -> None:
+    target, rng = made_target(lambda _data: None, b""), Random(SEED)
+    for _ in range(300):
+        mutate(b"", [b""], target, rng)
+
+
+def test_run_without_seeds_fails_loudly() -> None:
+    with pytest.raises(NoSeedsError):
+        smoke(made_target(lambda _data: None), 1, "s")
+    with pytest.raises(NoSeedsError, match=re.escape("tests/vectors/nobody.jsonl")):
+        read_vectors("nobody")
+
+
+def test_vector_of_a_finding_waits_for_its_expectations() -> None:
+    line = vector_line("acrel", b"{{")
+    assert '"hex": "7b7b"' in line
+    assert '"source": "found by fuzzing"' in line
+    assert '"error": "?"' in line

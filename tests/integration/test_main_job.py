@@ -1,0 +1,303 @@
+"""The main job on real input: frames over TCP become exactly the rows they should become."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import asyncpg
+import pytest
+from tests.integration.expected import FILES, Expected, expectation, single
+from tests.integration.system import Said, System, eventually
+from tests.integration.wire import (
+    ACREL_UPLOAD_ACK,
+    CHINA,
+    acrel_login,
+    acrel_upload,
+    hj212_encrypted,
+    hj212_realtime,
+    qn_of,
+)
+
+pytestmark = pytest.mark.integration
+
+MADE_KEY: Final = "00112233445566778899aabbccddeeff"
+WRONG_KEY: Final = MADE_KEY[::-1]
+HJ212_ANSWER_BYTES: Final = 83  # 9014 to an address of eight letters
+COUNTS: Final = ("acked", "unanswered", "refused", "silent", "unexpected")
+TAKEN_WITHIN_S: Final = 1.0  # promised by `meters set`
+RETENTION: Final = timedelta(days=400)
+READINGS: Final = (
+    "SELECT m.address, r.*, r.period::text AS span, r.tableoid::regclass::text AS partition"
+    " FROM reading AS r JOIN meter AS m ON m.id = r.meter WHERE m.address = ANY($1)"
+    " ORDER BY m.address, r.at"
+)
+FACTORS: Final = (
+    "SELECT m.address, f.*, f.period::text AS span, l.codes,"
+    " f.tableoid::regclass::text AS partition FROM factor AS f"
+    " JOIN meter AS m ON m.id = f.meter JOIN factor_layout AS l ON l.id = f.layout"
+    " WHERE m.address = ANY($1) ORDER BY m.address, f.at, f.layout"
+)
+KEY_COLUMNS: Final = {
+    *("address", "meter", "step", "at", "received_at", "quality", "period", "span", "channel"),
+    "partition",
+}
+
+
+@pytest.fixture(scope="module")
+def system() -> Iterator[System]:
+    with System() as system:
+        yield system
+
+
+async def say(system: System, source: str, frames: bytes, answer: int) -> bytes:
+    """Send frames from an address and return so many bytes of answers."""
+    reader, writer = await asyncio.open_connection(*system.target, local_addr=(source, 0))
+    try:
+        writer.write(frames)
+        async with asyncio.timeout(5):
+            return await reader.readexactly(answer)
+    finally:
+        writer.close()
+
+
+def replay(system: System) -> dict[str, Any]:
+    host, port = system.target
+    said: Said = system.run("replay", *FILES, "--to", f"{host}:{port}", "--json")
+    return said.rows[0]
+
+
+def quality_of(row: asyncpg.Record) -> int:
+    """What can be said against a row's time, from the two times alone."""
+    lead = row["at"] - row["received_at"]
+    bits: int = 2 * (lead > timedelta(minutes=5)) + 4 * (-lead > RETENTION)
+    first = (row["received_at"] - RETENTION).date()
+    last = (row["received_at"] + timedelta(days=2)).date()
+    strays = not first <= row["at"].date() <= last
+    return bits + 16 * strays
+
+
+def partition_of(table: str, row: asyncpg.Record) -> str:
+    return f"{table}_default" if row["quality"] & 16 else f"{table}_{row['at']:%Y%m%d}"
+
+
+def hold_readings(rows: list[asyncpg.Record], expected: Expected, times: int) -> None:
+    """A row each, but one for each time of sending where the frame has no clock."""
+    found = defaultdict(list)
+    for row in rows:
+        clockless = bool(row["quality"] & 1)
+        assert row["quality"] == quality_of(row) + clockless, row
+        assert row["partition"] == partition_of("reading", row), row
+        at = None if clockless else row["at"]
+        values = {
+            name: value
+            for name, value in row.items()
+            if name not in KEY_COLUMNS and value is not None
+        }
+        found[row["address"], row["channel"], row["span"], at].append(values)
+    wanted = {
+        key: [{name: single(v) if isinstance(v, float) else v for name, v in values.items()}]
+        * (times if key[3] is None else 1)
+        for key, values in expected.readings.items()
+    }
+    assert found == wanted
+
+
+def hold_factors(rows: list[asyncpg.Record], expected: Expected) -> None:
+    found = {}
+    for row in rows:
+        assert row["quality"] == quality_of(row), row
+        assert row["partition"] == partition_of("factor", row), row
+        key = (row["address"], row["channel"], row["span"], row["at"])
+        flags = row["flags"] or " " * len(row["codes"])
+        found[key, tuple(row["codes"])] = (list(row["amounts"]), flags)
+    assert found == expected.factors
+
+
+async def hold_quarantine(system: System, expected: Expected, times: int) -> None:
+    """Sound frames that mean nothing, each by itself; noise as the connection sent it."""
+
+    async def rows() -> list[asyncpg.Record]:
+        return await system.fetch(
+            "SELECT * FROM quarantine WHERE peer LIKE '127.0.0.1:%' ORDER BY shard, sequence, frame"
+        )
+
+    def read(held: list[asyncpg.Record]) -> tuple[list[tuple[str, bytes]], list[bytes]]:
+        noise: dict[str, bytes] = defaultdict(bytes)
+        for row in held:
+            if row["kind"] == "unknown":
+                noise[row["peer"]] += row["raw"]
+        undecodable = [(row["codec"], row["raw"]) for row in held if row["kind"] == "decode"]
+        return sorted(undecodable), sorted(raw.rstrip(b"\r\n") for raw in noise.values())
+
+    wanted = (sorted(expected.undecodable * times), sorted(expected.noise * times))
+    least = len(wanted[0]) + len(wanted[1])
+    held = await eventually(rows, lambda held: len(held) >= least)
+    assert read(held) == wanted
+
+
+async def test_published_frames_become_the_rows_that_a_second_reading_gives(
+    system: System,
+) -> None:
+    expected = expectation()
+    for address, key in expected.keys.items():
+        await give_key(system, f"hj212:{address}", key)
+    for times in (1, 2):
+        before = datetime.now(UTC)
+        summary = replay(system)
+        told = {name: summary[name] for name in COUNTS}
+        assert told == {
+            "acked": expected.answered,
+            "unanswered": 0,
+            "refused": 0,
+            "silent": expected.silent,
+            "unexpected": 0,
+        }
+        await hold_quarantine(system, expected, times)
+        names = sorted(expected.meters)
+        readings = await system.fetch(READINGS, names)
+        factors = await system.fetch(FACTORS, names)
+        hold_readings(readings, expected, times)
+        hold_factors(factors, expected)
+        if times == 1:
+            rows = [row for row in (*readings, *factors) if not row["quality"] & 1]
+            assert all(before <= row["received_at"] <= datetime.now(UTC) for row in rows)
+    again = [row for row in (*readings, *factors) if not row["quality"] & 1]
+    assert again == rows
+    assert await system.value("SELECT count(*) FROM revision") == 0
+    enrolled = await system.fetch(
+        "SELECT address FROM meter WHERE state = 'unconfirmed' AND enrolled_from = '127.0.0.1'"
+    )
+    assert {row["address"] for row in enrolled} == expected.meters - set(expected.keys)
+
+
+async def give_key(system: System, meter: str, digits: str) -> None:
+    """Register a meter with its key, and wait until gateway and writer have taken the change."""
+    system.run("meters", "add", meter)
+    system.run("meters", "set", meter, "--key-from-stdin", said=digits)
+    await asyncio.sleep(TAKEN_WITHIN_S)
+
+
+async def test_two_meters_under_one_id_do_not_kick_each_other_out_for_ever(system: System) -> None:
+    upload = len(ACREL_UPLOAD_ACK)
+    now = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=10)
+    links = []
+    for number in range(6):
+        # The newcomer wins three times; then the older one stays.
+        source = ("127.0.0.2", "127.0.0.3")[number % 2]
+        reader, writer = await asyncio.open_connection(*system.target, local_addr=(source, 0))
+        links.append((reader, writer))
+        writer.write(acrel_upload("TWINS", now + timedelta(seconds=number), number))
+        async with asyncio.timeout(5):
+            if number < 4:
+                assert await reader.readexactly(upload) == ACREL_UPLOAD_ACK
+                for older, _ in links[:-1]:
+                    assert await older.read() == b""
+            else:
+                await reader.read()
+    reader, writer = links[3]
+    writer.write(acrel_upload("TWINS", now + timedelta(seconds=9), 9))
+    async with asyncio.timeout(5):
+        assert await reader.readexactly(upload) == ACREL_UPLOAD_ACK
+    for _, writer in links:
+        writer.close()
+
+    async def events() -> dict[str, int]:
+        rows = await system.fetch(
+            "SELECT what || ': ' || reason AS event, count(*) AS times FROM session_event"
+            " WHERE identity = 'TWINS' AND what IN ('hang_up', 'duplicate_id') GROUP BY event"
+        )
+        return {row["event"].partition(" 127.")[0]: row["times"] for row in rows}
+
+    await eventually(
+        events,
+        lambda found: (
+            found
+            == {
+                "hang_up: taken over by the same meter": 3,
+                "hang_up: another peer uses the same id": 2,
+                "duplicate_id:": 1,
+            }
+        ),
+    )
+
+
+async def test_a_clock_a_year_ahead_is_kept_flagged_and_holds_nobody_up(system: System) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    ahead = now + timedelta(days=365)
+    frames = acrel_upload("FUTURE", ahead, 1) + acrel_upload("FUTURE", now, 2)
+    await say(system, "127.0.0.4", frames, 2 * len(ACREL_UPLOAD_ACK))
+    await say(system, "127.0.0.5", acrel_upload("PRESENT", now, 3), len(ACREL_UPLOAD_ACK))
+
+    async def rows() -> list[asyncpg.Record]:
+        return await system.fetch(READINGS, ["FUTURE", "PRESENT"])
+
+    found = await eventually(rows, lambda rows: len(rows) == 3)
+    told = {(row["address"], row["at"]): (row["quality"], row["partition"]) for row in found}
+    today = f"reading_{now:%Y%m%d}"
+    assert told == {
+        ("FUTURE", ahead): (2 + 16, "reading_default"),
+        ("FUTURE", now): (0, today),
+        ("PRESENT", now): (0, today),
+    }
+
+
+async def test_a_frame_that_could_not_be_decrypted_is_read_once_the_key_is_there(
+    system: System,
+) -> None:
+    address, at = "SM4LATER", datetime.now(UTC).replace(second=0, microsecond=0)
+    plain = hj212_realtime(address, 1, at, "w01018-Rtd=1")
+    data = f"DataTime={at.astimezone(CHINA):%Y%m%d%H%M%S};a01011-Avg=1.35,a01011-Flag=N"
+    sealed = hj212_encrypted(address, 2, data, bytes.fromhex(MADE_KEY))
+    answer = await say(system, "127.0.0.6", plain + sealed + plain, 2 * HJ212_ANSWER_BYTES)
+    assert qn_of(2).encode() not in answer
+
+    async def held() -> list[dict[str, Any]]:
+        rows = system.run("quarantine", "list", "--json").rows
+        return [row for row in rows if row["peer"].startswith("127.0.0.6:")]
+
+    async def minutes() -> list[asyncpg.Record]:
+        rows = await system.fetch(FACTORS, [address])
+        return [row for row in rows if row["span"] == "m"]
+
+    [row] = await eventually(held)
+    assert (row["kind"], bytes.fromhex(row["hex"])) == ("unknown", sealed)
+    system.run("meters", "set", f"hj212:{address}", "--key-from-stdin", said=WRONG_KEY)
+    assert len(await held()) == 1
+    [file] = (system.data / "secrets").glob(f"*{address}*")
+    file.write_text(MADE_KEY)
+    assert await minutes() == []
+    system.run("quarantine", "retry", "--meter", f"hj212:{address}")
+    assert await held() == []
+    [stored] = await minutes()
+    assert (stored["codes"], stored["amounts"], stored["at"]) == (
+        ["a01011-Avg"],
+        [single(1.35)],
+        at,
+    )
+
+
+async def test_unknown_meters_wait_until_they_are_registered() -> None:
+    now = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+    with System("--unknown-meters", "known") as system:
+        frames = acrel_login("KNOWN") + acrel_upload("KNOWN", now, 7)
+        answers = await say(system, "127.0.0.2", frames, 2 * len(ACREL_UPLOAD_ACK))
+        assert answers.endswith(ACREL_UPLOAD_ACK)
+
+        async def held() -> list[dict[str, Any]]:
+            return system.run("quarantine", "list", "--json").rows
+
+        [row] = await eventually(held)
+        assert (row["codec"], row["kind"], row["reason"]) == ("acrel", "unknown", "unknown_meter")
+        assert await system.fetch(READINGS, ["KNOWN"]) == []
+        system.run("meters", "add", "acrel:KNOWN")
+
+        async def rows() -> list[asyncpg.Record]:
+            return await system.fetch(READINGS, ["KNOWN"])
+
+        [reading] = await eventually(rows)
+        assert (reading["at"], reading["energy_forward"]) == (now, 70)
+        await say(system, "127.0.0.2", acrel_upload("KNOWN", now, 7), len(ACREL_UPLOAD_ACK))
+        assert system.run("quarantine", "list", "--json").rows == []
+        assert len(await rows()) == 1

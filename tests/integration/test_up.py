@@ -1,0 +1,198 @@
+"""`wattwarden up` as an administrator meets it: one line, one tree of processes, a clean end."""
+
+import asyncio
+import json
+import os
+import pwd
+import signal
+import site
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import pytest
+from tests.integration.fleet import Acrel, Fleet, Manner, Meter
+from tests.integration.system import (
+    PROGRAM,
+    READY_LIMIT_S,
+    System,
+    eventually,
+    open_folder,
+    processes_of,
+)
+
+from wattwarden.storage.nats_server import EmbeddedNats
+from wattwarden.storage.postgres import EmbeddedPostgres
+
+pytestmark = pytest.mark.integration
+
+START: Final = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
+PLAIN_USER: Final = "nobody"
+
+
+def fleet_of(system: System, meters: int = 20, window: int = 4) -> Fleet:
+    fleet = Fleet()
+    manner = Manner(window, pause_s=0.005)
+
+    def meter(number: int) -> Meter:
+        target = system.target
+        return Meter(Acrel(START), f"UP{number}", target, "127.0.0.2", manner, number)
+
+    fleet.add(manner, meter, range(meters))
+    return fleet
+
+
+async def rows_of(system: System) -> set[tuple[str, datetime]]:
+    rows = await system.fetch(
+        "SELECT m.address, r.at FROM reading AS r JOIN meter AS m ON m.id = r.meter"
+    )
+    return {(row["address"], row["at"]) for row in rows}
+
+
+def acked_of(fleet: Fleet) -> set[tuple[str, datetime]]:
+    return {
+        (meter.address, START + timedelta(seconds=number))
+        for meter in fleet.meters
+        for number in meter.acked
+    }
+
+
+def hold_structured(system: System) -> None:
+    """Each line on standard error is one JSON object that says what, when, how bad and who."""
+    for line in system.log_lines():
+        entry = json.loads(line)
+        assert {"event", "timestamp", "level", "role"} <= set(entry), line
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda one: one.name)
+async def test_it_stops_under_load_and_starts_again_where_it_was(number: signal.Signals) -> None:
+    with System() as system:
+        async with fleet_of(system) as fleet:
+            await eventually(lambda: _acked(fleet), lambda count: count > 200)
+            await asyncio.to_thread(system.stop, number)
+            assert system.ready_lines == [json.dumps(system.ready, separators=(",", ":"))]
+            # Whatever was answered on the way down has arrived by now.
+            acked = acked_of(fleet)
+            await asyncio.to_thread(system.start)
+            await eventually(lambda: _acked(fleet), lambda count: count > len(acked) + 200)
+            await fleet.finish(within_s=10)
+        acked = acked_of(fleet)
+        await eventually(lambda: rows_of(system), lambda rows: len(rows) >= len(acked))
+        assert await rows_of(system) == acked
+        assert await system.value("SELECT count(*) FROM quarantine") == 0
+        hold_structured(system)
+
+
+async def _acked(fleet: Fleet) -> int:
+    return fleet.acked
+
+
+def test_a_second_one_in_the_same_folder_is_refused_and_the_first_serves_on() -> None:
+    with System() as system:
+        second = [*PROGRAM, "up", "--data", str(system.data), "--listen", "127.0.0.1:0"]
+        done = subprocess.run(
+            second, capture_output=True, text=True, timeout=READY_LIMIT_S, check=False
+        )
+        assert done.returncode == 1
+        assert done.stdout == ""
+        said = done.stderr.splitlines()
+        assert f"{system.data} is in use by another wattwarden (process {system.pid})" in said[-2]
+        assert "--data" in said[-1]
+        assert system.pids() == system.ready["pids"]
+        for pids in system.pids().values():
+            for pid in pids:
+                os.kill(pid, 0)
+
+
+def owners_of(*paths: Path) -> set[int]:
+    return {path.lstat().st_uid for path in paths}
+
+
+def reachable_program(user: str) -> tuple[tuple[str, ...], dict[str, str]] | None:
+    """How another user can start the program: as it stands, or with the system's Python."""
+    packages = os.pathsep.join((*site.getsitepackages(), str(Path(__file__).parents[2] / "src")))
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    ways: list[tuple[tuple[str, ...], dict[str, str]]] = [
+        (PROGRAM, {}),
+        ((f"/usr/bin/{version}", "-m", "wattwarden"), {"PYTHONPATH": packages}),
+    ]
+    for words, environment in ways:
+        try:
+            done = subprocess.run(
+                [*words, "--version"],
+                user=user,
+                extra_groups=[],
+                env={**os.environ, **environment},
+                capture_output=True,
+                check=False,
+            )
+        except OSError:
+            continue
+        if done.returncode == 0 and done.stdout:
+            return words, environment
+    return None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the other tests run as a plain user already")
+async def test_a_plain_user_runs_it_in_a_folder_that_is_all_its_own() -> None:
+    way = reachable_program(PLAIN_USER)
+    if way is None:
+        pytest.skip(f"the user {PLAIN_USER} cannot reach {sys.executable}")
+    words, environment = way
+    with System(program=words, environment=environment, user=PLAIN_USER) as system:
+        async with fleet_of(system, meters=3) as fleet:
+            await eventually(lambda: _acked(fleet), lambda count: count > 30)
+            await fleet.finish(within_s=10)
+        acked = acked_of(fleet)
+        list_of = system.run("meters", "list", "--json").rows
+        assert {row["address"] for row in list_of} == {meter.address for meter in fleet.meters}
+        shown = system.run("readings", "acrel:UP0", "--since", "-1d", "--json").rows
+        assert len(shown) == len(fleet.meters[0].acked)
+        assert len(acked) > 30
+        uid = pwd.getpwnam(PLAIN_USER).pw_uid
+        assert owners_of(system.data, *system.data.rglob("*")) == {uid}
+        processes = processes_of(system.folder)
+        assert owners_of(*(Path(f"/proc/{pid}") for pid in processes)) == {uid}
+
+
+async def test_engines_of_somebody_else_are_used_and_left_running() -> None:
+    folder = open_folder()
+    engines = (EmbeddedPostgres(folder / "engines"), EmbeddedNats(folder / "engines"))
+    postgres, nats = engines
+    try:
+        dsn, url = await postgres.start(), await nats.start()
+        limit = {"JOURNAL__MAX_BYTES": str(2**30)}
+        with System("--dsn", dsn, "--nats", url, settings=limit) as system:
+            assert set(system.pids()) == {"gateway", "writer"}
+            assert not (system.data / "postgres").exists()
+            assert url.rpartition("@")[0].rpartition("/")[2] not in json.dumps(system.ready)
+            async with fleet_of(system, meters=3) as fleet:
+                await eventually(lambda: _acked(fleet), lambda count: count > 30)
+                await fleet.finish(within_s=10)
+
+            async def names() -> set[str]:
+                return {row["address"] for row in system.run("meters", "list", "--json").rows}
+
+            await eventually(names, lambda found: found == {"UP0", "UP1", "UP2"})
+            hold_structured(system)
+        assert postgres.poll() is None
+        assert nats.poll() is None
+    finally:
+        await nats.stop()
+        await postgres.stop()
+        for pid in processes_of(folder):
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_a_kill_of_it_takes_everything_down() -> None:
+    with System() as system:
+        os.kill(system.pid, signal.SIGKILL)
+        limit = time.monotonic() + 30
+        while left := processes_of(system.folder):
+            assert time.monotonic() < limit, left
+            time.sleep(0.05)
+        system.reap()
+        system.start()

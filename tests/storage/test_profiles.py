@@ -1,0 +1,142 @@
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from wattwarden.protocol.codec import DEFAULT_PROFILE, DEFAULT_ZONE, Profile
+from wattwarden.storage.database import Connection
+from wattwarden.storage.meters import add_meter, set_profile
+from wattwarden.storage.profiles import (
+    ProfileBody,
+    ProfileBook,
+    load_profiles,
+    read_key,
+    watch_profiles,
+)
+
+NOW = datetime(2026, 11, 22, 3, tzinfo=UTC)
+KEY = bytes(range(16))
+
+
+def key_file(secrets: Path, name: str, content: bytes, mode: int = 0o600) -> None:
+    path = secrets / name
+    path.write_bytes(content)
+    path.chmod(mode)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [KEY, KEY.hex().encode(), KEY.hex().upper().encode() + b"\n", KEY.hex(" ").encode() + b"\r\n"],
+    ids=["raw", "hex", "capitals and a line feed", "blanks between"],
+)
+def test_a_key_is_16_bytes_or_their_hex_digits(tmp_path: Path, content: bytes) -> None:
+    key_file(tmp_path, "m1.key", content)
+    assert read_key(tmp_path, "m1.key") == KEY
+
+
+def test_a_key_of_16_letters_may_end_with_a_line_feed(tmp_path: Path) -> None:
+    key_file(tmp_path, "m1", b"1234567890123456\n")
+    assert read_key(tmp_path, "m1") == b"1234567890123456"
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "message"),
+    [
+        (b"short", 0o600, "holds 5 bytes: a key is 16 bytes or 32 hex digits"),
+        (KEY.hex().encode()[:-2], 0o600, "holds 30 bytes"),
+        (KEY, 0o644, "is open to others: chmod 600"),
+        (KEY, 0o640, "is open to others: chmod 600"),
+    ],
+    ids=["short", "hex too short", "open to all", "open to the group"],
+)
+def test_a_file_that_is_no_safe_key_is_refused_with_the_cure(
+    tmp_path: Path, content: bytes, mode: int, message: str
+) -> None:
+    key_file(tmp_path, "m1", content, mode)
+    with pytest.raises(ValueError, match=message):
+        read_key(tmp_path, "m1")
+
+
+def test_a_missing_key_says_where_to_put_it(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="No such file or directory; put the key there, mode 0600"):
+        read_key(tmp_path, "m1")
+
+
+@pytest.mark.parametrize("name", ["../m1", ".m1", "a/b", "", "x" * 65])
+def test_a_key_lies_in_the_secrets_folder_and_nowhere_else(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="no name of a key file"):
+        read_key(tmp_path / "secrets", name)
+
+
+async def test_the_newest_profile_of_each_meter_is_loaded(
+    store: Connection, tmp_path: Path
+) -> None:
+    key_file(tmp_path, "m1.key", KEY)
+    first = await add_meter(
+        store, "hj212", "m1", profile=ProfileBody(cycle_s=9), actor="li", now=NOW
+    )
+    body = ProfileBody(zone="Asia/Urumqi", cycle_s=60, key="m1.key", options={"ack_cp": "x"})
+    await set_profile(store, first.id, body, actor="li", now=NOW)
+    await add_meter(store, "acrel", "m1", profile=ProfileBody(), actor="li", now=NOW)
+    await add_meter(store, "acrel", "m2", actor="li", now=NOW)
+
+    found = await load_profiles(store, tmp_path)
+
+    zone = ZoneInfo("Asia/Urumqi")
+    assert found.profiles == {
+        ("hj212", "m1"): Profile(zone, 60, KEY, {"ack_cp": "x"}, 2),
+        ("acrel", "m1"): Profile(DEFAULT_ZONE, None, None, {}, 1),
+    }
+    assert found.problems == {}
+    assert KEY.hex() not in repr(found.profiles)
+
+
+async def test_what_is_wrong_with_a_profile_costs_only_that_part(
+    store: Connection, tmp_path: Path
+) -> None:
+    body = ProfileBody(cycle_s=60, key="missing")
+    meter = await add_meter(store, "hj212", "m1", profile=body, actor="li", now=NOW)
+    await add_meter(store, "hj212", "m2", profile=ProfileBody(), actor="li", now=NOW)
+    newer = '{"cycle_s": "often", "colour": 1}'
+    await store.execute("UPDATE meter_profile SET body = $2 WHERE meter <> $1", meter.id, newer)
+
+    found = await load_profiles(store, tmp_path)
+
+    assert found.profiles["hj212", "m1"] == Profile(cycle_s=60, version=1)
+    assert "put the key there" in found.problems["hj212", "m1"]
+    assert found.profiles["hj212", "m2"] == Profile(version=1)
+    assert "version 1" in found.problems["hj212", "m2"]
+
+
+async def until(done: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not done():
+            await asyncio.sleep(0.005)
+
+
+async def test_a_book_follows_the_table_and_survives_a_lost_connection(
+    store: Connection, store_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wattwarden.storage.profiles.RETRY_PAUSE_S", 0.01)
+    book, stop = ProfileBook(), asyncio.Event()
+    profile_of = book.of("acrel")
+    assert profile_of("m1") == DEFAULT_PROFILE
+    watching = asyncio.create_task(watch_profiles(store_dsn, tmp_path, book, stop))
+
+    meter = await add_meter(
+        store, "acrel", "m1", profile=ProfileBody(cycle_s=1), actor="li", now=NOW
+    )
+    await until(lambda: profile_of("m1").cycle_s == 1)
+    await store.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE application_name = 'wattwarden profiles'"
+    )
+    await set_profile(store, meter.id, ProfileBody(cycle_s=2), actor="li", now=NOW)
+    await until(lambda: profile_of("m1").cycle_s == 2)
+
+    assert book.of("hj212")("m1") == DEFAULT_PROFILE
+    stop.set()
+    await asyncio.wait_for(watching, 5)

@@ -1,0 +1,218 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from tests.storage.fakes import (
+    DAY,
+    FAKE,
+    NOON,
+    POISON,
+    REFUSED,
+    SECOND,
+    MemoryJournal,
+    decode,
+    factors,
+    frame,
+    readers,
+    reading,
+)
+
+from wattwarden.protocol.codec import Batch, Columns
+from wattwarden.storage.database import Connection
+from wattwarden.storage.enrolment import Admission, Policy
+from wattwarden.storage.meters import add_meter
+from wattwarden.storage.moments import moment_of
+from wattwarden.storage.quarantine import (
+    MAX_RAW_BYTES,
+    Allowance,
+    Held,
+    Readers,
+    Retried,
+    Selection,
+    list_held,
+    retry,
+)
+from wattwarden.storage.writer import Writer
+
+KNOWN = readers(admission=Admission(Policy.KNOWN))
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+async def write(dsn: str, journal: MemoryJournal, readers: Readers) -> Writer:
+    writer = Writer(0, journal, dsn, readers)
+    await writer.round()
+    await writer.close()
+    return writer
+
+
+async def states(store: Connection) -> list[tuple[Any, ...]]:
+    rows = await store.fetch("SELECT state, tries, reason FROM quarantine ORDER BY id")
+    return [tuple(row) for row in rows]
+
+
+async def test_frames_of_a_meter_become_rows_once_it_is_registered(
+    store: Connection, store_dsn: str
+) -> None:
+    journal = MemoryJournal()
+    journal.frames(reading("m1", volts=1), reading("m2", volts=2), factors("m1", NOON, {"a": 1.0}))
+    journal.tick(6)
+    await write(store_dsn, journal, KNOWN)
+    await add_meter(store, "fake", "m1", actor="li", now=NOW)
+
+    done = await retry(store, Selection(codec="fake", meter="m1"), KNOWN)
+
+    assert done == Retried(tried=2, resolved=2, rows=2)
+    assert await states(store) == [
+        ("resolved", 2, "unknown_meter"),
+        ("open", 1, "unknown_meter"),
+        ("resolved", 2, "unknown_meter"),
+    ]
+    (row,) = await store.fetch("SELECT * FROM reading")
+    assert (row["voltage_a"], row["step"], row["received_at"]) == (1, 7, moment_of(NOON))
+    parts = await store.fetch("SELECT step, partition, rows FROM step_part ORDER BY partition")
+    assert [tuple(part) for part in parts] == [
+        (7, "factor_20261121", 1), (7, "reading_20261121", 1),
+    ]  # fmt: skip
+    assert await retry(store, Selection(meter="m1"), KNOWN) == Retried()
+
+
+async def test_what_is_still_wrong_stays_open_with_the_reason_of_today(
+    store: Connection, store_dsn: str
+) -> None:
+    journal = MemoryJournal()
+    journal.frames(POISON, reading("m1", volts=1), REFUSED)
+    await write(store_dsn, journal, readers())
+
+    def stricter(batch: Batch) -> Columns:
+        raise ValueError("still broken")
+
+    later = readers(codecs={"fake": replace(FAKE, decode=stricter)}, program="test 2")
+    done = await retry(store, Selection(), later)
+
+    assert done == Retried(tried=2, resolved=0, rows=0)
+    assert await states(store) == [("open", 2, "decoder_error"), ("open", 2, "refused")]
+    rows = await store.fetch("SELECT message, program FROM quarantine")
+    assert {tuple(row) for row in rows} == {("ValueError: still broken", "test 2")}
+
+
+async def test_a_repaired_codec_gives_the_rows_and_the_origin_remains(
+    store: Connection, store_dsn: str
+) -> None:
+    journal = MemoryJournal()
+    journal.frames(reading("m1", volts=5))
+    entry = journal.frames(POISON, reading("m2", volts=5), POISON, received_at=NOON + SECOND)
+    await write(store_dsn, journal, readers())
+
+    def repaired(batch: Batch) -> Columns:
+        # What was poison is an old form of a reading of m1: one that differs, one that completes.
+        news = [reading("m1", volts=7), reading("m1", amps=3)]
+        return decode(replace(Batch.of(news[: len(batch)], 0), received_at=batch.received_at))
+
+    done = await retry(store, Selection(), readers(codecs={"fake": replace(FAKE, decode=repaired)}))
+
+    assert done == Retried(tried=2, resolved=2, rows=1)
+    assert await store.fetchval("SELECT current_a FROM reading WHERE meter = 1") == 3
+    revision = await store.fetchrow("SELECT offered, sequence, frame, step FROM revision")
+    assert tuple(revision or ()) == ('{"voltage_a": 7.0}', entry.sequence, 0, 1)
+    held = await list_held(store, Selection(state="resolved"))
+    assert [(one.sequence, one.frame) for one in held] == [(entry.sequence, 2), (entry.sequence, 0)]
+
+
+async def test_an_operator_who_retries_is_not_held_up_by_the_limit(
+    store: Connection, store_dsn: str
+) -> None:
+    journal = MemoryJournal()
+    journal.frames(*(reading(f"m{number}") for number in range(5)))
+    few = readers(admission=Admission(enrolments_per_peer_hour=2))
+    await write(store_dsn, journal, few)
+    free = readers(admission=Admission(enrolments_per_peer_hour=None))
+
+    assert await retry(store, Selection(reason="enrolment_limit"), few) == Retried(3, 0, 0)
+    assert await retry(store, Selection(reason="enrolment_limit"), free) == Retried(3, 3, 3)
+
+
+async def test_bytes_that_nobody_knew_are_recognised_by_a_codec_that_came_later(
+    store: Connection, store_dsn: str
+) -> None:
+    journal = MemoryJournal()
+    two = reading("m1", volts=1) + reading("m2", volts=2)
+    journal.frames(two, two + b"rest", b"GET /", codec="unknown", reasons=["?"] * 3)
+    await write(store_dsn, journal, readers(codecs={}))
+
+    done = await retry(store, Selection(), readers())
+
+    assert done == Retried(tried=3, resolved=1, rows=2)
+    assert [state for state, *_ in await states(store)] == ["resolved", "open", "open"]
+
+
+async def test_rows_of_other_days_get_their_partitions(store: Connection, store_dsn: str) -> None:
+    journal = MemoryJournal()
+    journal.frames(*(reading("m1", NOON - days * DAY) for days in (0, 20, 21)))
+    await write(store_dsn, journal, KNOWN)
+    await add_meter(store, "fake", "m1", actor="li", now=NOW)
+
+    await retry(store, Selection(ids=(1, 3)), KNOWN)
+
+    rows = await store.fetch("SELECT tableoid::regclass::text AS name FROM reading ORDER BY at")
+    assert [row["name"] for row in rows] == ["reading_20261031", "reading_20261121"]
+
+
+async def test_more_than_a_page_is_retried(
+    store: Connection, store_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wattwarden.storage.quarantine.RETRY_PAGE", 3)
+    journal = MemoryJournal()
+    journal.frames(*(reading(f"m{number}") for number in range(7)), REFUSED)
+    await write(store_dsn, journal, KNOWN)
+
+    assert await retry(store, Selection(), readers()) == Retried(tried=8, resolved=7, rows=7)
+
+
+async def test_a_list_is_filtered_and_paged(store: Connection, store_dsn: str) -> None:
+    journal = MemoryJournal()
+    journal.frames(REFUSED, POISON, REFUSED, identity="m1")
+    journal.frames(frame(b"B m9"), codec="later", chain="b")
+    await write(store_dsn, journal, readers())
+
+    def frames(held: list[Held]) -> list[tuple[str, int]]:
+        return [(one.codec, one.frame) for one in held]
+
+    newest = await list_held(store, Selection(), most=2)
+    rest = await list_held(store, Selection(), before_id=newest[-1].id)
+
+    assert frames(newest) == [("later", 0), ("fake", 2)]
+    assert frames(rest) == [("fake", 1), ("fake", 0)]
+    assert frames(await list_held(store, Selection(reason="decoder_error"))) == [("fake", 1)]
+    assert frames(await list_held(store, Selection(kind="unknown"))) == [("later", 0)]
+    assert len(await list_held(store, Selection(meter="m1", state="open"))) == 3
+    assert frames(await list_held(store, Selection(meter="m9"))) == [("later", 0)]
+    assert await list_held(store, Selection(codec="none")) == []
+
+
+async def test_a_monster_is_cut_and_not_retried(store: Connection, store_dsn: str) -> None:
+    journal = MemoryJournal()
+    monster = reading("m1") + bytes(MAX_RAW_BYTES)
+    journal.frames(monster, codec="unknown", reasons=["long"], peer="p" * 999, identity="a\0b")
+    await write(store_dsn, journal, readers())
+
+    (held,) = await list_held(store, Selection())
+    assert (len(held.raw), held.raw_size) == (MAX_RAW_BYTES, len(monster))
+    assert len(held.peer) == 128
+    assert await retry(store, Selection(), readers()) == Retried(tried=1)
+    assert await states(store) == [("open", 2, "unframed")]
+
+
+async def test_an_address_files_a_limited_number_of_frames_an_hour(
+    store: Connection, store_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wattwarden.storage.writer.Allowance", lambda: Allowance(per_hour=3))
+    journal = MemoryJournal()
+    journal.frames(*[REFUSED] * 5, peer="1.1.1.1:1")
+    journal.frames(REFUSED, peer="2.2.2.2:1")
+    journal.frames(REFUSED, peer="1.1.1.1:7", received_at=NOON + 3600 * SECOND)
+
+    writer = await write(store_dsn, journal, readers())
+
+    assert (writer.counters.quarantined, writer.counters.quarantine_overflow) == (5, 2)
+    assert len(await states(store)) == 5

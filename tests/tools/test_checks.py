@@ -1,0 +1,204 @@
+"""``wattwarden doctor``: each check sees what is wrong, and names the cure."""
+
+import json
+import os
+import resource
+import shutil
+import socket
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from zoneinfo import ZoneInfoNotFoundError
+
+import pytest
+
+from wattwarden.server.places import Places, Running, write_running
+from wattwarden.server.settings import GatewaySettings, JournalSettings, Settings
+from wattwarden.storage.engine_report import EngineFact
+from wattwarden.tools import checks
+from wattwarden.tools.checks import Check, State
+from wattwarden.tools.main import main
+
+NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+GIB = 1024**3
+
+
+def settings(
+    data: Path, listen: str = "127.0.0.1:1", dsn: str | None = None, nats: str | None = None
+) -> Settings:
+    return Settings(data=data, dsn=dsn, nats=nats, gateway=GatewaySettings(listen=listen))
+
+
+def test_python_must_be_new_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checks.python().state is State.OK
+    monkeypatch.setattr(sys, "version_info", (3, 10, 0))
+    assert checks.python().state is State.FAIL
+
+
+@pytest.mark.parametrize(
+    ("hard", "state"),
+    [(1_000, State.WARN), (10_512, State.OK), (resource.RLIM_INFINITY, State.OK)],
+)
+def test_open_files_must_suffice_for_the_meters(
+    hard: int, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (100, hard))
+    found = checks.descriptors(10_000)
+    assert found.state is state
+    assert ("10512" in found.cure) == (state is not State.OK)
+
+
+def test_checksums_must_be_right_and_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [one.state for one in checks.checksums()] == [State.OK, State.OK]
+    monkeypatch.setattr(checks, "modbus", lambda _data: 0)
+    monkeypatch.setattr(checks, "find_spec", lambda _name: None)
+    assert [one.state for one in checks.checksums()] == [State.FAIL, State.WARN]
+
+
+def test_uvloop_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checks.uvloop().state is State.OK
+    monkeypatch.setattr(checks, "_version", lambda _package: "")
+    assert checks.uvloop().state is State.FAIL
+
+
+FACTS = (
+    EngineFact("PostgreSQL version", "14.1", "install 15"),
+    EngineFact("nats-server program", "/bin/nats-server", ""),
+    EngineFact("data folder", "/root/x: /root is closed", "take another"),
+)
+
+
+@pytest.mark.parametrize(
+    ("dsn", "nats", "expected"),
+    [
+        (None, None, ["PostgreSQL version fail", "nats-server program ok"]),
+        ("postgresql://secret@h/d", None, ["PostgreSQL ok", "nats-server program ok"]),
+        (None, "nats://secret@h", ["nats-server ok", "PostgreSQL version fail"]),
+    ],
+    ids=["embedded", "own database", "own journal"],
+)
+def test_engines_are_looked_at_unless_they_are_somebody_elses(
+    dsn: str | None,
+    nats: str | None,
+    expected: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(checks, "engine_report", lambda _data: FACTS)
+    found = list(checks.engines(settings(tmp_path, dsn=dsn, nats=nats)))
+    assert [f"{one.name} {one.state}" for one in found] == [*expected, "data folder fail"]
+    assert not any("secret" in one.found for one in found)
+
+
+def test_a_free_port_is_fine_and_one_in_use_is_not(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        found = checks.meter_port(settings(tmp_path, listen))
+        assert found.state is State.FAIL
+        assert "ss -ltnp" in found.cure
+        (tmp_path / "run").mkdir()
+        write_running(Places(tmp_path), Running(listen, {"gateway": [os.getpid()]}))
+        held = checks.meter_port(settings(tmp_path, listen))
+        assert held.state is State.OK
+        assert str(os.getpid()) in held.found
+        write_running(Places(tmp_path), Running("127.0.0.1:9", {"gateway": [os.getpid()]}))
+        assert checks.meter_port(settings(tmp_path, listen)).state is State.FAIL
+    assert checks.meter_port(settings(tmp_path, listen)).state is State.OK
+
+
+@pytest.mark.parametrize("listen", ["10212", "127.0.0.1:port", ":1", "127.0.0.1:99999"])
+def test_a_port_that_cannot_be_is_refused(listen: str, tmp_path: Path) -> None:
+    made = settings(tmp_path).model_copy(
+        update={"gateway": GatewaySettings.model_construct(listen=listen)}
+    )
+    assert checks.meter_port(made).state is State.FAIL
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"), [(0, State.OK), (5, State.WARN), (-1, State.WARN)], ids=str
+)
+def test_the_clock_must_be_kept(answer: int, state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    libc = SimpleNamespace(adjtimex=lambda _timex: answer)
+    monkeypatch.setattr("ctypes.CDLL", lambda _name: libc)
+    assert [one.state for one in checks.clock(NOW)] == [State.OK, state]
+
+
+def test_a_clock_in_1970_is_wrong() -> None:
+    assert next(checks.clock(datetime(1970, 1, 1, tzinfo=UTC))).state is State.FAIL
+
+
+def test_zones_must_be_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checks.zone().state is State.OK
+
+    def unknown(_name: str) -> None:
+        raise ZoneInfoNotFoundError
+
+    monkeypatch.setattr(checks, "ZoneInfo", unknown)
+    assert checks.zone().state is State.FAIL
+
+
+@pytest.mark.parametrize(
+    ("free", "state"), [(GIB, State.FAIL), (10 * GIB, State.WARN), (50 * GIB, State.OK)]
+)
+def test_the_disk_must_have_room_even_before_the_folder_exists(
+    free: int, state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=free))
+    found = checks.disk(tmp_path / "not" / "yet")
+    assert found.state is state
+    assert str(tmp_path) in found.found
+
+
+def test_a_journal_of_somebody_else_may_not_sync(tmp_path: Path) -> None:
+    ours = settings(tmp_path).model_copy(update={"journal": JournalSettings(max_bytes=GIB)})
+    assert checks.journal(ours) == Check(
+        "journal", State.OK, "2 shards, 1.0 GiB, 1 copies, every write synced"
+    )
+    found = checks.journal(settings(tmp_path, nats="nats://h"))
+    assert found.state is State.WARN
+    assert "sync_interval" in found.cure
+
+
+def one_check(check: Check) -> Callable[[Settings, datetime], list[Check]]:
+    return lambda _settings, _now: [check]
+
+
+@pytest.mark.parametrize(("state", "status"), [(State.OK, 0), (State.WARN, 0), (State.FAIL, 1)])
+def test_only_what_fails_is_status_1(
+    state: State,
+    status: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    check = Check("disk", state, "1 GiB free", "free some")
+    monkeypatch.setattr("wattwarden.tools.doctor.look", one_check(check))
+    assert main(["doctor", "--data", str(tmp_path), "--json"]) == status
+    row = json.loads(capsys.readouterr().out)
+    assert row == {
+        "fit": status == 0,
+        "checks": [
+            {"name": "disk", "state": str(state), "found": "1 GiB free", "cure": "free some"}
+        ],
+    }
+    assert main(["doctor", "--data", str(tmp_path)]) == status
+    assert "→ free some" in capsys.readouterr().out
+
+
+def test_everything_is_looked_at(tmp_path: Path) -> None:
+    names = {one.name for one in checks.look(settings(tmp_path), NOW)}
+    assert {
+        "python", "open files", "checksums", "odd checksums", "uvloop", "PostgreSQL version",
+        "nats-server version", "data folder", "meter port", "clock", "clock kept", "time zones",
+        "disk", "journal",
+    } <= names  # fmt: skip
+
+
+def test_settings_that_are_wrong_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "wattwarden.toml").write_text("[gateway]\nmax_sessions = -1\n")
+    assert main(["doctor", "--data", str(tmp_path)]) == 1
+    assert "gateway.max_sessions" in capsys.readouterr().err

@@ -1,0 +1,106 @@
+"""The options that configure a meter."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+from cyclopts import Parameter
+
+from wattwarden.storage.profiles import ProfileBody
+from wattwarden.tools.errors import UsageError
+from wattwarden.tools.keys import check_key, key_name, read_key_from, write_key
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class ProfileOptions:
+    """What can be configured for a meter."""
+
+    zone: Annotated[
+        str | None, Parameter(help="Zone of its clock, such as Asia/Shanghai (the default).")
+    ] = None
+    cycle: Annotated[int | None, Parameter(help="Seconds between its reports.")] = None
+    listener: Annotated[str | None, Parameter(help="Name of its listener profile.")] = None
+    key_file: Annotated[
+        str | None, Parameter(help="Name of the file in the secrets folder that holds its key.")
+    ] = None
+    key_from_stdin: Annotated[
+        bool,
+        Parameter(
+            show_default=False,
+            help="Read its key, 32 hex digits, from standard input into the secrets folder.",
+        ),
+    ] = False
+    option: Annotated[
+        tuple[str, ...],
+        Parameter(help="A setting of its codec, NAME=VALUE; repeatable.", show_default=False),
+    ] = ()
+    unset: Annotated[
+        tuple[str, ...],
+        Parameter(
+            help="Back to the default: zone, cycle, listener, key or an option; repeatable.",
+            show_default=False,
+        ),
+    ] = ()
+
+    def is_empty(self) -> bool:
+        """Whether nothing is to be configured."""
+        return self == AS_IT_IS
+
+    def applied(self, body: ProfileBody, secrets: Path, codec: str, address: str) -> ProfileBody:
+        """Return ``body`` with what is given changed; a key from standard input is a file then.
+
+        Raises:
+            UsageError: an option is not NAME=VALUE, or a name to unset is unknown.
+            CommandError: the key file cannot be used.
+        """
+        key = self._key(secrets, codec, address)
+        fields = msgspec.structs.asdict(body) | {"options": dict(body.options)}
+        for name in self.unset:
+            _unset(fields, name)
+        given = {"zone": self.zone, "cycle_s": self.cycle, "listener": self.listener, "key": key}
+        fields |= {name: value for name, value in given.items() if value is not None}
+        for text in self.option:
+            name, equals, value = text.partition("=")
+            if not name or not equals:
+                message = f"--option {text} is not NAME=VALUE"
+                raise UsageError(message, "such as --option ack_cp=QnRtn=1")
+            fields["options"][name] = _value(value)
+        return ProfileBody(**fields)
+
+    def _key(self, secrets: Path, codec: str, address: str) -> str | None:
+        """Return the name of the key file, None when the key stays."""
+        name = self.key_file
+        if self.key_from_stdin:
+            if name is not None:
+                raise UsageError("two keys given", "choose --key-file or --key-from-stdin")
+            name = key_name(codec, address)
+            write_key(secrets, name, read_key_from(sys.stdin))
+        if name is not None:
+            check_key(secrets, name)
+        return name
+
+
+AS_IT_IS: Final = ProfileOptions()
+_FIELD_NAMES: Final = {"zone": "zone", "cycle": "cycle_s", "listener": "listener", "key": "key"}
+
+
+def _unset(fields: dict[str, Any], name: str) -> None:
+    if name in _FIELD_NAMES:
+        fields[_FIELD_NAMES[name]] = None
+    elif name in fields["options"]:
+        del fields["options"][name]
+    else:
+        message = f"--unset {name}: neither a field nor an option that is set"
+        raise UsageError(message, f"fields are {', '.join(_FIELD_NAMES)}")
+
+
+def _value(text: str) -> Any:
+    """Read an option's value: a number, true or false where it is one, else the text."""
+    try:
+        value = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
+    return value if isinstance(value, bool | int | float) else text

@@ -1,0 +1,116 @@
+"""``wattwarden readings``: a meter's stored readings."""
+
+import csv
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+from cyclopts import Parameter
+
+from wattwarden.protocol.quality import Quality
+from wattwarden.storage.readings import Span as StoredSpan
+from wattwarden.storage.readings import StoredReading, read_readings
+from wattwarden.tools.decode import as_json
+from wattwarden.tools.errors import UsageError
+from wattwarden.tools.options import ALL_TIMES, THE_USUAL_SYSTEM, AsJson, Span, System
+from wattwarden.tools.running import database, meter_name, meter_of, run, settings_of
+from wattwarden.tools.times import rfc3339
+from wattwarden.tools.units import unit_of
+
+COLUMNS: Final = (
+    "meter", "channel", "period", "at", "received_at", "quality",
+    "quantity", "value", "unit", "flag",
+)  # fmt: skip
+
+Show = Callable[[str, StoredReading], None]
+
+
+def readings(
+    meter: Annotated[
+        str,
+        Parameter(
+            name="METER",
+            help="codec:address, with /channel for one channel; the address alone if unique.",
+        ),
+    ],
+    /,
+    *,
+    span: Span = ALL_TIMES,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+    as_csv: Annotated[
+        bool,
+        Parameter(
+            name="--csv", help="Comma-separated values, a line per value.", show_default=False
+        ),
+    ] = False,
+) -> None:
+    """Print a meter's stored readings.
+
+    Oldest first, as the meter reported them, in UTC. With --json each reading is one line with
+    meter, channel, period, at, received_at, quality (its marks by name, none for a good one) and
+    readings, each with quantity, value, unit and, where the meter gave one, its flag.
+    """
+    if json and as_csv:
+        raise UsageError("one output at a time", "choose --json or --csv")
+    settings = settings_of(system)
+    name = meter_name(meter)
+    since, until = span.bounds(datetime.now(UTC))
+    wanted = StoredSpan(since=since, until=until, channel=name.channel)
+    show = _as_json if json else _csv_lines() if as_csv else _as_text
+
+    async def work() -> None:
+        async with database(settings, "readings") as connection:
+            found = await meter_of(connection, name)
+            async for reading in read_readings(connection, found, wanted, unit_of):
+                show(found.name, reading)
+
+    run(work())
+
+
+def _as_json(meter: str, reading: StoredReading) -> None:
+    values = [
+        {"quantity": value.quantity, "value": value.value, "unit": value.unit}
+        | ({"flag": value.flag} if value.flag else {})
+        for value in reading.values
+    ]
+    row: dict[str, Any] = {
+        "meter": meter,
+        "channel": reading.channel,
+        "period": reading.period,
+        "at": rfc3339(reading.at),
+        "received_at": rfc3339(reading.received_at),
+        "quality": marks(reading.quality),
+        "readings": values,
+    }
+    print(as_json(row))
+
+
+def _csv_lines() -> Show:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(COLUMNS)
+
+    def show(meter: str, reading: StoredReading) -> None:
+        times = rfc3339(reading.at), rfc3339(reading.received_at)
+        key = (meter, reading.channel, reading.period, *times, " ".join(marks(reading.quality)))
+        for value in reading.values:
+            writer.writerow((*key, value.quantity, value.value, value.unit, value.flag))
+
+    return show
+
+
+def _as_text(_meter: str, reading: StoredReading) -> None:
+    head = (rfc3339(reading.at), reading.channel, reading.period, *marks(reading.quality))
+    print("  ".join(filter(None, head)))
+    for value in reading.values:
+        print(f"    {value.quantity:<28} {value.value:>14} {value.unit} {value.flag}".rstrip())
+
+
+def marks(quality: int) -> list[str]:
+    """Name the bits of a reading's quality.
+
+    >>> marks(9)
+    ['no_clock', 'backfill']
+    """
+    return [mark.name.lower() for mark in Quality if mark.name and quality & mark]
