@@ -23,7 +23,7 @@ from construct import Bytes, Int8ub, Int16sb, Int16ub, Int32sb, Int32ub, Struct
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from wattwarden.protocol.checksum import WindowScan, modbus
+from wattwarden.protocol.checksum import WindowScan, modbus, modbus_each
 from wattwarden.protocol.clock import LocalTime, utc_moment, utc_us
 from wattwarden.protocol.codec import (
     MAX_CHANNEL_BYTES,
@@ -477,7 +477,7 @@ class _Build:
 
     @property
     def repeats(self) -> bool:
-        """Whether those bytes alone tell the sections: not when a payload is searched for its end."""
+        """Whether those bytes tell the sections: no payload had to be searched for its end."""
         return all(section.layout for section in self.sections)
 
     def matches(self, matrix: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -595,8 +595,7 @@ def _pieces(matrix: NDArray[np.uint8]) -> list[bytes]:
 
 def _section_sound(matrix: NDArray[np.uint8], section: Section) -> NDArray[np.bool_]:
     """Check the CRC of the Modbus reply inside, row by row."""
-    payloads = _pieces(matrix[:, section.begin : section.end])
-    sound: NDArray[np.bool_] = np.fromiter(map(modbus, payloads), np.uint16, len(payloads)) == 0
+    sound: NDArray[np.bool_] = modbus_each(_pieces(matrix[:, section.begin : section.end])) == 0
     return sound
 
 

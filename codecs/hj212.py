@@ -424,11 +424,7 @@ def _seal(segment: bytes, crc: int, profile: Profile) -> bytes:
     return _frame(segment, crc)
 
 
-def _profile(header: Header, profile_of: ProfileOf) -> Profile:
-    try:
-        meter = _mn(header)
-    except ProtocolError:
-        meter = None
+def _profile(meter: str | None, profile_of: ProfileOf) -> Profile:
     return DEFAULT_PROFILE if meter is None else profile_of(meter)
 
 
@@ -481,7 +477,7 @@ class Hj212Dialogue:
             segments.append(_answer(header, b"9013", b""))
         if reply == "login" and wanted:
             segments.append(_login_answer(header))
-        profile = _profile(header, self._profile_of)
+        profile = _profile(_mn(header), self._profile_of)
         if reply == "clock":
             segments.append(_clock_setting(header, data, now, profile))
         return b"".join(_seal(segment, hj212(segment), profile) for segment in segments)
@@ -521,7 +517,7 @@ def acknowledge(batch: Batch) -> list[bytes]:
         facts = _facts(rest)
         if not facts.answer:
             continue
-        profile = DEFAULT_PROFILE if facts.address is None else batch.profile_of(facts.address)
+        profile = _profile(facts.address, batch.profile_of)
         data = str(profile.options.get("ack_cp", "")).encode() if profile.options else b""
         waiting.append((index, number + facts.answer + data + CP_END, profile))
     if not waiting:
@@ -861,14 +857,15 @@ def read(frame: bytes, profile_of: ProfileOf) -> Message:
     header = _header(head)
     if not header.get(b"CN"):
         raise ProtocolError(Refusal.DECODE, "the frame has no CN", HEAD_BYTES)
+    meter = _mn(header)
     time = dict(reversed(read_pairs(data)[0])).get(b"DataTime")
     try:
-        at = read_digits(time, _profile(header, profile_of).zone) if time else None
+        at = read_digits(time, _profile(meter, profile_of).zone) if time else None
     except ProtocolError as error:
         offset = HEAD_BYTES + plain.find(b"DataTime=")
         raise ProtocolError(error.kind, error.message, offset) from error
     kind = COMMANDS.get(header[b"CN"], OTHER).kind
-    return Message(kind, _mn(header), at, _native(head, data, segment, plain), _part(header))
+    return Message(kind, meter, at, _native(head, data, segment, plain), _part(header))
 
 
 def _native(head: bytes, data: bytes, segment: bytes, plain: bytes) -> dict[str, Any]:

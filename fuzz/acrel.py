@@ -28,6 +28,7 @@ from fuzz.contract import (
     zone_of,
 )
 from fuzz.harness import Target, read_seeds
+
 from wattwarden.codecs.acrel import CODEC, HEAD, LAYOUTS, LEAST_BYTES, SERIAL_BYTES, TAIL, UPLOAD
 from wattwarden.protocol.checksum import modbus
 from wattwarden.protocol.codec import Batch, Claim, Columns, Message, Profile
@@ -83,12 +84,11 @@ def _check_counted(batch: Batch, columns: Columns) -> None:
 
 
 def _is_plain(frame: bytes, message: Message) -> bool:
-    """Whether the sections of a frame stand behind a serial or nothing."""
-    return (
-        "sections" not in message.fields
-        or message.meter is not None
-        or frame.startswith((b"[[", bytes(SERIAL_BYTES)), 3)
-    )
+    """Whether the sections of a frame, if it has any, stand behind a serial or nothing."""
+    if "sections" not in message.fields or message.meter is not None:
+        return True
+    empty = frame.startswith((b"[[", bytes(SERIAL_BYTES)), 3)
+    return empty and bool(message.fields["sections"])
 
 
 def _expected(frame: bytes, message: Message | None) -> dict[str, Any] | None:
@@ -184,14 +184,10 @@ _TOGETHER: Final = (
 )
 _FOLLOWING: Final = frozenset(name for names in _TOGETHER for name in names[1:])
 
-TARGET: Final = Target(
-    "acrel",
-    run,
-    _seeds,
-    _mend,
-    (
-        HEAD, TAIL, b"[[1-1((", b"))]]", b"[[", b"((", b"))", b"]]", b"{{\x91", b"{{\x84", b"{{\x93",
-        b"{{\xab", b"{{\x90", b"un", b"\x01\x03\x60", b"\x01\x03\x90", b"\x01\x03\x4c", b"\x01\x03\x0e",
-        b"\x01\x03\x04", b"\x01\x03\x0c", b"\x01\x03\x54", b"\x0d", b" ", b"\0" * 20,
-    ),
+_TOKENS: Final = (
+    HEAD, TAIL, b"[[1-1((", b"))]]", b"[[", b"((", b"))", b"]]", b"un", b"\x0d", b" ", bytes(20),
+    b"{{\x91", b"{{\x84", b"{{\x93", b"{{\xab", b"{{\x90", b"\x01\x03\x60", b"\x01\x03\x90",
+    b"\x01\x03\x4c", b"\x01\x03\x0e", b"\x01\x03\x04", b"\x01\x03\x0c", b"\x01\x03\x54",
 )  # fmt: skip
+
+TARGET: Final = Target("acrel", run, _seeds, _mend, _TOKENS)

@@ -1,6 +1,6 @@
 """What the record Codec promises, checked for whichever codec: the targets of codecs add to it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from random import Random
 from typing import Any, Final
@@ -26,7 +26,6 @@ from wattwarden.protocol.codec import (
 )
 from wattwarden.protocol.errors import ProtocolError, Refusal
 from wattwarden.protocol.framer import Framer
-
 from wattwarden.protocol.quality import Quality
 from wattwarden.protocol.quantity import MISSING, QUANTITIES
 
@@ -89,14 +88,18 @@ def read_checked(codec: Codec, data: bytes, profile_of: ProfileOf) -> Message | 
     try:
         message = codec.read(data, profile_of)
     except ProtocolError as error:
-        assert isinstance(error.kind, Refusal), "a refusal of no kind"
-        assert 0 <= error.offset <= len(data), f"offset {error.offset} of {len(data)} bytes"
+        _check_refusal(error, data)
         return None
     assert message.kind in codec.kinds, f"the kind {message.kind} is not documented"
     orjson.dumps(dict(message.fields))
     if message.at is not None:
         assert message.at.tzinfo is not None, "a naive time"
     return message
+
+
+def _check_refusal(error: ProtocolError, data: bytes) -> None:
+    assert isinstance(error.kind, Refusal), "a refusal of no kind"
+    assert 0 <= error.offset <= len(data), f"offset {error.offset} of {len(data)} bytes"
 
 
 def check_written(codec: Codec, message: Message, profile_of: ProfileOf) -> bytes:
@@ -170,12 +173,12 @@ def check_columns(batch: Batch, columns: Columns) -> None:
     for address in columns.meters:
         _check_address(address)
     assert len(set(columns.meters)) == len(columns.meters), "a meter has two numbers"
-    for block in (*columns.blocks, *columns.factors):
-        _check_place(batch, columns, block)
     for block in columns.blocks:
+        _check_place(batch, columns, block)
         for name, values in block.values.items():
             _check_values(name, values, len(block.frame))
     for factors in columns.factors:
+        _check_place(batch, columns, factors)
         _check_factors(factors)
     for refused in columns.refused:
         assert 0 <= refused.frame < len(batch), "no frame of the batch is refused"
@@ -219,7 +222,8 @@ def _check_factors(block: FactorBlock) -> None:
     shape = (len(block.frame), len(block.layout))
     assert block.layout, "a layout of no code"
     assert block.values.shape == block.flags.shape == shape, "values and flags differ in shape"
-    assert (block.values.dtype, block.flags.dtype) == (np.float32, np.uint8), "of other types"
+    assert block.values.dtype == np.float32, f"values are {block.values.dtype}"
+    assert block.flags.dtype == np.uint8, f"flags are {block.flags.dtype}"
     assert len(set(block.layout)) == len(block.layout), "a code stands twice in its layout"
     assert not np.isinf(block.values).any(), "a factor is infinite"
     assert (block.flags < 128).all(), "a flag beyond ASCII"
@@ -230,22 +234,22 @@ def _check_factors(block: FactorBlock) -> None:
 
 
 def rows_of(columns: Columns) -> dict[int, list[Row]]:
-    """Return the rows by frame, each with everything it says; comparable, NaN being None."""
+    """Return the rows by frame, each with all that it says; comparable, without NaN."""
     rows: dict[int, list[Row]] = {}
     for block in columns.blocks:
         names = sorted(block.values)
-        values = zip(*(_plain(name, block.values[name]) for name in names), strict=True)
-        _gather(
-            rows, columns, block, "quantities", (tuple(zip(names, v, strict=True)) for v in values)
-        )
+        lines = zip(*(_plain(name, block.values[name]) for name in names), strict=True)
+        stated = (tuple(zip(names, line, strict=True)) for line in lines)
+        _gather(rows, columns, block, "quantities", stated)
     for factors in columns.factors:
-        numbers = [[None if v != v else v for v in row] for row in factors.values.tolist()]  # noqa: PLR0124  # NaN
-        stated = (
-            tuple(zip(factors.layout, row, flags, strict=True))
-            for row, flags in zip(numbers, factors.flags.tolist(), strict=True)
-        )
-        _gather(rows, columns, factors, "factors", stated)
+        _gather(rows, columns, factors, "factors", _factor_lines(factors))
     return {frame: sorted(found, key=repr) for frame, found in rows.items()}
+
+
+def _factor_lines(block: FactorBlock) -> Iterator[tuple[Any, ...]]:
+    values = np.where(np.isnan(block.values), np.inf, block.values).tolist()
+    for numbers, flags in zip(values, block.flags.tolist(), strict=True):
+        yield tuple(zip(block.layout, numbers, flags, strict=True))
 
 
 def _gather(

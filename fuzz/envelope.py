@@ -1,21 +1,22 @@
 """Invariant: a payload is read as what was written, or refused; never read with contradictions.
 
 Allowed: msgspec.DecodeError from every reader, ValueError from ``decode_envelope`` for what
-contradicts itself; and what msgspec itself lets out, UnicodeDecodeError for a text that is not UTF-8,
+contradicts itself; and what msgspec lets out, UnicodeDecodeError for a text that is not UTF-8,
 RecursionError for a thousand nested arrays.  Besides: what was read is written as the same; frames
 come back as they were put in; every index of an envelope that was read names something.
 """
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from random import Random
 from typing import Any, Final
 from zlib import crc32
 
 import msgspec
 import numpy as np
-
 from fuzz.contract import RECEIVED_AT
 from fuzz.harness import Target, read_seeds
+
 from wattwarden.protocol.envelope import (
     FORMAT,
     MAX_ENVELOPE_FRAMES,
@@ -116,7 +117,7 @@ def _contradictions(envelope: Envelope) -> Iterator[Envelope]:
 def _pieces(data: bytes, rng: Random) -> list[bytes]:
     cuts = sorted(int(rng.random() * len(data)) for _ in range(rng.randrange(MAX_PIECES)))
     bounds = [0, *cuts, len(data)]
-    return [data[begin:end] for begin, end in zip(bounds, bounds[1:], strict=False)]
+    return [data[begin:end] for begin, end in pairwise(bounds)]
 
 
 def _envelope(frames: list[bytes], rng: Random) -> Envelope:
@@ -149,16 +150,17 @@ def _seeds() -> list[bytes]:
     frames = read_seeds("acrel", "hj212")
     rng = Random(0)
     groups = [frames[at : at + FRAMES_A_SEED] for at in range(0, len(frames), FRAMES_A_SEED)]
-    others = (
+    others: tuple[Tick | Occurrences | Alive, ...] = (
         Tick(FORMAT, 7, 1_718_884_800, 1),
         Occurrences(FORMAT, "gateway-0", [Occurrence(RECEIVED_AT, 3, "login", "x", "acrel", "1")]),
         Alive(FORMAT, "gateway-0", RECEIVED_AT, 17, [(1, 2, "the journal is full")]),
     )
-    return [encode(message) for message in (*(_envelope(g, rng) for g in groups), *others)]
+    envelopes = [encode(_envelope(group, rng)) for group in groups]
+    return [*envelopes, *(encode(message) for message in others)]
 
 
 def _mend(data: bytes, rng: Random) -> bytes:
-    """Change a value inside the message, or make the columns of an envelope fit its frames again."""
+    """Change a value inside the message, or make an envelope's columns fit its frames again."""
     try:
         parts = msgspec.msgpack.decode(data)
     except (msgspec.DecodeError, ValueError, RecursionError):
@@ -182,7 +184,7 @@ def _fit(parts: list[Any], rng: Random) -> None:
     data = parts[12]
     cuts = sorted(int(rng.random() * len(data)) for _ in range(count - 1))
     bounds = [0, *cuts, len(data)] if count else [0]
-    lengths = [end - begin for begin, end in zip(bounds, bounds[1:], strict=False)]
+    lengths = [end - begin for begin, end in pairwise(bounds)]
     parts[8] = parts[8][: 8 * count].ljust(8 * count, b"\0")
     parts[9] = np.array(lengths, "<u4").tobytes()
     parts[10] = parts[10][: 4 * count]

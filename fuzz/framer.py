@@ -11,11 +11,11 @@ from typing import Final
 from zlib import crc32
 
 import numpy as np
-from numpy.typing import NDArray
-
 from fuzz.acrel import TARGET as ACREL
 from fuzz.harness import Target
 from fuzz.hj212 import TARGET as HJ212
+from numpy.typing import NDArray
+
 from wattwarden.codecs import load_codecs
 from wattwarden.protocol.checksum import WindowScan
 from wattwarden.protocol.framer import Framer

@@ -12,7 +12,6 @@ from random import Random
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 import atheris
-
 from fuzz.harness import Target, mutate
 from fuzz.run import load_targets
 

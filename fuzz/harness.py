@@ -127,6 +127,8 @@ def shrink(target: Target, data: bytes, error: Exception) -> tuple[bytes, Except
 
 # --- mutators -------------------------------------------------------------------------------------
 
+Bytes = Sequence[bytes]
+
 
 def mutate(data: bytes, seeds: Sequence[bytes], target: Target, rng: Random) -> bytes:
     """Change an input in one to four places; three times out of four, mend what proves it sound."""
@@ -142,60 +144,56 @@ def _stretch(data: bytes, rng: Random) -> tuple[int, int]:
     return begin, min(len(data), begin + rng.choice((1, 1, 2, 4, 8, 20, 64, 300)))
 
 
-def _flip(data: bytes, _seeds: Sequence[bytes], _tokens: Sequence[bytes], rng: Random) -> bytes:
+def _flip(data: bytes, _seeds: Bytes, _tokens: Bytes, rng: Random) -> bytes:
     if not data:
         return data
     at = rng.randrange(len(data))
     return data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :]
 
 
-def _overwrite(
-    data: bytes, _seeds: Sequence[bytes], _tokens: Sequence[bytes], rng: Random
-) -> bytes:
+def _overwrite(data: bytes, _seeds: Bytes, _tokens: Bytes, rng: Random) -> bytes:
     begin, end = _stretch(data, rng)
     fill = rng.choice((b"\0", b"\xff", b" ", b"9", b"#", b"{", b"}", rng.randbytes(1)))
     return data[:begin] + fill * (end - begin) + data[end:]
 
 
-def _scramble(data: bytes, _seeds: Sequence[bytes], _tokens: Sequence[bytes], rng: Random) -> bytes:
+def _scramble(data: bytes, _seeds: Bytes, _tokens: Bytes, rng: Random) -> bytes:
     begin, end = _stretch(data, rng)
     return data[:begin] + rng.randbytes(end - begin) + data[end:]
 
 
-def _delete(data: bytes, _seeds: Sequence[bytes], _tokens: Sequence[bytes], rng: Random) -> bytes:
+def _delete(data: bytes, _seeds: Bytes, _tokens: Bytes, rng: Random) -> bytes:
     begin, end = _stretch(data, rng)
     return data[:begin] + data[end:]
 
 
-def _duplicate(
-    data: bytes, _seeds: Sequence[bytes], _tokens: Sequence[bytes], rng: Random
-) -> bytes:
+def _duplicate(data: bytes, _seeds: Bytes, _tokens: Bytes, rng: Random) -> bytes:
     begin, end = _stretch(data, rng)
     return data[:end] + data[begin:end] * rng.choice((1, 1, 2, 5)) + data[end:]
 
 
-def _truncate(data: bytes, _seeds: Sequence[bytes], _tokens: Sequence[bytes], rng: Random) -> bytes:
+def _truncate(data: bytes, _seeds: Bytes, _tokens: Bytes, rng: Random) -> bytes:
     at = rng.randrange(len(data) + 1)
     return data[:at] if rng.random() < 0.7 else data[at:]
 
 
-def _splice(data: bytes, seeds: Sequence[bytes], _tokens: Sequence[bytes], rng: Random) -> bytes:
+def _splice(data: bytes, seeds: Bytes, _tokens: Bytes, rng: Random) -> bytes:
     other = rng.choice(seeds)
     return data[: rng.randrange(len(data) + 1)] + other[rng.randrange(len(other) + 1) :]
 
 
-def _graft(data: bytes, seeds: Sequence[bytes], _tokens: Sequence[bytes], rng: Random) -> bytes:
+def _graft(data: bytes, seeds: Bytes, _tokens: Bytes, rng: Random) -> bytes:
     other = rng.choice(seeds)
     begin, end = _stretch(other, rng)
     at = rng.randrange(len(data) + 1)
     return data[:at] + other[begin:end] + data[at:]
 
 
-def _join(data: bytes, seeds: Sequence[bytes], _tokens: Sequence[bytes], rng: Random) -> bytes:
+def _join(data: bytes, seeds: Bytes, _tokens: Bytes, rng: Random) -> bytes:
     return rng.choice((data + rng.choice(seeds), rng.choice(seeds) + data, data + data))
 
 
-def _token(data: bytes, _seeds: Sequence[bytes], tokens: Sequence[bytes], rng: Random) -> bytes:
+def _token(data: bytes, _seeds: Bytes, tokens: Bytes, rng: Random) -> bytes:
     if not tokens:
         return data
     at = rng.randrange(len(data) + 1)
@@ -203,7 +201,7 @@ def _token(data: bytes, _seeds: Sequence[bytes], tokens: Sequence[bytes], rng: R
     return data[:at] + token + data[at + rng.choice((0, len(token))) :]
 
 
-def _number(data: bytes, _seeds: Sequence[bytes], _tokens: Sequence[bytes], rng: Random) -> bytes:
+def _number(data: bytes, _seeds: Bytes, _tokens: Bytes, rng: Random) -> bytes:
     """Write another number where digits stand: lengths, months, part numbers."""
     places = [at for at, byte in enumerate(data) if 0x30 <= byte <= 0x39]
     if not places:
@@ -216,7 +214,7 @@ def _number(data: bytes, _seeds: Sequence[bytes], _tokens: Sequence[bytes], rng:
     return data[:begin] + str(number).zfill(width).encode() + data[end:]
 
 
-def _count(data: bytes, _seeds: Sequence[bytes], _tokens: Sequence[bytes], rng: Random) -> bytes:
+def _count(data: bytes, _seeds: Bytes, _tokens: Bytes, rng: Random) -> bytes:
     """Add a little to a byte: counts and lengths that are off by one."""
     if not data:
         return data

@@ -19,7 +19,6 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from fuzz.harness import Finding, Target, attempt, smoke
 
-
 SCRIPTS: Final = frozenset({"run", "long", "guided"})
 
 

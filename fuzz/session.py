@@ -1,8 +1,9 @@
 """Invariant: a session never raises, loses no byte, always ends, and is silent once it has ended.
 
 No exception is allowed.  Whatever a peer sends, in whatever drips, with whatever pauses: what is
-received, skipped and between frames is what was sent; after ``tick`` the next deadline lies ahead;
-ticks alone end the session; an undisturbed stream means the same whole and in drips.
+received, skipped and between frames is what was sent, and less than a frame is kept meanwhile;
+after ``tick`` the next deadline lies ahead; ticks alone end the session; a stream without noise
+means the same whole and in drips.
 """
 
 from collections import Counter
@@ -14,6 +15,7 @@ from fuzz.acrel import TARGET as ACREL
 from fuzz.contract import RECEIVED_AT, zone_of
 from fuzz.harness import Target
 from fuzz.hj212 import TARGET as HJ212
+
 from wattwarden.codecs import load_codecs
 from wattwarden.protocol.codec import Batch, Codec
 from wattwarden.protocol.session import (
@@ -31,6 +33,7 @@ from wattwarden.protocol.session import (
 TIGHT: Final = SessionLimits(noise_before_login_bytes=64, noise_bytes=256)
 PAUSES_S: Final = (0, 0, 0, 1, 21, 31, 700, 4000)
 BETWEEN_FRAMES: Final = b"\r\n"
+LONGEST_BYTES: Final = max(codec.outline.most_bytes for codec in load_codecs().values())
 FOREIGN: Final = (
     b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"SSH-2.0-Go\r\n",
     b"\x03\x00\x00\x13\x0e\xe0\x00\x00\x00\x00\x00Cookie: ",
@@ -118,6 +121,7 @@ def _check_storm(data: bytes, rng: Random) -> None:
         session.receive_data(data[at : at + size], now)
         at += size
         _take_back(log, rng, now)
+        _check_held(data[:at], log)
         now += rng.choice(PAUSES_S) * SECOND_US
         if rng.random() < 0.5:
             session.tick(now)
@@ -126,6 +130,13 @@ def _check_storm(data: bytes, rng: Random) -> None:
     _check_end(log, now, len(data))
     _check_bytes(data[:at], log)
     _check_silence(log, data)
+
+
+def _check_held(sent: bytes, log: Log) -> None:
+    """What a session keeps is less than the longest frame there is."""
+    said = sum(map(len, log.received)) + sum(map(len, log.skipped))
+    between = sum(map(sent.count, (b"\r", b"\n")))
+    assert len(sent) - said < LONGEST_BYTES + between, "a session keeps more than a frame"
 
 
 def _take_back(log: Log, rng: Random, now: int) -> None:

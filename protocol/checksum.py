@@ -11,6 +11,7 @@ Check values are over the nine digits ``123456789`` unless another text is named
 | hj212  | 0x2F80 | HJ 212-2017 annex A: no catalogued CRC-16, see ``hj212``     |
 """
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
@@ -28,6 +29,16 @@ def modbus(data: bytes, start: int = MODBUS_START) -> int:
     '0x4b37'
     """
     return crc16.modbus(data, start)
+
+
+def modbus_each(stretches: Sequence[bytes]) -> NDArray[np.uint16]:
+    """CRC-16/MODBUS of each stretch.
+
+    >>> modbus_each([b"123456789", b""]).tolist() == [0x4B37, MODBUS_START]
+    True
+    """
+    # Without a function of ours around each call; a table by columns is no faster.
+    return np.fromiter(map(crc16.modbus, stretches), np.uint16, len(stretches))
 
 
 def x25(data: bytes) -> int:

@@ -38,17 +38,16 @@ class Framer:
         buffer = pending + data if pending else data
         frames: list[bytes] = []
         cut = self.outline.cut
+        # Once nothing is found to end before it, nothing does, wherever frames begin.
         start, searched, size = 0, self._searched, len(buffer)
         while start < size:
             verdict, end = cut(buffer, start, searched)
             if verdict is FRAME:
                 frames.append(buffer[start:end])
-                searched = end
             elif verdict is MORE:
                 self.pending, self._searched = buffer[start:], end - start
                 return frames
             elif verdict is NOISE:
-                # What was found to end no frame still ends none: searched stays.
                 self._keep_noise(buffer[start:end])
             start = end
         if pending:
@@ -91,7 +90,7 @@ class Framer:
             if verdict is FRAME:
                 self._keep_noise(data[kept:start])
                 frames.append(data[start:end])
-                kept = searched = end
+                kept = end
             elif verdict is MORE:
                 searched, end = end, next_head(self.outline.head, data, start)
             start = end

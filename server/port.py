@@ -224,8 +224,11 @@ class MeterConnection(asyncio.Protocol):
             self.reply(out)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the peer."""
+        """Keep what the peer left unfinished, and forget the peer."""
         port = self._port
+        if self._admitted:
+            self.session.end(port.now_us())
+            self.data_received(b"")
         port.connections.discard(self)
         left = port.per_host.get(self._host, 1) - 1
         if left > 0:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 from numpy.typing import NDArray
 
 from wattwarden.protocol.codec import (
@@ -98,8 +99,9 @@ def check(columns: Columns, batch: Batch) -> None:
 
 def _check_keys(block: Block | FactorBlock, meters: int, frames: int) -> None:
     count = len(block.frame)
-    if any(column.shape != (count,) for column in (block.meter, block.at, block.quality)):
-        raise ValueError("columns of a block differ in length")
+    keys = (block.frame, block.meter, block.at, block.quality)
+    if any(column.shape != (count,) or column.dtype.kind not in "iu" for column in keys):
+        raise ValueError("columns of a block differ in length, or are no integers")
     if block.period not in PERIODS:
         text = f"no such period: {block.period[:80]!a}"
         raise ValueError(text)
@@ -131,6 +133,8 @@ def _check_factors(block: FactorBlock) -> None:
     shape = (len(block.frame), len(block.layout))
     if not block.layout or block.values.shape != shape or block.flags.shape != shape:
         raise ValueError("factors and their layout differ in shape")
+    if block.values.dtype.kind != "f" or block.flags.dtype != np.uint8:
+        raise ValueError("factors are float32, their flags uint8")
     for code in block.layout:
         if not 0 < len(code) <= MAX_CODE_LETTERS or not code.isprintable():
             text = f"a code is 1 to {MAX_CODE_LETTERS} printable letters, got {code[:80]!a}"

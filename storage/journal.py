@@ -211,7 +211,8 @@ class Journal:
 
         One attempt within the journal's timeout.  The same ``msg_id`` again within two minutes is
         not stored again and gives the sequence it had.  After JournalAway pause a little and retry
-        with the same ``msg_id``.
+        with the same ``msg_id``.  A disk that is full below ``max_bytes`` shows as JournalAway too:
+        nats-server then acknowledges nothing, and has to be restarted once there is room.
 
         Raises:
             JournalAway: no acknowledgement; stored or not.

@@ -28,6 +28,8 @@ DEFAULT_TTL_S: Final = 5.0
 MARGIN: Final = 0.2
 # A third of the time to live lets a holder try three times before it loses the lease.
 ATTEMPT_SHARE: Final = 3
+# Making the bucket takes several fsyncs, once.
+OPEN_TIMEOUT_S: Final = 5.0
 
 _EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
 _OPERATION: Final = "KV-Operation"
@@ -96,9 +98,10 @@ class Lease:
         bucket = f"{prefix}_lease"
         wanted = _bucket_config(bucket, ttl_s, replicas)
         stream = str(wanted["name"])
-        reply = await jetstream.call(link, f"STREAM.CREATE.{stream}", wanted, timeout_s=ttl_s)
+        limit_s = OPEN_TIMEOUT_S
+        reply = await jetstream.call(link, f"STREAM.CREATE.{stream}", wanted, timeout_s=limit_s)
         if reply.error is not None and reply.error.err_code == jetstream.STREAM_NAME_IN_USE:
-            reply = await jetstream.call(link, f"STREAM.INFO.{stream}", None, timeout_s=ttl_s)
+            reply = await jetstream.call(link, f"STREAM.INFO.{stream}", None, timeout_s=limit_s)
         if reply.error is not None:
             raise jetstream.error_of(reply.error, f"bucket {bucket}")
         max_age_ns = (reply.config or {}).get("max_age") or 0

@@ -118,6 +118,8 @@ class _Connection(Client):
     """A client that ends where its connection ends."""
 
     async def _close(self, status: int, do_cbs: bool = True) -> None:  # noqa: FBT001, FBT002  # theirs
+        if self._flush_queue is None:
+            return  # it never began: the address is none
         # Whatever ends the connection comes through here.  Left to itself, nats-py first writes
         # what is pending: to a peer that reset, it fails before it tells anybody; to one that
         # hangs, it waits for ever.  Our senders learn of the loss and send again by themselves.
@@ -160,9 +162,9 @@ class Link:
             async with asyncio.timeout(timeout_s):
                 await link._up.wait()
         except TimeoutError as error:
+            text = f"no connection within {timeout_s} s: {link._reason}"
             await link.close()
-            message = f"no connection within {timeout_s} s: {link._reason}"
-            raise JournalAway(message) from error
+            raise JournalAway(text) from error
         except asyncio.CancelledError:
             await link.close()
             raise
@@ -327,7 +329,8 @@ class Link:
         # EOFError, ValueError: what answers there is no nats-server.
         except (nats.errors.Error, OSError, EOFError, ValueError, RuntimeError) as error:
             self.counters.failed_dials += 1
-            self._reason = str(client.last_error or error)
+            if not isinstance(error, nats.errors.NoServersError):  # why was told aside
+                self._reason = str(error)
             await _hang_up(client)
             return None
         except asyncio.CancelledError:
@@ -338,6 +341,7 @@ class Link:
     async def _count_error(self, error: Exception) -> None:
         """Count what nats-py reports aside; the keeper logs what has consequences."""
         self.counters.client_errors += 1
+        self._reason = str(error)
         if isinstance(error, nats.errors.SlowConsumerError):
             _log.warning("journal messages dropped by the client", subject=error.subject)
 

@@ -15,12 +15,14 @@ import asyncpg
 import structlog
 
 from wattwarden.protocol.quality import Quality
-from wattwarden.storage.database import Connection, errors
+from wattwarden.storage.database import Connection, deadline, errors
 
 DAY_US: Final = 86_400_000_000
 # Making a partition needs DEFAULT for itself.  A long query on it holds everybody up meanwhile, so
 # we give up early: the rows go to DEFAULT and move when the partition is made.
 LOCK_TIMEOUT_MS: Final = 2_000
+# It takes milliseconds, and longer only where millions of rows wait in DEFAULT.
+MAKE_DEADLINE_S: Final = 60.0
 # Makers of partitions take turns; any number that nobody else takes in the database.
 LOCK_KEY: Final = int.from_bytes(b"wwpartit", "big")
 
@@ -81,7 +83,8 @@ class Partitions:
             name = partition_name(table, day)
             with errors(f"making partition {name}"):
                 try:
-                    made += await _make(connection, table, day, self._shard)
+                    async with deadline(connection, MAKE_DEADLINE_S):
+                        made += await _make(connection, table, day, self._shard)
                 except asyncpg.LockNotAvailableError:
                     _log.warning("partition not made, its tables are in use", partition=name)
                     continue

@@ -1,9 +1,7 @@
 """What gave no row waits here with its bytes, until it is read after all.
 
-    writer ── file ──► open ── retry (the cause was mended) ──► resolved, kept as the rows' origin
-                        └─ retry (it was not) ──► open, tried once more
-
-Bounded in size per frame, and per peer address and hour in number; the journal has it all.
+writer ── filing ──► open ── retry (the cause was mended) ──► resolved, kept as the rows' origin
+└─ retry (it was not) ──► open, tried once more
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +16,8 @@ from wattwarden.protocol.framer import Framer
 from wattwarden.protocol.session import MAX_HEAD_BYTES
 from wattwarden.storage.binding import ClockBounds
 from wattwarden.storage.database import Connection, errors
-from wattwarden.storage.enrolment import Admission, host_of
+from wattwarden.storage.enrolment import Admission
+from wattwarden.storage.filing import UNKNOWN_CODEC, short_message
 from wattwarden.storage.gathering import Gathered
 from wattwarden.storage.ingest import (
     Known,
@@ -29,22 +28,11 @@ from wattwarden.storage.ingest import (
     prepare,
     store,
 )
-from wattwarden.storage.moments import moment_of, us_of
+from wattwarden.storage.moments import us_of
 from wattwarden.storage.partitions import note_parts
-from wattwarden.storage.text import storable
 
-UNKNOWN_CODEC: Final = "unknown"
-"""The codec name under which bytes are journalled that no framer accepts."""
-# Sixteen times the longest frame that any meter sends; the rest of a monster is in the journal.
-MAX_RAW_BYTES: Final = 65_536
-MAX_MESSAGE_LETTERS: Final = 500
-MAX_NAME_LETTERS: Final = 128
-# An hour of 270 unregistered meters behind one address at 10 s; some 50 MB of table.
-FRAMES_PER_PEER_HOUR: Final = 100_000
 # One transaction of a retry: long enough to pay for itself, short enough not to hold up the writer.
 RETRY_PAGE: Final = 500
-
-_HOUR_US: Final = 3_600_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,65 +95,6 @@ class Readers:
     bounds: ClockBounds
     admission: Admission
     program: str
-
-
-class Allowance:
-    """How many frames may be filed for each peer address in each hour of receipt.
-
-    Counts in memory: a restart forgives.
-    """
-
-    def __init__(self, per_hour: int = FRAMES_PER_PEER_HOUR) -> None:
-        self._per_hour = per_hour
-        self._hour = 0
-        self._taken: dict[str, int] = {}
-
-    def take(self, peer: str, received_at: int) -> bool:
-        """Whether one more may be filed; the hour that is counted only moves forward."""
-        hour = received_at // _HOUR_US
-        if hour > self._hour:
-            self._hour = hour
-            self._taken.clear()
-        host = host_of(peer)
-        taken = self._taken.get(host, 0)
-        if taken >= self._per_hour:
-            return False
-        self._taken[host] = taken + 1
-        return True
-
-
-@dataclass(frozen=True, slots=True)
-class Filing:
-    """How many frames were filed, and how many not, as their address is over its allowance."""
-
-    filed: int
-    overflow: int
-
-
-async def file(
-    connection: Connection,
-    gathered: Gathered,
-    troubles: Sequence[Trouble],
-    allowance: Allowance,
-    program: str,
-) -> Filing:
-    """File frames, each once for a reason.  Call it in a transaction."""
-    batch = gathered.batch
-    due = _one_each(troubles)
-    rows = [
-        _row(gathered, trouble, program)
-        for trouble in due
-        if allowance.take(gathered.peer(trouble.frame), int(batch.received_at[trouble.frame]))
-    ]
-    if rows:
-        await connection.executemany(
-            "INSERT INTO quarantine (shard, sequence, frame, codec, kind, reason, message,"
-            " byte_offset, raw, raw_size, peer, identity, meter, received_at, request, program)"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
-            " ON CONFLICT (shard, sequence, frame, reason) DO NOTHING",
-            rows,
-        )
-    return Filing(len(rows), len(due) - len(rows))
 
 
 async def list_held(
@@ -297,7 +226,14 @@ async def _mark(
         "UPDATE quarantine SET tries = tries + 1, program = $2, kind = $3, message = $4,"
         " byte_offset = $5, meter = coalesce($6, meter) WHERE id = $1",
         [
-            (number, program, trouble.kind, _short(trouble.message), trouble.offset, trouble.meter)
+            (
+                number,
+                program,
+                trouble.kind,
+                short_message(trouble.message),
+                trouble.offset,
+                trouble.meter,
+            )
             for number, trouble in troubles.items()
         ],
     )
@@ -355,42 +291,6 @@ def _gathered(codec: Codec, found: Sequence[tuple[Held, bytes]], profile_of: Pro
         step=np.zeros(count, np.int32),
         peers=tuple(held.peer for held, _ in found),
         reasons=(),
-    )
-
-
-def _short(message: str) -> str:
-    return storable(message, MAX_MESSAGE_LETTERS)
-
-
-def _one_each(troubles: Sequence[Trouble]) -> list[Trouble]:
-    """The first trouble of each frame and reason, in order of arrival."""
-    first: dict[tuple[int, str], Trouble] = {}
-    for trouble in sorted(troubles, key=lambda trouble: trouble.frame):
-        first.setdefault((trouble.frame, trouble.reason), trouble)
-    return list(first.values())
-
-
-def _row(gathered: Gathered, trouble: Trouble, program: str) -> tuple[Any, ...]:
-    frame = trouble.frame
-    raw = gathered.batch.frame(frame)
-    identity = gathered.identity(frame)
-    return (
-        gathered.shard,
-        int(gathered.sequence[frame]),
-        int(gathered.index[frame]),
-        storable(gathered.codec, MAX_NAME_LETTERS),
-        trouble.kind,
-        trouble.reason,
-        _short(trouble.message),
-        trouble.offset,
-        raw[:MAX_RAW_BYTES],
-        len(raw),
-        storable(gathered.peer(frame), MAX_NAME_LETTERS),
-        None if identity is None else storable(identity, MAX_NAME_LETTERS),
-        trouble.meter,
-        moment_of(int(gathered.batch.received_at[frame])),
-        gathered.request(frame),
-        program,
     )
 
 

@@ -13,6 +13,7 @@ from wattwarden.protocol.errors import Refusal
 from wattwarden.storage import position
 from wattwarden.storage.counters import WriterCounters
 from wattwarden.storage.database import Connection
+from wattwarden.storage.filing import UNKNOWN_CODEC, Allowance, file
 from wattwarden.storage.gathering import Gathered, gather
 from wattwarden.storage.ingest import Known, Prepared, Reason, Trouble, prepare, store
 from wattwarden.storage.intake import ChainLink, Intake, Spoilt, read, sift
@@ -20,7 +21,7 @@ from wattwarden.storage.journal_entry import Entry
 from wattwarden.storage.moments import us_of
 from wattwarden.storage.partitions import note_parts
 from wattwarden.storage.position import Position
-from wattwarden.storage.quarantine import UNKNOWN_CODEC, Allowance, Readers, file
+from wattwarden.storage.quarantine import Readers
 
 JOURNAL_CODEC: Final = "journal"
 """The codec name under which entries are filed that cannot be read."""

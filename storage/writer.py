@@ -20,11 +20,12 @@ from wattwarden.storage import position
 from wattwarden.storage.counters import WriterCounters
 from wattwarden.storage.database import Connection, connect, deadline, errors
 from wattwarden.storage.errors import StorageError
+from wattwarden.storage.filing import Allowance
 from wattwarden.storage.ingest import Known, days_by_table
 from wattwarden.storage.intake import ChainLink  # noqa: TC001  # as every import here: at run time
 from wattwarden.storage.journal_entry import Entry
 from wattwarden.storage.position import Position
-from wattwarden.storage.quarantine import Allowance, Readers
+from wattwarden.storage.quarantine import Readers
 from wattwarden.storage.round import Chains, Desk, Work, commit_round, prepare_round
 from wattwarden.storage.upkeep import Upkeep
 

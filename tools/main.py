@@ -46,6 +46,7 @@ COMMANDS: Final = {
     "quarantine": Command(
         "wattwarden.tools.quarantine:app", "See and retry what did not become readings."
     ),
+    "kinds": Command("wattwarden.tools.kinds:kinds", "Print what kinds of frames there are."),
     "doctor": Command(
         "wattwarden.tools.doctor:doctor", "Check this machine and name the cure for what is wrong."
     ),

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -43,7 +42,8 @@ def show_frames(rows: Sequence[Mapping[str, Any]]) -> None:
         if "error" in row:
             error = row["error"]
             where = f"line {row['line']}, byte {error['offset']}"
-            out.print(Text.assemble((f"{where}: {error['kind']}: ", "bold red"), error["message"]))
+            kind = (f"{where}: {error['kind']}: ", "bold red")
+            out.print(Text.assemble(kind, printable(error["message"])))
         else:
             _show_frame(out, row)
 
@@ -54,7 +54,7 @@ def _show_frame(out: Console, row: Mapping[str, Any]) -> None:
         Text.assemble(
             (f"line {row['line']}: ", "dim"),
             (f"{row['codec']} {row['kind']}{part}", "bold"),
-            f"  meter {row['meter'] or 'unnamed'}",
+            printable(f"  meter {row['meter'] or 'unnamed'}"),
             f"  at {row['at']}" if row["at"] else "",
         )
     )
@@ -63,11 +63,13 @@ def _show_frame(out: Console, row: Mapping[str, Any]) -> None:
         name = " ".join(
             filter(None, (reading["quantity"], reading.get("channel"), reading.get("period")))
         )
-        table.add_row("reading", Text(name, "green"), f"{reading['value']}", reading["unit"])
+        amount, unit = Text(str(reading["value"])), Text(reading["unit"])
+        table.add_row("reading", Text(printable(name), "green"), amount, unit)
     for name, value in flat(row["fields"]):
-        table.add_row("field", Text(name), Text(elided(value)), "")
+        table.add_row("field", Text(printable(name)), Text(elided(printable(value))), "")
     for lost in row.get("refused", ()):
-        table.add_row("refused", Text(lost["kind"], "red"), Text(lost["message"]), "")
+        message = Text(printable(lost["message"]))
+        table.add_row("refused", Text(lost["kind"], "red"), message, "")
     if row["reply"]:
         table.add_row("reply", "", Text(row["reply"], "cyan"), "")
     out.print(table)
@@ -83,6 +85,13 @@ def flat(value: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, str]
             yield from flat(inner, f"{name}[{index}]", depth + 1)
     else:
         yield name, "" if value is None else str(value)
+
+
+def printable(text: str) -> str:
+    """Show what cannot be printed as an escape: a peer's text must not steer the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def elided(text: str) -> str:
@@ -102,7 +111,7 @@ def show_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
     """Print rows under headings; None is shown as nothing."""
     table = plain_table(*headings)
     for row in rows:
-        table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
+        table.add_row(*(Text("" if cell is None else printable(str(cell))) for cell in row))
     console().print(table)
 
 
@@ -138,17 +147,17 @@ def _bar(*columns: ProgressColumn) -> Progress:
 def show_explained(heading: str, fields: Sequence[Field], fault: str) -> None:
     """Print a frame field by field, bytes beside their meaning."""
     out = console()
-    out.print(Text(heading, "bold"))
+    out.print(Text(printable(heading), "bold"))
     if fault:
-        out.print(Text(fault, "bold red"))
+        out.print(Text(printable(fault), "bold red"))
     table = plain_table("offset", "bytes", "name", "value", "unit")
     for index, field in enumerate(fields):
         colour = COLOURS[index % len(COLOURS)]
         table.add_row(
             Text(f"{field.offset:>6}", "dim"),
             Text(field.raw.hex(" "), colour),
-            Text(field.name),
-            Text(field.value, "red" if field.value.startswith("!") else "bold"),
-            field.unit,
+            Text(printable(field.name)),
+            Text(printable(field.value), "red" if field.value.startswith("!") else "bold"),
+            Text(field.unit),
         )
     out.print(table)

@@ -105,6 +105,12 @@ def test_extremes_of_electricity_stay_factors() -> None:
     assert columns.blocks[0].period == "minute"
 
 
+def test_of_two_statistics_of_a_quantity_the_first_is_it() -> None:
+    columns = decode(batch(upload(f"{TIME};d10001-Rtd=1;d10001-Avg=2")))
+    assert columns.blocks[0].values["power_total"].tolist() == [1000.0]
+    assert columns.factors[0].layout == ("d10001-Avg",)
+
+
 def test_currents_of_several_machines_are_a_channel_each() -> None:
     data = f"{TIME};g10201-Rtd=31.5;g10202-Rtd=30.25;g10101-Rtd=1;e30101-Rtd=7"
     columns = decode(batch(upload(data, st="51")))
@@ -358,6 +364,12 @@ def test_an_item_cut_over_three_parts_is_joined() -> None:
 def test_half_an_item_whose_other_half_is_not_there_is_refused() -> None:
     columns = decode(batch(part(2, 3, ".5,a01-Flag=N;b02-Avg=3.25")))
     assert [entry.kind for entry in columns.refused] == [Refusal.DECODE]
+    assert columns.factors[0].layout == ("b02-Avg",)
+
+
+def test_a_part_whose_time_is_no_time_is_refused_alone() -> None:
+    columns = decode(batch(part(1, 2, "DataTime=now;a01-Avg=1"), part(2, 2, f"{TIME};b02-Avg=2")))
+    assert [(entry.frame, entry.kind) for entry in columns.refused] == [(0, Refusal.DECODE)]
     assert columns.factors[0].layout == ("b02-Avg",)
 
 

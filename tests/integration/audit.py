@@ -45,7 +45,10 @@ class Audit:
 
 
 async def audit(system: System, fleet: Fleet, start: datetime, within_s: float) -> Audit:
-    """Wait for the writer, then count; fails on a frame lost, doubled, mixed up or invented."""
+    """Wait for the writer, then count, once the fleet has finished.
+
+    Fails on a frame that is lost, doubled, mixed up or invented.
+    """
     assert not fleet.faults, fleet.faults
     acked = fleet.acked
 
@@ -70,7 +73,9 @@ async def audit(system: System, fleet: Fleet, start: datetime, within_s: float) 
         ), row
     _hold("acrel", fleet, readings, start)
     _hold("hj212", fleet, factors, start)
-    return Audit(sum(meter.sent for meter in fleet.meters), acked, len(readings) + len(factors))
+    found = Audit(sum(meter.sent for meter in fleet.meters), acked, len(readings) + len(factors))
+    assert found.sent == found.acked == found.stored, found
+    return found
 
 
 def _hold(codec: str, fleet: Fleet, rows: Iterable[asyncpg.Record], start: datetime) -> None:

@@ -9,13 +9,13 @@ import asyncio
 import contextlib
 import random
 import re
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
+from tests.integration.system import eventually
 from tests.integration.wire import (
     ACREL_LOGIN_ACK,
     ACREL_UPLOAD_ACK,
@@ -293,6 +293,15 @@ class Fleet:
         """The meters that had no answer after a moment of the loop's clock."""
         return [meter.name for meter in self.meters if meter.last_ack_s <= moment_s]
 
+    async def everybody_is_answered(self, within_s: float) -> None:
+        """Wait until every meter has got an answer to something, from now on."""
+        moment_s = loop_time()
+
+        async def silent() -> int:
+            return len(self.silent_since(moment_s))
+
+        await eventually(silent, lambda count: count == 0, within_s)
+
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_INTERVAL_S)
@@ -306,6 +315,21 @@ def loop_time() -> float:
     return asyncio.get_running_loop().time()
 
 
-def wall() -> str:
-    """The time of day for a printed record."""
-    return time.strftime("%H:%M:%S", time.gmtime())
+def mixed_fleet(
+    target: tuple[str, int], start: datetime, seed: int, connections: int, pause_s: float
+) -> Fleet:
+    """Four Acrel meters with windows of 1 to 4 for each of HJ 212 with a window of 2."""
+    fleet = Fleet()
+
+    def meter(dialect: Dialect, number: int) -> Meter:
+        address = f"{dialect.codec}{number:05d}".upper()
+        # Twenty-five meters an address: a stranger may enrol a hundred within an hour.
+        source = f"127.0.0.{2 + number // 25}"
+        return Meter(dialect, address, target, source, fleet.manners[-1], seed + number)
+
+    for place, window in enumerate((1, 2, 3, 4)):
+        numbers = range(place, connections, 5)
+        fleet.add(Manner(window, pause_s), lambda number: meter(Acrel(start), number), numbers)
+    numbers = range(4, connections, 5)
+    fleet.add(Manner(2, pause_s), lambda number: meter(Hj212(start), number), numbers)
+    return fleet

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import pwd
+import shutil
 import signal
 import site
 import subprocess
@@ -183,8 +184,7 @@ async def test_engines_of_somebody_else_are_used_and_left_running() -> None:
     finally:
         await nats.stop()
         await postgres.stop()
-        for pid in processes_of(folder):
-            os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(folder)
 
 
 def test_a_kill_of_it_takes_everything_down() -> None:

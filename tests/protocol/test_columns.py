@@ -112,7 +112,7 @@ def test_a_column_of_every_number_equals_construct() -> None:
 
 
 @pytest.mark.parametrize("piece", PARTICULAR.values(), ids=PARTICULAR.keys())
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(st.data())
 def test_a_column_of_a_particular_piece_equals_construct(piece: Any, data: st.DataObject) -> None:
     struct = cs.Struct("field" / piece)
@@ -125,7 +125,7 @@ parts = st.one_of(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(st.lists(parts, max_size=8), st.data())
 def test_a_layout_of_any_pieces_equals_construct(drawn: list[Any], data: st.DataObject) -> None:
     struct = cs.Struct(

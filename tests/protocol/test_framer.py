@@ -358,6 +358,13 @@ def test_garbage_takes_a_bounded_number_of_operations(kind: str) -> None:
     assert_work_is_bounded(kind, 1 << 16)
 
 
+@pytest.mark.parametrize("kind", ["heads", "half frames", "zeros", "half heads"])
+def test_heads_too_far_from_any_tail_are_given_up_together(kind: str) -> None:
+    work = Work(kind)
+    Framer(work).feed(garbage(kind, 1 << 16))
+    assert work.cuts <= 3 * (1 << 16) // work.most_bytes
+
+
 @pytest.mark.parametrize("kind", ["heads", "half heads", "broken frames"])
 def test_so_does_a_megabyte_of_it(kind: str) -> None:
     assert_work_is_bounded(kind, 1 << 20)

@@ -77,6 +77,7 @@ def test_what_does_not_even_seem_to_fit_is_checked_in_full() -> None:
 
 BRACED = braced(b"D1")
 INNER_TAIL = braced(b"D}}}}1")
+NESTED = b"{{D{{D00}}"  # two heads, and a tail that ends neither
 BROKEN = BRACED[:3] + b"0" + BRACED[4:]
 
 
@@ -107,6 +108,12 @@ BROKEN = BRACED[:3] + b"0" + BRACED[4:]
         pytest.param(
             BROKEN.ljust(64, b".") + b"{{L", 0, 0, NOISE, 64, id="broken, its end is overdue"
         ),
+        pytest.param(
+            NESTED.ljust(37, b".") + b"{{L".ljust(63, b"."), 0, 0, NOISE, 37, id="in time for one"
+        ),
+        pytest.param(
+            NESTED.ljust(36, b".") + b"{{L".ljust(64, b"."), 0, 0, NOISE, 100, id="late for both"
+        ),
     ],
 )
 def test_a_delimited_outline_judges(
@@ -123,10 +130,13 @@ def test_a_delimited_frame_has_at_most_the_bytes_that_are_allowed(body_bytes: in
     assert verdict is (FRAME if len(frame) <= 64 else NOISE)
 
 
-@pytest.mark.parametrize("distance", [240, 255, 256, 257, 300, 2040, 2048, 2050, 3000])
-def test_a_sound_neighbour_is_found_however_far_behind_a_broken_frame(distance: int) -> None:
+@pytest.mark.parametrize("distance", [16, 240, 248, 249, 250, 256, 2040, 2041, 2042, 2048, 3000])
+@pytest.mark.parametrize("broken", [BROKEN, NESTED], ids=["one head", "two heads"])
+def test_a_sound_neighbour_is_found_however_far_behind_a_broken_frame(
+    broken: bytes, distance: int
+) -> None:
     outline = brace_outline(most_bytes=4096)
-    buffer = BROKEN.ljust(distance, b".") + BRACED
+    buffer = broken.ljust(distance, b".") + BRACED
     assert outline.cut(buffer, 0, 0) == (NOISE, distance)
     assert outline.cut(buffer, distance, 0) == (FRAME, len(buffer))
 

@@ -99,7 +99,8 @@ DO $$
 DECLARE name text;
 BEGIN
     FOR name IN SELECT inhrelid::regclass FROM pg_inherits JOIN pg_class ON oid = inhrelid
-        WHERE inhparent IN ('reading'::regclass, 'factor'::regclass) AND relname !~ 'default|2026112[123]'
+        WHERE inhparent IN ('reading'::regclass, 'factor'::regclass)
+        AND relname !~ 'default|2026112[123]'
     LOOP EXECUTE 'DROP TABLE ' || name; END LOOP;
     FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public'
         AND tablename NOT IN ('migration', 'meter')

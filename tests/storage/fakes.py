@@ -1,6 +1,6 @@
 """A codec of a made-up protocol, a journal in memory, and what builds entries for them.
 
-46 4B | length 2 | kind 1 | body        R reading, F factors, H heartbeat, B refused, P poison
+46 4B | length 2 | kind 1 | body        R readings, F factors, H heartbeat, B refused, P poison
 """
 
 import math
@@ -68,6 +68,11 @@ def reading(
     return frame(b"R" + body)
 
 
+def together(*readings: bytes) -> bytes:
+    """One frame of several readings."""
+    return frame(b"R" + b"".join(raw[5:] for raw in readings))
+
+
 def factors(meter: str, at: int, amounts: dict[str, float | None], flags: str = "") -> bytes:
     """A frame of factors."""
     return frame(b"F" + msgspec.json.encode([meter, at, amounts, flags]))
@@ -92,9 +97,9 @@ def decode(batch: Batch) -> Columns:
     for index, raw in enumerate(batch.frames()):
         kind, body = raw[4:5], raw[5:]
         if kind == b"R":
-            name, channel, at, *values = _READING.unpack(body)
-            meters.append(_text(name))
-            readings.append((index, len(meters) - 1, _text(channel), at, *values))
+            for name, channel, at, *values in _READING.iter_unpack(body):
+                meters.append(_text(name))
+                readings.append((index, len(meters) - 1, _text(channel), at, *values))
         elif kind == b"F":
             name, at, amounts, flags = msgspec.json.decode(body)
             meters.append(name)

@@ -28,8 +28,11 @@ MEGABYTE = bytes(1024 * 1024)
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_the_driver_raises_says_whether_it_passes(error: Exception, retryable: bool) -> None:
-    with pytest.raises(StorageError, match="^looking: .+") as caught, errors("looking"):
+def test_what_the_driver_raises_says_whether_it_passes(
+    error: Exception,
+    retryable: bool,  # noqa: FBT001  # a case
+) -> None:
+    with pytest.raises(StorageError, match=r"^looking: .+") as caught, errors("looking"):
         raise error
     assert caught.value.retryable is retryable
     assert caught.value.__cause__ is error

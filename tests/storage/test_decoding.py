@@ -70,6 +70,8 @@ def factor_block(**changes: Any) -> Columns:
         block(at=np.array([NOON], np.int64)),
         block(at=np.array([NOON, MAX_AT_US + 1], np.int64)),
         block(at=np.array([MIN_AT_US - 1, NOON], np.int64)),
+        block(frame=np.array([0.0, 2.0])),
+        block(quality=np.array([0.0, 2.0])),
         block(channel="123456789"),
         block(channel="电"),
         block(channel="1\n"),
@@ -83,13 +85,15 @@ def factor_block(**changes: Any) -> Columns:
         factor_block(layout=("a", "x" * 65)),
         factor_block(layout=("a", "b\n")),
         factor_block(layout=()),
+        factor_block(values=np.array([["1", "2"]])),
+        factor_block(flags=np.array([[0, 78]], np.int64)),
         factor_block(flags=np.array([[0, 10]], np.uint8)),
         factor_block(flags=np.array([[0, 200]], np.uint8)),
         factor_block(flags=np.array([0, 78], np.uint8)),
     ],
 )
 def test_columns_that_break_the_contract_are_refused(columns: Columns) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"\w+ .*"):
         check(columns, BATCH)
 
 

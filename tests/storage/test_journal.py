@@ -55,7 +55,7 @@ async def journal(nats_url: str, prefix: str) -> AsyncIterator[Journal]:
 
 @pytest.fixture
 async def mortal_journal(mortal_nats: Server) -> AsyncIterator[Journal]:
-    journal = await Journal.connect(mortal_nats.url, shards=1, limits=SMALL, timeout_s=1.0)
+    journal = await Journal.connect(mortal_nats.url, shards=1, limits=SMALL)
     yield journal
     await journal.close()
 
@@ -383,10 +383,17 @@ async def test_a_prefix_that_is_no_stream_name_is_the_callers_mistake() -> None:
 
 async def test_a_server_that_is_not_there_is_away_within_the_timeout() -> None:
     started = time.monotonic()
-    with pytest.raises(JournalAway, match=r"no connection within 0\.2 s") as away:
+    with pytest.raises(
+        JournalAway, match=r"no connection within 0\.2 s: .*Connect call failed"
+    ) as away:
         await Journal.connect("nats://127.0.0.1:1", timeout_s=0.2)
     assert away.value.retryable
     assert time.monotonic() - started < 1
+
+
+async def test_an_address_that_is_none_is_told_as_the_reason() -> None:
+    with pytest.raises(JournalAway, match="invalid connect url"):
+        await Journal.connect("nats://127.0.0.1:not-a-port", timeout_s=0.1)
 
 
 async def test_the_next_server_of_a_list_is_tried(nats_url: str, prefix: str) -> None:
@@ -590,7 +597,7 @@ async def test_close_ends_even_a_dial_that_swallows_its_cancellation(
     async with asyncio.timeout(2):
         await journal.close()
     assert journal.link._keeper is not None
-    assert journal.link._keeper.done()
+    assert journal.link._keeper.cancelled()
 
 
 async def test_a_caller_that_tries_again_at_once_does_not_starve_the_loop(
@@ -632,12 +639,14 @@ async def test_nats_py_has_a_logger_that_does_not_end_on_stderr(journal: Journal
 async def test_a_hung_server_is_away_after_the_timeout_and_nothing_doubles_when_it_wakes(
     mortal_nats: Server,
 ) -> None:
-    journal = await Journal.connect(mortal_nats.url, shards=1, limits=SMALL, timeout_s=0.2)
+    journal = await Journal.connect(mortal_nats.url, shards=1, limits=SMALL)
     mortal_nats.signal(signal.SIGSTOP)
+    journal._timeout_s = 0.2
     with pytest.raises(JournalAway, match=r"no answer .* within 0\.2 s"):
         await journal.append(0, Kind.FRAMES, b"slow", "chain:1")
     with pytest.raises(JournalAway, match="no answer"):
         await journal.read(0, 0, most=1, most_bytes=1)
+    journal._timeout_s = 5.0
     mortal_nats.signal(signal.SIGCONT)
     assert await journal.append(0, Kind.FRAMES, b"slow", "chain:1") == 1
     assert (await journal.status(0)).messages == 1

@@ -79,14 +79,17 @@ async def test_any_number_of_rows_arrives_in_order(store: Connection, count: int
     assert rows == [(number, number if number % 3 else None) for number in range(count)]
 
 
-async def test_small_pieces_are_joined_and_large_ones_passed_on() -> None:
-    small = [bytes(10)] * 5
-    large = [bytes(pgcopy.MIN_CHUNK_BYTES)] * 2
+@pytest.mark.parametrize(
+    ("chunks", "sizes"),
+    [
+        pytest.param([bytes(10)] * 5, [71], id="small ones are joined"),
+        pytest.param([bytes(100_000)], [32_768, 32_768, 32_768, 1_717], id="large ones are cut"),
+        pytest.param([bytes(32_749)], [32_770], id="the trailer is no piece"),
+        pytest.param([], [21], id="none"),
+    ],
+)
+async def test_a_copy_travels_in_pieces_of_one_size(chunks: list[bytes], sizes: list[int]) -> None:
+    pieces = [piece async for piece in pgcopy.stream(chunks)]
 
-    joined = [chunk async for chunk in pgcopy.stream(small)]
-    passed = [chunk async for chunk in pgcopy.stream(large)]
-
-    assert joined == [pgcopy.HEADER + bytes(50) + pgcopy.TRAILER]
-    assert [len(chunk) for chunk in passed] == [
-        len(pgcopy.HEADER) + pgcopy.MIN_CHUNK_BYTES, pgcopy.MIN_CHUNK_BYTES, 2,
-    ]  # fmt: skip
+    assert b"".join(pieces) == b"".join([pgcopy.HEADER, *chunks, pgcopy.TRAILER])
+    assert [len(piece) for piece in pieces] == sizes

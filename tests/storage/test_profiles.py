@@ -113,7 +113,7 @@ async def test_what_is_wrong_with_a_profile_costs_only_that_part(
 
 async def until(done: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
-        while not done():
+        while not done():  # noqa: ASYNC110  # the book tells nobody
             await asyncio.sleep(0.005)
 
 

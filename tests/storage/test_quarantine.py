@@ -21,11 +21,10 @@ from tests.storage.fakes import (
 from wattwarden.protocol.codec import Batch, Columns
 from wattwarden.storage.database import Connection
 from wattwarden.storage.enrolment import Admission, Policy
+from wattwarden.storage.filing import MAX_RAW_BYTES, Allowance
 from wattwarden.storage.meters import add_meter
 from wattwarden.storage.moments import moment_of
 from wattwarden.storage.quarantine import (
-    MAX_RAW_BYTES,
-    Allowance,
     Held,
     Readers,
     Retried,
@@ -84,7 +83,7 @@ async def test_what_is_still_wrong_stays_open_with_the_reason_of_today(
     journal.frames(POISON, reading("m1", volts=1), REFUSED)
     await write(store_dsn, journal, readers())
 
-    def stricter(batch: Batch) -> Columns:
+    def stricter(_batch: Batch) -> Columns:
         raise ValueError("still broken")
 
     later = readers(codecs={"fake": replace(FAKE, decode=stricter)}, program="test 2")

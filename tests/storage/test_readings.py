@@ -18,6 +18,8 @@ from wattwarden.storage.moments import moment_of
 from wattwarden.storage.readings import Span, StoredReading, Value, read_readings
 from wattwarden.storage.writer import Writer
 
+UNITS = {"fake:a34004": "mg/m3"}
+
 
 async def write(dsn: str, *frames: bytes) -> None:
     journal = MemoryJournal()
@@ -35,7 +37,7 @@ async def read(store: Connection, span: Span, meter: str = "m1") -> list[StoredR
             store,
             found,
             span,
-            lambda codec, code: {"fake:a34004": "mg/m3"}.get(f"{codec}:{code}", ""),
+            lambda codec, code: UNITS.get(f"{codec}:{code}", ""),
         )
     ]
 

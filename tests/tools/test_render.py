@@ -12,6 +12,7 @@ from wattwarden.tools.render import (
     elided,
     flat,
     frame_progress,
+    printable,
     show_frames,
     show_table,
 )
@@ -54,6 +55,12 @@ def test_text_of_a_meter_is_never_taken_for_markup(capsys: pytest.CaptureFixture
     out = capsys.readouterr().out
     assert all(text in out for text in ("[bold]x[/bold]", "[red]", "[link]", "[b]", "[/i]", "[x]"))
     assert "part 1 of 2" in out
+
+
+def test_text_of_a_meter_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    show_table(("a",), [("\x1b[2J\rgone",)])
+    assert "\x1b" not in capsys.readouterr().out
+    assert printable("用电\x1b\n") == "用电\\x1b\\n"
 
 
 def test_progress_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
