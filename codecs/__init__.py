@@ -1,4 +1,4 @@
-"""Wire protocols, one file each.  A file that defines ``CODEC`` is found by its name; nothing lists them."""
+"""Wire protocols, one file each.  Whatever file defines ``CODEC`` is found; nothing lists them."""
 
 from functools import cache
 from importlib import import_module
