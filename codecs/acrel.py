@@ -23,7 +23,7 @@ from construct import Bytes, Int8ub, Int16sb, Int16ub, Int32sb, Int32ub, Struct
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from wattwarden.protocol.checksum import WindowScan, modbus, modbus_each
+from wattwarden.protocol.checksum import WindowScan, modbus, modbus_at_once, modbus_each
 from wattwarden.protocol.clock import LocalTime, utc_moment, utc_us
 from wattwarden.protocol.codec import (
     MAX_CHANNEL_BYTES,
@@ -243,9 +243,12 @@ class Section:
 
 def _fits(buffer: bytes, start: int, end: int) -> bool:
     # A message followed by its own CRC, low byte first, leaves the register zero.
-    if modbus(buffer[start + 2 : end - 2]) == 0:
+    if modbus_at_once(buffer[start + 2 : end - 2]) == 0:
         return True
-    return end - start == NB_HEARTBEAT_BYTES and buffer[start + 2] == NB_HEARTBEAT
+    if end - start != NB_HEARTBEAT_BYTES or buffer[start + 2] != NB_HEARTBEAT:
+        return False
+    # Without a checksum nothing tells one end from another: it is the first.
+    return buffer.find(TAIL, start, end) == end - len(TAIL)
 
 
 def _plausible(buffer: bytes, start: int) -> bool:
@@ -329,9 +332,11 @@ _ANSWERED_AT_ONCE: Final = frozenset((REGISTER, TIME))
 
 def acknowledge(batch: Batch) -> list[bytes]:
     """Answer stored uploads and alarm settings; frames without body are answers themselves."""
-    starts = batch.offsets[:-1]
-    commands = np.frombuffer(batch.data, np.uint8)[starts + 2].tolist()
-    sizes = np.diff(batch.offsets).tolist()
+    codes = np.frombuffer(batch.data, np.uint8)[batch.offsets[:-1] + 2]
+    lengths = np.diff(batch.offsets)
+    if ((codes == UPLOAD) & (lengths > LEAST_BYTES)).all():
+        return [ACKS[UPLOAD]] * len(batch)
+    commands, sizes = codes.tolist(), lengths.tolist()
     stored = {UPLOAD: ACKS[UPLOAD], ALARM_SETTINGS: ACKS[ALARM_SETTINGS]}
     return [
         stored.get(command, b"") if size > LEAST_BYTES else b""

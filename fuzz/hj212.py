@@ -140,16 +140,18 @@ def _check_counted(
 
 
 def _has_numbers(message: Message) -> bool:
-    tree = message.fields["CP"]
+    """Whether a code-statistic has a number; of one that repeats, the first counts."""
     return any(
-        isinstance(statistics, dict)
-        and any(
-            statistic not in TEXTS and len(code) + 1 + len(statistic) <= MAX_CODE_BYTES
-            and any(_is_number(value) for value in (text if isinstance(text, list) else [text])[:1])
-            for statistic, text in statistics.items()
-        )
-        for code, statistics in tree.items()
-    )  # fmt: skip
+        _is_reading(code, statistic) and _is_number(text[0] if isinstance(text, list) else text)
+        for code, statistics in message.fields["CP"].items()
+        if isinstance(statistics, dict)
+        for statistic, text in statistics.items()
+    )
+
+
+def _is_reading(code: str, statistic: str) -> bool:
+    known = statistic and statistic not in TEXTS
+    return bool(known) and len(code) + len("-") + len(statistic) <= MAX_CODE_BYTES
 
 
 def _is_number(text: str) -> bool:

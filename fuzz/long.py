@@ -102,7 +102,7 @@ def _tell(target: Target, path: Path) -> None:
         print(f"  as a vector: {again} --vector >> tests/vectors/{target.name}.jsonl")
         print("  and complete its line: what is due, by the protocol; then fix what is wrong")
     else:
-        print(f"  as a test: its bytes, in tests/protocol/test_{target.name}.py; then the fix")
+        print("  as a test: a line of fuzz/findings.jsonl with its bytes; then fix what is wrong")
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ Check values are over the nine digits ``123456789`` unless another text is named
 | hj212  | 0x2F80 | HJ 212-2017 annex A: no catalogued CRC-16, see ``hj212``     |
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Final
 
@@ -29,6 +29,10 @@ def modbus(data: bytes, start: int = MODBUS_START) -> int:
     '0x4b37'
     """
     return crc16.modbus(data, start)
+
+
+modbus_at_once: Final[Callable[[bytes], int]] = crc16.modbus
+"""``modbus`` without a call of ours around it: for the receive path, where it is made per frame."""
 
 
 def modbus_each(stretches: Sequence[bytes]) -> NDArray[np.uint16]:

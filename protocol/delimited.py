@@ -69,6 +69,22 @@ class Delimited:
             return (FRAME, end)
         return self._try_next_ends(buffer, start, end)
 
+    def run(  # noqa: D102  # described by Outline
+        self, buffer: bytes, start: int, frames: list[bytes]
+    ) -> int:
+        head, tail, fits, nexts = self.head, self.tail, self.fits, self._nexts
+        past_head, past_tail = len(head), len(tail)
+        least, most = self.least_bytes - past_tail, self.most_bytes
+        find, begins = buffer.find, buffer.startswith
+        last = len(buffer) - self.least_bytes
+        while start <= last and begins(head, start) and buffer[start + past_head] in nexts:
+            end = find(tail, start + least, start + most) + past_tail
+            if end < past_tail or not fits(buffer, start, end):
+                break
+            frames.append(buffer[start:end])
+            start = end
+        return start
+
     def cut_strictly(  # noqa: D102  # described by Outline
         self, buffer: bytes, start: int, searched: int = 0
     ) -> Cut:

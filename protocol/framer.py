@@ -40,6 +40,8 @@ class Framer:
         cut = self.outline.cut
         # Once nothing is found to end before it, nothing does, wherever frames begin.
         start, searched, size = 0, self._searched, len(buffer)
+        if not pending:
+            start = self.outline.run(buffer, 0, frames)
         while start < size:
             verdict, end = cut(buffer, start, searched)
             if verdict is FRAME:

@@ -47,5 +47,11 @@ class Outline(Protocol):
     def cut(self, buffer: bytes, start: int, searched: int) -> Cut:
         """Judge the bytes from ``start``; no frame ends before ``searched``."""
 
+    def run(self, buffer: bytes, start: int, frames: list[bytes]) -> int:
+        """Append the frames that stand back to back from ``start``; return where they end.
+
+        What ``cut`` would say of each, without its cost a frame; it may stop at any frame.
+        """
+
     def cut_strictly(self, buffer: bytes, start: int, searched: int = 0) -> Cut:
         """Judge likewise, and leave no checksum open."""

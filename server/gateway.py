@@ -5,6 +5,7 @@ stop:  no new connections → what was received is stored and answered → close
 """
 
 import asyncio
+import contextlib
 import gc
 import secrets
 from typing import Final
@@ -28,6 +29,10 @@ BACKLOG: Final = 4096
 ALIVE_INTERVAL_S: Final = 10.0
 SWEEP_INTERVAL_S: Final = 1.0
 PAUSED_SWEEP_INTERVAL_S: Final = 0.05
+# A peer that takes nothing keeps its connection from closing; the record of the others waits no
+# longer for it than a restart may take.
+CLOSE_PATIENCE_S: Final = 2.0
+CLOSE_POLL_S: Final = 0.01
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -43,6 +48,7 @@ class Gateway:
         self._journal = journal
         self._clock = clock
         self._tasks: list[asyncio.Task[None]] = []
+        self._chain_tasks: list[asyncio.Task[None]] = []
         self._chains = [
             Chain(journal, shard, self.name, directory.of, clock.now_us, self._trouble)
             for shard in range(journal.shards)
@@ -101,10 +107,18 @@ class Gateway:
         except TimeoutError:
             _log.warning("not everything received was stored; it stays unanswered")
         self.port.close_all("gateway stops")
+        await self._store_closes()
         for task in (*self._tasks, *self._chain_tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, *self._chain_tasks, return_exceptions=True)
-        await asyncio.sleep(0)
+
+    async def _store_closes(self) -> None:
+        """Record how all connections ended, unless the journal is away."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_PATIENCE_S):
+                while self.port.connections:  # noqa: ASYNC110  once a process, at its end
+                    await asyncio.sleep(CLOSE_POLL_S)
+                await asyncio.gather(*(chain.flush_occurrences() for chain in self._chains))
 
     def _connection(self) -> MeterConnection:
         return MeterConnection(self.port)

@@ -46,7 +46,10 @@ COMMANDS: Final = {
     "quarantine": Command(
         "wattwarden.tools.quarantine:app", "See and retry what did not become readings."
     ),
-    "kinds": Command("wattwarden.tools.kinds:kinds", "Print what kinds of frames there are."),
+    "kinds": Command(
+        "wattwarden.tools.kinds:kinds",
+        "Print the kinds of frames that each codec tells apart, as Markdown.",
+    ),
     "doctor": Command(
         "wattwarden.tools.doctor:doctor", "Check this machine and name the cure for what is wrong."
     ),

@@ -39,7 +39,8 @@ class Filter:
         """
         name = None if self.meter is None else meter_name(self.meter)
         return Selection(
-            codec=self.codec or (name.codec if name else None),
+            # Not the meter's: what no codec could frame is filed under none.
+            codec=self.codec,
             meter=name.address if name else None,
             kind=self.kind,
             reason=self.reason,

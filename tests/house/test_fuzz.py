@@ -1,6 +1,7 @@
 """Every fuzz target, a while, from a seed; and that the harness notices what it should."""
 
 import ast
+import json
 import os
 import re
 import sys
@@ -23,6 +24,10 @@ SEED = os.environ.get("FUZZ_SEED", "1")
 # Eight seconds together, on a machine that does nothing else.
 EXECUTIONS = {"acrel": 2500, "envelope": 3000, "framer": 4000, "hj212": 2000, "session": 3000}
 TARGETS = load_targets()
+FINDINGS = [
+    json.loads(line)
+    for line in (ROOT / "fuzz" / "findings.jsonl").read_text(encoding="utf-8").splitlines()
+]
 
 
 def unmended(data: bytes, _rng: Random) -> bytes:
@@ -36,6 +41,13 @@ def made_target(run: Callable[[bytes], None], *seeds: bytes) -> Target:
 @pytest.mark.parametrize("name", sorted(TARGETS), ids=lambda name: f"{name}-seed-{SEED}")
 def test_invariant_holds_for_mutated_vectors(name: str) -> None:
     smoke(TARGETS[name], EXECUTIONS[name], SEED)
+
+
+@pytest.mark.parametrize(
+    "finding", FINDINGS, ids=[f"{found['target']}: {found['what']}" for found in FINDINGS]
+)
+def test_what_was_found_once_is_not_found_again(finding: dict[str, str]) -> None:
+    TARGETS[finding["target"]].run(bytes.fromhex(finding["hex"]))
 
 
 def test_every_codec_and_every_parser_has_a_target() -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from wattwarden.protocol.checksum import WindowScan, modbus, sum8
-from wattwarden.protocol.codec import Batch, Claim, Codec, Columns, Message, ProfileOf
+from wattwarden.protocol.codec import Claim, Codec, Columns, Message, ProfileOf
 from wattwarden.protocol.errors import ProtocolError, Refusal
 from wattwarden.protocol.outline import Delimited, LengthPrefixed, Outline
 
@@ -166,5 +166,16 @@ def hash_protocol(
     return FakeProtocol("hash", hash_outline(most_bytes, seems), body_at=6)
 
 
-def batch_of(*frames: bytes) -> Batch:
-    return Batch.of(frames, received_at=0)
+class Denying(FakeProtocol):
+    """Knows its head, and never a frame behind it."""
+
+    def recognise(self, head: bytes) -> Claim:
+        self.asked.append(head)
+        return Claim.NO
+
+
+def denying_protocols() -> list[Denying]:
+    return [
+        Denying("brace", brace_outline(), body_at=2),
+        Denying("hash", hash_outline(), body_at=6),
+    ]

@@ -62,6 +62,7 @@ def rows_of(size: int) -> st.SearchStrategy[NDArray[np.uint8]]:
     row = st.one_of(
         st.lists(any_byte, min_size=size, max_size=size),
         st.lists(bytes_of_people, min_size=size, max_size=size),
+        st.lists(st.sampled_from(b"\0 A"), min_size=size, max_size=size),
         st.just([0] * size),
         st.just([255] * size),
     )

@@ -338,6 +338,9 @@ class Work:
         self.cuts += 1
         return self.outline.cut(buffer, start, searched)
 
+    def run(self, buffer: bytes, start: int, frames: list[bytes]) -> int:
+        return self.outline.run(buffer, start, frames)
+
     def cut_strictly(self, buffer: bytes, start: int, searched: int = 0) -> Any:
         self.cuts += 1
         return self.outline.cut_strictly(buffer, start, searched)

@@ -1,7 +1,15 @@
 """Whose bytes these are, and what it costs to ask."""
 
+from typing import Any
+
 import pytest
-from tests.protocol.fakes import FakeProtocol, brace_protocol, braced, counted, hash_protocol
+from tests.protocol.fakes import (
+    brace_protocol,
+    braced,
+    counted,
+    denying_protocols,
+    hash_protocol,
+)
 
 from wattwarden.protocol.codec import Claim, Codec
 from wattwarden.protocol.recognition import MAX_HEAD_BYTES, claim
@@ -49,33 +57,35 @@ def test_nobody_waits_for_more_than_the_longest_head() -> None:
     assert claim([codec], head, 1000) == (len(head), None)
 
 
-class Denying(FakeProtocol):
-    """Knows its head, and never a frame behind it."""
-
-    def recognise(self, head: bytes) -> Claim:
-        self.asked.append(head)
-        return Claim.NO
-
-
-def denying() -> list[Denying]:
-    return [
-        Denying("brace", brace_protocol().outline, body_at=2),
-        Denying("hash", hash_protocol().outline, body_at=6),
-    ]
-
-
 def test_the_search_stops_when_there_is_too_much_noise() -> None:
-    protocols = denying()
+    protocols = denying_protocols()
     codecs = [protocol.codec() for protocol in protocols]
     assert claim(codecs, b"#" * 1000, most_noise_bytes=20) == (21, None)
     assert [len(protocol.asked) for protocol in protocols] == [21, 21]
 
 
 def test_every_place_is_asked_about_once_and_no_more_than_a_head_is_shown() -> None:
-    protocols = denying()
+    protocols = denying_protocols()
     codecs = [protocol.codec() for protocol in protocols]
     data = b"ab{{z##0" * 200
     assert claim(codecs, data, most_noise_bytes=10_000) == (len(data), None)
     places = [0] + [at for at in range(len(data)) if data[at : at + 2] in {b"{{", b"##"}]
     for protocol in protocols:
         assert protocol.asked == [data[at : at + MAX_HEAD_BYTES] for at in places]
+
+
+class CountingBytes(bytes):
+    """Counts how often it is searched."""
+
+    searches = 0
+
+    def find(self, *args: Any) -> int:
+        self.searches += 1
+        return super().find(*args)
+
+
+def test_a_head_that_is_nowhere_is_looked_for_once() -> None:
+    codecs = [protocol.codec() for protocol in denying_protocols()]
+    data = CountingBytes(b"#" * 1000)
+    assert claim(codecs, data, most_noise_bytes=10_000) == (1000, None)
+    assert data.searches <= 1000 + 1

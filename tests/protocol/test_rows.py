@@ -134,3 +134,13 @@ def test_a_meter_that_nobody_names_is_that_of_the_session() -> None:
 def test_nothing_added_is_nothing() -> None:
     columns = rows_of().columns()
     assert (columns.meters, columns.blocks, columns.factors, columns.refused) == ((), (), (), ())
+
+
+def test_a_shape_whose_every_row_is_refused_makes_no_block() -> None:
+    rows = rows_of()
+    month_13 = b"20261322105900"
+    rows.add((ENERGY, "instant", ""), (0, rows.meter(0, "m"), 0), month_13, [1], NO_FLAG)
+    rows.add((MIXED, "instant", ""), (1, rows.meter(1, "m"), 0), TIME, [1, 2, 3, 4], NO_FLAG * 4)
+    columns = rows.columns()
+    assert [refused.frame for refused in columns.refused] == [0]
+    assert [list(block.values) for block in columns.blocks] == [["power_total"], ["current_a"]]

@@ -14,6 +14,7 @@ from tests.protocol.fakes import (
     brace_protocol,
     braced,
     counted,
+    denying_protocols,
     hash_protocol,
 )
 
@@ -376,6 +377,15 @@ def test_a_flood_of_heads_is_asked_about_no_further_than_the_credit_reaches() ->
     assert all(len(head) <= MAX_HEAD_BYTES for head in line.hash.asked)
 
 
+def test_a_flood_of_heads_before_the_login_is_asked_about_no_further_than_the_credit() -> None:
+    protocols = denying_protocols()
+    line = Line(*protocols)
+    events = line.send(b"#" * 100_000)
+    assert closings(events) == ["more than 100 bytes without a frame"]
+    assert len(skipped(events)) == 100_000
+    assert [len(protocol.asked) for protocol in protocols] == [101, 101]
+
+
 # --- another protocol on the same connection
 
 
@@ -446,6 +456,14 @@ def test_noise_before_half_a_frame_leaves_the_half_where_it_is() -> None:
     line.send(LOGIN)
     assert line.send(b"ab" + DATA[:4]) == [Skipped(b"ab", UNKNOWN)]
     assert line.send(DATA[4:]) == [line.received(DATA)]
+
+
+def test_half_a_frame_behind_noise_is_not_given_away_for_what_stands_inside_it() -> None:
+    line = Line()
+    line.send(LOGIN)
+    frame = braced(b"D" + HASH_DATA)
+    assert line.send(b"ab" + frame[:-1]) == [Skipped(b"ab", UNKNOWN)]
+    assert line.send(frame[-1:]) == [line.received(frame)]
 
 
 def test_half_a_head_of_another_protocol_is_given_up_in_time() -> None:

@@ -8,11 +8,13 @@ import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
+from inspect import iscoroutinefunction
 from pathlib import Path
 
 import asyncpg
 import msgspec
 import pytest
+import pytest_asyncio
 
 from wattwarden.storage.binaries import find_nats_server
 from wattwarden.storage.migrate import Connection, load_migrations, migrate
@@ -112,13 +114,28 @@ END $$
 """
 
 
-@pytest.fixture
-async def store(store_server: str) -> AsyncIterator[Connection]:
-    """A connection to the store, empty; a test that alters a table puts it back."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the tests of the store in one loop, so that they can share a connection."""
+    for item in items:
+        awaited = isinstance(item, pytest.Function) and iscoroutinefunction(item.function)
+        if awaited and "store" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def _store_connection(store_server: str) -> AsyncIterator[Connection]:
+    """Kept open: the first look at sixty tables takes a new connection longer than most tests."""
     connection = await asyncpg.connect(store_server)
-    await connection.execute(EMPTY_STORE)
     yield connection
     await connection.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def store(_store_connection: Connection) -> Connection:
+    """A connection to the store, empty; a test that alters a table puts it back."""
+    await _store_connection.execute(EMPTY_STORE)
+    await _store_connection.execute("DISCARD TEMP")
+    return _store_connection
 
 
 @pytest.fixture

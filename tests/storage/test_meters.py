@@ -144,7 +144,11 @@ async def test_a_list_is_filtered_and_paged(store: Connection) -> None:
 
 async def test_every_change_is_told(store: Connection) -> None:
     told: list[Any] = []
-    await store.add_listener(CHANNEL, lambda *notice: told.append(notice))
+
+    def hear(*notice: object) -> None:
+        told.append(notice)
+
+    await store.add_listener(CHANNEL, hear)
 
     meter = await add_meter(store, "acrel", "1", actor="li", now=NOW)
     await set_profile(store, meter.id, ProfileBody(cycle_s=9), actor="li", now=NOW)
@@ -152,4 +156,5 @@ async def test_every_change_is_told(store: Connection) -> None:
     await accept_meters(store, [meter.id], actor="li", now=NOW)
     await store.fetchval("SELECT 1")
 
+    await store.remove_listener(CHANNEL, hear)
     assert len(told) == 3

@@ -442,14 +442,14 @@ class TestOnARealServer:
     async def test_segments_leave_the_journal_and_give_back_its_entries(
         self, journal: Journal, tmp_path: Path
     ) -> None:
-        payloads = enumerate((b"%d " % number * 100 for number in range(1, 601)), start=1)
+        payloads = enumerate((b"%d " % number * 100 for number in range(1, 151)), start=1)
         appends = (journal.append(0, Kind.FRAMES, p, f"c:{number}") for number, p in payloads)
         await asyncio.gather(*appends)
         everything: list[Entry] = []
         while page := await journal.read(0, len(everything), most=500, most_bytes=10**6):
             everything += page
-        limits = SegmentLimits(max_bytes=100_000)
-        while await export_segment(journal, 0, tmp_path, position=600, limits=limits):
+        limits = SegmentLimits(max_bytes=20_000)
+        while await export_segment(journal, 0, tmp_path, position=150, limits=limits):
             pass
         folder = tmp_path / journal.stream_name(0)
         chain = load_chain(folder)

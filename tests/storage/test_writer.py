@@ -5,6 +5,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import pytest_asyncio
 from tests.storage.fakes import (
     DAY,
     HEARTBEAT,
@@ -39,7 +40,7 @@ def journal() -> MemoryJournal:
     return MemoryJournal()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def writer(store_dsn: str, journal: MemoryJournal) -> AsyncIterator[Writer]:
     writer = Writer(0, journal, store_dsn, readers(), FAST)
     yield writer

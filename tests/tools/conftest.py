@@ -1,15 +1,30 @@
 """The store of the storage tests, with a data folder for the commands that speak to it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import pytest
-from tests.storage.conftest import store, store_dsn, store_server
+from tests.storage.conftest import EMPTY_STORE, store_server
 
-__all__ = ["store", "store_dsn", "store_server"]
+__all__ = ["store_server"]
+
+
+def _execute(dsn: str, statement: str, *values: object) -> None:
+    async def work() -> None:
+        connection = await asyncpg.connect(dsn)
+        await connection.execute(statement, *values)
+        await connection.close()
+
+    asyncio.run(work())
+
+
+@pytest.fixture
+def store_dsn(store_server: str) -> str:  # the fixture imported above
+    """Address of the store, empty."""
+    _execute(store_server, EMPTY_STORE)
+    return store_server
 
 
 @pytest.fixture
@@ -25,6 +40,12 @@ def where(store_dsn: str, data: Path) -> list[str]:
     return ["--dsn", store_dsn, "--data", str(data)]
 
 
+@pytest.fixture
+def nowhere(data: Path) -> list[str]:
+    """The options that lead a command to a database that nobody runs."""
+    return ["--dsn", f"postgresql:///none?host={data}", "--data", str(data)]
+
+
 Execute = Callable[..., None]
 
 
@@ -32,13 +53,7 @@ Execute = Callable[..., None]
 def execute(store_dsn: str) -> Execute:
     """Run SQL against the store."""
 
-    async def work(statement: str, *values: object) -> None:
-        connection = await asyncpg.connect(store_dsn)
-        await connection.execute(statement, *values)
-        await connection.close()
-
     def run(statement: str, *values: object) -> None:
-        job: Coroutine[Any, Any, None] = work(statement, *values)
-        asyncio.run(job)
+        _execute(store_dsn, statement, *values)
 
     return run

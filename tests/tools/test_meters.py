@@ -180,19 +180,12 @@ def test_a_meter_shows_how_many_frames_wait(
     ("words", "status", "says"),
     [
         (["show", "nobody"], 1, "meters list"),
-        (["show", ":x"], 2, "a meter is codec:address"),
-        (["add", "M9"], 2, "which codec"),
-        (["add", "nonesuch:M9"], 2, "which codec"),
-        (["add", "acrel:M9", "--codec", "hj212"], 2, "which codec"),
-        (["add", "acrel:M9", "--zone", "Nowhere"], 2, "no such zone"),
-        (["add", "acrel:M9", "--cycle", "0"], 2, "cycle is 0"),
-        (["accept"], 2, "--all"),
-        (["accept", "M1", "--all"], 2, "--all"),
-        (["set", "M1"], 2, "nothing to set"),
         (["set", "M1", "--option", "x"], 2, "NAME=VALUE"),
         (["set", "M1", "--unset", "x"], 2, "fields are zone"),
         (["set", "M1", "--zone", "Nowhere"], 2, "no such zone"),
         (["set", "M1", "--key-file", "a", "--key-from-stdin"], 2, "two keys"),
+        (["add", "acrel:M9", "--zone", "Nowhere"], 2, "no such zone"),
+        (["add", "acrel:M9", "--cycle", "0"], 2, "cycle is 0"),
     ],
 )
 def test_what_cannot_be_done_is_told_with_the_cure(
@@ -206,6 +199,32 @@ def test_what_cannot_be_done_is_told_with_the_cure(
     enrolled(execute, "M1")
     assert main(["meters", *words, *where]) == status
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["show", ":x"], "a meter is codec:address"),
+        (["add", "M9"], "which codec"),
+        (["add", "nonesuch:M9"], "which codec"),
+        (["add", "acrel:M9", "--codec", "hj212"], "which codec"),
+        (["accept"], "--all"),
+        (["accept", "M1", "--all"], "--all"),
+        (["set", "M1"], "nothing to set"),
+    ],
+)
+def test_wrong_options_are_status_2_without_asking_the_database(
+    words: list[str], says: str, nowhere: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["meters", *words, *nowhere]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_database_that_is_away_is_told_with_the_cure(
+    nowhere: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["meters", "list", *nowhere]) == 1
+    assert "wattwarden up" in capsys.readouterr().err
 
 
 def test_without_a_system_the_way_to_start_one_is_told(

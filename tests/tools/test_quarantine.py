@@ -96,7 +96,7 @@ def test_a_retry_takes_numbers(where: list[str], capsys: pytest.CaptureFixture[s
     ],
 )
 def test_wrong_options_are_status_2(
-    words: list[str], says: str, where: list[str], capsys: pytest.CaptureFixture[str]
+    words: list[str], says: str, nowhere: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["quarantine", *words, *where]) == 2
+    assert main(["quarantine", *words, *nowhere]) == 2
     assert says in capsys.readouterr().err

@@ -3,39 +3,33 @@
 import csv
 import io
 import json
-from datetime import timedelta
 
 import pytest
 from tests.tools.conftest import Execute
-from tests.tools.test_meters import AT, enrolled
 
 from wattwarden.tools.main import main
 from wattwarden.tools.readings import COLUMNS, marks
 
+STORED = """
+INSERT INTO meter (codec, address, state, enrolled_at) VALUES
+    ('acrel', 'M1', 'unconfirmed', now()), ('acrel', 'M2', 'unconfirmed', now());
+INSERT INTO reading (meter, step, at, received_at, quality, period, channel, voltage_a,
+    energy_forward) VALUES
+    (1, 1, '2026-11-22T03:00Z', '2026-11-22T03:00:01Z', 0, 'i', '1-1', 220.1, 740),
+    (1, 1, '2026-11-22T04:00Z', '2026-11-22T04:00:01Z', 9, 'i', '1-1', 220.1, 740),
+    (1, 1, '2026-11-22T04:00Z', '2026-11-22T04:00:01Z', 0, 'i', '1-2', 220.1, 740);
+INSERT INTO factor_layout (codes, digest, first_meter, first_at)
+    VALUES ('{a34004-Avg,zz-Cou}', 'x', 2, now());
+INSERT INTO factor (meter, step, at, received_at, layout, quality, period, channel, amounts, flags)
+    VALUES (2, 1, '2026-11-22T03:00Z', '2026-11-22T03:00Z', 1, 0, 'm', '', '{0.0395,NULL}', 'N ');
+"""
 
-@pytest.fixture(autouse=True)
-def stored(execute: Execute) -> None:
-    """Three readings of M1, two channels, one marked; one row of factors."""
-    enrolled(execute, "M1", "M2")
-    for hours, channel, quality in ((0, "1-1", 0), (1, "1-1", 9), (1, "1-2", 0)):
-        execute(
-            "INSERT INTO reading (meter, step, at, received_at, quality, period, channel,"
-            " voltage_a, energy_forward) VALUES (1, 1, $1, $2, $3, 'i', $4, 220.1, 740)",
-            AT + timedelta(hours=hours),
-            AT + timedelta(hours=hours, seconds=1),
-            quality,
-            channel,
-        )
-    execute(
-        "INSERT INTO factor_layout (codes, digest, first_meter, first_at)"
-        " VALUES ('{a34004-Avg,zz-Cou}', 'x', 2, $1)",
-        AT,
-    )
-    execute(
-        "INSERT INTO factor (meter, step, at, received_at, layout, quality, period, channel,"
-        " amounts, flags) VALUES (2, 1, $1, $1, 1, 0, 'm', '', '{0.0395,NULL}', 'N ')",
-        AT,
-    )
+
+@pytest.fixture
+def where(where: list[str], execute: Execute) -> list[str]:
+    """Three readings of M1, two channels, one marked; one row of factors of M2."""
+    execute(STORED)
+    return where
 
 
 def lines(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
@@ -105,22 +99,24 @@ def test_people_get_a_line_per_value(where: list[str], capsys: pytest.CaptureFix
     assert out[1].split() == ["voltage_a", "220.1", "V"]
 
 
+def test_a_meter_that_is_not_there_is_told(
+    where: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["readings", "nobody", *where]) == 1
+    assert "no meter nobody" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
-    ("words", "status", "says"),
+    ("words", "says"),
     [
-        (["nobody"], 1, "no meter nobody"),
-        (["M1", "--json", "--csv"], 2, "choose --json or --csv"),
-        (["M1", "--since", "yesterday"], 2, "is no time"),
+        (["M1", "--json", "--csv"], "choose --json or --csv"),
+        (["M1", "--since", "yesterday"], "is no time"),
     ],
 )
-def test_what_cannot_be_done_is_told(
-    words: list[str],
-    status: int,
-    says: str,
-    where: list[str],
-    capsys: pytest.CaptureFixture[str],
+def test_wrong_options_are_status_2_without_asking_the_database(
+    words: list[str], says: str, nowhere: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["readings", *words, *where]) == status
+    assert main(["readings", *words, *nowhere]) == 2
     assert says in capsys.readouterr().err
 
 
