@@ -1,6 +1,7 @@
 """Minutes of kills and outages under load; afterwards every acknowledged frame is counted.
 
-    storm       gateway, writer, PostgreSQL and nats-server get SIGKILL in turn, at random moments
+    storm       gateway, writer, PostgreSQL and nats-server get SIGKILL in turn, at random moments;
+                then gateway and nats-server together
     standstill  PostgreSQL answers nothing, its connections stay open
     downtime    PostgreSQL is killed whenever it comes up, and the gateway once meanwhile
 
@@ -24,7 +25,15 @@ from pathlib import Path
 from typing import Final
 
 from tests.integration.audit import Audit, audit
-from tests.integration.chaos import Kill, kept_down, plan, standing_still, storm, successor
+from tests.integration.chaos import (
+    Kill,
+    double_fault,
+    kept_down,
+    plan,
+    standing_still,
+    storm,
+    successor,
+)
 from tests.integration.fleet import Fleet, loop_time, mixed_fleet, start_of_yesterday
 from tests.integration.system import System
 
@@ -51,6 +60,7 @@ class Findings:
     seed: int
     began: datetime
     kills: list[Kill] = field(default_factory=list)
+    double_faults: int = 0
     acked_in_outages: dict[str, int] = field(default_factory=dict)
     slowest_round_s: dict[str, float] = field(default_factory=dict)
     rss_mib: list[tuple[int, int]] = field(default_factory=list)
@@ -111,6 +121,9 @@ async def _storms(
     while loop_time() < until:
         findings.kills += await storm(system, number, plan(number, 1), PAUSES_S)
         await fleet.everybody_is_answered(ANSWER_LIMIT_S)
+        await double_fault(system)
+        await fleet.everybody_is_answered(ANSWER_LIMIT_S)
+        findings.double_faults += 1
         number += 1
 
 
@@ -153,6 +166,7 @@ def _render(options: argparse.Namespace, findings: Findings, fleet: Fleet, found
         "minutes of kills": f"{options.minutes:g}",
         "meters": f"{len(fleet.meters)} (a fifth of them HJ 212)",
         "kills": ", ".join(f"{role} {count}" for role, count in sorted(kills.items())),
+        "gateway and nats-server at once": findings.double_faults,
         "frames sent, acknowledged, stored": f"{found.sent:,}, {found.acked:,}, {found.stored:,}",
         "frames sent again": f"{sum(meter.resent for meter in fleet.meters):,}",
         "lost, doubled, mixed up": "0, 0, 0",

@@ -801,7 +801,7 @@ def encode(message: Message) -> bytes:
         text = f"{message.kind} cannot be built: {error}"
         raise ValueError(text) from error
     bare = HEAD + bytes([command]) + body + TAIL
-    if command == NB_HEARTBEAT and len(bare) == NB_HEARTBEAT_BYTES:
+    if command == NB_HEARTBEAT and len(bare) == NB_HEARTBEAT_BYTES and _fits(bare, 0, len(bare)):
         return bare
     return _seal(command, body)
 

@@ -247,7 +247,7 @@ def rows_of(columns: Columns) -> dict[int, list[Row]]:
 
 
 def _factor_lines(block: FactorBlock) -> Iterator[tuple[Any, ...]]:
-    values = np.where(np.isnan(block.values), np.inf, block.values).tolist()
+    values = np.nan_to_num(block.values, nan=np.inf).tolist()
     for numbers, flags in zip(values, block.flags.tolist(), strict=True):
         yield tuple(zip(block.layout, numbers, flags, strict=True))
 

@@ -149,6 +149,7 @@ class MeterConnection(asyncio.Protocol):
         "_admitted",
         "_chain",
         "_host",
+        "_key",
         "_paced",
         "_peer",
         "_port",
@@ -172,7 +173,7 @@ class MeterConnection(asyncio.Protocol):
         self._paced = False
         self._reason = ""
         self.epoch = 0
-        self._peer = self._host = ""
+        self._peer = self._host = self._key = ""
 
     # --- the socket's side
 
@@ -207,8 +208,12 @@ class MeterConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Feed the session and act on what it says."""
         now = self._port.now_us()
+        self.session.receive_data(data, now)
+        self._pump(now)
+
+    def _pump(self, now: int) -> None:
+        """Act on what the session says."""
         session = self.session
-        session.receive_data(data, now)
         event = session.next_event()
         while event is not None:
             if isinstance(event, Received):
@@ -227,16 +232,17 @@ class MeterConnection(asyncio.Protocol):
         """Keep what the peer left unfinished, and forget the peer."""
         port = self._port
         if self._admitted:
-            self.session.end(port.now_us())
-            self.data_received(b"")
+            now = port.now_us()
+            self.session.end(now)
+            self._pump(now)
         port.connections.discard(self)
         left = port.per_host.get(self._host, 1) - 1
         if left > 0:
             port.per_host[self._host] = left
         else:
             port.per_host.pop(self._host, None)
-        if self.session.identity is not None:
-            port.fleet.logout(self._fleet_key(), self)
+        if self._key:
+            port.fleet.logout(self._key, self)
         if self._admitted:
             self._note("close", self._reason or ("" if exc is None else type(exc).__name__))
 
@@ -257,15 +263,16 @@ class MeterConnection(asyncio.Protocol):
 
     def reject(self, frame: bytes) -> None:
         """Take back a frame whose checksum does not fit; sound ones inside it are taken anew."""
-        self.session.reject(frame, self._port.now_us())
-        self.data_received(b"")
+        now = self._port.now_us()
+        self.session.reject(frame, now)
+        self._pump(now)
 
     # --- the port's side
 
     def tick(self, now: int) -> None:
         """Let time pass."""
         self.session.tick(now)
-        self.data_received(b"")
+        self._pump(now)
 
     def pause(self) -> None:
         """Stop reading."""
@@ -300,7 +307,10 @@ class MeterConnection(asyncio.Protocol):
 
     def _login(self, now: int) -> None:
         port = self._port
-        key = self._fleet_key()
+        key = f"{self.session.codec.name if self.session.codec else ''}:{self.session.identity}"
+        if self._key and self._key != key:
+            port.fleet.logout(self._key, self)
+        self._key = key
         self._chain = port.chain_of(key)
         verdict, older = port.fleet.login(key, self, self._host, now)
         port.counters.logins += 1
@@ -334,10 +344,6 @@ class MeterConnection(asyncio.Protocol):
         self._unknown_bytes += len(kept)
         port.counters.unknown_dropped_bytes += len(data) - len(kept)
         (self._chain or port.chain_of(self._peer)).add_unknown(self, kept, reason, now)
-
-    def _fleet_key(self) -> str:
-        codec = self.session.codec
-        return f"{codec.name if codec else ''}:{self.session.identity}"
 
     def _note(self, what: str, reason: str = "") -> None:
         session = self.session

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 import structlog
@@ -179,8 +178,3 @@ async def _migrate(dsn: str) -> None:
         await connection.close()
     if applied:
         _log.info("schema changed", applied=applied)
-
-
-def data_folder_of(path: Path) -> Path:
-    """Return the data folder as an absolute path, so that roles mean the same one."""
-    return path.expanduser().resolve()

@@ -118,14 +118,14 @@ async def _move(
 ) -> int:
     """Take the rows of a day out of DEFAULT, and note where those of each step now lie."""
     moved = await connection.fetch(
-        f"WITH moved AS (DELETE FROM {default} WHERE at >= $1 AND at < $2 RETURNING *),"  # noqa: S608
+        f"WITH moved AS (DELETE FROM {default} WHERE at >= $1 AND at < $2 RETURNING *),"  # noqa: S608  our own table names
         f" placed AS (INSERT INTO {name} SELECT * FROM moved RETURNING step)"
         " SELECT step, count(*)::integer AS rows FROM placed GROUP BY step",
         *span,
     )
     if moved:
         await connection.execute(
-            f"UPDATE {name} SET quality = quality & $1",  # noqa: S608
+            f"UPDATE {name} SET quality = quality & $1",  # noqa: S608  our own table names
             ~int(Quality.DEFAULT_PARTITION),
         )
         await note_parts(connection, shard, {(row["step"], name): row["rows"] for row in moved})

@@ -30,14 +30,24 @@ def settings_of(system: System) -> Settings:
     Raises:
         CommandError: one of them is out of bounds or unknown.
     """
+    return settings_with(data=system.data, dsn=system.dsn, nats=system.nats)
+
+
+def settings_with(**flags: Any) -> Settings:
+    """Read the settings with these flags on top; those that are None count as not given.
+
+    Raises:
+        CommandError: one of them is out of bounds or unknown.
+    """
     try:
-        settings = load_settings(data=system.data, dsn=system.dsn, nats=system.nats)
+        settings = load_settings(**flags)
     except ValidationError as error:
         wrong = "; ".join(
             f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()
         )
         message = f"settings: {wrong}"
         raise CommandError(message, "correct wattwarden.toml or the environment") from error
+    # Roles started from another folder must mean the same one.
     return settings.model_copy(update={"data": settings.data.expanduser().resolve()})
 
 

@@ -9,17 +9,17 @@ from typing import Annotated, Any
 import orjson
 import uvloop
 from cyclopts import Parameter
-from pydantic import ValidationError
 from rich.console import Console
 
 from wattwarden.server.children import RoleError
 from wattwarden.server.logs import configure_logs
 from wattwarden.server.roles import run_gateway, run_writer, stop_event
-from wattwarden.server.settings import Settings, load_settings
-from wattwarden.server.supervise import data_folder_of, run_up
+from wattwarden.server.settings import Settings
+from wattwarden.server.supervise import run_up
 from wattwarden.server.ticker import ClockRefusedError
 from wattwarden.storage.enrolment import Policy
 from wattwarden.tools.errors import CommandError
+from wattwarden.tools.running import settings_with
 
 
 def up(
@@ -120,15 +120,7 @@ def settings_of(
         flags["gateway"] = {"listen": listen}
     if unknown_meters is not None:
         flags["writer"] = {"unknown_meters": unknown_meters}
-    try:
-        settings = load_settings(**flags)
-    except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()
-        )
-        message = f"settings: {wrong}"
-        raise CommandError(message) from error
-    return settings.model_copy(update={"data": data_folder_of(settings.data)})
+    return settings_with(**flags)
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

@@ -16,6 +16,7 @@ from tests.integration.system import System
 TARGETS: Final = ("gateway", "writer", "postgres", "nats")
 RETURN_LIMIT_S: Final = 30.0
 POLL_S: Final = 0.02
+STANDSTILL_S: Final = 0.3  # every meter has sent something meanwhile
 # A look through /proc costs milliseconds; a start of PostgreSQL takes longer than this.
 HUNT_INTERVAL_S: Final = 0.1
 
@@ -54,6 +55,20 @@ async def storm(
     for role, pid in killed.items():
         await successor(system, role, pid)
     return kills
+
+
+async def double_fault(system: System) -> None:
+    """The journal stands still for a moment, then the gateway dies, and the journal with it.
+
+    Whatever the gateway had not been promised is gone for ever: it must not have been answered.
+    """
+    [nats], [gateway] = system.pids()["nats"], system.pids()["gateway"]
+    os.kill(nats, signal.SIGSTOP)
+    await asyncio.sleep(STANDSTILL_S)
+    os.kill(gateway, signal.SIGKILL)
+    os.kill(nats, signal.SIGKILL)
+    await successor(system, "nats", nats)
+    await successor(system, "gateway", gateway)
 
 
 async def successor(system: System, role: str, killed: int) -> int:

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 from tests.integration.audit import audit
-from tests.integration.chaos import plan, standing_still, storm, successor
+from tests.integration.chaos import double_fault, plan, standing_still, storm, successor
 from tests.integration.fleet import Fleet, loop_time, mixed_fleet, start_of_yesterday
 from tests.integration.system import System
 
@@ -37,6 +37,8 @@ async def test_what_was_acknowledged_is_stored_once_whatever_is_killed(seed: int
             await fleet.everybody_is_answered(within_s=10)
             kills = await storm(system, seed, plan(seed, KILLS_OF_EACH), KILL_PAUSES_S)
             print("killed: " + ", ".join(map(str, kills)))  # noqa: T201  as above
+            await fleet.everybody_is_answered(within_s=15)
+            await double_fault(system)
             await fleet.everybody_is_answered(within_s=15)
             async with standing_still(system):
                 await everybody_is_answered_for(fleet, STANDSTILL_S)

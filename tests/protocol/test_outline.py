@@ -190,3 +190,25 @@ def test_occurrences_may_overlap(buffer: bytes, start: int, places: list[int]) -
     found = occurrences(buffer, b"}}", start)
     assert found.dtype == np.int64
     assert found.tolist() == places
+
+
+@pytest.mark.parametrize(
+    ("buffer", "start", "frames", "end"),
+    [
+        pytest.param(BRACED * 3, 0, [BRACED] * 3, 24, id="to the end"),
+        pytest.param(b"ab" + BRACED, 2, [BRACED], 10, id="from where it is told"),
+        pytest.param(BRACED + BRACED[:-1], 0, [BRACED], 8, id="up to half a frame"),
+        pytest.param(BRACED + b"ab" + BRACED, 0, [BRACED], 8, id="up to noise"),
+        pytest.param(BRACED + BROKEN + BRACED, 0, [BRACED], 8, id="up to a broken frame"),
+        pytest.param(BRACED + b"{{z}}{{D1", 0, [BRACED], 8, id="up to a head of nothing known"),
+        pytest.param(BRACED + braced(b"D" * 59), 0, [BRACED], 8, id="up to one too long"),
+        pytest.param(b"", 0, [], 0, id="of nothing"),
+        pytest.param(b"{{", 0, [], 0, id="of a head"),
+    ],
+)
+def test_a_run_of_frames_goes_as_far_as_they_are_sound(
+    buffer: bytes, start: int, frames: list[bytes], end: int
+) -> None:
+    found: list[bytes] = []
+    assert brace_outline().run(buffer, start, found) == end
+    assert found == frames

@@ -91,3 +91,8 @@ def test_values_that_do_not_fit_are_our_own_fault(piece: Any, value: Any, compla
 def test_a_clock_has_every_part_once(parts: str) -> None:
     with pytest.raises(ValueError, match="a wall time has the parts"):
         BinaryClock(parts)
+
+
+@pytest.mark.parametrize(("year", "digits"), [(1999, 99), (2000, 0), (2024, 24), (2099, 99)])
+def test_a_clock_has_room_for_two_digits_of_the_year(year: int, digits: int) -> None:
+    assert BinaryClock("yMdhms").build(LocalTime(year, 1, 1, 0, 0, 0))[0] == digits
