@@ -170,11 +170,13 @@ def _render(options: argparse.Namespace, findings: Findings, fleet: Fleet, found
         "frames sent, acknowledged, stored": f"{found.sent:,}, {found.acked:,}, {found.stored:,}",
         "frames sent again": f"{sum(meter.resent for meter in fleet.meters):,}",
         "lost, doubled, mixed up": "0, 0, 0",
-        "answer p50, p99, longest": ", ".join(
+        "answer after (the last) sending, p50, p99, longest": ", ".join(
             f"{1000 * latencies[round(share * (len(latencies) - 1))]:,.0f} ms"
             for share in (0.5, 0.99, 1)
         ),
-        "resident memory of gateway, writer": f"{before} MiB → {after} MiB",
+        "resident memory of gateway, writer": ", ".join(
+            f"{first} → {last} MiB" for first, last in zip(before, after, strict=True)
+        ),
         "rows complete after the end": f"{findings.catch_up_s:.1f} s",
     }
     for name, acked in findings.acked_in_outages.items():
