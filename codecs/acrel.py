@@ -227,13 +227,15 @@ _SCALED_BY_OPTION: Final = ("power_", "reactive_")
 class Section:
     """One section of an upload.  ``begin`` and ``end`` bound its payload within the frame.
 
-    ``layout`` names the block, "" when the payload is none that is known.
+    ``layout`` names the block, "" when the payload is none that is known; ``leads`` says that it is
+    the first block of a reading, which the following sections may complete.
     """
 
     channel: str
     begin: int
     end: int
     layout: str
+    leads: bool = False
 
     @property
     def data(self) -> int:
@@ -384,7 +386,8 @@ def sections(frame: bytes) -> tuple[Section, ...]:
         begin = opened + 2
         finish = _payload_end(frame, begin, end)
         channel = _channel(frame[at + 2 : opened], at)
-        found.append(Section(channel, begin, finish, _layout(frame, begin, finish, found)))
+        layout, leads = _layout(frame, begin, finish, found)
+        found.append(Section(channel, begin, finish, layout, leads))
         at = finish + 4
     return tuple(found)
 
@@ -414,18 +417,18 @@ def _closes(frame: bytes, at: int, end: int) -> bool:
     return at + 4 == end or frame.startswith(b"[[", at + 4)
 
 
-def _layout(frame: bytes, begin: int, end: int, before: list[Section]) -> str:
+def _layout(frame: bytes, begin: int, end: int, before: list[Section]) -> tuple[str, bool]:
+    """Name the block of a payload, and say whether it begins a reading or completes one."""
     size = end - begin - 5
     if size < 0 or frame[begin + 1] not in (3, 4) or frame[begin + 2] != size:
-        return ""
-    if before and not before[0].layout:
-        return ""
-    first = (before[0].end - before[0].begin - 5) if before else size
-    blocks = _BLOCKS.get(first, ())
-    if len(before) >= len(blocks):
-        return ""
-    name, struct = blocks[len(before)]
-    return name if struct.sizeof() == size else ""
+        return "", False
+    leaders = [place for place, section in enumerate(before) if section.leads]
+    if leaders:
+        leader, behind = before[leaders[-1]], len(before) - leaders[-1]
+        for name, struct in _BLOCKS[leader.end - leader.begin - 5][behind : behind + 1]:
+            if struct.sizeof() == size:
+                return name, False
+    return (_BLOCKS[size][0][0], True) if size in _BLOCKS else ("", False)
 
 
 # --- columns ------------------------------------------------------------------------------------
@@ -522,25 +525,64 @@ def _decode_build(
     into: tuple[dict[str, int], list[Block], list[Refused]],
 ) -> None:
     addresses, blocks, refused = into
-    known = [section for section in build.sections if section.layout]
-    if not known or known[0].layout == "alarm_0x54":
+    readings = _readings_of(build)
+    if not readings:
+        refused += [Refused(int(index), *_UNREAD) for index in frames if _is_unread(matrix, build)]
         return
     meter, good = _meters(batch, build, frames, matrix, addresses)
-    values: dict[str, NDArray[Any]] = {}
-    for section in known:
-        columns, fine = LAYOUTS[section.layout].decode(
-            matrix[:, section.data : section.end - 2], _WANTED
-        )
-        good &= fine & _section_sound(matrix, section)
-        values |= columns
+    found: list[dict[str, NDArray[Any]]] = []
+    for sections_of_one in readings:
+        values: dict[str, NDArray[Any]] = {}
+        for section in sections_of_one:
+            columns, fine = LAYOUTS[section.layout].decode(
+                matrix[:, section.data : section.end - 2], _WANTED
+            )
+            good &= fine & _section_sound(matrix, section)
+            values |= columns
+        found.append(values)
     if not good.all():
         _refuse(batch, frames[~good], refused)
         frames, meter = frames[good], meter[good]
-        values = {name: column[good] for name, column in values.items()}
+        found = [{name: column[good] for name, column in one.items()} for one in found]
     if not len(frames):
         return
     names = list(addresses)
     profiles = {place: batch.profile_of(names[place]) for place in np.unique(meter).tolist()}
+    for sections_of_one, values in zip(readings, found, strict=True):
+        blocks.append(_block(batch, frames, meter, sections_of_one[0], values, profiles))
+
+
+_UNREAD: Final = (Refusal.DECODE, "no section is of a size that is known")
+
+
+def _readings_of(build: _Build) -> list[list[Section]]:
+    """Group the sections that make up one reading each."""
+    readings: list[list[Section]] = []
+    for section in build.sections:
+        if section.leads and section.layout != "alarm_0x54":
+            readings.append([section])
+        elif section.layout and not section.leads and readings:
+            readings[-1].append(section)
+    return readings
+
+
+def _is_unread(matrix: NDArray[np.uint8], build: _Build) -> bool:
+    """Whether an upload without readings has sections that say something else than an error."""
+    frame = matrix[0].tobytes()
+    return any(
+        not section.layout and not frame.startswith(b"un", section.begin)
+        for section in build.sections
+    )
+
+
+def _block(
+    batch: Batch,
+    frames: NDArray[np.int64],
+    meter: NDArray[np.int32],
+    first: Section,
+    values: dict[str, NDArray[Any]],
+    profiles: Mapping[int, Profile],
+) -> Block:
     quality = np.zeros(len(frames), np.int16)
     clock = values.pop("clock", None)
     if clock is None:
@@ -553,10 +595,9 @@ def _decode_build(
         for name, column in values.items()
         if name in QUANTITIES
     }
-    if known[0].layout in ("prepaid_0x60", "eight_tariffs_0x90"):
+    if first.layout in ("prepaid_0x60", "eight_tariffs_0x90"):
         _apply_power_scale(values, meter, profiles)
-    channel = known[0].channel
-    blocks.append(Block(frames.astype(np.int32), meter, channel, "instant", at, quality, values))
+    return Block(frames.astype(np.int32), meter, first.channel, "instant", at, quality, values)
 
 
 def _meters(

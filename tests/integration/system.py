@@ -221,9 +221,11 @@ class System:
         """A complaint with the end of what the program said."""
         return f"{complaint}: …{self.log.read_text()[-4000:]}"
 
-    def log_lines(self) -> list[str]:
-        """Everything it said on standard error."""
-        return self.log.read_text().splitlines()
+    def hold_log_structured(self) -> None:
+        """Each line it said on standard error is one JSON object: what, when, how bad, who."""
+        for line in self.log.read_text().splitlines():
+            assert line.startswith("{"), line
+            assert {"event", "timestamp", "level", "role"} <= set(json.loads(line)), line
 
     def _listen(self) -> Iterator[str]:
         yield from ("--listen", f"127.0.0.1:{self.port.number}")

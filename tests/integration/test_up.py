@@ -63,13 +63,6 @@ def acked_of(fleet: Fleet) -> set[tuple[str, datetime]]:
     }
 
 
-def hold_structured(system: System) -> None:
-    """Each line on standard error is one JSON object that says what, when, how bad and who."""
-    for line in system.log_lines():
-        entry = json.loads(line)
-        assert {"event", "timestamp", "level", "role"} <= set(entry), line
-
-
 async def test_it_stops_under_load_and_goes_on_where_it_was() -> None:
     with System() as system:
         async with fleet_of(system) as fleet:
@@ -86,7 +79,7 @@ async def test_it_stops_under_load_and_goes_on_where_it_was() -> None:
         assert await system.value("SELECT count(*) FROM quarantine") == 0
         closed = "SELECT count(*) FROM session_event WHERE what = 'close' AND reason = $1"
         assert await system.value(closed, "gateway stops") == 2 * len(fleet.meters)
-        hold_structured(system)
+        system.hold_log_structured()
 
 
 async def more_answers(fleet: Fleet, count: int) -> None:
@@ -196,7 +189,7 @@ async def test_engines_of_somebody_else_are_used_and_left_running() -> None:
             found = await eventually(names, lambda found: found == {"UP0", "UP1", "UP2"})
             listed = system.run("meters", "list", "--json").rows
             assert {row["address"] for row in listed} == found
-            hold_structured(system)
+            system.hold_log_structured()
         assert postgres.poll() is None
         assert nats.poll() is None
     finally:
