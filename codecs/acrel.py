@@ -386,7 +386,7 @@ def sections(frame: bytes) -> tuple[Section, ...]:
         begin = opened + 2
         finish = _payload_end(frame, begin, end)
         channel = _channel(frame[at + 2 : opened], at)
-        layout, leads = _layout(frame, begin, finish, found)
+        layout, leads = _layout(frame, begin, finish, channel, found)
         found.append(Section(channel, begin, finish, layout, leads))
         at = finish + 4
     return tuple(found)
@@ -417,8 +417,13 @@ def _closes(frame: bytes, at: int, end: int) -> bool:
     return at + 4 == end or frame.startswith(b"[[", at + 4)
 
 
-def _layout(frame: bytes, begin: int, end: int, before: list[Section]) -> tuple[str, bool]:
-    """Name the block of a payload, and say whether it begins a reading or completes one."""
+def _layout(
+    frame: bytes, begin: int, end: int, channel: str, before: list[Section]
+) -> tuple[str, bool]:
+    """Name the block of a payload, and say whether it begins a reading or completes one.
+
+    A channel has one reading a frame.
+    """
     size = end - begin - 5
     if size < 0 or frame[begin + 1] not in (3, 4) or frame[begin + 2] != size:
         return "", False
@@ -428,7 +433,8 @@ def _layout(frame: bytes, begin: int, end: int, before: list[Section]) -> tuple[
         for name, struct in _BLOCKS[leader.end - leader.begin - 5][behind : behind + 1]:
             if struct.sizeof() == size:
                 return name, False
-    return (_BLOCKS[size][0][0], True) if size in _BLOCKS else ("", False)
+    taken = any(section.channel == channel for section in before if section.leads)
+    return (_BLOCKS[size][0][0], True) if size in _BLOCKS and not taken else ("", False)
 
 
 # --- columns ------------------------------------------------------------------------------------

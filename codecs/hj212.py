@@ -249,7 +249,7 @@ class _Facts(NamedTuple):
 
 def _number_and_rest(head: bytes) -> tuple[bytes, bytes]:
     """Part a QN of 17 digits, with its separator, from a header that begins with it."""
-    if head.startswith(b"QN=") and head[20:21] == b";":
+    if head.startswith(b"QN=") and head[20:21] == b";" and head[3:20].isdigit():
         return head[:21], head[21:]
     return b"", head
 
@@ -740,6 +740,12 @@ class _Decoder:
             for packet in packets:
                 parts = sorted(packet.values())
                 time = next((found for part in parts if (found := _time_in(part.data))), b"")
+                if not time:
+                    for part in parts:
+                        self._refuse(
+                            part.origin, "a part without DataTime, nor its packet's others"
+                        )
+                    continue
                 for origin, data in _runs(parts):
                     try:
                         self._add(origin, period, data, time)

@@ -110,7 +110,10 @@ def _check_row(
     batch: Batch, message: Message | None, rows: list[Any], expected: dict[str, Any]
 ) -> None:
     assert message is not None, "an upload that cannot be read is not refused"
-    assert len(rows) == 1, f"an upload gives {len(rows)} rows"
+    assert rows, "an upload gives no row"
+    assert len({row[2] for row in rows}) == len(rows), "a channel has two rows"
+    if len(rows) > 1:  # each channel has its own values, which tests/codecs compares
+        return
     _, meter, _, period, at, quality, values = rows[0]
     assert meter == (message.meter or batch.identities[0]), f"a row of {meter}"
     assert period == "instant", f"a row of a {period}"

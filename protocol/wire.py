@@ -111,8 +111,10 @@ class BinaryClock(_Clock):
 
     def _encode(self, obj: LocalTime, _context: Any, _path: Any) -> bytes:
         values = obj._asdict()
-        # A machine whose clock was reset tells a year before 2000; two digits are all there is.
-        values["year"] %= 100
+        if values["year"] >= 2000:
+            values["year"] -= 2000
+        else:  # a machine whose clock was reset: two digits of it are all there is room for
+            values["year"] %= 100
         return bytes(values[CLOCK_PARTS[part]] or 0 for part in self.parts)
 
 

@@ -38,6 +38,8 @@ FULL_PAUSE_S: Final = 1.0
 # Occurrences travel together; nobody waits for them.
 OCCURRENCE_PAUSE_S: Final = 0.25
 MOST_OCCURRENCES: Final = 2000
+# While the journal is away a whole city may redial again and again; 20 MiB of it are enough.
+MOST_WAITING_OCCURRENCES: Final = 100_000
 # A segment with more frames is taken in parts, so that no envelope outgrows its bounds.
 MOST_FRAMES_AT_ONCE: Final = 32
 
@@ -62,13 +64,15 @@ class ChainCounters:
     full: int = 0
     unconfirmed: int = 0
     refused: int = 0
+    occurrences_dropped: int = 0
 
 
 class Chain:
     """Envelopes of one gateway process for one shard.
 
-    ``on_trouble(reason)`` is called when the journal takes nothing (reason) and when it does again
-    (None).  ``profiles(codec name)`` gives the profiles that a codec may ask for.
+    ``on_trouble(chain, reason)`` is called when the journal takes nothing of this chain (reason),
+    and when it does again (None).  ``profiles(codec name)`` gives the profiles that a codec may
+    ask for.
     """
 
     def __init__(
@@ -78,7 +82,7 @@ class Chain:
         gateway: str,
         profiles: Callable[[str], ProfileOf],
         now_us: Callable[[], int],
-        on_trouble: Callable[[str | None], None],
+        on_trouble: Callable[[str, str | None], None],
     ) -> None:
         self.counters = ChainCounters()
         self.pending_bytes = 0
@@ -130,7 +134,10 @@ class Chain:
 
     def note(self, occurrence: Occurrence) -> None:
         """Record what happened to a connection."""
-        self._occurrences.append(occurrence)
+        if len(self._occurrences) < MOST_WAITING_OCCURRENCES:
+            self._occurrences.append(occurrence)
+        else:
+            self.counters.occurrences_dropped += 1
 
     def close(self) -> None:
         """Let ``run`` end once everything that was added is stored."""
@@ -246,18 +253,19 @@ class Chain:
                 pause = RETRY_PAUSES_S[min(attempt, len(RETRY_PAUSES_S) - 1)]
                 self.counters.retries += 1
                 if attempt == len(RETRY_PAUSES_S):
-                    self._on_trouble(f"journal away: {error}")
+                    self._on_trouble(self._name, f"journal away: {error}")
             except JournalFull as error:
                 pause = FULL_PAUSE_S
                 self.counters.full += 1
-                self._on_trouble(f"journal full: {error}")
+                self._on_trouble(self._name, f"journal full: {error}")
             except JournalRefused as error:
                 self.counters.refused += 1
                 _log.error("journal refused an entry", msg_id=msg_id, reason=str(error))
+                self._on_trouble(self._name, None)
                 return False
             else:
                 if attempt:
-                    self._on_trouble(None)
+                    self._on_trouble(self._name, None)
                 return True
             attempt += 1
             await asyncio.sleep(pause)

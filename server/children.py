@@ -75,7 +75,7 @@ class Role:
             steady = loop.time() - began > STEADY_S
             pause = FIRST_PAUSE_S if steady else min(pause * 2, LONGEST_PAUSE_S)
             await asyncio.sleep(pause)
-            with contextlib.suppress(RoleError):
+            with contextlib.suppress(RoleError, OSError):
                 await self.start()
                 started()
 
@@ -106,5 +106,9 @@ class Role:
         if not line:
             message = f"{self.name} did not start, see above"
             raise RoleError(message)
-        report: dict[str, object] = orjson.loads(line)
+        try:
+            report: dict[str, object] = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            message = f"{self.name} said {line[:80]!r} instead of being ready"
+            raise RoleError(message) from error
         return report

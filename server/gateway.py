@@ -62,6 +62,7 @@ class Gateway:
         )
         self._server: asyncio.Server | None = None
         self._refused: list[tuple[int, int, str]] = []
+        self._troubled: dict[str, str] = {}
         self._refusing_since = 0
         self._alive_number = 0
 
@@ -97,8 +98,7 @@ class Gateway:
         """Store and answer what was received, then hang up."""
         if self._server is not None:
             self._server.close()
-        for connection in self.port.connections:
-            connection.pause()
+        self.port.drain()
         for chain in self._chains:
             chain.close()
         try:
@@ -148,8 +148,18 @@ class Gateway:
         except StorageError:
             self._refused = refused + self._refused
 
-    def _trouble(self, reason: str | None) -> None:
-        """The journal takes nothing (reason), or takes again (None)."""
+    @property
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """What has to run as long as the gateway serves: should one end, so must the process."""
+        return [*self._tasks, *self._chain_tasks]
+
+    def _trouble(self, chain: str, reason: str | None) -> None:
+        """The journal takes nothing of a chain (reason), or takes again (None)."""
+        if reason is None:
+            self._troubled.pop(chain, None)
+        else:
+            self._troubled[chain] = reason
+        reason = next(iter(self._troubled.values()), None)
         if reason == self.port.trouble:
             return
         now = self._clock.now_us()

@@ -48,7 +48,10 @@ class Places:
 
 
 class Running(msgspec.Struct, frozen=True):
-    """What a running system leaves for other commands to find; nothing secret."""
+    """What a running system leaves for other commands to find, readable by its owner alone.
+
+    Addresses of engines that are somebody else's may carry a password.
+    """
 
     listen: str
     pids: dict[str, list[int]]
@@ -70,7 +73,9 @@ def write_running(places: Places, running: Running) -> None:
     """Tell other commands, in one step."""
     places.run.mkdir(parents=True, exist_ok=True)
     draft = places.running.with_suffix(f".{os.getpid()}")
-    draft.write_bytes(msgspec.json.encode(running))
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.encode(running))
     draft.replace(places.running)
 
 

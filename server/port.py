@@ -34,6 +34,9 @@ from wattwarden.server.settings import GatewaySettings
 _log: Final = structlog.get_logger(__name__)
 
 HOUR_US: Final = 3_600_000_000
+# TCP gives up by itself after a quarter of an hour; until then a peer that reads nothing would
+# hold its connection and what it was answered.
+BLOCKED_US: Final = 60_000_000
 
 
 @dataclass(slots=True)
@@ -90,6 +93,7 @@ class MeterPort:
         self._chains = chains
         self._epoch = 0
         self._paused = False
+        self._draining = False
         self.trouble: str | None = None
 
     def new_epoch(self) -> int:
@@ -118,10 +122,16 @@ class MeterPort:
             self.counters.pauses += 1
             for connection in self.connections:
                 connection.pause()
-        elif self._paused and pending < most // 2 and self.trouble is None:
+        elif self._paused and pending < most // 2 and self.trouble is None and not self._draining:
             self._paused = False
             for connection in self.connections:
                 connection.resume()
+
+    def drain(self) -> None:
+        """Stop reading for good; who is connected still gets the answers to what was received."""
+        self._draining = self._paused = True
+        for connection in self.connections:
+            connection.pause()
 
     @property
     def paused(self) -> bool:
@@ -132,6 +142,9 @@ class MeterPort:
         """Serve the deadlines of all connections; call once a second."""
         for connection in [c for c in self.connections if c.session.next_deadline() <= now]:
             connection.tick(now)
+        for connection in [c for c in self.connections if c.is_stuck(now)]:
+            self.counters.close("took nothing")
+            connection.abort()
         self.fleet.expire(now)
         self.unknown.expire(now)
         self.press_back()
@@ -147,6 +160,7 @@ class MeterConnection(asyncio.Protocol):
 
     __slots__ = (
         "_admitted",
+        "_blocked_since",
         "_chain",
         "_host",
         "_key",
@@ -170,6 +184,7 @@ class MeterConnection(asyncio.Protocol):
         self._row: SessionRow | None = None
         self._unknown_bytes = 0
         self._admitted = False
+        self._blocked_since = 0
         self._paced = False
         self._reason = ""
         self.epoch = 0
@@ -246,6 +261,17 @@ class MeterConnection(asyncio.Protocol):
         if self._admitted:
             self._note("close", self._reason or ("" if exc is None else type(exc).__name__))
 
+    def pause_writing(self) -> None:
+        """Ask the peer nothing more while it does not take what it was answered."""
+        self._blocked_since = self._port.now_us()
+        self.pause()
+
+    def resume_writing(self) -> None:
+        """Go on once it has."""
+        self._blocked_since = 0
+        if not self._port.paused:
+            self.resume()
+
     # --- the chain's side
 
     def row(self) -> SessionRow:
@@ -264,10 +290,21 @@ class MeterConnection(asyncio.Protocol):
     def reject(self, frame: bytes) -> None:
         """Take back a frame whose checksum does not fit; sound ones inside it are taken anew."""
         now = self._port.now_us()
+        if self._transport.is_closing():
+            self._keep(frame, "checksum does not fit", now)
+            return
         self.session.reject(frame, now)
         self._pump(now)
 
     # --- the port's side
+
+    def is_stuck(self, now: int) -> bool:
+        """Whether the peer has taken nothing for so long that nobody waits any more."""
+        return bool(self._blocked_since) and now - self._blocked_since > BLOCKED_US
+
+    def abort(self) -> None:
+        """Close without waiting for what was written."""
+        self._transport.abort()
 
     def tick(self, now: int) -> None:
         """Let time pass."""
@@ -281,7 +318,7 @@ class MeterConnection(asyncio.Protocol):
 
     def resume(self) -> None:
         """Read again."""
-        if not self._transport.is_closing() and not self._paced:
+        if not (self._transport.is_closing() or self._paced or self._blocked_since):
             self._transport.resume_reading()
 
     def hang_up(self, reason: str) -> None:

@@ -105,7 +105,7 @@ async def run_gateway(settings: Settings) -> None:
     try:
         listen = await gateway.start()
         report_ready("gateway", listen=listen)
-        await _until(stop, watching)
+        await _until(stop, watching, *gateway.tasks)
     finally:
         stop.set()
         await gateway.stop()

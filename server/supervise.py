@@ -61,7 +61,7 @@ class System:
             self._engines["nats"] = EmbeddedNats(settings.data)
         environment = environment_of(settings)
         self._roles = [Role("writer", environment), Role("gateway", environment)]
-        self._watching: list[asyncio.Task[None]] = []
+        self.watching: list[asyncio.Task[None]] = []
 
     async def start(self, say: Callable[[str], None]) -> dict[str, object]:
         """Start everything; return what the ready line tells.
@@ -79,7 +79,7 @@ class System:
         await _migrate(where.dsn)
         say("starting the roles")
         await asyncio.gather(*(role.start() for role in self._roles))
-        self._watching = [
+        self.watching = [
             *(asyncio.create_task(self._watch_engine(*item)) for item in self._engines.items()),
             *(asyncio.create_task(role.watch(self._write_running)) for role in self._roles),
         ]
@@ -95,9 +95,9 @@ class System:
 
     async def stop(self) -> None:
         """Stop everything, each part when nobody needs it any more."""
-        for task in self._watching:
+        for task in self.watching:
             task.cancel()
-        await asyncio.gather(*self._watching, return_exceptions=True)
+        await asyncio.gather(*self.watching, return_exceptions=True)
         for role in reversed(self._roles):
             await role.stop(ROLE_PATIENCE_S)
         for engine in reversed(self._engines.values()):
@@ -128,7 +128,7 @@ class System:
             _log.error("engine ended", name=name, status=status)
             try:
                 await engine.start()
-            except StorageError as error:
+            except (StorageError, OSError) as error:
                 _log.error("engine does not start again", name=name, reason=str(error))
                 await asyncio.sleep(ENGINE_RETRY_S)
                 continue
@@ -149,8 +149,19 @@ async def run_up(
     """
     system = System(settings)
     try:
-        ready(await system.start(say))
-        await until()
+        stopped = asyncio.ensure_future(until())
+        starting = asyncio.create_task(system.start(say))
+        # An order to stop is obeyed while things are still starting.
+        await asyncio.wait((starting, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            return
+        ready(starting.result())
+        await asyncio.wait((stopped, *system.watching), return_when=asyncio.FIRST_COMPLETED)
+        for watcher in system.watching:
+            if watcher.done():
+                watcher.result()
         say("stopping")
     finally:
         await system.stop()

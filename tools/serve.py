@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
+import structlog
 import uvloop
 from cyclopts import Parameter
 from rich.console import Console
@@ -18,6 +19,7 @@ from wattwarden.server.settings import Settings
 from wattwarden.server.supervise import run_up
 from wattwarden.server.ticker import ClockRefusedError
 from wattwarden.storage.enrolment import Policy
+from wattwarden.storage.errors import StorageError
 from wattwarden.tools.errors import CommandError
 from wattwarden.tools.running import settings_with
 
@@ -80,7 +82,7 @@ def gateway(
     """
     settings = settings_of(data, listen, dsn, nats, None)
     configure_logs("gateway")
-    _run(run_gateway(settings))
+    _run_role(run_gateway(settings))
 
 
 def writer(
@@ -100,7 +102,7 @@ def writer(
     """
     settings = settings_of(data, None, dsn, nats, unknown_meters)
     configure_logs("writer")
-    _run(run_writer(settings))
+    _run_role(run_writer(settings))
 
 
 def settings_of(
@@ -121,6 +123,15 @@ def settings_of(
     if unknown_meters is not None:
         flags["writer"] = {"unknown_meters": unknown_meters}
     return settings_with(**flags)
+
+
+def _run_role(work: Coroutine[Any, Any, None]) -> None:
+    """Run a role; what it cannot go on without is said as every other line of its log."""
+    try:
+        _run(work)
+    except StorageError as error:
+        structlog.get_logger(__name__).error("role cannot go on", reason=error.message)
+        raise SystemExit(1) from error
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

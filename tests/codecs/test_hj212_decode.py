@@ -327,11 +327,10 @@ def test_a_part_without_a_time_takes_that_of_its_packet(order: tuple[int, int]) 
     assert all(block.quality.tolist() == [Quality.GOOD] for block in columns.factors)
 
 
-def test_a_part_whose_packet_has_no_time_takes_that_of_the_receipt() -> None:
+def test_a_part_whose_packet_has_no_time_is_refused_rather_than_misdated() -> None:
     columns = decode(batch(part(2, 2, "b02-Avg=2"), part(1, 2, f"{TIME};a01-Avg=1", mn="other")))
-    by_layout = {block.layout: block for block in columns.factors}
-    assert by_layout[("b02-Avg",)].at.tolist() == [NOW]
-    assert by_layout[("b02-Avg",)].quality.tolist() == [Quality.NO_CLOCK]
+    assert [block.layout for block in columns.factors] == [("a01-Avg",)]
+    assert [(entry.frame, entry.kind) for entry in columns.refused] == [(0, Refusal.DECODE)]
 
 
 DATA = f"{TIME};a01-Avg=12.5,a01-Flag=N;b02-Avg=3.25,b02-Flag=M"
@@ -362,7 +361,7 @@ def test_an_item_cut_over_three_parts_is_joined() -> None:
 
 
 def test_half_an_item_whose_other_half_is_not_there_is_refused() -> None:
-    columns = decode(batch(part(2, 3, ".5,a01-Flag=N;b02-Avg=3.25")))
+    columns = decode(batch(part(2, 3, f".5,a01-Flag=N;b02-Avg=3.25;{TIME}")))
     assert [entry.kind for entry in columns.refused] == [Refusal.DECODE]
     assert columns.factors[0].layout == ("b02-Avg",)
 

@@ -98,8 +98,9 @@ class System:
         if user is not None:
             # The kernel lets only one user share a port.
             self.port.close()
-            self.data.mkdir(mode=0o755)
-            shutil.chown(self.data, user)
+            for folder in (self.data, self.folder / "bytecode"):
+                folder.mkdir(mode=0o755)
+                shutil.chown(folder, user)
 
     def __enter__(self) -> Self:
         try:
@@ -235,7 +236,10 @@ class System:
         """Ours, without the settings of whoever started the tests."""
         own = {name: os.environ[name] for name in os.environ if not name.startswith(PREFIX)}
         ours = {f"{PREFIX}{name}": text for name, text in self._settings.items()}
-        return own | KEPT_BYTECODE | ours | dict(self._environment)
+        kept = dict(KEPT_BYTECODE)
+        if self._user is not None:
+            kept["PYTHONPYCACHEPREFIX"] = str(self.folder / "bytecode")
+        return own | kept | ours | dict(self._environment)
 
     def _first_line(self, process: subprocess.Popen[bytes]) -> str:
         assert process.stdout is not None

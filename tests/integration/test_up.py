@@ -26,6 +26,7 @@ from tests.integration.system import (
     open_folder,
     processes_of,
 )
+from tests.integration.wire import ACREL_UPLOAD_ACK, acrel_upload
 
 from wattwarden.storage.nats_server import EmbeddedNats
 from wattwarden.storage.postgres import EmbeddedPostgres
@@ -33,6 +34,7 @@ from wattwarden.storage.postgres import EmbeddedPostgres
 pytestmark = pytest.mark.integration
 
 START: Final = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
+HAND_OVER_S: Final = 0.3  # for what takes milliseconds and cannot be seen from outside
 PLAIN_USER: Final = "nobody"
 
 
@@ -63,23 +65,48 @@ def acked_of(fleet: Fleet) -> set[tuple[str, datetime]]:
     }
 
 
-async def test_it_stops_under_load_and_goes_on_where_it_was() -> None:
+async def test_it_answers_what_it_has_stops_under_load_and_goes_on_where_it_was() -> None:
+    last: set[tuple[str, datetime]] = set()
     with System() as system:
         async with fleet_of(system) as fleet:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for count, number in enumerate((signal.SIGINT, signal.SIGTERM)):
                 await more_answers(fleet, 200)
                 await fleet.everybody_is_answered(within_s=10)
-                await asyncio.to_thread(system.stop, number)
+                at = START + timedelta(seconds=count)
+                await stop_with_a_frame_in_hand(system, number, acrel_upload("LAST", at, 0))
+                last.add(("LAST", at))
                 assert system.ready_lines == [json.dumps(system.ready, separators=(",", ":"))]
                 await asyncio.to_thread(system.start)
             await fleet.finish(within_s=10)
-        acked = acked_of(fleet)
+        acked = acked_of(fleet) | last
         await eventually(lambda: rows_of(system), lambda rows: len(rows) >= len(acked))
         assert await rows_of(system) == acked
         assert await system.value("SELECT count(*) FROM quarantine") == 0
-        closed = "SELECT count(*) FROM session_event WHERE what = 'close' AND reason = $1"
+        closed = (
+            "SELECT count(*) FROM session_event WHERE what = 'close' AND reason = $1"
+            " AND identity <> 'LAST'"
+        )
         assert await system.value(closed, "gateway stops") == 2 * len(fleet.meters)
         system.hold_log_structured()
+
+
+async def stop_with_a_frame_in_hand(system: System, number: signal.Signals, frame: bytes) -> None:
+    """Stop it while a frame waits for a journal that stands still: it is answered first."""
+    reader, writer = await asyncio.open_connection(*system.target, local_addr=("127.0.0.3", 0))
+    [nats] = system.pids()["nats"]
+    os.kill(nats, signal.SIGSTOP)
+    try:
+        writer.write(frame)
+        await asyncio.sleep(HAND_OVER_S)
+        stopping = asyncio.create_task(asyncio.to_thread(system.stop, number))
+        await asyncio.sleep(HAND_OVER_S)
+    finally:
+        os.kill(nats, signal.SIGCONT)
+    async with asyncio.timeout(PATIENCE_S):
+        assert await reader.readexactly(len(ACREL_UPLOAD_ACK)) == ACREL_UPLOAD_ACK
+        assert await reader.read() == b""
+    writer.close()
+    await stopping
 
 
 async def more_answers(fleet: Fleet, count: int) -> None:

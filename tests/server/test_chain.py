@@ -27,7 +27,7 @@ ACK = ACKS[UPLOAD]
 
 @asynccontextmanager
 async def running(
-    journal: FakeJournal, on_trouble: Callable[[str | None], None] = lambda _: None
+    journal: FakeJournal, on_trouble: Callable[[str, str | None], None] = lambda _, __: None
 ) -> AsyncIterator[Chain]:
     loop = asyncio.get_running_loop()
     chain = Chain(
@@ -112,8 +112,12 @@ async def test_a_full_journal_stops_reading_and_answers_nothing_until_it_has_roo
     monkeypatch.setattr(chain_module, "FULL_PAUSE_S", 0.01)
     journal = FakeJournal(answers=[JournalFull("maximum bytes")])
     troubles: list[str | None] = []
+
+    def note(_chain: str, reason: str | None) -> None:
+        troubles.append(reason)
+
     source = FakeSource("a")
-    async with running(journal, troubles.append) as chain:
+    async with running(journal, note) as chain:
         chain.add(source, CODEC, [FRAME], now())
     assert troubles[0] is not None
     assert "full" in troubles[0]
