@@ -40,7 +40,7 @@ PLAIN_USER: Final = "nobody"
 
 def fleet_of(system: System, meters: int = 20, window: int = 4) -> Fleet:
     fleet = Fleet()
-    manner = Manner(window, pause_s=0.005)
+    manner = Manner(window, pause_s=0.05)
 
     def meter(number: int) -> Meter:
         target = system.target
