@@ -168,7 +168,7 @@ def _read(raw: bytes, _profile_of: ProfileOf) -> Message:
 
 
 def _dialogue(_profile_of: ProfileOf) -> Any:
-    raise NotImplementedError
+    raise AssertionError("the writer holds no conversation")
 
 
 def _encode(message: Message) -> bytes:
