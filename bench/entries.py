@@ -7,7 +7,7 @@ from bench.uploads import serial
 from numpy.typing import NDArray
 
 from wattwarden.protocol.envelope import FORMAT, Envelope, SessionRow, Tick, digest, encode
-from wattwarden.storage.journal_entry import Entry, Kind
+from wattwarden.storage.journal.entry import Entry, Kind
 from wattwarden.storage.moments import moment_of
 
 CHAIN: Final = "bench:0"

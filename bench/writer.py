@@ -26,20 +26,20 @@ from bench.psql import Psql
 from bench.uploads import uploads
 
 from wattwarden.codecs import load_codecs
-from wattwarden.storage.binaries import find_postgres
-from wattwarden.storage.binding import ClockBounds
 from wattwarden.storage.database import Connection, connect
+from wattwarden.storage.engines.binaries import find_postgres
+from wattwarden.storage.engines.postgres import EmbeddedPostgres
+from wattwarden.storage.engines.postgres_settings import ADMIN_ROLE, DATABASE
+from wattwarden.storage.engines.postgres_socket import dsn_for
 from wattwarden.storage.enrolment import Admission
 from wattwarden.storage.migrate import load_migrations, migrate
 from wattwarden.storage.moments import us_of
-from wattwarden.storage.partitions import DAY_US, Partitions, partition_name
-from wattwarden.storage.postgres import EmbeddedPostgres
-from wattwarden.storage.postgres_settings import ADMIN_ROLE, DATABASE
-from wattwarden.storage.postgres_socket import dsn_for
 from wattwarden.storage.profiles import ProfileBook
 from wattwarden.storage.quarantine import Readers
-from wattwarden.storage.tables import READING
-from wattwarden.storage.writer import Writer
+from wattwarden.storage.rows.binding import ClockBounds
+from wattwarden.storage.rows.partitions import DAY_US, Partitions, partition_name
+from wattwarden.storage.rows.tables import READING
+from wattwarden.storage.rows.writer import Writer
 
 METERS: Final = 1_000
 SECONDS: Final = 200  # of each meter: a turn takes a second or two

@@ -27,7 +27,7 @@ from wattwarden.protocol.envelope import (
     encode,
 )
 from wattwarden.server.draft import Draft, Frozen, Source
-from wattwarden.storage.journal import JournalAway, JournalFull, JournalRefused, Kind
+from wattwarden.storage.journal.journal import JournalAway, JournalFull, JournalRefused, Kind
 
 # Measured with one shard and paced load: without a lull 6 frames an envelope and twice the CPU.
 LULL_S: Final = 0.003

@@ -11,8 +11,8 @@ from typing import Final
 import orjson
 import structlog
 
-from wattwarden.storage.child import LAUNCHER
-from wattwarden.storage.launcher import KEEP
+from wattwarden.storage.engines.child import LAUNCHER
+from wattwarden.storage.engines.launcher import KEEP
 
 READY_TIMEOUT_S: Final = 60.0
 # A role that dies at once is not started more often than this.

@@ -21,8 +21,8 @@ from wattwarden.server.port import MeterConnection, MeterPort
 from wattwarden.server.settings import Settings
 from wattwarden.server.ticker import Ticker, check_clock
 from wattwarden.storage.errors import StorageError
-from wattwarden.storage.journal import Journal, Kind
-from wattwarden.storage.lease import Lease
+from wattwarden.storage.journal.journal import Journal, Kind
+from wattwarden.storage.journal.lease import Lease
 
 # A whole city may dial in at once; the kernel caps this at net.core.somaxconn.
 BACKLOG: Final = 4096

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 
 from wattwarden.server.settings import Settings
-from wattwarden.storage.nats_address import nats_url
-from wattwarden.storage.postgres import postgres_dsn
+from wattwarden.storage.engines.nats_address import nats_url
+from wattwarden.storage.engines.postgres import postgres_dsn
 
 
 class NotRunningError(Exception):

@@ -21,14 +21,14 @@ from wattwarden.server.directory import Directory
 from wattwarden.server.gateway import Gateway
 from wattwarden.server.places import Addresses, Places, addresses
 from wattwarden.server.settings import Settings
-from wattwarden.storage.binding import ClockBounds
+from wattwarden.storage.engines.nats_address import recall
 from wattwarden.storage.enrolment import Admission
 from wattwarden.storage.errors import StorageError
-from wattwarden.storage.journal import DEFAULT_LIMITS, Durability, Journal, StreamLimits
-from wattwarden.storage.nats_address import recall
+from wattwarden.storage.journal.journal import DEFAULT_LIMITS, Durability, Journal, StreamLimits
 from wattwarden.storage.profiles import ProfileBook, watch_profiles
 from wattwarden.storage.quarantine import Readers
-from wattwarden.storage.writer import Writer
+from wattwarden.storage.rows.binding import ClockBounds
+from wattwarden.storage.rows.writer import Writer
 
 ENGINE_WAIT_S: Final = 60.0
 ENGINE_PAUSE_S: Final = 0.2

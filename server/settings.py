@@ -16,8 +16,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from wattwarden.storage.binding import ClockBounds
 from wattwarden.storage.enrolment import ENROLMENTS_PER_PEER_HOUR, Policy
+from wattwarden.storage.rows.binding import ClockBounds
 
 # All addresses, since meters dial in from outside.  Above the well-known ports, below the
 # ephemeral ones; 212 as in HJ 212.

@@ -18,10 +18,10 @@ from wattwarden.server.children import Role
 from wattwarden.server.places import Places, Running, addresses, write_running
 from wattwarden.server.settings import Settings
 from wattwarden.storage.database import connect
+from wattwarden.storage.engines.nats_server import EmbeddedNats
+from wattwarden.storage.engines.postgres import EmbeddedPostgres
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.migrate import load_migrations, migrate
-from wattwarden.storage.nats_server import EmbeddedNats
-from wattwarden.storage.postgres import EmbeddedPostgres
 
 # A dead engine is noticed within a tenth of what a meter waits for its answer.
 ENGINE_POLL_S: Final = 0.2

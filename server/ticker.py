@@ -13,8 +13,8 @@ import structlog
 
 from wattwarden.protocol.envelope import FORMAT, Tick, decode_tick, encode
 from wattwarden.storage.errors import StorageError
-from wattwarden.storage.journal import Journal, JournalAway, JournalFull, Kind
-from wattwarden.storage.lease import Lease, Verdict
+from wattwarden.storage.journal.journal import Journal, JournalAway, JournalFull, Kind
+from wattwarden.storage.journal.lease import Lease, Verdict
 
 SECOND_US: Final = 1_000_000
 # A clock this far behind the last tick is no drift: it was set wrongly, now or before.

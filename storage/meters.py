@@ -16,9 +16,9 @@ import asyncpg
 import msgspec
 
 from wattwarden.storage.database import Connection, errors
-from wattwarden.storage.decoding import MAX_ADDRESS_LETTERS
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.profiles import CHANNEL, ProfileBody, check_body
+from wattwarden.storage.rows.decoding import MAX_ADDRESS_LETTERS
 
 
 class MeterState(StrEnum):

@@ -14,12 +14,13 @@ import numpy as np
 from wattwarden.protocol.codec import Batch, Claim, Codec, ProfileOf
 from wattwarden.protocol.framer import Framer
 from wattwarden.protocol.session import MAX_HEAD_BYTES
-from wattwarden.storage.binding import ClockBounds
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.enrolment import Admission
-from wattwarden.storage.filing import UNKNOWN_CODEC, short_message
-from wattwarden.storage.gathering import Gathered
-from wattwarden.storage.ingest import (
+from wattwarden.storage.moments import us_of
+from wattwarden.storage.rows.binding import ClockBounds
+from wattwarden.storage.rows.filing import UNKNOWN_CODEC, short_message
+from wattwarden.storage.rows.gathering import Gathered
+from wattwarden.storage.rows.ingest import (
     Known,
     Outcome,
     Prepared,
@@ -28,8 +29,7 @@ from wattwarden.storage.ingest import (
     prepare,
     store,
 )
-from wattwarden.storage.moments import us_of
-from wattwarden.storage.partitions import note_parts
+from wattwarden.storage.rows.partitions import note_parts
 
 # One transaction of a retry: long enough to pay for itself, short enough not to hold up the writer.
 RETRY_PAGE: Final = 500

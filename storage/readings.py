@@ -10,8 +10,8 @@ import asyncpg
 from wattwarden.protocol.codec import PERIODS
 from wattwarden.protocol.quantity import QUANTITIES
 from wattwarden.storage.database import Connection, errors
-from wattwarden.storage.float4 import shortest
 from wattwarden.storage.meters import Meter
+from wattwarden.storage.rows.float4 import shortest
 
 UnitOf = Callable[[str, str], str]
 """The unit of a factor: (codec, code) → unit, "" when it is not known."""

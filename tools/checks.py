@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from wattwarden.protocol.checksum import hj212, modbus
 from wattwarden.server.places import NotRunningError, Places, read_running
 from wattwarden.server.settings import Settings
-from wattwarden.storage.engine_report import engine_report
+from wattwarden.storage.engines.engine_report import engine_report
 
 MIN_PYTHON: Final = (3, 11)
 # What the process opens beside its connections: engines, files, pools.

@@ -15,8 +15,8 @@ from wattwarden.protocol.errors import ProtocolError
 from wattwarden.server.places import Places
 from wattwarden.server.roles import open_journal
 from wattwarden.server.settings import Settings
-from wattwarden.storage.journal import Entry, Journal, Kind
-from wattwarden.storage.segments import load_chain, read_segment
+from wattwarden.storage.journal.journal import Entry, Journal, Kind
+from wattwarden.storage.journal.segments import load_chain, read_segment
 from wattwarden.tools.errors import CommandError
 from wattwarden.tools.running import addresses_of
 from wattwarden.tools.shots import Group, Shot

@@ -18,7 +18,7 @@ from typing import Any, Final, Self, TypeVar
 
 import asyncpg
 
-from wattwarden.storage.postgres import postgres_dsn
+from wattwarden.storage.engines.postgres import postgres_dsn
 
 PROGRAM: Final = (str(Path(sys.executable).with_name("wattwarden")),)
 PREFIX: Final = "WATTWARDEN_"

@@ -28,8 +28,8 @@ from tests.integration.system import (
 )
 from tests.integration.wire import ACREL_UPLOAD_ACK, acrel_upload
 
-from wattwarden.storage.nats_server import EmbeddedNats
-from wattwarden.storage.postgres import EmbeddedPostgres
+from wattwarden.storage.engines.nats_server import EmbeddedNats
+from wattwarden.storage.engines.postgres import EmbeddedPostgres
 
 pytestmark = pytest.mark.integration
 

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from wattwarden.protocol.envelope import SessionRow
-from wattwarden.storage.journal import Kind
+from wattwarden.storage.journal.journal import Kind
 
 
 @dataclass

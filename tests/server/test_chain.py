@@ -18,7 +18,7 @@ from wattwarden.protocol.envelope import (
 )
 from wattwarden.server import chain as chain_module
 from wattwarden.server.chain import Chain
-from wattwarden.storage.journal import JournalAway, JournalFull, Kind
+from wattwarden.storage.journal.journal import JournalAway, JournalFull, Kind
 
 FRAME = encode(Message("upload", fields={"serial": "1", "sections": []}))
 HEARTBEAT = encode(Message("heartbeat"))

@@ -16,12 +16,12 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from wattwarden.storage.binaries import find_nats_server
+from wattwarden.storage.engines.binaries import find_nats_server
+from wattwarden.storage.engines.postgres import EmbeddedPostgres
+from wattwarden.storage.engines.postgres_settings import ADMIN_ROLE
+from wattwarden.storage.engines.postgres_socket import dsn_for
 from wattwarden.storage.migrate import Connection, load_migrations, migrate
-from wattwarden.storage.partitions import Partitions
-from wattwarden.storage.postgres import EmbeddedPostgres
-from wattwarden.storage.postgres_settings import ADMIN_ROLE
-from wattwarden.storage.postgres_socket import dsn_for
+from wattwarden.storage.rows.partitions import Partitions
 
 
 def quick_place() -> str | None:

@@ -38,12 +38,12 @@ from wattwarden.protocol.envelope import (
 from wattwarden.protocol.errors import ProtocolError, Refusal
 from wattwarden.protocol.outline import LengthPrefixed
 from wattwarden.protocol.quantity import MISSING
-from wattwarden.storage.binding import ClockBounds
 from wattwarden.storage.enrolment import Admission
-from wattwarden.storage.journal_entry import Entry, Kind
+from wattwarden.storage.journal.entry import Entry, Kind
 from wattwarden.storage.moments import moment_of, us_of
 from wattwarden.storage.profiles import ProfileBook
 from wattwarden.storage.quarantine import Readers
+from wattwarden.storage.rows.binding import ClockBounds
 
 HEAD = b"FK"
 NOON = us_of(datetime(2026, 11, 21, 12, tzinfo=UTC))

@@ -7,9 +7,9 @@ import asyncpg
 import pytest
 
 from wattwarden.storage import migrate as migrate_module
+from wattwarden.storage.engines.postgres import EmbeddedPostgres
 from wattwarden.storage.errors import SchemaError, StorageError
 from wattwarden.storage.migrate import Connection, Migration, load_migrations, migrate
-from wattwarden.storage.postgres import EmbeddedPostgres
 
 METERS = Migration(1, "meters", "CREATE TABLE meter (id int PRIMARY KEY)")
 LINES = Migration(2, "lines", "CREATE TABLE line (id int); INSERT INTO line VALUES (1), (2)")

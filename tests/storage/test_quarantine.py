@@ -21,7 +21,6 @@ from tests.storage.fakes import (
 from wattwarden.protocol.codec import Batch, Columns
 from wattwarden.storage.database import Connection
 from wattwarden.storage.enrolment import Admission, Policy
-from wattwarden.storage.filing import MAX_RAW_BYTES, Allowance
 from wattwarden.storage.meters import add_meter
 from wattwarden.storage.moments import moment_of
 from wattwarden.storage.quarantine import (
@@ -32,7 +31,8 @@ from wattwarden.storage.quarantine import (
     list_held,
     retry,
 )
-from wattwarden.storage.writer import Writer
+from wattwarden.storage.rows.filing import MAX_RAW_BYTES, Allowance
+from wattwarden.storage.rows.writer import Writer
 
 KNOWN = readers(admission=Admission(Policy.KNOWN))
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -205,7 +205,7 @@ async def test_a_monster_is_cut_and_not_retried(store: Connection, store_dsn: st
 async def test_an_address_files_a_limited_number_of_frames_an_hour(
     store: Connection, store_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wattwarden.storage.writer.Allowance", lambda: Allowance(per_hour=3))
+    monkeypatch.setattr("wattwarden.storage.rows.writer.Allowance", lambda: Allowance(per_hour=3))
     journal = MemoryJournal()
     journal.frames(*[REFUSED] * 5, peer="1.1.1.1:1")
     journal.frames(REFUSED, peer="2.2.2.2:1")

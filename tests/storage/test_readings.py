@@ -16,7 +16,7 @@ from wattwarden.storage.database import Connection
 from wattwarden.storage.meters import find_meter, parse_meter
 from wattwarden.storage.moments import moment_of
 from wattwarden.storage.readings import Span, StoredReading, Value, read_readings
-from wattwarden.storage.writer import Writer
+from wattwarden.storage.rows.writer import Writer
 
 UNITS = {"fake:a34004": "mg/m3"}
 

@@ -16,7 +16,7 @@ import pytest
 
 from wattwarden.server.places import Places, Running, write_running
 from wattwarden.server.settings import GatewaySettings, JournalSettings, Settings
-from wattwarden.storage.engine_report import EngineFact
+from wattwarden.storage.engines.engine_report import EngineFact
 from wattwarden.tools import checks
 from wattwarden.tools.checks import Check, State
 from wattwarden.tools.main import main

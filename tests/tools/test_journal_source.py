@@ -12,8 +12,8 @@ from wattwarden.protocol.codec import Message
 from wattwarden.protocol.envelope import FORMAT, Envelope, SessionRow, Tick
 from wattwarden.protocol.envelope import encode as encode_envelope
 from wattwarden.server.settings import Settings
-from wattwarden.storage.journal import Entry, Kind, ShardStatus
-from wattwarden.storage.segments import SegmentLimits, export_segment
+from wattwarden.storage.journal.journal import Entry, Kind, ShardStatus
+from wattwarden.storage.journal.segments import SegmentLimits, export_segment
 from wattwarden.tools import journal_source
 from wattwarden.tools.errors import CommandError
 from wattwarden.tools.journal_source import JournalRange, journal_shots, merged

@@ -1,0 +1,1 @@
+"""Engines of our own: PostgreSQL and nats-server, as children that end with us."""

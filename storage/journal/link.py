@@ -1,0 +1,395 @@
+"""One connection to NATS that always comes back.
+
+    Link   dials, answers requests, hears nudges; a lost connection fails what is in flight at once
+    └── nats.aio.client.Client   one per connection, never reused
+
+nats-py can reconnect by itself, yet it gives up for good on some errors of the server, keeps
+requests waiting for their whole timeout when the connection drops, and sends again what was
+buffered meanwhile.  Here each connection is a fresh client, a request one attempt on one.
+"""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from itertools import count
+from typing import Final, Protocol, Self
+
+import nats.errors
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from wattwarden.storage.journal.errors import JournalAway, JournalRefused
+
+# Three pauses reach the longest; a restarted server is met again well within a second.
+FIRST_PAUSE_S: Final = 0.05
+LONGEST_PAUSE_S: Final = 0.4
+# A server on the same continent accepts in far less; a black hole must not hold up the next one.
+DIAL_TIMEOUT_S: Final = 2
+# Two unanswered pings in a row mean a hung server or a cut line: noticed after 6 s at the latest.
+PING_INTERVAL_S: Final = 2
+MAX_UNANSWERED_PINGS: Final = 2
+# In case nats-py ends a connection without a word.
+LOOK_INTERVAL_S: Final = 1.0
+# What is in flight at close gets as long as a slow disk needs for an fsync; then it is given up.
+CLOSE_TIMEOUT_S: Final = 2.0
+# Python 3.11's wait_for, on which nats-py dials, loses a cancellation that comes together with the
+# end of what it waits for: so it is sent again until it works.
+CANCEL_INTERVAL_S: Final = 0.05
+
+NO_RESPONDERS: Final = "503"
+STATUS: Final = "Status"
+# "NATS/1.0", the empty line, and colon, blank and line end of each header count as payload.
+HEADER_FRAME_BYTES: Final = 12
+HEADER_LINE_BYTES: Final = 4
+
+_log: Final = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class LinkCounters:
+    """What happened on the connection since the start."""
+
+    connects: int = 0
+    disconnects: int = 0
+    failed_dials: int = 0
+    client_errors: int = 0
+
+
+class _Reply(Protocol):
+    """Where the answers to one request gather.  ``done`` tells why they were lost, "" if not."""
+
+    done: asyncio.Future[str]
+
+    def feed(self, message: Msg) -> None: ...
+
+
+class _Single:
+    """The first answer is the whole answer."""
+
+    __slots__ = ("done", "message")
+
+    def __init__(self) -> None:
+        self.done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.message: Msg | None = None
+
+    def feed(self, message: Msg) -> None:
+        self.message = message
+        self.done.set_result("")
+
+    def answer(self, subject: str) -> Msg:
+        message = self.message
+        if message is None or (message.headers or {}).get(STATUS) == NO_RESPONDERS:
+            text = f"nothing answers to {subject}"
+            raise JournalAway(text)
+        return message
+
+
+class _Many:
+    """Answers follow one another until one carries a status."""
+
+    __slots__ = ("done", "messages", "most", "status")
+
+    def __init__(self, most: int) -> None:
+        self.done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.messages: list[Msg] = []
+        self.most = most
+        self.status = ""
+
+    def feed(self, message: Msg) -> None:
+        status = message.headers.get(STATUS) if message.headers else None
+        if status is not None:
+            self.status = status
+            self.done.set_result("")
+        elif len(self.messages) < self.most:
+            self.messages.append(message)
+
+    def answers(self, subject: str) -> tuple[list[Msg], str]:
+        if self.status == NO_RESPONDERS:
+            text = f"nothing answers to {subject}"
+            raise JournalAway(text)
+        return self.messages, self.status
+
+
+class _Connection(Client):
+    """A client that ends where its connection ends."""
+
+    async def _close(self, status: int, do_cbs: bool = True) -> None:  # noqa: FBT001, FBT002  # theirs
+        if self._flush_queue is None:
+            return  # it never began: the address is none
+        # Whatever ends the connection comes through here.  Left to itself, nats-py first writes
+        # what is pending: to a peer that reset, it fails before it tells anybody; to one that
+        # hangs, it waits for ever.  Our senders learn of the loss and send again by themselves.
+        self._pending = []
+        self._pending_data_size = 0
+        await super()._close(status, do_cbs)
+
+
+class Link:
+    """A connection to one of several NATS servers; made with ``open``, ended with ``close``."""
+
+    def __init__(self, servers: list[str], token: str | None, name: str) -> None:
+        self.counters = LinkCounters()
+        self.server_version = (0, 0)
+        """Major and minor version of the server last connected to."""
+        self._servers = servers
+        self._token = token
+        self._name = name
+        self._client: Client | None = None
+        self._up = asyncio.Event()
+        self._closing = False
+        self._reason = "not connected yet"
+        self._inbox = f"_INBOX.{secrets.token_hex(11)}."
+        self._tokens = count(1)
+        self._waiting: dict[str, _Reply] = {}
+        self._listeners: list[tuple[str, Callable[[Msg], Awaitable[None]]]] = []
+        self._keeper: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(cls, url: str, *, token: str | None, name: str, timeout_s: float) -> Self:
+        """Connect to the first server of ``url`` (several are separated by commas) that answers.
+
+        Raises:
+            JournalAway: none answered within ``timeout_s``; the message says why.
+        """
+        link = cls([part.strip() for part in url.split(",")], token, name)
+        _keep_off_stderr()
+        link._keeper = asyncio.create_task(link._keep_connected(), name="nats-link")
+        try:
+            async with asyncio.timeout(timeout_s):
+                await link._up.wait()
+        except TimeoutError as error:
+            text = f"no connection within {timeout_s} s: {link._reason}"
+            await link.close()
+            raise JournalAway(text) from error
+        except asyncio.CancelledError:
+            await link.close()
+            raise
+        return link
+
+    @property
+    def is_up(self) -> bool:
+        """Whether there is a connection now."""
+        return self._up.is_set()
+
+    async def request(
+        self,
+        subject: str,
+        payload: bytes,
+        *,
+        timeout_s: float,
+        headers: dict[str, str] | None = None,
+    ) -> Msg:
+        """Send ``payload`` once and return the answer.
+
+        Waits for a connection when there is none; all of it within ``timeout_s``.
+
+        Raises:
+            JournalAway: no connection, responder or answer in time, or the connection was lost.
+            JournalRefused: the server takes no message as large as this.
+        """
+        reply = _Single()
+        await self._exchange(reply, subject, payload, headers, timeout_s)
+        return reply.answer(subject)
+
+    async def collect(
+        self, subject: str, payload: bytes, *, most: int, timeout_s: float
+    ) -> tuple[list[Msg], str]:
+        """Send ``payload`` once; return at most ``most`` answers and the status that ended them.
+
+        Raises:
+            JournalAway: as in ``request``.
+        """
+        reply = _Many(most)
+        await self._exchange(reply, subject, payload, None, timeout_s)
+        return reply.answers(subject)
+
+    async def listen(self, subject: str, hear: Callable[[Msg], Awaitable[None]]) -> None:
+        """Have ``hear`` called with each message on ``subject``, across all connections."""
+        self._listeners.append((subject, hear))
+        if self._client is not None:
+            # Lost just now: the next connection subscribes.
+            with contextlib.suppress(nats.errors.Error, OSError, RuntimeError):
+                await self._client.subscribe(subject, cb=hear)
+
+    async def close(self) -> None:
+        """Let what is in flight finish, within ``CLOSE_TIMEOUT_S``, and disconnect for good."""
+        self._closing = True
+        if self._waiting and self.is_up:
+            flying = [reply.done for reply in self._waiting.values()]
+            await asyncio.wait(flying, timeout=CLOSE_TIMEOUT_S)
+        while self._keeper is not None and not self._keeper.done():
+            self._keeper.cancel()
+            await asyncio.wait({self._keeper}, timeout=CANCEL_INTERVAL_S)
+        self._lose("closed")
+
+    async def _connected(self) -> Client:
+        """The client, waited for without a bound."""
+        while self._client is None or not self._client.is_connected:
+            if self._closing:
+                raise JournalAway("the connection is closed")
+            if self._client is not None:
+                self._lose("connection closed")  # a moment before the keeper hears of it
+            await self._up.wait()
+        return self._client
+
+    async def _exchange(
+        self,
+        reply: _Reply,
+        subject: str,
+        payload: bytes,
+        headers: dict[str, str] | None,
+        timeout_s: float,
+    ) -> None:
+        """Send, and wait until ``reply`` is done."""
+        token = str(next(self._tokens))
+        try:
+            async with asyncio.timeout(timeout_s):
+                client = await self._connected()
+                _check_size(payload, headers, client.max_payload)
+                self._waiting[token] = reply
+                await client.publish(subject, payload, reply=self._inbox + token, headers=headers)
+                lost = await reply.done
+        except TimeoutError as error:
+            text = f"no answer to {subject} within {timeout_s} s"
+            if not self.is_up:
+                text = f"no connection within {timeout_s} s: {self._reason}"
+            raise JournalAway(text) from error
+        # RuntimeError: uvloop's word for a write on a transport that was closed a moment ago.
+        except (nats.errors.Error, OSError, RuntimeError) as error:
+            # Nothing waited so far: a caller that tries again at once would starve the loop.
+            await asyncio.sleep(0)
+            text = f"{subject} was not sent: {error}"
+            raise JournalAway(text) from error
+        finally:
+            self._waiting.pop(token, None)
+        if lost:
+            text = f"connection lost: {lost}"
+            raise JournalAway(text)
+
+    async def _deliver(self, message: Msg) -> None:
+        reply = self._waiting.get(message.subject[len(self._inbox) :])
+        if reply is not None and not reply.done.done():
+            reply.feed(message)
+
+    async def _keep_connected(self) -> None:
+        """Dial, stay, and dial again, until cancelled."""
+        pause_s = FIRST_PAUSE_S
+        while True:
+            gone = asyncio.Event()
+            client = await self._dial(gone)
+            if client is None:
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+                continue
+            pause_s = FIRST_PAUSE_S
+            self.counters.connects += 1
+            _log.info("journal connected", server=_address(client))
+            version = client.connected_server_version
+            self.server_version = version.major, version.minor
+            self._client = client
+            self._up.set()
+            try:
+                await _until_gone(client, gone)
+            finally:
+                self._lose(str(client.last_error or "connection lost"))
+                await _hang_up(client)
+            _log.warning("journal connection lost", reason=self._reason)
+
+    async def _dial(self, gone: asyncio.Event) -> Client | None:
+        """A client on a new connection, or None after the attempt was counted."""
+        client = _Connection()
+
+        async def closed() -> None:
+            gone.set()
+
+        try:
+            # No buffer while disconnected: what is sent late was given up by its sender long ago.
+            # Without one, publish never waits, and so never swallows a cancellation either.
+            await client.connect(
+                servers=self._servers,
+                name=self._name,
+                token=self._token,
+                error_cb=self._count_error,
+                closed_cb=closed,
+                allow_reconnect=False,
+                max_reconnect_attempts=1,
+                connect_timeout=DIAL_TIMEOUT_S,
+                reconnect_time_wait=0,
+                ping_interval=PING_INTERVAL_S,
+                max_outstanding_pings=MAX_UNANSWERED_PINGS,
+                pending_size=0,
+            )
+            await client.subscribe(self._inbox + "*", cb=self._deliver)
+            for subject, hear in self._listeners:
+                await client.subscribe(subject, cb=hear)
+        # EOFError, ValueError: what answers there is no nats-server.
+        except (nats.errors.Error, OSError, EOFError, ValueError, RuntimeError) as error:
+            self.counters.failed_dials += 1
+            if not isinstance(error, nats.errors.NoServersError):  # why was told aside
+                self._reason = str(error)
+            await _hang_up(client)
+            return None
+        except asyncio.CancelledError:
+            await _hang_up(client)
+            raise
+        return client
+
+    async def _count_error(self, error: Exception) -> None:
+        """Count what nats-py reports aside; the keeper logs what has consequences."""
+        self.counters.client_errors += 1
+        self._reason = str(error)
+        if isinstance(error, nats.errors.SlowConsumerError):
+            _log.warning("journal messages dropped by the client", subject=error.subject)
+
+    def _lose(self, reason: str) -> None:
+        """Fail what is in flight: its answers went with the connection."""
+        if self._client is not None and not self._closing:
+            self.counters.disconnects += 1
+        self._client = None
+        self._up.clear()
+        self._reason = reason
+        for reply in self._waiting.values():
+            if not reply.done.done():
+                reply.done.set_result(reason)
+
+
+def _check_size(payload: bytes, headers: dict[str, str] | None, most_bytes: int) -> None:
+    """Refuse what the server would answer by closing the connection."""
+    size_bytes = len(payload)
+    if headers is not None:
+        lines = (len(name) + len(value) + HEADER_LINE_BYTES for name, value in headers.items())
+        size_bytes += HEADER_FRAME_BYTES + sum(lines)
+    if size_bytes > most_bytes:
+        message = f"message is {size_bytes} bytes with its headers, the server takes {most_bytes}"
+        raise JournalRefused(message)
+
+
+def _address(client: Client) -> str:
+    """Host and port without the credentials that an address may carry."""
+    url = client.connected_url
+    return f"{url.hostname}:{url.port}" if url is not None else ""
+
+
+async def _until_gone(client: Client, gone: asyncio.Event) -> None:
+    """Wait for the end of the connection, reported or not."""
+    while client.is_connected:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_INTERVAL_S):
+                await gone.wait()
+
+
+async def _hang_up(client: Client) -> None:
+    with contextlib.suppress(nats.errors.Error, OSError, RuntimeError, TimeoutError):
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await client.close()
+
+
+def _keep_off_stderr() -> None:
+    """Give nats-py's logger somewhere to write, lest logging's last resort prints to stderr."""
+    logger = logging.getLogger("nats")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())

@@ -1,0 +1,1 @@
+"""From the journal to rows: gathering, decoding, binary COPY, position in the same transaction."""

@@ -1,0 +1,291 @@
+"""The writer: one shard of the journal becomes rows, everything exactly once.
+
+    read entries after the position
+      → sift: repeats out, steps by ticks ─► decode, bind (pure)
+      → partitions of their days, each in its own transaction
+      → one transaction: position (fence) │ rows │ quarantine │ ticks, connections, signs of life
+
+Whatever ends a round before its commit leaves nothing; the next one reads the same entries again.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import structlog
+
+from wattwarden.storage.database import Connection, connect, deadline, errors
+from wattwarden.storage.errors import StorageError
+from wattwarden.storage.journal.entry import Entry
+from wattwarden.storage.quarantine import Readers
+from wattwarden.storage.rows import position
+from wattwarden.storage.rows.counters import WriterCounters
+from wattwarden.storage.rows.filing import Allowance
+from wattwarden.storage.rows.ingest import Known, days_by_table
+from wattwarden.storage.rows.intake import ChainLink  # noqa: TC001  # as every import here: at run time
+from wattwarden.storage.rows.position import Position
+from wattwarden.storage.rows.round import Chains, Desk, Work, commit_round, prepare_round
+from wattwarden.storage.rows.upkeep import Upkeep
+
+_log = structlog.get_logger(__name__)
+
+
+class JournalReader(Protocol):
+    """What the writer needs of the journal."""
+
+    async def read(self, shard: int, after: int, *, most: int, most_bytes: int) -> list[Entry]:
+        """Return the entries that follow ``after``, in order; empty when there is none yet."""
+
+    async def wait(self, shard: int, after: int) -> None:
+        """Return when something after ``after`` may be there."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriterLimits:
+    """How much a round takes, and how long things may last."""
+
+    # Some 20,000 frames of 100 bytes: a transaction of a quarter of a second, which pays for its
+    # commit ten times over.
+    round_entries: int = 256
+    round_bytes: int = 2 * 1024 * 1024
+    # A round takes under a second; one that takes this long waits for what will not come.
+    round_s: float = 30.0
+    # With little to do, collecting for a moment halves the CPU of writer and database; a row still
+    # is visible within 100 ms of its frame.
+    lull_s: float = 0.03
+    lull_frames: int = 2_000
+    # After a failure: at once nearly, then ever slower, so that a database that starts is left in
+    # peace.
+    first_pause_s: float = 0.1
+    last_pause_s: float = 5.0
+
+
+DEFAULT_LIMITS: Final = WriterLimits()
+
+# What somebody should look at, said once a round.
+COMPLAINTS: Final[Mapping[str, str]] = {
+    "chain_jumps": "envelopes are missing in a gateway's chain",
+    "chain_breaks": "an envelope names another predecessor than the one stored",
+    "entries_purged": "entries of the journal were purged before they became rows",
+    "entries_spoilt": "entries of the journal cannot be read",
+    "ticks_missed": "ticks are missing in the journal",
+    "decoder_errors": "a codec failed on frames, which wait in quarantine",
+    "rows_refused": "the database refused rows, whose frames wait in quarantine",
+    "quarantine_overflow": "frames were not filed, their address is over its allowance",
+}
+
+
+class Writer:
+    """Takes one shard of the journal into the database.
+
+    ``position`` is None until the database has told it.  One coroutine at a time.
+    """
+
+    def __init__(
+        self,
+        shard: int,
+        journal: JournalReader,
+        dsn: str,
+        readers: Readers,
+        limits: WriterLimits = DEFAULT_LIMITS,
+    ) -> None:
+        self.counters = WriterCounters()
+        self.position: Position | None = None
+        self._journal = journal
+        self._dsn = dsn
+        self._limits = limits
+        self._connection: Connection | None = None
+        self._desk = Desk(shard, readers, Known.nothing(shard), Allowance())
+        self._chains: dict[str, ChainLink | None] = {}
+        self._upkeep = Upkeep(readers.bounds)
+        self._most = limits.round_entries
+        # What is fetched while a round is written, and from which position on.
+        self._ahead: tuple[Position, asyncio.Task[Work | None]] | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set; the round in hand is finished.
+
+        A database or journal that is away is waited for, logged once and counted.
+
+        Raises:
+            Fenced: Another writer works on the shard.
+            StorageError: What does not pass by itself: no schema, no rights, a gap in the journal.
+        """
+        pause_s, failures = self._limits.first_pause_s, 0
+        try:
+            while not stop.is_set():
+                try:
+                    frames = await self.round()
+                except StorageError as error:
+                    failures = self._failed(error, failures)
+                    await _pause(pause_s, stop)
+                    pause_s = min(2 * pause_s, self._limits.last_pause_s)
+                    continue
+                if failures:
+                    _log.info("writer goes on", shard=self._desk.shard, failures=failures)
+                    pause_s, failures = self._limits.first_pause_s, 0
+                if frames < self._limits.lull_frames:
+                    await _pause(self._limits.lull_s, stop)
+        finally:
+            await self.close()
+
+    async def round(self) -> int:
+        """Take what follows the position, waiting a moment if nothing does; return its frames.
+
+        Raises:
+            StorageError: Nothing was taken, or it was and nobody told us: the next round finds out.
+        """
+        connection, old = await self._ready()
+        work = await self._next(old)
+        if work is None:
+            await self._journal.wait(self._desk.shard, old.sequence)
+            return 0
+        try:
+            return await self._take(connection, work)
+        except BaseException:
+            self._forget()
+            raise
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._drop_ahead()
+        connection, self._connection = self._connection, None
+        if connection is not None and not connection.is_closed():
+            with contextlib.suppress(StorageError), errors("closing the connection"):
+                await connection.close(timeout=1.0)
+
+    async def _next(self, old: Position) -> Work | None:
+        """What follows a position, None when nothing does: prepared ahead, if it is that."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            start, task = ahead
+            if start != old:
+                await _cancel(task)
+            elif (work := await task) is not None:
+                return work
+        return await self._fetch(old, dict(self._chains))
+
+    async def _fetch(self, old: Position, chains: Chains) -> Work | None:
+        limits = self._limits
+        entries = await self._journal.read(
+            self._desk.shard, old.sequence, most=self._most, most_bytes=limits.round_bytes
+        )
+        if not entries:
+            return None
+        return await asyncio.to_thread(prepare_round, self._desk, old, entries, chains)
+
+    def _fetch_ahead(self, work: Work) -> None:
+        """While there is more to take, read and decode it while the database writes."""
+        size = sum(len(entry.payload) for entry in work.entries)
+        if len(work.entries) >= self._most or size >= self._limits.round_bytes // 2:
+            chains = self._chains | work.intake.chains
+            self._ahead = work.new, asyncio.create_task(self._fetch(work.new, chains))
+
+    async def _drop_ahead(self) -> None:
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            await _cancel(ahead[1])
+
+    async def _ready(self) -> tuple[Connection, Position]:
+        """A connection, and where the shard stands."""
+        connection, shard = self._connection, self._desk.shard
+        if connection is None or connection.is_closed():
+            # Rounds have a deadline of their own.
+            connection = await connect(self._dsn, name=f"writer {shard}", command_timeout_s=None)
+            self._connection, self.position = connection, None
+        if self.position is None:
+            with errors(f"reading the position of shard {shard}"):
+                async with deadline(connection, self._limits.round_s):
+                    self.position = await position.load_position(connection, shard)
+        return connection, self.position
+
+    async def _take(self, connection: Connection, work: Work) -> int:
+        """Store what was fetched; return how many frames it held."""
+        if work.strange:
+            work = await self._with_chains(connection, work)
+        made = await self._make_partitions(connection, work)
+        self._fetch_ahead(work)
+        tally = await self._commit(connection, work)
+        tally.partitions_made = made
+        self.position = work.new
+        self._chains |= work.intake.chains
+        self.counters.add(tally)
+        self._complain(tally)
+        ticks = work.intake.ticks
+        second = ticks[-1].second if ticks else None
+        await self._upkeep.look(connection, self._desk.known.partitions, second)
+        return tally.frames
+
+    async def _with_chains(self, connection: Connection, work: Work) -> Work:
+        """The same work, now that its chains are known."""
+        with errors("reading the chains"):
+            async with deadline(connection, self._limits.round_s):
+                self._chains |= await position.load_chains(connection, work.strange)
+        return await asyncio.to_thread(
+            prepare_round, self._desk, work.old, work.entries, dict(self._chains)
+        )
+
+    async def _make_partitions(self, connection: Connection, work: Work) -> int:
+        """Make the partitions that the rows need, each in a transaction of its own."""
+        made = 0
+        partitions = self._desk.known.partitions
+        days = days_by_table(work.prepared, self._desk.readers.bounds)
+        for table, wanted in days.items():
+            made += await partitions.ensure(connection, table, wanted)
+        return made
+
+    async def _commit(self, connection: Connection, work: Work) -> WriterCounters:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        try:
+            with errors(f"writing shard {self._desk.shard}"):
+                async with deadline(connection, self._limits.round_s):
+                    tally, touched = await commit_round(connection, self._desk, work)
+        except StorageError:
+            self.counters.timeouts += loop.time() - started >= self._limits.round_s
+            # Should the size have been the cause, a smaller round gets through.
+            self._most = max(1, self._most // 2)
+            raise
+        self._most = min(2 * self._most, self._limits.round_entries)
+        self._upkeep.touched |= touched
+        return tally
+
+    def _failed(self, error: StorageError, failures: int) -> int:
+        """Count a failure that passes; raise one that does not."""
+        if not error.retryable:
+            raise error
+        self.counters.failures += 1
+        if not failures:
+            _log.warning("writer waits", shard=self._desk.shard, reason=error.message)
+        return failures + 1
+
+    def _forget(self) -> None:
+        """Begin again from what the database says: what we know may not have been committed."""
+        if self._connection is not None:
+            self._connection.terminate()
+        self._connection, self.position = None, None
+        self._desk.known = Known.nothing(self._desk.shard)
+        self._chains = {}
+
+    def _complain(self, tally: WriterCounters) -> None:
+        for name, event in COMPLAINTS.items():
+            count = getattr(tally, name)
+            if count:
+                _log.error(event, shard=self._desk.shard, count=count)
+
+
+async def _cancel(task: asyncio.Task[Work | None]) -> None:
+    """End a fetch that nobody wants, whatever became of it."""
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()
+
+
+async def _pause(seconds: float, stop: asyncio.Event) -> None:
+    """Sleep, unless ``stop`` comes first."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
