@@ -15,7 +15,8 @@ from bench.figures import AtLeast, Figure, Section, Series, Table, ratios
 from bench.uploads import LAYOUT, block_of, uploads
 from numpy.typing import NDArray
 
-from wattwarden.codecs import acrel
+from wattwarden.codecs.acrel.layouts import PREPAID
+from wattwarden.codecs.acrel.uploads import decode
 from wattwarden.protocol.codec import Batch
 
 METERS: Final = 1_000
@@ -42,7 +43,7 @@ def measure_columns(rounds: int) -> Section:
         for _ in range(rounds):
             parsed.append(PARSED_FRAMES / _seconds(partial(_parse, raw), 1))
             decoded.append(size / _seconds(partial(LAYOUT.decode, block), turns))
-            whole.append(size / _seconds(partial(acrel.decode, batch), turns))
+            whole.append(size / _seconds(partial(decode, batch), turns))
         what = f"frames/s, columns ÷ construct interpreted, {size:,} frames"
         figures.append(Figure(what, ratios(decoded, parsed), AtLeast(WANTED_RATIO)))
         rows += [
@@ -59,7 +60,7 @@ def measure_columns(rounds: int) -> Section:
 
 
 def _parse(raw: list[bytes]) -> None:
-    parse = acrel.PREPAID.parse
+    parse = PREPAID.parse
     for block in raw:
         parse(block)
 
@@ -79,6 +80,6 @@ def _check(block: NDArray[np.uint8], batch: Batch) -> None:
         ValueError: A decoder refused frames.
     """
     _, good = LAYOUT.decode(block)
-    columns = acrel.decode(batch)
+    columns = decode(batch)
     if not good.all() or sum(len(part.frame) for part in columns.blocks) != len(batch):
         raise ValueError("the decoders refuse frames of the bench")

@@ -6,15 +6,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from wattwarden.codecs import acrel
+from wattwarden.codecs.acrel.frame import SERIAL_BYTES, TAIL
+from wattwarden.codecs.acrel.layouts import CLOCK, LAYOUTS
+from wattwarden.codecs.acrel.message import encode
+from wattwarden.codecs.acrel.sections import Section, sections
 from wattwarden.protocol.checksum import modbus
 from wattwarden.protocol.clock import LocalTime
 from wattwarden.protocol.codec import Message
 
-LAYOUT: Final = acrel.LAYOUTS["prepaid_0x60"]
+LAYOUT: Final = LAYOUTS["prepaid_0x60"]
 MOST_COUNT: Final = 1_000  # of a 16-bit register: 100 V, 10 A, 1 kW, a power factor of 1
 
-_SERIAL: Final = slice(3, 3 + acrel.SERIAL_BYTES)
+_SERIAL: Final = slice(3, 3 + SERIAL_BYTES)
 _CRC_BYTES: Final = 2
 
 
@@ -30,7 +33,7 @@ def uploads(meters: int, seconds: int, start: datetime) -> NDArray[np.uint8]:
     """
     template = _template(start)
     frames = np.tile(np.frombuffer(template, np.uint8), (seconds * meters, 1))
-    names = [serial(meter).encode().ljust(acrel.SERIAL_BYTES, b"\0") for meter in range(meters)]
+    names = [serial(meter).encode().ljust(SERIAL_BYTES, b"\0") for meter in range(meters)]
     names_matrix = np.frombuffer(b"".join(names), np.uint8).reshape(meters, -1)
     frames[:, _SERIAL] = np.tile(names_matrix, (seconds, 1))
     block = frames[:, block_of(template)]
@@ -38,20 +41,20 @@ def uploads(meters: int, seconds: int, start: datetime) -> NDArray[np.uint8]:
     clocks = [_clock(start + timedelta(seconds=second)) for second in range(seconds)]
     clock = next(column for column in LAYOUT.columns if column.name == "clock")
     block[:, clock.offset : clock.offset + clock.size] = np.repeat(clocks, meters, axis=0)
-    _sum(frames, acrel.sections(template)[0])
+    _sum(frames, sections(template)[0])
     return frames
 
 
 def block_of(frame: bytes) -> slice:
     """Where the registers of an upload's only section lie."""
-    (section,) = acrel.sections(frame)
+    (section,) = sections(frame)
     return slice(section.data, section.end - _CRC_BYTES)
 
 
 def _template(start: datetime) -> bytes:
     values = {"clock": LocalTime.of(start)}
     section = {"channel": "1-1", "layout": "prepaid_0x60", "values": values}
-    return acrel.encode(Message("upload", fields={"serial": serial(0), "sections": [section]}))
+    return encode(Message("upload", fields={"serial": serial(0), "sections": [section]}))
 
 
 def _fill(block: NDArray[np.uint8], meters: int) -> None:
@@ -73,12 +76,12 @@ def _fill(block: NDArray[np.uint8], meters: int) -> None:
 
 
 def _clock(moment: datetime) -> NDArray[np.uint8]:
-    return np.frombuffer(acrel.CLOCK.build({"clock": LocalTime.of(moment)}), np.uint8)
+    return np.frombuffer(CLOCK.build({"clock": LocalTime.of(moment)}), np.uint8)
 
 
-def _sum(frames: NDArray[np.uint8], section: acrel.Section) -> None:
+def _sum(frames: NDArray[np.uint8], section: Section) -> None:
     """Put both checksums into every frame: the section's own first, the frame covers it."""
-    for begin, end in ((section.begin, section.end), (2, frames.shape[1] - len(acrel.TAIL))):
+    for begin, end in ((section.begin, section.end), (2, frames.shape[1] - len(TAIL))):
         covered = np.ascontiguousarray(frames[:, begin : end - _CRC_BYTES])
         sums = [modbus(row.tobytes()) for row in covered]
         raw = np.array(sums, "<u2").view(np.uint8).reshape(-1, _CRC_BYTES)

@@ -1,4 +1,4 @@
-"""Wire protocols, one file each.  Whatever file defines ``CODEC`` is found; nothing lists them."""
+"""Wire protocols, a module or a package each.  Whichever has a ``CODEC`` is found."""
 
 from functools import cache
 from importlib import import_module

@@ -29,7 +29,9 @@ from fuzz.contract import (
 )
 from fuzz.harness import Target, read_seeds
 
-from wattwarden.codecs.acrel import CODEC, HEAD, LAYOUTS, LEAST_BYTES, SERIAL_BYTES, TAIL, UPLOAD
+from wattwarden.codecs.acrel import CODEC
+from wattwarden.codecs.acrel.frame import HEAD, LEAST_BYTES, SERIAL_BYTES, TAIL, UPLOAD
+from wattwarden.codecs.acrel.layouts import LAYOUTS
 from wattwarden.protocol.checksum import modbus
 from wattwarden.protocol.codec import Batch, Claim, Columns, Message, Profile
 from wattwarden.protocol.quality import Quality

@@ -5,7 +5,6 @@ the same frames, noise and rest; frames, noise, rest and separators are the stre
 below the longest frame; a frame cut again is itself; work grows with the stream, not its square.
 """
 
-from dataclasses import replace
 from random import Random
 from typing import Final
 from zlib import crc32
@@ -14,10 +13,9 @@ import numpy as np
 from fuzz.acrel import TARGET as ACREL
 from fuzz.harness import Target
 from fuzz.hj212 import TARGET as HJ212
-from numpy.typing import NDArray
+from fuzz.work import Work
 
 from wattwarden.codecs import load_codecs
-from wattwarden.protocol.checksum import WindowScan
 from wattwarden.protocol.framer import Framer
 from wattwarden.protocol.outline import FRAME, Delimited, LengthPrefixed, Outline
 
@@ -133,52 +131,12 @@ def _check_given_up(framer: Framer) -> None:
     _check_conserved(framer.outline, data, frames, framer.take_noise(), b"")
 
 
-# --- work -----------------------------------------------------------------------------------------
-
-
-class _Work:
-    """Counts the bytes that checksums are run over."""
-
-    def __init__(self) -> None:
-        self.looked_at_bytes = 0
-
-    def outline(self, outline: Outline) -> Outline:
-        """Return the same outline, counted."""
-        assert isinstance(outline, LengthPrefixed | Delimited), "no way to count such an outline"
-        fits = outline.fits
-
-        def counted(buffer: bytes, start: int, end: int) -> bool:
-            self.looked_at_bytes += end - start
-            return fits(buffer, start, end)
-
-        if isinstance(outline, LengthPrefixed):
-            return replace(outline, fits=counted)
-        scan = _CountedScan(self, outline)
-        return replace(outline, fits=counted, scan=scan)
-
-
-class _CountedScan(WindowScan):
-    def __init__(self, work: _Work, outline: Delimited) -> None:
-        super().__init__(2 * outline.most_bytes, len(outline.head), len(outline.tail))
-        self._work = work
-
-    def beginnings(
-        self,
-        window: bytes,
-        heads: NDArray[np.int64],
-        ends: NDArray[np.int64],
-        span: tuple[int, int],
-    ) -> NDArray[np.int64]:
-        self._work.looked_at_bytes += len(window)
-        return super().beginnings(window, heads, ends, span)
-
-
 def _check_linear(outline: Outline, data: bytes) -> None:
     once = data * (LONG_BYTES // len(data) + 1)
     spent = []
     for stream in (once, once + once):
-        work = _Work()
-        Framer(work.outline(outline)).feed(stream)
+        work = Work(outline)
+        Framer(work).feed(stream)
         spent.append(work.looked_at_bytes)
     assert spent[1] <= MOST_GROWTH * spent[0] + SLACK_BYTES, f"twice the stream, work {spent}"
 

@@ -3,6 +3,7 @@
 A meter's clock shows local time without a zone; the zone comes from the meter's profile.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final, NamedTuple
 
@@ -92,6 +93,21 @@ def utc_us(local: NDArray[np.int64], zone: tzinfo) -> NDArray[np.int64]:
     minutes, where = np.unique(local // _MINUTE_US, return_inverse=True)
     offsets = np.array([_offset_us(minute, zone) for minute in minutes.tolist()], np.int64)
     return local - offsets[where]
+
+
+def utc_us_each(
+    local: NDArray[np.int64], meter: NDArray[np.integer[Any]], zones: Mapping[int, tzinfo]
+) -> NDArray[np.int64]:
+    """Turn wall times into UTC as ``utc_us`` does, each in the zone of its meter's number."""
+    distinct = list(dict.fromkeys(zones.values()))
+    if len(distinct) == 1:
+        return utc_us(local, distinct[0])
+    at = local.copy()
+    for zone in distinct:
+        mine = [number for number, other in zones.items() if other == zone]
+        those = np.isin(meter, mine)
+        at[those] = utc_us(local[those], zone)
+    return at
 
 
 def _offset_us(minute: int, zone: tzinfo) -> int:

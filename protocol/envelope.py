@@ -11,7 +11,7 @@ them without copying.
 
 import hashlib
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -134,6 +134,8 @@ class Alive(msgspec.Struct, frozen=True, array_like=True):
     refused: list[tuple[int, int, str]] = []
 
 
+_Read = TypeVar("_Read", Envelope, Occurrences, Tick, Alive)
+
 _encoder: Final = msgspec.msgpack.Encoder()
 _envelopes: Final = msgspec.msgpack.Decoder(Envelope)
 _ticks: Final = msgspec.msgpack.Decoder(Tick)
@@ -150,10 +152,9 @@ def decode_envelope(payload: bytes) -> Envelope:
     """Read an envelope.
 
     Raises:
-        msgspec.DecodeError: it is none.
-        ValueError: it contradicts itself.
+        ValueError: it is none, or it contradicts itself.
     """
-    envelope = _envelopes.decode(payload)
+    envelope = _decode(_envelopes, payload)
     contradiction = next(_contradictions(envelope), None)
     if contradiction is not None:
         message = f"envelope {envelope.chain}:{envelope.number}: {contradiction}"
@@ -187,18 +188,26 @@ def _contradictions(envelope: Envelope) -> Iterator[str]:
 
 
 def decode_tick(payload: bytes) -> Tick:
-    """Read a tick.  Raises msgspec.DecodeError."""
-    return _ticks.decode(payload)
+    """Read a tick.  Raises ValueError where it is none."""
+    return _decode(_ticks, payload)
 
 
 def decode_occurrences(payload: bytes) -> Occurrences:
-    """Read what happened to connections.  Raises msgspec.DecodeError."""
-    return _occurrences.decode(payload)
+    """Read what happened to connections.  Raises ValueError where it is no such thing."""
+    return _decode(_occurrences, payload)
 
 
 def decode_alive(payload: bytes) -> Alive:
-    """Read a gateway's sign of life.  Raises msgspec.DecodeError."""
-    return _alive.decode(payload)
+    """Read a gateway's sign of life.  Raises ValueError where it is none."""
+    return _decode(_alive, payload)
+
+
+def _decode(decoder: msgspec.msgpack.Decoder[_Read], payload: bytes) -> _Read:
+    """Let one kind of error out, whatever msgspec meets: another type, bad UTF-8, deep nesting."""
+    try:
+        return decoder.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
 
 
 def digest(payload: bytes) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wattwarden.protocol.clock import utc_us
+from wattwarden.protocol.clock import utc_us_each
 from wattwarden.protocol.codec import Batch, Block, Columns, FactorBlock, Refused, refusal
 from wattwarden.protocol.errors import ProtocolError, Refusal
 from wattwarden.protocol.quality import Quality
@@ -161,11 +161,7 @@ class Rows:
         """Return the time of every row in UTC, and whether the calendar has it."""
         local, good = digits_us([time or _ANY_TIME for time in self._times])
         zones = [self._batch.profile_of(address).zone for address in self._meters]
-        at = local.copy()
-        for zone in set(zones):
-            mine = [number for number, other in enumerate(zones) if other == zone]
-            those = np.isin(origins[:, 1], mine) if len(mine) < len(zones) else np.s_[:]
-            at[those] = utc_us(local[those], zone)
+        at = utc_us_each(local, origins[:, 1], dict(enumerate(zones)))
         at[timeless] = self._batch.received_at[origins[timeless, 0]]
         return at, good
 

@@ -1,5 +1,6 @@
 """What the vectors of Acrel meters do not show."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,11 @@ from construct import ConstructError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattwarden.codecs.acrel import CODEC, LAYOUTS, STRUCTS, decode, encode
+from wattwarden.codecs.acrel import CODEC
+from wattwarden.codecs.acrel.builds import MOST_ROUNDS, groups
+from wattwarden.codecs.acrel.layouts import LAYOUTS, STRUCTS
+from wattwarden.codecs.acrel.message import encode
+from wattwarden.codecs.acrel.uploads import decode
 from wattwarden.protocol.checksum import modbus
 from wattwarden.protocol.clock import LocalTime
 from wattwarden.protocol.codec import Batch, Message, default_profile
@@ -37,6 +42,90 @@ def test_each_block_of_a_frame_is_a_reading_of_its_own_channel() -> None:
     found = {block.channel: block.values["voltage_a"].tolist() for block in columns.blocks}
     assert found == {"1-1": [220.1] * 3, "1-2": [230.2] * 3}
     assert columns.refused == ()
+
+
+def of_channels(count: int) -> list[bytes]:
+    """Uploads of one size, each of its own channel and its own meter."""
+    return [
+        encode(
+            Message(
+                "upload",
+                fields={"serial": f"m{number:05}", "sections": [section(f"{number:05}")]},
+            )
+        )
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 3, MOST_ROUNDS, MOST_ROUNDS + 1, 3 * MOST_ROUNDS])
+def test_uploads_of_one_size_keep_their_channels_and_meters(count: int) -> None:
+    frames = of_channels(count)
+    columns = decode(Batch.of(frames * 2, 1))
+    assert columns.refused == ()
+    found = {
+        (frame, block.channel, columns.meters[meter])
+        for block in columns.blocks
+        for frame, meter in zip(block.frame.tolist(), block.meter.tolist(), strict=True)
+    }
+    assert found == {
+        (frame, f"{frame % count:05}", f"m{frame % count:05}") for frame in range(2 * count)
+    }
+    assert len(columns.blocks) == count
+
+
+def test_telling_uploads_apart_gives_each_once_and_searched_ones_singly() -> None:
+    first, *others = of_channels(2 * MOST_ROUNDS)
+    no_address = first.replace(b"00000((", b"0000\n((")
+    no_reply = first.replace(b"((\x01\x03", b"((\x01\x06")
+    frames = [no_reply, no_address, first, *others, no_address, no_reply, *others]
+    found = list(groups(matrix_of(frames)))
+    rows = [sorted(rows.tolist()) for _, rows, _ in found]
+    assert sorted(row for group in rows for row in group) == list(range(len(frames)))
+    assert all(taken.tobytes() == b"".join(frames[row] for row in rows) for _, rows, taken in found)
+    odd = {place for place, frame in enumerate(frames) if frame in (no_address, no_reply)}
+    assert all([place] in rows for place in odd)
+    assert len(found) == len(odd) + 1 + len(others)
+
+
+class Copies(np.ndarray[Any, np.dtype[np.uint8]]):
+    """Bytes that count, together with all that is taken from them, how many are copied."""
+
+    spent: list[int]
+
+    def __array_finalize__(self, origin: Any) -> None:
+        self.spent = getattr(origin, "spent", [])
+
+    def __getitem__(self, key: Any) -> Any:
+        taken = super().__getitem__(key)
+        if isinstance(taken, np.ndarray) and not np.shares_memory(taken, self):
+            self.spent.append(taken.nbytes)
+        return taken
+
+
+def matrix_of(frames: list[bytes]) -> Any:
+    return np.frombuffer(b"".join(frames), np.uint8).reshape(len(frames), -1)
+
+
+def copied_bytes(frames: list[bytes]) -> int:
+    matrix = matrix_of(frames).view(Copies)
+    assert sum(len(rows) for _, rows, _ in groups(matrix)) == len(frames)
+    return sum(matrix.spent)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(of_channels, id="every channel another"),
+        pytest.param(lambda count: of_channels(40) * (count // 40), id="forty channels in turn"),
+        pytest.param(lambda count: [b"{{\x91" + b"[" * 90 + b"}}"] * count, id="no sections"),
+    ],
+)
+def test_telling_twice_as_many_uploads_apart_copies_twice_as_much(
+    kind: Callable[[int], list[bytes]],
+) -> None:
+    once, twice = copied_bytes(kind(400)), copied_bytes(kind(800))
+    assert once > 0
+    assert twice <= 2.2 * once
 
 
 def test_a_block_of_unknown_size_is_refused_where_nothing_else_is_there() -> None:

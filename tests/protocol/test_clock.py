@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattwarden.protocol.clock import LocalTime, local_us, utc_moment, utc_us
+from wattwarden.protocol.clock import LocalTime, local_us, utc_moment, utc_us, utc_us_each
 from wattwarden.protocol.errors import ProtocolError, Refusal
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -167,3 +167,22 @@ def test_a_zone_without_an_offset_is_a_mistake_of_our_own() -> None:
 
     with pytest.raises(ValueError, match="a zone knows its offset"):
         utc_moment(LocalTime(2024, 1, 1, 0, 0, 0), Nowhere())
+
+
+@pytest.mark.parametrize(
+    "zones",
+    [
+        pytest.param({0: UTC, 1: BERLIN, 4: BERLIN}, id="of two"),
+        pytest.param({0: BERLIN, 1: BERLIN, 4: BERLIN}, id="of one"),
+    ],
+)
+def test_each_meter_has_its_own_zone(zones: dict[int, tzinfo]) -> None:
+    wall = LocalTime(2024, 7, 1, 12, 0, 0)
+    meter = np.array([4, 0, 1, 0], np.int32)
+    local = np.full(len(meter), wall.to_us())
+    expected = [utc_moment(wall, zones[number]) for number in meter.tolist()]
+    assert utc_us_each(local, meter, zones).tolist() == expected
+
+
+def test_no_meter_has_no_time() -> None:
+    assert utc_us_each(np.array([], np.int64), np.array([], np.int32), {}).tolist() == []

@@ -1,11 +1,20 @@
 """Envelopes come back as they went in, and one that contradicts itself is refused."""
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
+from fuzz.contract import RECEIVED_AT
+from fuzz.envelope import (
+    CONTRADICTIONS,
+    NESTED_TOO_DEEP,
+    check_contradiction,
+    check_envelope,
+    envelope_of,
+    with_one_more,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,35 +39,23 @@ from wattwarden.protocol.envelope import (
 SESSIONS = [SessionRow(1, "127.0.0.1:5000", "007"), SessionRow(2, "[::1]:5000", None, 3, "key-9")]
 
 
-def envelope_of(frames: list[bytes], **changes: Any) -> Envelope:
-    count = len(frames)
-    envelope = Envelope(
-        format=FORMAT,
-        codec="brace",
-        chain="gateway-1/0",
-        number=1,
-        previous=b"",
-        sealed_at=1_700_000_000_000_000,
+def mixed(frames: list[bytes]) -> Envelope:
+    """Frames of both sessions in turn, every other one asked for."""
+    numbers = np.arange(len(frames)) % 2
+    return envelope_of(
+        frames,
         sessions=SESSIONS,
         requests=[b"ask"],
-        received_at=np.arange(count, dtype="<i8").tobytes(),
-        lengths=np.array([len(frame) for frame in frames], "<u4").tobytes(),
-        session=(np.arange(count) % 2).astype("<u4").tobytes(),
-        request=(np.arange(count) % 2 - 1).astype("<i4").tobytes(),
-        data=b"".join(frames),
+        session=numbers.astype("<u4").tobytes(),
+        request=(numbers - 1).astype("<i4").tobytes(),
     )
-    return msgspec.structs.replace(envelope, **changes)
 
 
 @given(st.lists(st.binary(max_size=30), max_size=20))
 def test_an_envelope_comes_back_as_it_went_in(frames: list[bytes]) -> None:
-    envelope = envelope_of(frames)
-    again = decode_envelope(encode(envelope))
-    assert again == envelope
-    assert len(again) == len(frames)
-    batch = again.batch()
+    batch = check_envelope(mixed(frames)).batch()
     assert batch.frames() == frames
-    assert batch.received_at.tolist() == list(range(len(frames)))
+    assert batch.received_at.tolist() == [RECEIVED_AT + index for index in range(len(frames))]
     assert [batch.identities[row] for row in batch.session] == [
         SESSIONS[index % 2].identity for index in range(len(frames))
     ]
@@ -81,65 +78,62 @@ def test_reasons_come_back_with_what_no_framer_accepted() -> None:
     assert decode_envelope(encode(envelope)) == envelope
 
 
-COLUMN = np.array([0, 0], "<u4").tobytes()
+@pytest.mark.parametrize("what", CONTRADICTIONS)
+def test_an_envelope_that_contradicts_itself_is_refused(what: str) -> None:
+    check_contradiction(mixed([b"ab", b"c"]), what)
 
 
-@pytest.mark.parametrize(
-    ("changes", "complaint"),
+TICK = Tick(FORMAT, number=7, second=1_700_000_000, covers_s=3)
+OCCURRENCES = Occurrences(
+    FORMAT,
+    "gateway-0",
     [
-        pytest.param({"format": 2}, "format 2, 1 is known", id="another format"),
-        pytest.param({"lengths": COLUMN[:7]}, "differ in length", id="a broken column of lengths"),
-        pytest.param({"received_at": COLUMN}, "differ in length", id="too few times"),
-        pytest.param({"session": COLUMN + COLUMN}, "differ in length", id="too many sessions"),
-        pytest.param({"request": COLUMN[:5]}, "differ in length", id="a broken column of requests"),
-        pytest.param({"data": b"ab"}, "do not sum", id="too few bytes"),
-        pytest.param({"data": b"abcd"}, "do not sum", id="too many bytes"),
-        pytest.param({"reasons": ["noise"]}, "1 reasons for 2 frames", id="too few reasons"),
-        pytest.param({"sessions": SESSIONS[:1]}, "session that is not listed", id="no session"),
-        pytest.param({"requests": []}, "request that is not listed", id="no such request"),
-        pytest.param(
-            {"request": np.array([-2, 0], "<i4").tobytes()},
-            "request that is not listed",
-            id="a request before the first",
-        ),
+        Occurrence(1, 1, "open", "127.0.0.1:5000"),
+        Occurrence(2, 1, "login", "127.0.0.1:5000", "brace", "007"),
+        Occurrence(3, 1, "close", "127.0.0.1:5000", "brace", "007", "silent"),
     ],
 )
-def test_an_envelope_that_contradicts_itself_is_refused(
-    changes: dict[str, Any], complaint: str
+ALIVE = Alive(FORMAT, "gateway-0", at=5, sessions=2, refused=[(1, 4, "journal full")])
+ENTRIES = [
+    pytest.param(decode_envelope, mixed([b"ab"]), id="envelope"),
+    pytest.param(decode_tick, TICK, id="tick"),
+    pytest.param(decode_occurrences, OCCURRENCES, id="occurrences"),
+    pytest.param(decode_alive, ALIVE, id="alive"),
+]
+Reader = Callable[[bytes], Any]
+Entry = Envelope | Tick | Occurrences | Alive
+
+every_entry = pytest.mark.parametrize(("reader", "entry"), ENTRIES)
+
+
+@every_entry
+def test_an_entry_comes_back_as_it_went_in(reader: Reader, entry: Entry) -> None:
+    assert reader(encode(entry)) == entry
+
+
+@every_entry
+@pytest.mark.parametrize("payload", [b"", b"\xc1", b"\x90"])
+def test_what_is_none_is_refused(reader: Reader, entry: Entry, payload: bytes) -> None:
+    for other in (payload, encode(entry)[:-1], encode(ALIVE if entry is TICK else TICK)):
+        with pytest.raises(ValueError, match=r"Expected|truncated|malformed"):
+            reader(other)
+
+
+@every_entry
+def test_an_entry_with_a_thousand_arrays_in_one_another_is_refused(
+    reader: Reader, entry: Entry
 ) -> None:
-    payload = encode(envelope_of([b"ab", b"c"], **changes))
-    with pytest.raises(ValueError, match=complaint) as caught:
-        decode_envelope(payload)
-    assert "gateway-1/0:1" in str(caught.value)
+    with pytest.raises(ValueError, match="recursion"):
+        reader(with_one_more(encode(entry), NESTED_TOO_DEEP))
 
 
-def test_an_envelope_with_too_many_frames_is_refused() -> None:
-    payload = encode(envelope_of([b""] * (MAX_ENVELOPE_FRAMES + 1)))
-    with pytest.raises(ValueError, match="4097 frames, at most 4096"):
-        decode_envelope(payload)
-
-
-@pytest.mark.parametrize("payload", [b"", b"\xc1", b"\x90", encode(Tick(FORMAT, 1, 2, 3))])
-def test_what_is_no_envelope_is_refused(payload: bytes) -> None:
-    with pytest.raises(msgspec.DecodeError):
-        decode_envelope(payload)
-
-
-def test_every_other_entry_comes_back_as_it_went_in() -> None:
-    tick = Tick(FORMAT, number=7, second=1_700_000_000, covers_s=3)
-    assert decode_tick(encode(tick)) == tick
-    occurrences = Occurrences(
-        FORMAT,
-        "gateway-1",
-        [
-            Occurrence(1, 1, "open", "127.0.0.1:5000"),
-            Occurrence(2, 1, "login", "127.0.0.1:5000", "brace", "007"),
-            Occurrence(3, 1, "close", "127.0.0.1:5000", "brace", "007", "silent"),
-        ],
-    )
-    assert decode_occurrences(encode(occurrences)) == occurrences
-    alive = Alive(FORMAT, "gateway-1", at=5, sessions=2, refused=[(1, 4, "journal full")])
-    assert decode_alive(encode(alive)) == alive
+@pytest.mark.parametrize(("reader", "entry"), [each for each in ENTRIES if each.id != "tick"])
+def test_an_entry_with_a_text_that_is_not_utf_8_is_refused(reader: Reader, entry: Entry) -> None:
+    payload = encode(entry)
+    assert b"gateway-0" in payload
+    with pytest.raises(ValueError, match="utf-8") as caught:
+        reader(payload.replace(b"gateway-0", b"gateway-\xff"))
+    assert type(caught.value) is ValueError
 
 
 def test_a_digest_is_the_sha_256_of_the_payload() -> None:

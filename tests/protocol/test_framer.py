@@ -1,16 +1,14 @@
 """One framer for all: the same frames however the bytes arrive, in bounded memory and time."""
 
-import dataclasses
 import time
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import pytest
+from fuzz.work import Work
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from tests.protocol.fakes import (
     anything_seems,
     brace_outline,
@@ -23,7 +21,6 @@ from tests.protocol.fakes import (
     hash_outline,
 )
 
-from wattwarden.protocol.checksum import WindowScan
 from wattwarden.protocol.framer import Framer
 from wattwarden.protocol.outline import Delimited, LengthPrefixed, Outline
 
@@ -293,57 +290,8 @@ GARBAGE = {
 }
 
 
-class CountingScan(WindowScan):
-    """Counts the bytes of the windows that it searches."""
-
-    looked_at = 0
-
-    def beginnings(
-        self,
-        window: bytes,
-        heads: NDArray[np.int64],
-        ends: NDArray[np.int64],
-        span: tuple[int, int],
-    ) -> NDArray[np.int64]:
-        self.looked_at += len(window)
-        return super().beginnings(window, heads, ends, span)
-
-
-class Work:
-    """An outline that counts what it is asked, in calls and in bytes that are looked at."""
-
-    def __init__(self, kind: str, most_bytes: int = 1024) -> None:
-        self.cuts = 0
-        self.checked = 0
-        self.scan = CountingScan(2 * most_bytes, 2, 2)
-        self.outline = outline_against(kind, most_bytes)
-        fits = self.outline.fits
-
-        def counting_fits(buffer: bytes, start: int, end: int) -> bool:
-            self.checked += end - start
-            return fits(buffer, start, end)
-
-        if isinstance(self.outline, Delimited):
-            self.outline = dataclasses.replace(self.outline, fits=counting_fits, scan=self.scan)
-        else:
-            self.outline = dataclasses.replace(self.outline, fits=counting_fits)
-        self.head = self.outline.head
-        self.most_bytes = most_bytes
-
-    @property
-    def looked_at(self) -> int:
-        return self.checked + self.scan.looked_at
-
-    def cut(self, buffer: bytes, start: int, searched: int) -> Any:
-        self.cuts += 1
-        return self.outline.cut(buffer, start, searched)
-
-    def run(self, buffer: bytes, start: int, frames: list[bytes]) -> int:
-        return self.outline.run(buffer, start, frames)
-
-    def cut_strictly(self, buffer: bytes, start: int, searched: int = 0) -> Any:
-        self.cuts += 1
-        return self.outline.cut_strictly(buffer, start, searched)
+def work_against(kind: str, most_bytes: int = 1024) -> Work:
+    return Work(outline_against(kind, most_bytes))
 
 
 def garbage(kind: str, size: int) -> bytes:
@@ -363,7 +311,7 @@ def test_garbage_takes_a_bounded_number_of_operations(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["heads", "half frames", "zeros", "half heads"])
 def test_heads_too_far_from_any_tail_are_given_up_together(kind: str) -> None:
-    work = Work(kind)
+    work = work_against(kind)
     Framer(work).feed(garbage(kind, 1 << 16))
     assert work.cuts <= 3 * (1 << 16) // work.most_bytes
 
@@ -374,7 +322,7 @@ def test_so_does_a_megabyte_of_it(kind: str) -> None:
 
 
 def assert_work_is_bounded(kind: str, size: int) -> None:
-    work = Work(kind)
+    work = work_against(kind)
     framer = Framer(work)
     data = garbage(kind, size)
     segment = size // 4
@@ -383,7 +331,7 @@ def assert_work_is_bounded(kind: str, size: int) -> None:
         framer.take_noise()
         assert framer.pending_bytes < work.most_bytes
     assert work.cuts <= size + 4
-    assert work.looked_at <= 200 * size
+    assert work.looked_at_bytes <= 200 * size
 
 
 @pytest.mark.parametrize("kind", GARBAGE)
@@ -406,20 +354,20 @@ def test_the_time_that_garbage_takes_grows_with_its_size_and_no_faster(kind: str
 
 @pytest.mark.parametrize("kind", ["heads and tails", "broken frames", "hash headers"])
 def test_garbage_in_drips_takes_no_more_than_a_window_a_byte(kind: str) -> None:
-    work = Work(kind)
+    work = work_against(kind)
     framer = Framer(work)
     data = garbage(kind, 2500)
     for at in range(len(data)):
         framer.feed(data[at : at + 1])
         assert framer.pending_bytes < work.most_bytes
     assert work.cuts <= 3 * len(data)
-    assert work.looked_at <= 1024 * len(data)
+    assert work.looked_at_bytes <= 1024 * len(data)
 
 
 def test_giving_up_a_window_full_of_heads_and_tails_takes_one_search() -> None:
-    work = Work("heads and tails", 4096)
+    work = work_against("heads and tails", 4096)
     framer = Framer(work)
     framer.feed(garbage("heads and tails", 4090))
-    before = work.looked_at
+    before = work.looked_at_bytes
     framer.resynchronise()
-    assert work.looked_at - before <= 8 * 4096
+    assert work.looked_at_bytes - before <= 8 * 4096

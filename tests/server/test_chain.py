@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 import pytest
 from tests.server.fakes import FakeJournal, FakeSource
 
-from wattwarden.codecs.acrel import ACKS, CODEC, UPLOAD, encode
+from wattwarden.codecs.acrel import CODEC
+from wattwarden.codecs.acrel.frame import ACKS, UPLOAD
+from wattwarden.codecs.acrel.message import encode
 from wattwarden.protocol.codec import Message, default_profile
 from wattwarden.protocol.envelope import (
     MAX_ENVELOPE_FRAMES,

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wattwarden.codecs.acrel import CODEC, encode
+from wattwarden.codecs.acrel import CODEC
+from wattwarden.codecs.acrel.message import encode
 from wattwarden.protocol.codec import Message
 from wattwarden.protocol.envelope import FORMAT, Envelope, SessionRow, Tick
 from wattwarden.protocol.envelope import encode as encode_envelope
+from wattwarden.server.places import Places, Running, write_running
 from wattwarden.server.settings import Settings
 from wattwarden.storage.journal.journal import Entry, Kind, ShardStatus
 from wattwarden.storage.journal.segments import SegmentLimits, export_segment
@@ -80,6 +82,13 @@ class FakeJournal:
         self.entries[shard] = [e for e in self.entries[shard] if e.sequence >= before_sequence]
         return 1
 
+    def first_available(self, shard: int) -> int:
+        return self.entries[shard][0].sequence if self.entries[shard] else 1
+
+    async def wait(self, shard: int, after: int) -> None:
+        del shard, after
+        raise AssertionError("a replay ends where the journal ended")
+
     async def close(self) -> None:
         self.closed = True
 
@@ -88,17 +97,17 @@ class FakeJournal:
 def journal(monkeypatch: pytest.MonkeyPatch) -> FakeJournal:
     made = FakeJournal()
 
-    async def opened(_settings: Settings, _where: object) -> FakeJournal:
+    async def joined(_settings: Settings, url: str) -> FakeJournal:
+        assert url == "nats://journal:1"
         return made
 
-    monkeypatch.setattr(journal_source, "open_journal", opened)
-    monkeypatch.setattr(journal_source, "addresses_of", lambda _settings: None)
+    monkeypatch.setattr(journal_source, "join_journal", joined)
     monkeypatch.setattr(journal_source, "READ_ENTRIES", 2)
     return made
 
 
 async def shots(data: Path, wanted: JournalRange | None = None) -> list[Shot]:
-    settings = Settings(data=data)
+    settings = Settings(data=data, nats="nats://journal:1")
     return [shot async for shot in journal_shots(wanted or JournalRange(), settings)]
 
 
@@ -144,6 +153,18 @@ async def test_archived_segments_come_before_what_the_journal_still_holds(
     assert [shot.group[1] for shot in await shots(tmp_path)] == ["M0", "M1", "M2", "M3"]
     late = JournalRange(since=START + timedelta(hours=1, minutes=30))
     assert [shot.group[1] for shot in await shots(tmp_path, late)] == ["M2", "M3"]
+
+
+async def test_the_archive_is_where_the_running_system_has_it(
+    journal: FakeJournal, tmp_path: Path
+) -> None:
+    for hour in range(3):
+        journal.add(0, envelope(START_US + hour * HOUR_US, (named(f"M{hour}"), f"M{hour}")), hour)
+    elsewhere = tmp_path / "elsewhere"
+    assert await export_segment(journal, 0, elsewhere, position=3)
+    said = Running("127.0.0.1:1", {}, None, "nats://journal:1", 2, str(elsewhere))
+    write_running(Places(tmp_path), said)
+    assert [shot.group[1] for shot in await shots(tmp_path)] == ["M0", "M1", "M2"]
 
 
 @pytest.mark.parametrize(

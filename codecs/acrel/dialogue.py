@@ -1,0 +1,90 @@
+"""What is said to Acrel's meters: at once, and once their frames are stored."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+import numpy as np
+
+from wattwarden.codecs.acrel.frame import (
+    ACKS,
+    ALARM_SETTINGS,
+    LEAST_BYTES,
+    REGISTER,
+    SERIAL_BYTES,
+    TIME,
+    UPLOAD,
+    seal,
+    serial_of,
+)
+from wattwarden.codecs.acrel.layouts import CLOCK
+from wattwarden.protocol.clock import LocalTime
+from wattwarden.protocol.codec import Batch, ProfileOf
+
+# Meters report every 1 to 15 minutes and send 94 in between; no source states its period.
+DEFAULT_IDLE_S: Final = 1800.0
+LEAST_IDLE_S: Final = 300.0
+# A meter that missed three of its own reports is gone.
+REPORTS_MISSED: Final = 3
+
+_ANSWERED_AT_ONCE: Final = frozenset((REGISTER, TIME))
+_ANSWERED_ONCE_STORED: Final = {command: ACKS[command] for command in (UPLOAD, ALARM_SETTINGS)}
+
+
+class AcrelDialogue:
+    """Registration, clock and heartbeat; uploads are answered once they are stored."""
+
+    __slots__ = ("_profile_of", "identity", "idle_limit_s")
+
+    def __init__(self, profile_of: ProfileOf) -> None:
+        self._profile_of = profile_of
+        self.identity: str | None = None
+        self.idle_limit_s = DEFAULT_IDLE_S
+
+    def receive(self, frames: list[bytes], now: int) -> bytes:
+        """Answer registration and time requests."""
+        out = b""
+        for frame in frames:
+            if self.identity is None or frame[2] == REGISTER:
+                self._identify(frame)
+            if frame[2] in _ANSWERED_AT_ONCE:
+                out += self._answer(frame, now)
+        return out
+
+    def tick(self, now: int) -> bytes:  # noqa: ARG002  # the seam's; these meters talk by themselves
+        """Nothing is asked of these meters."""
+        return b""
+
+    def next_deadline(self) -> int | None:
+        """Nothing is asked of these meters."""
+        return None
+
+    def _identify(self, frame: bytes) -> None:
+        serial = serial_of(frame)
+        if serial is None:
+            return
+        self.identity = serial
+        interval_min = frame[-5]
+        if frame[2] == REGISTER and interval_min:
+            self.idle_limit_s = max(LEAST_IDLE_S, REPORTS_MISSED * 60.0 * interval_min)
+
+    def _answer(self, frame: bytes, now: int) -> bytes:
+        body = len(frame) - LEAST_BYTES
+        if frame[2] == REGISTER:
+            return ACKS[REGISTER] if body else b""
+        if body not in (0, SERIAL_BYTES):
+            return b""
+        zone = self._profile_of(self.identity or "").zone
+        moment = datetime.fromtimestamp(now / 1_000_000, UTC).astimezone(zone)
+        return seal(TIME, CLOCK.build({"clock": LocalTime.of(moment)}))
+
+
+def acknowledge(batch: Batch) -> list[bytes]:
+    """Answer stored uploads and alarm settings; frames without body are answers themselves."""
+    codes = np.frombuffer(batch.data, np.uint8)[batch.offsets[:-1] + 2]
+    lengths = np.diff(batch.offsets)
+    if ((codes == UPLOAD) & (lengths > LEAST_BYTES)).all():
+        return [ACKS[UPLOAD]] * len(batch)
+    return [
+        _ANSWERED_ONCE_STORED.get(command, b"") if size > LEAST_BYTES else b""
+        for command, size in zip(codes.tolist(), lengths.tolist(), strict=True)
+    ]
