@@ -105,9 +105,18 @@ BEGIN
         AND relname !~ 'default|2026112[123]'
     LOOP EXECUTE 'DROP TABLE ' || name; END LOOP;
     FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public'
-        AND tablename NOT IN ('migration', 'meter')
+        AND tablename NOT IN ('migration', 'meter', 'decision', 'registry_entry')
     LOOP EXECUTE 'DELETE FROM ' || name; END LOOP;
     DELETE FROM meter;
+    INSERT INTO slice_position (slice) SELECT generate_series(0, 31);
+    IF EXISTS (SELECT FROM decision) THEN
+        ALTER TABLE decision DISABLE TRIGGER USER;
+        ALTER TABLE registry_entry DISABLE TRIGGER USER;
+        DELETE FROM registry_entry;
+        DELETE FROM decision;
+        ALTER TABLE decision ENABLE TRIGGER USER;
+        ALTER TABLE registry_entry ENABLE TRIGGER USER;
+    END IF;
     FOR name IN SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'
     LOOP EXECUTE 'ALTER SEQUENCE ' || name || ' RESTART'; END LOOP;
 END $$
@@ -152,8 +161,10 @@ _prefixes = itertools.count(1)
 class NatsProcess:
     """A nats-server on a port of its own that it keeps across restarts."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, store: str = "8GB", more: str = "") -> None:
         self._folder = folder
+        self._store = store
+        self._more = more
         self._port = -1
         self._process: subprocess.Popen[bytes] | None = None
         self.monitor_url = ""
@@ -168,8 +179,8 @@ class NatsProcess:
         config.write_text(
             f'listen: "127.0.0.1:{self._port}"\nhttp: "127.0.0.1:-1"\n'
             f'ports_file_dir: "{self._folder}"\njetstream {{\n'
-            f'  store_dir: "{self._folder}"\n  max_file_store: 8GB\n'
-            f"  sync_interval: {sync_interval}\n}}\n"
+            f'  store_dir: "{self._folder}"\n  max_file_store: {self._store}\n'
+            f"  sync_interval: {sync_interval}\n}}\n{self._more}\n"
         )
         deadline = time.monotonic() + NATS_START_TIMEOUT_S
         told = self._launch(config)

@@ -1,0 +1,275 @@
+"""Decisions: entered once, sealed into one chain, read step by step.
+
+    enter ─► slices FOR SHARE, in order ─► the chain's lock ─► seal ─► row, effect at position + 1
+
+What a decision concerns decides which slices it holds: one enterprise's, or all of the city's.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+
+from wattwarden.alarms.chain import FIRST_PREDECESSOR, canonical, sealed
+from wattwarden.alarms.decisions import (
+    AnyBody,
+    Reference,
+    check_body,
+    dangling,
+    decode_body,
+    kind_of,
+    references_of,
+)
+from wattwarden.alarms.registry.problems import Problem, RefusedError
+from wattwarden.alarms.slices import SLICES, slice_of
+from wattwarden.storage.database import Connection, errors
+from wattwarden.storage.errors import StorageError
+from wattwarden.storage.moments import us_of
+
+# Any number that nobody else takes in the same database: "decision" as bytes.
+CHAIN_LOCK_KEY: Final = int.from_bytes(b"decision", "big", signed=True)
+# A page from the server at a time while the chain is verified: some hundred kilobytes.
+PAGE_ROWS: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What somebody decides.
+
+    ``effective_at`` is ``entered_at`` unless it is given.  ``enterprise`` follows from what the
+    body refers to; a body that refers to nothing concerns the one given here, or the whole city.
+    """
+
+    body: AnyBody
+    actor: str
+    entered_at: datetime
+    effective_at: datetime | None = None
+    enterprise: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A decision as it is kept; it is folded from ``step`` on."""
+
+    id: int
+    kind: str
+    actor: str
+    entered_at: datetime
+    effective_at: datetime
+    enterprise: str | None
+    step: int
+    body: AnyBody
+    predecessor: bytes
+    digest: bytes
+
+
+async def enter(connection: Connection, decision: Decision) -> Entered:
+    """Keep a decision; it takes effect at the step after the one its enterprise is folded to.
+
+    Raises:
+        RefusedError: The body contradicts itself, or refers to what the registry does not have.
+        StorageError: The database is away.
+    """
+    (entered,) = await enter_all(connection, [decision])
+    return entered
+
+
+async def enter_all(connection: Connection, decisions: Sequence[Decision]) -> list[Entered]:
+    """Keep several decisions, in this order, all or none of them; raises as ``enter``."""
+    if not decisions:
+        return []
+    for decision in decisions:
+        check_body(decision.body)
+    with errors("entering a decision"):
+        async with connection.transaction():
+            owners = await _owners(connection, decisions)
+            slices = {SLICES if owner is None else slice_of(owner) for owner in owners}
+            held = await hold_slices(connection, None if SLICES in slices else slices)
+            return await _seal(connection, list(zip(decisions, owners, strict=True)), held)
+
+
+async def hold_slices(connection: Connection, slices: Collection[int] | None) -> dict[int, int]:
+    """Hold slices (None: all) and then the chain to the transaction's end; return their steps."""
+    wanted = range(SLICES) if slices is None else sorted(slices)
+    rows = await connection.fetch(
+        "SELECT slice, step FROM slice_position WHERE slice = ANY($1) ORDER BY slice FOR SHARE",
+        list(wanted),
+    )
+    if len(rows) != len(wanted):
+        message = f"slice_position has {len(rows)} of the rows of {len(wanted)} slices"
+        raise StorageError(message, retryable=False)
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", CHAIN_LOCK_KEY)
+    return {row["slice"]: row["step"] for row in rows}
+
+
+async def decisions(
+    connection: Connection,
+    after_step: int,
+    upto_step: int,
+    slices: Collection[int] | None = None,
+) -> list[Entered]:
+    """Return what takes effect after one step and up to another, by step and then as entered.
+
+    With ``slices``, only what concerns one of them: their enterprises' and the whole city's.
+    """
+    with errors("reading decisions"):
+        rows = await connection.fetch(
+            "SELECT * FROM decision WHERE step > $1 AND step <= $2"
+            " AND ($3::smallint[] IS NULL OR slice IS NULL OR slice = ANY($3)) ORDER BY step, id",
+            after_step,
+            upto_step,
+            None if slices is None else sorted(slices),
+        )
+    return [_entered(row) for row in rows]
+
+
+async def in_force(connection: Connection, kind: str) -> list[Entered]:
+    """Return the newest decision of each body's ``id`` of a kind, as entered; effect or not yet."""
+    with errors(f"reading the {kind} decisions"):
+        rows = await connection.fetch(
+            "SELECT * FROM (SELECT DISTINCT ON (body ->> 'id') * FROM decision WHERE kind = $1"
+            " ORDER BY body ->> 'id', id DESC) AS newest ORDER BY id",
+            kind,
+        )
+    return [_entered(row) for row in rows]
+
+
+async def first_broken(connection: Connection) -> int | None:
+    """Return the first decision that is not what was sealed, or that misses its predecessor."""
+    with errors("verifying the chain of decisions"):
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            digest, number = FIRST_PREDECESSOR, 0
+            query = "SELECT * FROM decision ORDER BY id"
+            async for row in connection.cursor(query, prefetch=PAGE_ROWS):
+                number += 1
+                whole = row["id"] == number and row["predecessor"] == digest
+                digest = sealed(
+                    row["predecessor"], _content(dict(row), msgspec.json.decode(row["body"]))
+                )
+                if not whole or digest != row["digest"]:
+                    return int(row["id"])
+    return None
+
+
+async def _owners(connection: Connection, made: Sequence[Decision]) -> list[str | None]:
+    """Whom each decision concerns; refuses those that refer to nothing there is."""
+    wanted = {reference for decision in made for reference in references_of(decision.body)}
+    known = await _enterprises(connection, [one for one in wanted if one.kind != "consumable"])
+    consumables = [one.id for one in wanted if one.kind == "consumable"]
+    if consumables:
+        known |= await _enterprises_of_consumables(connection, consumables)
+    owners: list[str | None] = []
+    problems: list[Problem] = []
+    for decision in made:
+        references = references_of(decision.body)
+        missing = [one for one in references if (one.kind, one.id) not in known]
+        problems += [dangling(decision.body, one) for one in missing]
+        first = references[0] if references else None
+        owner = decision.enterprise if first is None else known.get((first.kind, first.id))
+        owners.append(owner)
+        if kind_of(decision.body) == "consumable":
+            # A replacement further on in the same batch may refer to it.
+            known["consumable", str(getattr(decision.body, "id", ""))] = owner
+    if problems:
+        raise RefusedError(problems)
+    return owners
+
+
+async def _enterprises(
+    connection: Connection, references: Collection[Reference]
+) -> dict[tuple[str, str], str | None]:
+    rows = await connection.fetch(
+        "SELECT kind, id, CASE kind WHEN 'enterprise' THEN id ELSE body ->> 'enterprise' END"
+        " AS enterprise FROM (SELECT DISTINCT ON (kind, id) e.* FROM registry_entry AS e"
+        " JOIN unnest($1::text[], $2::text[]) AS wanted (kind, id) USING (kind, id)"
+        " ORDER BY kind, id, version DESC) AS newest WHERE NOT removed",
+        [one.kind for one in references],
+        [one.id for one in references],
+    )
+    return {(row["kind"], row["id"]): row["enterprise"] for row in rows}
+
+
+async def _enterprises_of_consumables(
+    connection: Connection, consumables: Collection[str]
+) -> dict[tuple[str, str], str | None]:
+    rows = await connection.fetch(
+        "SELECT DISTINCT ON (body ->> 'id') body ->> 'id' AS id, enterprise FROM decision"
+        " WHERE kind = 'consumable' AND body ->> 'id' = ANY($1) ORDER BY body ->> 'id', id DESC",
+        list(consumables),
+    )
+    return {("consumable", row["id"]): row["enterprise"] for row in rows}
+
+
+async def _seal(
+    connection: Connection,
+    made: Sequence[tuple[Decision, str | None]],
+    positions: Mapping[int, int],
+) -> list[Entered]:
+    """Give numbers and digests, and keep; the caller holds the slices and the chain."""
+    last = await connection.fetchrow("SELECT id, digest FROM decision ORDER BY id DESC LIMIT 1")
+    number, digest = (0, FIRST_PREDECESSOR) if last is None else (last["id"], last["digest"])
+    entered = []
+    for decision, owner in made:
+        number += 1
+        step = 1 + (max(positions.values()) if owner is None else positions[slice_of(owner)])
+        row: dict[str, Any] = {
+            "id": number,
+            "kind": kind_of(decision.body),
+            "actor": decision.actor,
+            "entered_at": decision.entered_at,
+            "effective_at": decision.effective_at or decision.entered_at,
+            "enterprise": owner,
+            "step": step,
+        }
+        predecessor, digest = digest, sealed(digest, _content(row, decision.body))
+        entered.append(Entered(**row, body=decision.body, predecessor=predecessor, digest=digest))
+    await connection.executemany(
+        "INSERT INTO decision (id, kind, actor, entered_at, effective_at, enterprise, slice, step,"
+        " body, predecessor, digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        [_row(one) for one in entered],
+    )
+    return entered
+
+
+def _content(row: Mapping[str, Any], body: object) -> dict[str, Any]:
+    """What a digest seals, whether it is about to be written or was read back."""
+    return {
+        "id": row["id"],
+        "kind": row["kind"],
+        "actor": row["actor"],
+        "entered_at_us": us_of(row["entered_at"]),
+        "effective_at_us": us_of(row["effective_at"]),
+        "enterprise": row["enterprise"],
+        "step": row["step"],
+        "body": body,
+    }
+
+
+def _row(one: Entered) -> tuple[object, ...]:
+    return (
+        one.id,
+        one.kind,
+        one.actor,
+        one.entered_at,
+        one.effective_at,
+        one.enterprise,
+        None if one.enterprise is None else slice_of(one.enterprise),
+        one.step,
+        canonical(one.body).decode(),
+        one.predecessor,
+        one.digest,
+    )
+
+
+def _entered(row: asyncpg.Record) -> Entered:
+    try:
+        body = decode_body(row["kind"], row["body"])
+    except ValueError as error:
+        message = f"decision {row['id']} cannot be read by this program: {error}"
+        raise StorageError(message, retryable=False) from error
+    values: dict[str, Any] = dict(row)
+    del values["slice"]
+    return Entered(**(values | {"body": body}))

@@ -1,0 +1,163 @@
+"""The registry in the database: every version of every record, by the decision that made it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import asyncpg
+import msgspec
+
+from wattwarden.alarms.chain import canonical
+from wattwarden.alarms.decisions import AnyBody, decode_body
+from wattwarden.alarms.registry.changes import Change, changed, summary
+from wattwarden.alarms.registry.check import check
+from wattwarden.alarms.registry.nouns import KINDS, Noun
+from wattwarden.alarms.registry.problems import RefusedError
+from wattwarden.alarms.registry.registry import Registry
+from wattwarden.storage.database import Connection, errors
+from wattwarden.storage.errors import StorageError
+from wattwarden.storage.registry.decisions import Decision, Entered, enter, enter_all, hold_slices
+
+
+async def load_registry(connection: Connection, step: int | None = None) -> Registry:
+    """Return all records in force: at a step, so as a fold of it sees them, or now entered.
+
+    Raises:
+        StorageError: The database is away, or a record was written by a newer program.
+    """
+    with errors("reading the registry"):
+        rows = await connection.fetch(
+            "SELECT kind, body FROM (SELECT DISTINCT ON (e.kind, e.id) e.* FROM registry_entry AS e"
+            " JOIN decision AS d ON d.id = e.decision WHERE $1::integer IS NULL OR d.step <= $1"
+            " ORDER BY e.kind, e.id, e.version DESC) AS newest WHERE NOT removed"
+            ' ORDER BY id COLLATE "C"',
+            step,
+        )
+    registry = Registry()
+    for row in rows:
+        try:
+            registry.put(row["kind"], decode_record(row["kind"], row["body"]))
+        except ValueError as error:
+            message = f"a record of the registry cannot be read by this program: {error}"
+            raise StorageError(message, retryable=False) from error
+    return registry
+
+
+async def save_registry(
+    connection: Connection,
+    changes: Sequence[Change],
+    actor: str,
+    *,
+    now: datetime,
+    enterprise: str | None = None,
+) -> Entered | None:
+    """Keep changes of the registry as one decision; None when there are none.
+
+    Args:
+        connection: May be in a transaction, whose end then decides.
+        changes: Records as they shall be; a record that is so already makes a version all the same.
+        actor: Who decides.
+        now: When.
+        enterprise: The only one that the changes concern, where that is known; else the whole city
+            is held.
+
+    Raises:
+        RefusedError: The registry would not hold together; every problem is named.
+        StorageError: The database is away.
+    """
+    if not changes:
+        return None
+    with errors("saving the registry"):
+        async with connection.transaction():
+            # Held first: what is checked below must still be so when it is written.
+            await hold_slices(connection, None)
+            problems = check(changed(await load_registry(connection), changes))
+            if problems:
+                raise RefusedError(problems)
+            decision = Decision(summary(changes), actor, now, enterprise=enterprise)
+            entered = await enter(connection, decision)
+            await _add_versions(connection, changes, entered.id)
+    return entered
+
+
+async def save_all(
+    connection: Connection,
+    changes: Sequence[Change],
+    bodies: Sequence[AnyBody],
+    actor: str,
+    *,
+    now: datetime,
+) -> list[Entered]:
+    """Keep changes of the registry and then decisions that may refer to them, all or nothing.
+
+    Raises:
+        RefusedError: The registry would not hold together, or a decision refers to nothing in it.
+        StorageError: The database is away.
+    """
+    with errors("saving the registry"):
+        async with connection.transaction():
+            saved = await save_registry(connection, changes, actor, now=now)
+            entered = await enter_all(connection, [Decision(body, actor, now) for body in bodies])
+    return entered if saved is None else [saved, *entered]
+
+
+async def history(
+    connection: Connection, kind: str, identity: str
+) -> list[tuple[Noun | None, int]]:
+    """Return every version of a record, oldest first, with its decision; None where removed."""
+    with errors(f"reading the history of {kind} {identity}"):
+        rows = await connection.fetch(
+            "SELECT body, decision FROM registry_entry WHERE kind = $1 AND id = $2"
+            " ORDER BY version",
+            kind,
+            identity,
+        )
+    return [
+        (None if row["body"] is None else decode_record(kind, row["body"]), row["decision"])
+        for row in rows
+    ]
+
+
+async def first_altered(connection: Connection) -> int | None:
+    """Return the first decision whose records in the registry are not those that it sealed."""
+    with errors("verifying the registry"):
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            made = await connection.fetch(
+                "SELECT id, body FROM decision WHERE kind = 'registry' ORDER BY id"
+            )
+            for row in made:
+                entries = await connection.fetch(
+                    "SELECT kind, id, body FROM registry_entry WHERE decision = $1", row["id"]
+                )
+                changes = [_change(entry) for entry in entries]
+                if summary(changes) != decode_body("registry", row["body"]):
+                    return int(row["id"])
+    return None
+
+
+def decode_record(kind: str, text: str) -> Noun:
+    """Read a record from JSON; ValueError when it is none of its kind."""
+    if kind not in KINDS:
+        message = f"a record is one of {', '.join(KINDS)}, got {kind!r}"
+        raise ValueError(message)
+    return msgspec.json.decode(text, type=KINDS[kind])
+
+
+def _change(row: asyncpg.Record) -> Change:
+    record = None if row["body"] is None else decode_record(row["kind"], row["body"])
+    return Change(row["kind"], row["id"], record)
+
+
+async def _add_versions(connection: Connection, changes: Sequence[Change], decision: int) -> None:
+    await connection.execute(
+        "INSERT INTO registry_entry (kind, id, version, body, removed, decision)"
+        " SELECT kind, id, 1 + coalesce((SELECT max(version) FROM registry_entry AS e"
+        " WHERE e.kind = new.kind AND e.id = new.id), 0), body::jsonb, body IS NULL, $4"
+        " FROM unnest($1::text[], $2::text[], $3::text[]) AS new (kind, id, body)",
+        [change.kind for change in changes],
+        [change.id for change in changes],
+        [
+            None if change.record is None else canonical(change.record).decode()
+            for change in changes
+        ],
+        decision,
+    )

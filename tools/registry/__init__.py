@@ -1,0 +1,1 @@
+"""``wattwarden registry``: who has what, from and to Excel and CSV."""

@@ -1,0 +1,210 @@
+"""``wattwarden registry import | export | sample``: books in and out of the store."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from cyclopts import Parameter
+
+from wattwarden.alarms.decisions import AnyBody, kind_of
+from wattwarden.alarms.registry.changes import Change, difference
+from wattwarden.alarms.registry.problems import RefusedError
+from wattwarden.alarms.registry.registry import Registry
+from wattwarden.storage.database import Connection
+from wattwarden.storage.registry.registry import load_registry, save_all
+from wattwarden.tools.decode import as_json
+from wattwarden.tools.errors import CommandError, UsageError
+from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
+from wattwarden.tools.registry.book import Table, read_book, write_book
+from wattwarden.tools.registry.importing import (
+    Draft,
+    draft_import,
+    nobody_leaves,
+    unnamed_leave,
+)
+from wattwarden.tools.registry.progress import watched
+from wattwarden.tools.registry.sample import DEFAULT_SEED, WHOLE_CITY, Size, sample_city
+from wattwarden.tools.registry.stored import actor, load_bodies, refusal, show_faults
+from wattwarden.tools.registry.tables import known_of, notes, tables_of
+from wattwarden.tools.running import database, run, settings_of
+
+Actor = Annotated[
+    str | None, Parameter(name="--as", help="Who decides; whoever is logged in by default.")
+]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class CitySize:
+    """How large a city is asked for."""
+
+    enterprises: Annotated[int, Parameter(help="How many firms.")] = WHOLE_CITY.enterprises
+    production: Annotated[int, Parameter(help="How many production units.")] = WHOLE_CITY.production
+    treatment: Annotated[int, Parameter(help="How many treatment units.")] = WHOLE_CITY.treatment
+
+
+AS_SEEN: Final = CitySize()
+
+
+def import_book(
+    path: Annotated[
+        Path, Parameter(name="FILE", help="An .xlsx file, a .csv file, or a folder of .csv files.")
+    ],
+    /,
+    *,
+    actor_named: Actor = None,
+    dry_run: Annotated[
+        bool, Parameter(help="Say what would change, and change nothing.", show_default=False)
+    ] = False,
+    remove_others: Annotated[
+        bool,
+        Parameter(
+            help="Remove records that a sheet of their kind does not name.", show_default=False
+        ),
+    ] = False,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> int:
+    """Import records, plans, declarations, consumables and patrols.
+
+    Rows whose id is known change that record, others add one; what the file does not name
+    stays unless --remove-others is given: then sheets are taken for complete.
+    Everything is imported as one decision, or nothing: what cannot be read or would contradict the
+    rest is told by sheet, row and column, and the exit status is 1.
+    """
+    if not path.exists():
+        message = f"there is no {path}"
+        raise UsageError(message)
+    tables = read_book(path, watched)
+    leavers = unnamed_leave if remove_others else nobody_leaves
+    settings = settings_of(system)
+
+    async def work() -> Draft:
+        async with database(settings, "registry import") as connection:
+            registry, bodies = await load_registry(connection), await load_bodies(connection)
+            draft = draft_import(tables, registry, bodies, leavers)
+            if not draft.faults and not dry_run:
+                await _save(connection, draft.changes, draft.bodies, actor(actor_named))
+            return draft
+
+    draft = run(work())
+    if draft.faults:
+        show_faults(draft.faults, json=json)
+        if not json:
+            print(f"{len(draft.faults):,} faults; nothing was imported")
+        return 1
+    _tell(_counts(draft.changes, draft.bodies), json=json, dry_run=dry_run)
+    return 0
+
+
+def export_book(
+    path: Annotated[
+        Path, Parameter(name="FILE", help="An .xlsx file, or a folder for .csv files.")
+    ],
+    /,
+    *,
+    empty: Annotated[
+        bool, Parameter(help="A template: heads and explanations, no rows.", show_default=False)
+    ] = False,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Export the registry, and the plans, declarations, consumables and patrols in force.
+
+    What was exported and not changed imports as no change.
+    """
+    if empty:
+        tables = tables_of({})
+    else:
+        settings = settings_of(system)
+
+        async def work() -> list[Table]:
+            async with database(settings, "registry export") as connection:
+                registry, bodies = await load_registry(connection), await load_bodies(connection)
+            return tables_of(known_of(registry, bodies))
+
+        tables = run(work())
+    _write(path, tables)
+    counts = {table.title: len(table.rows) for table in tables if table.rows}
+    if json:
+        print(as_json({"exported": counts}))
+    else:
+        print(", ".join(f"{title} {count:,}" for title, count in counts.items()) or "a template")
+
+
+def sample(
+    *,
+    seed: Annotated[int, Parameter(help="Another number gives another city.")] = DEFAULT_SEED,
+    size: CitySize = AS_SEEN,
+    output: Annotated[
+        Path | None, Parameter(name=["--output", "-o"], help="An .xlsx file, or a folder.")
+    ] = None,
+    into_store: Annotated[
+        bool, Parameter(help="Put it into an empty registry.", show_default=False)
+    ] = False,
+    actor_named: Actor = None,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Make a believable city: firms, lines, machines, meters, officers, all invented.
+
+    The same seed and size give the same city.
+    """
+    if (output is None) == (not into_store):
+        raise UsageError("where to?", "give -o FILE or --into-store")
+    try:
+        city = sample_city(seed, Size(size.enterprises, size.production, size.treatment))
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    changes = difference(Registry(), city)
+    if output is not None:
+        _write(output, tables_of(known_of(city, {})))
+    else:
+        settings = settings_of(system)
+
+        async def work() -> None:
+            async with database(settings, "registry sample") as connection:
+                if await load_registry(connection) != Registry():
+                    message = "the registry is not empty"
+                    raise CommandError(message, "use another data folder, or -o FILE and import")
+                await _save(connection, changes, [], actor(actor_named))
+
+        run(work())
+    _tell(_counts(changes, []), json=json, dry_run=False)
+
+
+async def _save(
+    connection: Connection, changes: Sequence[Change], bodies: Sequence[AnyBody], who: str
+) -> None:
+    try:
+        await save_all(connection, changes, bodies, who, now=datetime.now(UTC))
+    except RefusedError as error:
+        # Somebody else changed the registry since it was read.
+        raise refusal(error) from error
+
+
+def _write(path: Path, tables: Sequence[Table]) -> None:
+    try:
+        write_book(path, [notes(), *tables], watched)
+    except OSError as error:
+        message = f"{path} cannot be written: {error.strerror}"
+        raise CommandError(message) from error
+
+
+def _counts(changes: Sequence[Change], bodies: Sequence[AnyBody]) -> dict[str, int]:
+    kinds = Counter(change.kind for change in changes)
+    return dict(kinds + Counter(kind_of(body) for body in bodies))
+
+
+def _tell(counts: dict[str, int], *, json: bool, dry_run: bool) -> None:
+    if json:
+        row: dict[str, Any] = {"changed": counts, "dry_run": dry_run}
+        print(as_json(row))
+    elif not counts:
+        print("nothing to change")
+    else:
+        listed = ", ".join(f"{kind} {count:,}" for kind, count in counts.items())
+        print(f"would change: {listed}" if dry_run else listed)
