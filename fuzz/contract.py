@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from wattwarden.protocol.codec import (
     DEFAULT_ZONE,
     MAX_CHANNEL_BYTES,
+    NOTHING_ASKED,
     PERIODS,
     Batch,
     Block,
@@ -157,11 +158,13 @@ def check_acknowledged(codec: Codec, batch: Batch, rng: Random) -> None:
 
 def part(batch: Batch, index: int) -> Batch:
     """Return one frame of a batch as a batch."""
+    asked = int(batch.request[index])
     return Batch.of(
         [batch.frame(index)],
         int(batch.received_at[index]),
         identity=batch.identities[batch.session[index]],
         profile_of=batch.profile_of,
+        asked={0: batch.requests[asked]} if asked >= 0 else NOTHING_ASKED,
     )
 
 

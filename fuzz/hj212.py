@@ -2,12 +2,13 @@
 
 Allowed: ProtocolError from ``read``.  Nothing from ``recognise``, ``dialogue``, ``confirm``,
 ``acknowledge``, ``decode``, ``explain``, nor from ``encode`` of what was read.  Besides: what is
-confirmed can be decoded; parts of split packets aside, a batch means what its frames mean one by
-one; explanations are the frame, byte by byte; what was read is written as a frame that says the
-same; answers are sound frames.
+confirmed can be decoded; a batch means what its frames mean one by one, parts of split packets with
+what the dialogue says they continue, which is bounded; explanations are the frame, byte by byte;
+what was read is written as a frame that says the same; answers are sound frames.
 """
 
 import re
+from dataclasses import replace
 from functools import cache
 from math import isfinite
 from random import Random
@@ -33,21 +34,14 @@ from fuzz.contract import (
 )
 from fuzz.harness import Target, read_seeds, read_vectors
 
-from wattwarden.codecs.hj212 import (
-    CN_OF_KIND,
-    CODEC,
-    COMMANDS,
-    CP_BEGIN,
-    CP_END,
-    EXTRAS,
-    HEAD,
-    HEAD_BYTES,
-    MAX_CODE_BYTES,
-    TEXTS,
-    decrypt,
-)
+from wattwarden.codecs.hj212 import CODEC
+from wattwarden.codecs.hj212.cipher import decrypt
+from wattwarden.codecs.hj212.frame import HEAD
+from wattwarden.codecs.hj212.header import CN_OF_KIND, COMMANDS, CP_BEGIN, CP_END, HEAD_BYTES
+from wattwarden.codecs.hj212.parts import MAX_COMMON_BYTES, MAX_JOINED_BYTES
+from wattwarden.codecs.hj212.plan import MAX_CODE_BYTES, TEXTS
 from wattwarden.protocol.checksum import hj212
-from wattwarden.protocol.codec import Batch, Claim, Columns, Message, Profile
+from wattwarden.protocol.codec import Batch, Claim, Columns, Message, Profile, tabulate
 from wattwarden.protocol.pairs import charset_of
 from wattwarden.protocol.quality import Quality
 
@@ -92,14 +86,23 @@ def run(data: bytes) -> None:
     sound = [frame for frame, fits in zip(frames, good, strict=True) if fits]
     if not sound:
         return
-    batch = batch_of(sound, profile_of, rng)
+    batch = _heard(batch_of(sound, profile_of, rng))
     check_acknowledged(CODEC, batch, rng)
     columns = CODEC.decode(batch)
     check_columns(batch, columns)
-    split = any(message is not None and message.part for message in kept)
-    if len(sound) > 1 and not split:
+    if len(sound) > 1:
         check_singly(CODEC, batch, columns, rng)
-    _check_counted(batch, columns, kept, split=split)
+    _check_counted(batch, columns, kept)
+
+
+def _heard(batch: Batch) -> Batch:
+    """Return a batch with what its frames continue; what the journal keeps of that is bounded."""
+    dialogue = CODEC.dialogue(profile_of)
+    dialogue.receive(batch.frames(), RECEIVED_AT)
+    request, requests = tabulate(dialogue.asked, len(batch))
+    longest = max(map(len, requests), default=0)
+    assert longest <= MAX_JOINED_BYTES + MAX_COMMON_BYTES * 3, f"a context of {longest} bytes"
+    return replace(batch, request=request, requests=requests)
 
 
 def _message(frame: bytes, confirmed: bool) -> Message | None:  # noqa: FBT001  # a fact about it
@@ -114,18 +117,16 @@ def _message(frame: bytes, confirmed: bool) -> Message | None:  # noqa: FBT001  
 
 
 def _is_plain(frame: bytes) -> bool:
-    """Whether each header field is a text with a name, and none that ``read`` makes up."""
+    """Whether each header field is a text with a name."""
     head = frame[HEAD_BYTES:].partition(CP_BEGIN)[0]
     text = head.decode(charset_of(frame[HEAD_BYTES:]), "replace")
     return _UNPLAIN.search(head) is None and "\ufffd" not in text
 
 
-_UNPLAIN: Final = re.compile(rb"(?:^|[;,])(?:%b)?=" % "|".join(EXTRAS).encode())
+_UNPLAIN: Final = re.compile(rb"(?:^|[;,])=")
 
 
-def _check_counted(
-    batch: Batch, columns: Columns, messages: list[Message | None], *, split: bool
-) -> None:
+def _check_counted(batch: Batch, columns: Columns, messages: list[Message | None]) -> None:
     """Nothing vanishes: frames with numbers are in rows, refused, or parts of others that are."""
     rows = rows_of(columns)
     refused = {entry.frame for entry in columns.refused}
@@ -134,7 +135,7 @@ def _check_counted(
             assert index not in rows or message is None, f"{message} gives readings"
             continue
         if index in rows:
-            _check_rows(batch, message, rows[index], split=split)
+            _check_rows(batch, message, rows[index])
         elif _has_numbers(message) and index not in refused:
             assert message.part, f"{message} is neither in rows nor refused"
 
@@ -161,10 +162,10 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def _check_rows(batch: Batch, message: Message, rows: list[Any], *, split: bool) -> None:
+def _check_rows(batch: Batch, message: Message, rows: list[Any]) -> None:
     for _, meter, _, _, at, quality, _ in rows:
         assert meter == (message.meter or batch.identities[0]), f"a row of {meter}"
-        if split and message.part:
+        if message.part is not None:
             continue
         if message.at is None:
             assert quality & Quality.NO_CLOCK, "no clock, and no remark"
@@ -201,8 +202,10 @@ def _mended(piece: bytes, rng: Random) -> bytes:
 
 _WORDS: Final = (
     "##", "##9999", "CP=&&", "&&", ";", ",", "=", "-", "=//", "//", "\r\n", "\0", "\u7535", "\xe7",
+    "CP=", "Cipher=00;", "CPText=x;", "Charset=gbk;", "CP=text=x;",
     "QN=", "ST=21;", "ST=91", "MN=", "PW=", "Flag=5;", "Flag=7;", "Flag=3;", "Flag=9;", "Flag=8;",
     "Flag=255;", "PNUM=2;PNO=1;", "PNUM=2;PNO=2;", "PNO=", "RF=1;", "BeginTime=", "PolId=",
+    "PNUM=3;PNO=1;", "PNUM=3;PNO=2;", "PNUM=3;PNO=3;",
     "DataTime=", "DataTime=20240331023000;", "DataTime=20241300000000;", "DataTime=00010101000000;",
     "DataTime=99991231235959999;", "-Rtd=", "-Avg=", "-Flag=N", "-Flag=D", "-EFlag=",
     "-SampleTime=", "a34004-Rtd=1,", "d1-Rtd=1;", "SB1-RS=1;",

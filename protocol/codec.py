@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone, tzinfo
 from enum import Enum
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -59,13 +60,29 @@ def default_profile(_address: str) -> Profile:
     return DEFAULT_PROFILE
 
 
+Asked = Mapping[int, bytes]
+"""What frames answer or continue, by their index: of most frames nothing."""
+NOTHING_ASKED: Final[Asked] = MappingProxyType({})
+
+
+def tabulate(asked: Asked, count: int) -> tuple[NDArray[np.int32], tuple[bytes, ...]]:
+    """Return what ``count`` frames answer as ``Batch`` has it: request and requests."""
+    request = np.full(count, -1, np.int32)
+    if not asked:
+        return request, ()
+    numbers: dict[bytes, int] = {}
+    for index, text in asked.items():
+        request[index] = numbers.setdefault(text, len(numbers))
+    return request, tuple(numbers)
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Frames of one codec, back to back, with what decoding may need.
 
     ``offsets`` int64[n + 1] into ``data``; ``received_at`` int64[n] microseconds UTC; ``session``
-    int32[n] into ``identities``; ``request`` int32[n] into ``requests``, -1 where nothing was
-    asked.
+    int32[n] into ``identities``; ``request`` int32[n] into ``requests``, what the frame answers or
+    continues, -1 where nothing was asked.
     """
 
     data: bytes
@@ -98,18 +115,21 @@ class Batch:
         *,
         identity: str | None = None,
         profile_of: ProfileOf = default_profile,
+        asked: Asked = NOTHING_ASKED,
     ) -> "Batch":
         """Put frames of one session, received at one moment, into a batch."""
         count = len(frames)
         offsets = np.zeros(count + 1, np.int64)
         np.cumsum([len(frame) for frame in frames], out=offsets[1:])
+        request, requests = tabulate(asked, count)
         return cls(
             data=b"".join(frames),
             offsets=offsets,
             received_at=np.full(count, received_at, np.int64),
             session=np.zeros(count, np.int32),
             identities=(identity,),
-            request=np.full(count, -1, np.int32),
+            request=request,
+            requests=requests,
             profile_of=profile_of,
         )
 
@@ -220,6 +240,10 @@ class Dialogue(Protocol):
 
     identity: str | None
     idle_limit_s: float
+
+    @property
+    def asked(self) -> Asked:
+        """What the frames last received answer or continue, for whoever decodes them later."""
 
     def receive(self, frames: list[bytes], now: int) -> bytes:
         """Take frames in order; return what is to be sent at once (b"" for nothing)."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from wattwarden.protocol.codec import Codec
+from wattwarden.protocol.codec import NOTHING_ASKED, Asked, Codec
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,14 @@ class LoggedIn(msgspec.Struct, frozen=True, gc=False):
 
 
 class Received(msgspec.Struct, frozen=True, gc=False):
-    """Whole frames of one codec.  Journal them; then send what ``codec.acknowledge`` gives."""
+    """Whole frames of one codec, and what they answer or continue.
+
+    Journal them; then send what ``codec.acknowledge`` gives.
+    """
 
     codec: Codec
     frames: list[bytes]
+    asked: Asked = NOTHING_ASKED
 
 
 class Skipped(msgspec.Struct, frozen=True, gc=False):

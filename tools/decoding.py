@@ -112,9 +112,16 @@ class Decoder:
             return {}
         frames = [pieces[i].raw for i in places]
         dialogue = codec.dialogue(self._profile_of)
-        at_once = [dialogue.receive([frame], now) for frame in frames]
+        at_once: list[bytes] = []
+        asked: dict[int, bytes] = {}
+        for row, frame in enumerate(frames):
+            at_once.append(dialogue.receive([frame], now))
+            if dialogue.asked:
+                asked[row] = dialogue.asked[0]
         identity = dialogue.identity
-        batch = Batch.of(frames, now, identity=identity or NAMELESS, profile_of=self._profile_of)
+        batch = Batch.of(
+            frames, now, identity=identity or NAMELESS, profile_of=self._profile_of, asked=asked
+        )
         later = codec.acknowledge(batch)
         columns = codec.decode(batch)
         values, refused = _values_by_frame(codec.name, columns), _refused_by_frame(columns)

@@ -18,7 +18,7 @@ from wattwarden.codecs.acrel.frame import (
 )
 from wattwarden.codecs.acrel.layouts import CLOCK
 from wattwarden.protocol.clock import LocalTime
-from wattwarden.protocol.codec import Batch, ProfileOf
+from wattwarden.protocol.codec import NOTHING_ASKED, Batch, ProfileOf
 
 # Meters report every 1 to 15 minutes and send 94 in between; no source states its period.
 DEFAULT_IDLE_S: Final = 1800.0
@@ -34,6 +34,7 @@ class AcrelDialogue:
     """Registration, clock and heartbeat; uploads are answered once they are stored."""
 
     __slots__ = ("_profile_of", "identity", "idle_limit_s")
+    asked = NOTHING_ASKED
 
     def __init__(self, profile_of: ProfileOf) -> None:
         self._profile_of = profile_of

@@ -17,21 +17,15 @@ from tests.codecs.hj212_frames import (
 )
 from tests.codecs.mischief import Vector, vectors_of
 
-from wattwarden.codecs.hj212 import (
-    CODEC,
-    MAX_SEGMENT_BYTES,
-    OUTLINE,
-    Hj212Dialogue,
-    acknowledge,
-    confirm,
-    decode,
-    decrypt,
-    encode,
-    encrypt,
-    explain,
-    read,
-    recognise,
-)
+from wattwarden.codecs.hj212 import CODEC
+from wattwarden.codecs.hj212.answer import acknowledge
+from wattwarden.codecs.hj212.cipher import decrypt, encrypt
+from wattwarden.codecs.hj212.dialogue import Hj212Dialogue
+from wattwarden.codecs.hj212.explanation import explain
+from wattwarden.codecs.hj212.frame import MAX_SEGMENT_BYTES, OUTLINE, recognise
+from wattwarden.codecs.hj212.message import encode, read
+from wattwarden.codecs.hj212.proof import confirm
+from wattwarden.codecs.hj212.uploads import decode
 from wattwarden.protocol.codec import (
     Block,
     Claim,
@@ -70,6 +64,29 @@ def fields_of(raw: bytes) -> dict[str, object]:
 )  # fmt: skip
 def test_a_connection_is_known_by_two_hashes_and_a_length(head: bytes, claim: Claim) -> None:
     assert recognise(head) is claim
+
+
+FORGETFUL = SECRET[:-15] + SECRET[-8:-2]
+
+
+@pytest.mark.parametrize("size", [1, 5, 1000])
+@pytest.mark.parametrize(
+    "behind",
+    [
+        pytest.param(b"\r\n", id="nothing"),
+        pytest.param(b"\r\n" + upload(TIME), id="a neighbour"),
+        pytest.param(b"\r&&ABCD\r\n", id="what looks like its end"),
+    ],
+)
+def test_ciphertext_ends_where_its_tail_was_forgotten_whatever_follows(
+    behind: bytes, size: int
+) -> None:
+    stream = FORGETFUL + behind
+    assert len(SECRET.rstrip()) - len(FORGETFUL) == len(TIME) % 16 == 7
+    framer = Framer(OUTLINE)
+    drips = [stream[at : at + size] for at in range(0, len(stream), size)]
+    frames = [raw.rstrip() for drip in drips for raw in framer.feed(drip)]
+    assert frames[0] == FORGETFUL
 
 
 def test_a_length_beyond_the_bound_waits_for_nothing() -> None:
@@ -172,7 +189,7 @@ def test_repeated_names_lose_no_value() -> None:
     fields = fields_of(raw)
     tree = {"a21": {"Rtd": ["0.00", "1.00"], "": "z"}, "PolId": ["x", "y"], "": ["lost"]}
     assert fields["CP"] == tree
-    assert fields["CPText"] == "a21-Rtd=0.00;a21-Rtd=1.00;PolId=x;PolId=y;a21=z;lost"
+    assert fields["CP=text"] == "a21-Rtd=0.00;a21-Rtd=1.00;PolId=x;PolId=y;a21=z;lost"
     assert encode(read(raw, default_profile)) == raw
 
 
@@ -183,7 +200,7 @@ def test_repeated_names_lose_no_value() -> None:
 def test_chinese_texts_are_read_in_both_charsets(text: str, charset: str) -> None:
     raw = frame(f"ST=22;CN=3020;MN=1;CP=&&{text}&&".encode(charset))
     message = read(raw, default_profile)
-    assert message.fields.get("Charset", "utf-8") == charset
+    assert message.fields.get("CP=charset", "utf-8") == charset
     assert encode(message) == raw
     assert "清洗" not in text or "清洗" in str(message.fields["CP"]["i11001"]["Info"])
 
@@ -205,10 +222,21 @@ def test_a_part_says_which_of_how_many_it_is() -> None:
     assert read(upload("", more="PNUM=3;"), default_profile).part is None
 
 
+@pytest.mark.parametrize(
+    "name", ["CP", "CPText", "Cipher", "Charset", "CP text", "CP=text", "CP=cipher", "CP=charset"]
+)
+def test_a_header_may_use_any_name_without_becoming_the_data(name: str) -> None:
+    raw = upload("a01-Rtd=1", more=f"{name}=00;")
+    message = read(raw, default_profile)
+    assert message.fields["CP"] == {"a01": {"Rtd": "1"}}
+    assert "00" in str([value for key, value in message.fields.items() if key != "CP"])
+    assert encode(message) == raw
+
+
 def test_ciphertext_is_shown_as_it_is_and_as_text() -> None:
     message = read(SECRET, with_key())
-    assert message.fields["CPText"] == TIME
-    assert bytes.fromhex(message.fields["Cipher"]) == encrypt(TIME.encode(), KEY)
+    assert message.fields["CP=text"] == TIME
+    assert bytes.fromhex(message.fields["CP=cipher"]) == encrypt(TIME.encode(), KEY)
     assert message.at == datetime(2026, 11, 22, 2, 59, tzinfo=UTC)
     assert encode(message) == SECRET
 
@@ -273,12 +301,14 @@ def test_a_message_may_carry_its_data_as_a_text() -> None:
     [
         pytest.param(Message("other"), id="no CN"),
         pytest.param(Message("realtime", fields={"CP": "x" * MAX_SEGMENT_BYTES}), id="too long"),
-        pytest.param(Message("realtime", fields={"Charset": "none"}), id="no such charset"),
-        pytest.param(Message("realtime", fields={"Cipher": "zz"}), id="no hex"),
-        pytest.param(Message("realtime", fields={"Cipher": 5}), id="no text"),
-        pytest.param(Message("realtime", fields={"Cipher": "00"}), id="cipher without its text"),
+        pytest.param(Message("realtime", fields={"CP=charset": "none"}), id="no such charset"),
+        pytest.param(Message("realtime", fields={"CP=cipher": "zz"}), id="no hex"),
+        pytest.param(Message("realtime", fields={"CP=cipher": 5}), id="no text"),
+        pytest.param(Message("realtime", fields={"CP=cipher": "00"}), id="cipher without its text"),
         pytest.param(Message("realtime", fields={"PW": "CP=&&"}), id="a second CP"),
-        pytest.param(Message("realtime", fields={"CP": "表", "Charset": "ascii"}), id="no ascii"),
+        pytest.param(
+            Message("realtime", fields={"CP": "表", "CP=charset": "ascii"}), id="no ascii"
+        ),
     ],
 )
 def test_what_no_frame_can_carry_is_the_fault_of_the_caller(message: Message) -> None:

@@ -4,10 +4,16 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
 import pytest
-from tests.codecs.hj212_frames import KEY, MN, NOW, batch, frame, upload, with_key
+from tests.codecs.hj212_frames import KEY, MN, NOW, batch, crc, frame, upload, with_key
 
-from wattwarden.codecs.hj212 import CODEC, MAX_CODE_BYTES, decode, encrypt
-from wattwarden.protocol.codec import Batch, Block, Columns, FactorBlock, Profile
+from wattwarden.codecs.hj212 import CODEC
+from wattwarden.codecs.hj212.cipher import encrypt
+from wattwarden.codecs.hj212.frame import MAX_SEGMENT_BYTES, recognise
+from wattwarden.codecs.hj212.message import read
+from wattwarden.codecs.hj212.plan import MAX_CODE_BYTES
+from wattwarden.codecs.hj212.proof import confirm
+from wattwarden.codecs.hj212.uploads import decode
+from wattwarden.protocol.codec import Batch, Block, Claim, Columns, FactorBlock, Profile
 from wattwarden.protocol.errors import Refusal
 from wattwarden.protocol.quality import Quality
 from wattwarden.protocol.quantity import MISSING
@@ -304,102 +310,11 @@ def test_an_empty_batch_is_an_empty_answer() -> None:
     assert CODEC.acknowledge(batch()) == []
 
 
-# ── split packets ──────────────────────────────────────────────────────────────
-
-
-def part(number: int, count: int, data: str, flag: int = 7, **more: str) -> bytes:
-    numbers = f"PNUM={count};PNO={number};"
-    return upload(data, cn="2051", flag=f"Flag={flag};", more=numbers, **more)
-
-
-def test_each_part_of_a_split_packet_gives_its_rows() -> None:
-    columns = decode(batch(part(1, 2, f"{TIME};a01-Avg=1"), part(2, 2, f"{TIME};b02-Avg=2")))
-    assert [block.layout for block in columns.factors] == [("a01-Avg",), ("b02-Avg",)]
-    assert [block.frame.tolist() for block in columns.factors] == [[0], [1]]
-    assert columns.refused == ()
-
-
-@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["in order", "out of order"])
-def test_a_part_without_a_time_takes_that_of_its_packet(order: tuple[int, int]) -> None:
-    parts = [part(1, 2, f"{TIME};a01-Avg=1"), part(2, 2, "b02-Avg=2")]
-    columns = decode(batch(*(parts[index] for index in order)))
-    assert [block.at.tolist() for block in columns.factors] == [[us(AT)]] * 2
-    assert all(block.quality.tolist() == [Quality.GOOD] for block in columns.factors)
-
-
-def test_a_part_whose_packet_has_no_time_is_refused_rather_than_misdated() -> None:
-    columns = decode(batch(part(2, 2, "b02-Avg=2"), part(1, 2, f"{TIME};a01-Avg=1", mn="other")))
-    assert [block.layout for block in columns.factors] == [("a01-Avg",)]
-    assert [(entry.frame, entry.kind) for entry in columns.refused] == [(0, Refusal.DECODE)]
-
-
-DATA = f"{TIME};a01-Avg=12.5,a01-Flag=N;b02-Avg=3.25,b02-Flag=M"
-
-
-@pytest.mark.parametrize("cut", range(len(TIME) + 1, len(DATA)))
-def test_wherever_a_packet_is_cut_its_values_stay(cut: int) -> None:
-    columns = decode(batch(part(1, 2, DATA[:cut]), part(2, 2, DATA[cut:])))
-    assert columns.refused == ()
-    found = {
-        (name, value, chr(flag))
-        for block in columns.factors
-        for name, value, flag in zip(block.layout, block.values[0], block.flags[0], strict=True)
-    }
-    # A flag behind the cut is of no use to a value before it.
-    flags = {(name, value, "\0") for name, value in (("a01-Avg", 12.5), ("b02-Avg", 3.25))}
-    assert found <= {("a01-Avg", 12.5, "N"), ("b02-Avg", 3.25, "M")} | flags
-    assert {name for name, _, _ in found} == {"a01-Avg", "b02-Avg"}
-    assert all(block.at.tolist() == [us(AT)] for block in columns.factors)
-
-
-def test_an_item_cut_over_three_parts_is_joined() -> None:
-    pieces = [DATA[:40], DATA[40:44], DATA[44:]]
-    columns = decode(batch(*(part(place + 1, 3, piece) for place, piece in enumerate(pieces))))
-    (block,) = columns.factors
-    assert columns.refused == ()
-    assert block.values.tolist() == [[12.5, 3.25]]
-
-
-def test_half_an_item_whose_other_half_is_not_there_is_refused() -> None:
-    columns = decode(batch(part(2, 3, f".5,a01-Flag=N;b02-Avg=3.25;{TIME}")))
-    assert [entry.kind for entry in columns.refused] == [Refusal.DECODE]
-    assert columns.factors[0].layout == ("b02-Avg",)
-
-
-def test_a_part_whose_time_is_no_time_is_refused_alone() -> None:
-    columns = decode(batch(part(1, 2, "DataTime=now;a01-Avg=1"), part(2, 2, f"{TIME};b02-Avg=2")))
-    assert [(entry.frame, entry.kind) for entry in columns.refused] == [(0, Refusal.DECODE)]
-    assert columns.factors[0].layout == ("b02-Avg",)
-
-
-def test_two_packets_in_a_row_are_not_mixed() -> None:
-    later = TIME.replace("105900", "110000")
-    frames = [
-        part(1, 2, f"{TIME};a01-Avg=1"), part(2, 2, "b02-Avg=2"),
-        part(1, 2, f"{later};a01-Avg=3"), part(2, 2, "b02-Avg=4"),
-    ]  # fmt: skip
-    columns = decode(batch(*frames))
-    minute = us(AT + timedelta(minutes=1))
-    assert [block.at.tolist() for block in columns.factors] == [[us(AT), minute]] * 2
-
-
-def test_a_packet_of_one_part_is_an_ordinary_frame() -> None:
-    assert the_factors(decode(batch(part(1, 1, f"{TIME};a01-Avg=1")))).at.tolist() == [us(AT)]
-
-
-def test_part_numbers_may_be_padded_and_in_another_order() -> None:
-    frames = [
-        upload(data, cn="2051", flag="Flag=7;", more=f"PNO=000{number};PNUM=0002;")
-        for number, data in ((1, DATA[:40]), (2, DATA[40:]))
-    ]
-    assert decode(batch(*frames)).factors[0].values.tolist() == [[12.5, 3.25]]
-
-
 # ── ciphertext ─────────────────────────────────────────────────────────────────
 
 
-def sealed(data: str, flag: int = 9) -> bytes:
-    plain = upload(data, flag=f"Flag={flag};")
+def sealed(data: str, flag: int = 9, cn: str = "2051") -> bytes:
+    plain = upload(data, cn=cn, flag=f"Flag={flag};")
     return plain.replace(data.encode(), encrypt(data.encode(), KEY))
 
 
@@ -415,20 +330,66 @@ def test_ciphertext_is_read_with_the_key_of_its_meter() -> None:
 @pytest.mark.parametrize(
     ("key", "words"),
     [
-        pytest.param(None, "encrypted, no key", id="no key"),
         pytest.param(b"1" * 16, "neither", id="another key"),
         pytest.param(b"short", "5", id="a key of the wrong size"),
     ],
 )
-def test_ciphertext_without_its_key_is_refused_and_not_answered(
-    key: bytes | None, words: str
-) -> None:
+def test_ciphertext_that_its_key_does_not_open_is_not_confirmed(key: bytes, words: str) -> None:
     one = batch(SECRET, profile_of=with_key(key))
     (refused,) = decode(one).refused
     assert refused.kind == Refusal.CHECKSUM
     assert words in refused.message
-    assert CODEC.confirm is not None
-    assert CODEC.confirm(one).tolist() == [False]
+    assert confirm(one).tolist() == [False]
+
+
+def test_ciphertext_whose_key_is_not_known_is_kept_unanswered_until_it_is() -> None:
+    one = batch(SECRET)
+    assert confirm(one).tolist() == [True]
+    assert CODEC.acknowledge(one) == [b""]
+    assert CODEC.dialogue(with_key(None)).receive([SECRET], NOW) == b""
+    (refused,) = decode(one).refused
+    assert refused.kind == Refusal.DECODE
+    assert f"the key of {MN} is not known; set it with" in refused.message
+    assert decode(batch(SECRET, profile_of=with_key())).refused == ()
+
+
+@pytest.mark.parametrize("cn", ["1013", "9015", "9021"])
+def test_ciphertext_that_nobody_can_check_is_not_answered_at_once(cn: str) -> None:
+    secret = sealed(f"{TIME};PolId=w01018;a01-Info=1", cn=cn)
+    assert CODEC.dialogue(with_key()).receive([secret], NOW) != b""
+    assert CODEC.dialogue(with_key(None)).receive([secret], NOW) == b""
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(SECRET.replace(b"CN=2051", b"CN=2\xff51"), id="a byte of the header"),
+        pytest.param(SECRET.replace(b"CN=2051", b"CN=20x1"), id="no command"),
+        pytest.param(SECRET.replace(b"MN=", b"MM="), id="nobody's"),
+        pytest.param(
+            SECRET.replace(MN.encode(), b" " + MN[1:].encode()[:-1] + b"\x07"), id="no MN"
+        ),
+        pytest.param(SECRET.replace(b"Flag=9", b"Flag=5"), id="a version before encryption"),
+        pytest.param(SECRET[:-8] + b"x" + SECRET[-7:], id="no end of the data"),
+        pytest.param(SECRET[:-4] + b"G" + SECRET[-3:], id="no checksum"),
+        pytest.param(SECRET[:40] + SECRET[41:], id="a byte lost"),
+        pytest.param(SECRET + b"x", id="a byte too many"),
+        pytest.param(
+            upload(TIME, flag="Flag=9;").replace(b"1122", b"11\xff2"), id="a text with one odd byte"
+        ),
+    ],
+)
+def test_what_only_seems_encrypted_is_not_kept(raw: bytes) -> None:
+    assert confirm(batch(raw)).tolist() == [False]
+
+
+def test_no_more_is_kept_undeciphered_than_a_segment_holds() -> None:
+    room = MAX_SEGMENT_BYTES - len(sealed("")) + 12
+    data = ";".join(f"a{code:05}-Avg=1" for code in range(7, 999))
+    most, over = (sealed(data[:size]) for size in (room, room + 1))
+    assert (most[2:6], over[2:6]) == (b"4096", b"4097")
+    assert confirm(batch(most, over)).tolist() == [True, False]
+    assert recognise(over) is Claim.NO
 
 
 def test_plain_text_of_a_meter_with_a_key_is_read_too() -> None:
@@ -438,9 +399,31 @@ def test_plain_text_of_a_meter_with_a_key_is_read_too() -> None:
 
 def test_wrong_keys_do_not_open_ciphertext_by_chance() -> None:
     keys = [number.to_bytes(16, "big") for number in range(1000)]
-    assert CODEC.confirm is not None
-    opened = [key for key in keys if CODEC.confirm(batch(SECRET, profile_of=with_key(key)))[0]]
+    opened = [key for key in keys if confirm(batch(SECRET, profile_of=with_key(key)))[0]]
     assert opened == []
+
+
+def test_ciphertext_that_happens_to_fit_the_checksum_is_no_text() -> None:
+    texts = (f"{TIME};a01011-Rtd={number}.5,a01011-Flag=N" for number in range(10_000))
+    frames = (sealed(text) for text in texts)
+    raw = next(raw for raw in frames if crc(raw[6:-6]) == int(raw[-6:-2], 16))
+    number = float(read(raw, with_key()).fields["CP"]["a01011"]["Rtd"])
+    kept = decode(batch(raw, SECRET, profile_of=with_key()))
+    assert the_factors(kept).values[0].tolist() == [number]
+    assert "neither" in decode(batch(raw, profile_of=with_key(b"1" * 16))).refused[0].message
+    assert confirm(batch(raw)).tolist() == [True]
+    assert CODEC.acknowledge(batch(raw)) == [b""]
+    assert "is not known" in decode(batch(raw)).refused[0].message
+    assert CODEC.dialogue(with_key(None)).receive([raw], NOW) == b""
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "gbk"])
+def test_a_chinese_text_of_2025_is_no_ciphertext(charset: str) -> None:
+    segment = f"QN=1;ST=22;CN=3020;MN={MN};Flag=9;CP=&&设施用电监控系统=1;{TIME};i1-Info=2&&"
+    one = batch(frame(segment.encode(charset)))
+    assert confirm(one).tolist() == [True]
+    assert CODEC.acknowledge(one) != [b""]
+    assert the_factors(decode(one)).values.tolist() == [[2.0]]
 
 
 def without_tail(data: str) -> bytes:

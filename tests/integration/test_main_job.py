@@ -15,6 +15,7 @@ from tests.integration.wire import (
     CHINA,
     acrel_login,
     acrel_upload,
+    hj212,
     hj212_encrypted,
     hj212_realtime,
     qn_of,
@@ -25,6 +26,8 @@ pytestmark = pytest.mark.integration
 MADE_KEY: Final = "00112233445566778899aabbccddeeff"
 WRONG_KEY: Final = MADE_KEY[::-1]
 HJ212_ANSWER_BYTES: Final = 83  # 9014 to an address of eight letters
+NOISE_KEPT_BYTES: Final = 4096  # of a connection's bytes that no framer accepts
+SEALED_FRAMES: Final = 40
 COUNTS: Final = ("acked", "unanswered", "refused", "silent", "unexpected")
 TAKEN_WITHIN_S: Final = 1.0  # promised by `meters set`
 RETENTION: Final = timedelta(days=400)
@@ -244,40 +247,80 @@ async def test_a_clock_a_year_ahead_is_kept_flagged_and_holds_nobody_up(system: 
     }
 
 
-async def test_a_frame_that_could_not_be_decrypted_is_read_once_the_key_is_there(
+async def test_frames_that_could_not_be_decrypted_are_read_once_the_key_is_there(
     system: System,
 ) -> None:
     address, at = "SM4LATER", datetime.now(UTC).replace(second=0, microsecond=0)
     plain = hj212_realtime(address, 1, at, "w01018-Rtd=1")
-    data = f"DataTime={at.astimezone(CHINA):%Y%m%d%H%M%S};a01011-Avg=1.35,a01011-Flag=N"
-    sealed = hj212_encrypted(address, 2, data, bytes.fromhex(MADE_KEY))
-    answer = await say(system, "127.0.0.6", plain + sealed + plain, 2 * HJ212_ANSWER_BYTES)
-    assert qn_of(2).encode() not in answer
+    minutes = [at - timedelta(minutes=back) for back in range(1, SEALED_FRAMES + 1)]
+    sealed = [
+        hj212_encrypted(
+            address,
+            number,
+            f"DataTime={minute.astimezone(CHINA):%Y%m%d%H%M%S};a01011-Avg=1.35,a01011-Flag=N",
+            bytes.fromhex(MADE_KEY),
+        )
+        for number, minute in enumerate(minutes, 2)
+    ]
+    assert sum(map(len, sealed)) > NOISE_KEPT_BYTES
+    sent = b"".join([plain, *sealed, plain])
+    answer = await say(system, "127.0.0.6", sent, 2 * HJ212_ANSWER_BYTES)
+    assert answer.count(qn_of(1).encode()) == answer.count(b"CN=9014") == 2
 
     async def held() -> list[asyncpg.Record]:
         return await system.fetch(
             "SELECT * FROM quarantine WHERE state = 'open' AND peer LIKE '127.0.0.6:%'"
         )
 
-    async def minutes() -> list[asyncpg.Record]:
+    async def decrypted() -> list[asyncpg.Record]:
         rows = await system.fetch(FACTORS, [address])
         return [row for row in rows if row["span"] == "m"]
 
-    [row] = await eventually(held)
-    assert (row["kind"], row["raw"]) == ("unknown", sealed)
+    waiting = await eventually(held, lambda rows: len(rows) >= len(sealed))
+    assert {row["raw"] for row in waiting} == set(sealed)
+    assert {(row["codec"], row["kind"]) for row in waiting} == {("hj212", "decode")}
+    assert all(f"the key of {address} is not known" in row["message"] for row in waiting)
     system.run("meters", "set", f"hj212:{address}", "--key-from-stdin", said=WRONG_KEY)
-    assert len(await held()) == 1
+    system.run("quarantine", "retry", "--meter", f"hj212:{address}")
+    assert len(await held()) == len(sealed)
     [file] = (system.data / "secrets").glob(f"*{address}*")
     file.write_text(MADE_KEY)
-    assert await minutes() == []
+    assert await decrypted() == []
     system.run("quarantine", "retry", "--meter", f"hj212:{address}")
     assert await held() == []
-    [row] = await minutes()
-    assert (row["codes"], row["amounts"], row["at"]) == (
-        ["a01011-Avg"],
-        [single(1.35)],
-        at,
-    )
+    found = await decrypted()
+    assert [row["at"] for row in found] == minutes[::-1]
+    assert {(*row["codes"], *row["amounts"]) for row in found} == {("a01011-Avg", single(1.35))}
+
+
+async def test_parts_of_a_split_packet_are_joined_however_far_apart_they_come(
+    system: System,
+) -> None:
+    address, at = "SPLITS12", datetime.now(UTC).replace(second=0, microsecond=0)
+    time = f"DataTime={at.astimezone(CHINA):%Y%m%d%H%M%S}"
+    pieces = (f"{time};a01011-Avg=1.5,a01011-Flag=N;a01012-Avg=2", "0.5,a01012-Flag=D;a01013-Avg=3")
+    head = f"QN={qn_of(1)};ST=31;CN=2051;PW=123456;MN={address};Flag=7;PNUM=2;PNO="
+    reader, writer = await asyncio.open_connection(*system.target, local_addr=("127.0.0.7", 0))
+
+    async def rows() -> list[asyncpg.Record]:
+        return await system.fetch(FACTORS, [address])
+
+    async def count() -> int:
+        return len(await rows())
+
+    for number, piece in enumerate(pieces, 1):
+        writer.write(hj212(f"{head}{number};CP=&&{piece}&&".encode()))
+        async with asyncio.timeout(5):
+            assert b"CN=9014" in await reader.readexactly(HJ212_ANSWER_BYTES)
+        await eventually(count, number.__eq__)
+    writer.close()
+    found = {tuple(row["codes"]): row for row in await rows()}
+    values = {codes: (list(row["amounts"]), row["flags"]) for codes, row in found.items()}
+    assert values == {
+        ("a01011-Avg",): ([1.5], "N"),
+        ("a01012-Avg", "a01013-Avg"): ([20.5, 3.0], "D "),
+    }
+    assert {(row["at"], row["span"], row["quality"]) for row in found.values()} == {(at, "m", 0)}
 
 
 async def test_unknown_meters_wait_until_they_are_registered() -> None:

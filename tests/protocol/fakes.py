@@ -12,7 +12,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from wattwarden.protocol.checksum import WindowScan, modbus, sum8
-from wattwarden.protocol.codec import Claim, Codec, Columns, Message, ProfileOf
+from wattwarden.protocol.codec import (
+    Asked,
+    Claim,
+    Codec,
+    Columns,
+    Message,
+    ProfileOf,
+)
 from wattwarden.protocol.errors import ProtocolError, Refusal
 from wattwarden.protocol.outline import Delimited, LengthPrefixed, Outline
 
@@ -91,6 +98,7 @@ class FakeDialogue:
     idle_limit_s: float = 60.0
     heard: list[bytes] = field(default_factory=list)
     poll_at: int | None = None
+    asked: Asked = field(default_factory=dict)
 
     def receive(self, frames: list[bytes], now: int) -> bytes:
         self.heard += frames

@@ -30,6 +30,13 @@ def test_a_batch_gives_its_frames_back(frames: list[bytes]) -> None:
     assert (batch.offsets.dtype, batch.session.dtype) == (np.dtype(np.int64), np.dtype(np.int32))
 
 
+def test_a_batch_says_what_its_frames_continue() -> None:
+    batch = Batch.of([b"a", b"b", b"c", b"d"], 7, asked={1: b"x", 3: b"y", 2: b"x"})
+    asked = [batch.requests[number] if number >= 0 else None for number in batch.request]
+    assert asked == [None, b"x", b"x", b"y"]
+    assert (len(batch.requests), batch.request.dtype) == (2, np.dtype(np.int32))
+
+
 def test_a_batch_takes_the_profiles_it_is_given() -> None:
     profile = Profile(cycle_s=60)
     assert Batch.of([b"a"], 0, profile_of=lambda _address: profile).profile_of("007") is profile

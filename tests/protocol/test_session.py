@@ -509,8 +509,21 @@ def test_a_peer_whose_every_frame_is_rejected_is_closed() -> None:
         line.send(broken)
         line.session.reject(broken, now=0)
         reasons = closings(line.events())
-    assert count == 300 // len(broken)
+    assert count == 300 // len(broken) + 1
     assert reasons == ["more than 300 bytes without a frame"]
+
+
+def test_a_rejected_frame_takes_back_no_more_than_it_made_up_for() -> None:
+    line = Line(deferred())
+    broken = HASH_DATA[:-1] + b"!"
+    line.send(HASH_LOGIN, b"." * 295)
+    line.send(broken)
+    line.session.reject(broken, now=0)
+    assert closings(line.events()) == ["more than 300 bytes without a frame"]
+    line = Line(deferred())
+    line.send(HASH_LOGIN, broken, b"." * 285)
+    line.session.reject(broken, now=0)
+    assert closings(line.events()) == []
 
 
 def test_rejecting_before_anything_was_recognised_does_nothing() -> None:
@@ -590,6 +603,52 @@ stretches = st.one_of(
     ),
     st.text("{}#0.LD", max_size=6).map(str.encode),
 )
+
+
+@settings(max_examples=200)
+@given(st.lists(stretches, max_size=14))
+def test_the_short_way_for_whole_frames_says_the_same(segments: list[bytes]) -> None:
+    long, short = Line(), Line()
+    for segment in filter(None, segments):
+        long.session.receive_data(segment, 0)
+        frames = short.session.take_frames(segment, 0)
+        if frames is None:
+            short.session.receive_data(segment, 0)
+        events = short.session.take_events()
+        if frames:
+            assert events == []
+            codec = short.session.codec
+            assert codec is not None
+            events = [Received(codec, frames)]
+        assert [_told(event) for event in events] == [_told(event) for event in long.events()]
+        assert short.session.identity == long.session.identity
+        assert short.session.unsent == long.session.unsent
+        assert short.session.data_to_send() == long.session.data_to_send()
+        assert short.session.next_deadline() == long.session.next_deadline()
+        assert short.session.is_over == long.session.is_over
+
+
+def test_the_short_way_is_taken_once_the_peer_is_known() -> None:
+    line = Line()
+    assert line.session.take_frames(LOGIN, 0) is None
+    line.send(LOGIN)
+    assert line.session.take_frames(DATA + DATA, 7 * SECOND) == [DATA, DATA]
+    assert line.events() == []
+    assert line.deadline_s() == 67
+    assert line.session.take_frames(DATA + DATA[:3], 0) is None
+    assert line.session.take_frames(braced(b"L008"), 0) == []
+    assert line.events() == [line.logged_in("008"), line.received(braced(b"L008"))]
+
+
+def _told(event: Event) -> tuple[object, ...]:
+    """What an event says, with the codec by name: two lines have two codecs of each name."""
+    match event:
+        case LoggedIn(codec, identity):
+            return (LoggedIn, codec.name, identity)
+        case Received(codec, frames, asked):
+            return (Received, codec.name, frames, dict(asked))
+        case _:
+            return (event,)
 
 
 @settings(max_examples=200)

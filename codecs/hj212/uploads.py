@@ -1,0 +1,135 @@
+"""Uploads to columns: frame by frame, since each carries what it likes, and no object a value."""
+
+from math import isnan
+from typing import Final
+
+import numpy as np
+
+from wattwarden.codecs.hj212.cipher import begins_sealed, is_ciphertext
+from wattwarden.codecs.hj212.frame import HEAD, halves
+from wattwarden.codecs.hj212.header import HEAD_BYTES, facts_of, number_and_rest
+from wattwarden.codecs.hj212.parts import read_context, read_part
+from wattwarden.codecs.hj212.plan import plan_of, readings_of
+from wattwarden.codecs.hj212.proof import bounds_of, opened
+from wattwarden.protocol.codec import MAX_CHANNEL_BYTES, Batch, Columns
+from wattwarden.protocol.errors import ProtocolError, Refusal
+from wattwarden.protocol.pairs import read_pairs
+from wattwarden.protocol.quality import Quality
+from wattwarden.protocol.rows import NO_FLAG, Rows
+
+SOUND_FLAGS: Final = b"Nn"
+
+# A table and what to leave out for bytes.translate: of data only = and ; remain, ``,`` as ;.
+_SEPARATORS: Final = bytes.maketrans(b",", b";")
+_NO_SEPARATORS: Final = bytes(byte for byte in range(256) if byte not in b"=;,")
+
+Origin = tuple[int, int, int]
+"""Where data come from: the frame of the batch, its meter, and the quality it claims."""
+
+
+def decode(batch: Batch) -> Columns:
+    """Read the frames of a batch into columns."""
+    starts, ends, good = bounds_of(batch)
+    decoder = _Decoder(batch)
+    data = batch.data
+    bounds = zip(starts.tolist(), ends.tolist(), good.tolist(), strict=True)
+    for index, (start, end, fits) in enumerate(bounds):
+        try:
+            decoder.take(index, data[start:end] if fits else opened(batch, index))
+        except ProtocolError as error:
+            decoder.rows.refuse(index, error)
+    return decoder.rows.columns()
+
+
+class _Decoder:
+    """Collects what the frames of one batch mean."""
+
+    __slots__ = ("_batch", "_history", "rows")
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+        self._history = _history(batch)
+        self.rows = Rows(batch, SOUND_FLAGS, b"DataTime=")
+
+    def take(self, index: int, segment: bytes) -> None:
+        """Take the segment of one frame, plain or ciphertext that happens to fit its checksum.
+
+        Raises:
+            ProtocolError: it gives no row.
+        """
+        head, data = halves(segment)
+        facts = facts_of(number_and_rest(head)[1])
+        command, address, refused, repeated, part, _, may_be_sealed = facts
+        if not command.period:
+            return
+        if may_be_sealed and begins_sealed(data) and is_ciphertext(segment):
+            data = halves(opened(self._batch, index))[1]
+        if refused:
+            raise ProtocolError(Refusal.DECODE, refused, HEAD_BYTES)
+        quality = Quality.BACKFILL if repeated or index in self._history else 0
+        origin = (index, self.rows.meter(index, address), int(quality))
+        if part is None or part[1] == 1:
+            self._add(origin, command.period, data)
+        else:
+            self._add_part(origin, command.period, part, data)
+
+    def _add_part(self, origin: Origin, period: str, part: tuple[int, int], data: bytes) -> None:
+        """Add the readings of a part of a split packet."""
+        asked = int(self._batch.request[origin[0]])
+        context = read_context(self._batch.requests[asked] if asked >= 0 else b"")
+        passage = read_part(part, data, context)
+        for text in passage.dated:
+            self._add(origin, period, text)
+        if passage.is_undated:
+            message = "a part without DataTime, and none that came before it had one"
+            raise ProtocolError(Refusal.DECODE, message)
+
+    def _refuse(self, origin: Origin, message: str) -> None:
+        self.rows.refuse(origin[0], ProtocolError(Refusal.DECODE, message))
+
+    def _add(self, origin: Origin, period: str, data: bytes) -> None:
+        """Add the readings of some data."""
+        data = data.rstrip(b";,")
+        texts = data.replace(b",", b";").replace(b"=", b";").split(b";")
+        plan = plan_of(tuple(texts[::2]))
+        if data.translate(_SEPARATORS, _NO_SEPARATORS) != plan.skeleton or b"_" in data:
+            texts = self._texts(origin, data)
+            plan = plan_of(tuple(texts[::2]))
+        if plan.refused:
+            self._refuse(origin, plan.refused)
+        texts.append(NO_FLAG)
+        values, flags = readings_of(plan, texts)
+        if not values or (isnan(values[0]) and not any(flags) and all(map(isnan, values))):
+            return  # requests, logs and the like: texts, to be found in the frame
+        channel = _channel(texts[plan.pollutant]) if plan.pollutant >= 0 else ""
+        time = texts[plan.time] if plan.time >= 0 else b""
+        self.rows.add((plan.shape, period, channel), origin, time, values, flags)
+
+    def _texts(self, origin: Origin, data: bytes) -> list[bytes]:
+        """Return names and values of data that are not name=value throughout.
+
+        Numbers with an underline, which float() takes and the standard does not, become empty.
+        """
+        pairs, fragments = read_pairs(data)
+        if fragments:
+            self._refuse(origin, f"an item without a value: {fragments[0][:32]!r}")
+        texts: list[bytes] = []
+        for name, value in pairs:
+            texts += (name, value if b"_" not in value else b"")
+        return texts
+
+
+def _history(batch: Batch) -> frozenset[int]:
+    """Return which frames answer a request for history."""
+    asked = [
+        index
+        for index, text in enumerate(batch.requests)
+        if text.startswith(HEAD) and b"BeginTime=" in text
+    ]
+    return frozenset(np.flatnonzero(np.isin(batch.request, asked)).tolist())
+
+
+def _channel(pollutant: bytes) -> str:
+    """Name the channel of an instrument's information after the factor that it measures."""
+    text = pollutant[:MAX_CHANNEL_BYTES].decode("latin-1")
+    return text if text.isascii() and text.isprintable() else ""
