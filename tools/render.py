@@ -133,6 +133,15 @@ def frame_progress(total: int | None) -> Iterator[Callable[[int], object]]:
         yield lambda done: progress.update(task, completed=done)
 
 
+@contextmanager
+def slot_progress(total: int) -> Iterator[Callable[[int], object]]:
+    """Show a bar of folded slots on standard error; what is yielded takes those done since."""
+    columns = (TaskProgressColumn(), BarColumn(), TimeRemainingColumn())
+    with _bar(*columns) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda done: progress.advance(task, done)
+
+
 def _bar(*columns: ProgressColumn) -> Progress:
     # The answer goes to standard output as it is, not through the bar's console.
     return Progress(

@@ -1,1 +1,1 @@
-"""The rules R0 to R22: their numbers as data, and one pure function each."""
+"""The rules, one function each by family, and the file with their numbers."""

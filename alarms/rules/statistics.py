@@ -1,0 +1,111 @@
+"""What only days show: R13 night, R14 ratio, R17 unmetered load, R22 drift; R16 by quarter hours.
+
+Each says, for one unit, the number that is judged and the bounds it must stay within, or None where
+there is not enough to judge by.  Days are the columns of the rings, the last one just closed.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from wattwarden.alarms.plant import MAIN, Plant
+from wattwarden.alarms.state import RING_DAYS, Totals
+from wattwarden.alarms.table import I64
+
+# From the median of absolute deviations to a standard deviation.
+_MAD = 1.4826
+
+
+class Verdict(NamedTuple):
+    """A number and its bounds; outside of them is the condition."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def outside(self) -> bool:
+        """Whether the condition holds."""
+        return not self.low <= self.value <= self.high
+
+
+def night(plant: Plant, totals: Totals, unit: int, makers: I64) -> Verdict | None:
+    """R13: treatment is more unequal between day and night than its production."""
+    days = int(plant.limit["R13.days"][unit])
+    past = totals.past_energy[:, -days:]
+    if (past[makers] < 0).any() or (past[unit] < 0).any():
+        return None
+    own = _imbalance(past[unit], totals.past_night[unit, -days:])
+    production = _imbalance(past[makers], totals.past_night[makers, -days:])
+    if own is None or production is None:
+        return None
+    return Verdict(own - production, -np.inf, float(plant.limit["R13.theta"][unit]))
+
+
+def ratio(plant: Plant, totals: Totals, unit: int, makers: I64) -> Verdict | None:
+    """R14: a day's treatment energy for its production's is unlike the days before."""
+    own, production = totals.past_energy[unit], totals.past_energy[makers].sum(axis=0)
+    usable = (totals.past_energy[makers] > 0).all(axis=0) & (own >= 0)
+    shares = np.where(usable, own / np.where(usable, production, 1), np.nan)
+    return _beside_median(
+        shares,
+        int(plant.limit["R14.days"][unit]),
+        float(plant.limit["R14.mads"][unit]),
+        float(plant.limit["R14.least_share"][unit]),
+        relative=1.0,
+    )
+
+
+def drift(plant: Plant, totals: Totals, unit: int) -> Verdict | None:
+    """R22: power at high load has moved from what it was when the unit was commissioned."""
+    past = totals.past_high[unit, -int(plant.limit["R22.days"][unit]) :]
+    known = past[~np.isnan(past)]
+    least = int(plant.limit["R22.least_days"][unit])
+    if len(known) < least:
+        return None
+    now = float(np.median(known))
+    if np.isnan(totals.baseline[unit]):
+        totals.baseline[unit] = now
+    share = float(plant.limit["R22.share"][unit])
+    return Verdict(now / float(totals.baseline[unit]) - 1, -share, share)
+
+
+def unmetered(plant: Plant, totals: Totals, unit: int) -> Verdict | None:
+    """R17: the part of the mains' energy that no unit's meter shows has moved."""
+    firm = plant.unit.firm[unit]
+    subs = np.flatnonzero((plant.unit.firm == firm) & (plant.unit.kind != MAIN))
+    main, below = totals.past_energy[unit], totals.past_energy[subs]
+    usable = (main > 0) & (below >= 0).all(axis=0)
+    shares = np.where(usable, 1 - below.sum(axis=0) / np.where(usable, main, 1), np.nan)
+    return _beside_median(
+        shares,
+        int(plant.limit["R17.days"][unit]),
+        float(plant.limit["R17.mads"][unit]),
+        float(plant.limit["R17.least_share"][unit]),
+        relative=0.0,
+    )
+
+
+def _imbalance(energy: I64, at_night: I64) -> float | None:
+    total, night = int(energy.sum()), int(at_night.sum())
+    return abs(total - 2 * night) / total if total > 0 else None
+
+
+def _beside_median(
+    shares: np.ndarray[tuple[int], np.dtype[np.float64]],
+    days: int,
+    mads: float,
+    least: float,
+    *,
+    relative: float,
+) -> Verdict | None:
+    """Judge the last day by the days before; ``relative`` 1: ``least`` is a part of the median."""
+    before = shares[max(0, RING_DAYS - 1 - days) : -1]
+    before = before[~np.isnan(before)]
+    # A median of fewer days than a week is one weekday's.
+    if len(before) < 7 or np.isnan(shares[-1]):
+        return None
+    median = float(np.median(before))
+    spread = mads * _MAD * float(np.median(np.abs(before - median)))
+    width = max(spread, least * (abs(median) if relative else 1.0))
+    return Verdict(float(shares[-1]), median - width, median + width)

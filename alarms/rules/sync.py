@@ -1,0 +1,62 @@
+"""Treatment that is off while its line produces: R1 not started, R2 shut down, R6 late."""
+
+import numpy as np
+
+from wattwarden.alarms.block import Block
+from wattwarden.alarms.conditions import Condition, believable, milliseconds, off_delay
+from wattwarden.alarms.plant import PULSED, Plant
+from wattwarden.alarms.rows import Row
+from wattwarden.alarms.sync import NO, UNKNOWN, YES, Beside
+
+
+def not_started_or_shut_down(plant: Plant, block: Block, beside: Beside) -> Condition:
+    """R1 and R2: off while production runs; R2 if it served in this production run.
+
+    A treat that stops before its run-on time after production is R2 as well.
+    """
+    units = plant.treats
+    wanted = (beside.production == YES) | (beside.run_on & beside.ran)
+    off = block.off[:, units] & ~block.dark[:, units] & ~block.declared[:, units]
+    true = wanted & off & (beside.served == NO) & beside.blamed
+    # The window of a pulsed unit does not begin before production.
+    window = np.where(
+        plant.unit.drive[units] == PULSED, plant.limit["state.pulse_window_s"][units], 0
+    )
+    true &= block.end[:, None] - beside.began >= 1000 * window.astype(np.int64)
+    judged = believable(block, units)
+    judged &= (beside.production != UNKNOWN) & (beside.served != UNKNOWN)
+    # A run-on time ends with the next look at it; ``ran`` holds until production's next run.
+    delay = np.where(
+        beside.ran,
+        milliseconds(plant, "R2.delay_s", units),
+        milliseconds(plant, "R1.delay_s", units),
+    )
+    return Condition(
+        Row.OFF, off_delay(plant, "R1", units), units, true, judged, delay, beside.restarted
+    )
+
+
+def late(
+    plant: Plant, block: Block, beside: Beside, off_raised: np.ndarray
+) -> list[tuple[int, int, int]]:
+    """R6: (slot, treat, ms late) of treats that came to serve late; R1 of the same start wins.
+
+    ``off_raised`` are the treats whose R1 or R2 stands.  Of a group, the first is named.
+    """
+    units = plant.treats
+    least = milliseconds(plant, "R6.late_s", units)
+    slots, treats = np.nonzero(beside.late > least)
+    named = dict.fromkeys(plant.members.tolist(), -1)
+    groups = dict(zip(plant.members.tolist(), plant.member_group.tolist(), strict=True))
+    found = []
+    for slot, treat in zip(slots.tolist(), treats.tolist(), strict=True):
+        group = groups.get(treat)
+        first = group is None or not any(
+            groups.get(other) == group and other in named and named[other] == slot
+            for other in groups
+        )
+        if group is not None:
+            named[treat] = slot
+        if first and not off_raised[treat] and not block.declared[slot, units[treat]]:
+            found.append((slot, treat, int(beside.late[slot, treat])))
+    return found

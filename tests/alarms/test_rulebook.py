@@ -1,0 +1,86 @@
+"""The rule file: what it must say, who overrides whom, and what is wrong with a bad one."""
+
+import pytest
+
+from wattwarden.alarms.registry.nouns import Drive, Enterprise, Unit, UnitKind
+from wattwarden.alarms.rulebook import RULE_IDS, RuleError, default_rules, default_text, load_rules
+
+
+def unit(**more: object) -> Unit:
+    values: dict[str, object] = {
+        "id": "u", "enterprise": "e", "name": "u", "kind": UnitKind.TREATMENT, "rated_power": 1.0,
+    }  # fmt: skip
+    return Unit(**(values | more))  # type: ignore[arg-type]  # fields of a unit
+
+
+FIRM = Enterprise(id="e", name="e", agency="a", region="r", industry="cement")
+
+
+def test_the_default_file_has_every_rule() -> None:
+    rules = default_rules()
+    assert tuple(rules.rules) == RULE_IDS
+    assert rules.rules["R3"].zh == "空转"
+    assert rules.version.startswith("1+")
+
+
+def test_another_number_is_another_version() -> None:
+    other = load_rules(default_text().replace("theta_idle = 0.35", "theta_idle = 0.36"))
+    assert other.version != default_rules().version
+
+
+def test_what_is_said_later_wins() -> None:
+    text = default_text() + (
+        "\n[industry.cement]\ntheta_red = 0.7\ni_off = 0.2\n"
+        "[industry.cement.treatment]\ntheta_red = 0.6\n"
+    )
+    rules = load_rules(text)
+    plain = rules.numbers_for(unit(drive=Drive.VFD), FIRM)
+    assert plain["state.theta_off"] == 0.03
+    assert plain["state.theta_red"] == 0.6
+    assert plain["state.i_off"] == 0.2
+    own = rules.numbers_for(unit(thresholds={"theta_red": 0.5, "R1.delay_s": 60.0}), FIRM)
+    assert own["state.theta_red"] == 0.5
+    assert own["R1.delay_s"] == 60.0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        pytest.param("version =", "version ==", "no TOML", id="no TOML"),
+        pytest.param('version = "1"', "version = 1", "version: a text", id="version"),
+        pytest.param("[rule.R0]", "[rule.R77]", "rule: unknown key R77", id="unknown rule"),
+        pytest.param("[state]", "[states]", "unknown key states", id="unknown table"),
+        pytest.param('zh = "空转"', "", "rule.R3.zh: a text is needed", id="no name"),
+        pytest.param('class = "A"', 'class = "Z"', "class: one of A", id="class"),
+        pytest.param("theta_red = 0.80", 'theta_red = "x"', "a number is needed", id="text"),
+        pytest.param("theta_red = 0.80", "theta_red = true", "a number is needed", id="truth"),
+        pytest.param("theta_red = 0.80", "theta_red = -1", "must not be negative", id="negative"),
+        pytest.param(
+            "[template.both]", "[template.both]\nx = 1", "template.both: there is no number 'x'",
+            id="unknown number",
+        ),
+        pytest.param("[template.both]", "[template.other]", "template: unknown key", id="kind"),
+    ],
+)  # fmt: skip
+def test_a_bad_file_says_where_and_why(old: str, new: str, message: str) -> None:
+    with pytest.raises(RuleError, match=message):
+        load_rules(default_text().replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('version = "1"\nrule = 3\nstate = {}', "rule: a table is needed"),
+        ('version = "1"\n[state]\n[rule]', "rule.R0: missing"),
+        ('version = "1"\nindustry.x = 3\n', "industry.x: a table is needed"),
+    ],
+)
+def test_a_file_without_its_tables_is_refused(text: str, message: str) -> None:
+    whole = default_text().replace('version = "1"', "") if "industry" in text else ""
+    with pytest.raises(RuleError, match=message):
+        load_rules(text + whole)
+
+
+def test_a_unit_s_own_numbers_must_be_known() -> None:
+    with pytest.raises(RuleError, match="unit u: there is no number 'theta_of'"):
+        default_rules().numbers_for(unit(thresholds={"theta_of": 1.0}), FIRM)

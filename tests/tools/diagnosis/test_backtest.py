@@ -1,0 +1,157 @@
+"""Back-tests over a real store: another T1, what that would have changed, and nothing touched."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from tests.storage.feed import readings, register, small_city, store_rows, store_ticks
+
+from wattwarden.alarms.rulebook import default_text
+from wattwarden.server.warden import Warden
+from wattwarden.storage.database import Connection
+from wattwarden.tools.main import main
+
+Capture = pytest.CaptureFixture[str]
+FIRMS = ("E0", "E1")
+MINUTES = 150
+# Up to midnight in Shanghai.
+SPAN = ("--since", "2026-11-21T14:00:00Z", "--until", "2026-11-21T16:00:00Z")
+TOLD = ("alarm", "unit_transition", "kept_state", "day_state", "decision", "refold")
+
+
+def power(firm: str, part: str, minute: int) -> float:
+    """Twice E1 begins to produce without treatment: for 8 minutes, and for 20."""
+    stopped = (range(30, 45), range(70, 80)) if part == "p" else (range(30, 53), range(70, 100))
+    return 0.0 if firm == "E1" and any(minute in span for span in stopped) else 0.8
+
+
+def with_store(dsn: str, work: Callable[[Connection], Awaitable[Any]]) -> Any:
+    async def connected() -> Any:
+        connection = await asyncpg.connect(dsn)
+        try:
+            return await work(connection)
+        finally:
+            await connection.close()
+
+    return asyncio.run(connected())
+
+
+@pytest.fixture
+def folded(store_dsn: str) -> str:
+    """A store of two firms' readings, folded by the shipped rules."""
+
+    async def fill(store: Connection) -> None:
+        await register(store, small_city(FIRMS))
+        await store_rows(store, readings(FIRMS, range(MINUTES), power))
+        await store_ticks(store, MINUTES)
+        warden = Warden(store_dsn, 1)
+        while await warden.round():
+            pass
+        await warden._leave()
+
+    with_store(store_dsn, fill)
+    return store_dsn
+
+
+@pytest.fixture
+def quicker(tmp_path: Path) -> str:
+    """The shipped rules, but T1 is five minutes."""
+    file = tmp_path / "quicker.toml"
+    file.write_text(default_text().replace("delay_s = 600", "delay_s = 300", 1), "utf-8")
+    return str(file)
+
+
+def told(capsys: Capture, *words: str) -> list[dict[str, Any]]:
+    assert main(["backtest", *words, "--json"]) == 0
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def counts(dsn: str) -> dict[str, int]:
+    async def count(store: Connection) -> dict[str, int]:
+        sql = "SELECT count(*) FROM {}"
+        return {name: await store.fetchval(sql.format(name)) for name in TOLD}
+
+    found: dict[str, int] = with_store(dsn, count)
+    return found
+
+
+def test_a_shorter_delay_brings_one_alarm_and_moves_another(
+    folded: str, quicker: str, where: list[str], capsys: Capture
+) -> None:
+    before = counts(folded)
+    *rows, last = told(capsys, "--rules", quicker, *SPAN, *where)
+    changes = {(row["change"], row["rule"]): row for row in rows}
+    appears, moves = changes["appears", "R1"], changes["moves", "R1"]
+    assert (appears["subject"], appears["before"]) == ("unit:E1-t", None)
+    assert "E1-t" in appears["zh"]
+    assert moves["before"]["raised"] == "2026-11-21T15:30:38Z"
+    assert moves["after"]["raised"] == "2026-11-21T15:25:38Z"
+    assert moves["before"]["began"] == moves["after"]["began"]
+    # What was a late start is not started, now.
+    assert changes["vanishes", "R6"]["after"] is None
+    summary = last["summary"]
+    assert [summary[name] for name in ("appears", "vanishes", "moves")] == [1, 1, 1]
+    assert summary["by_rule"]["moves"] == {"R1": 1}
+    assert counts(folded) == before
+
+
+def test_the_rules_in_force_would_change_nothing(
+    folded: str, tmp_path: Path, where: list[str], capsys: Capture
+) -> None:
+    assert folded
+    file = tmp_path / "same.toml"
+    file.write_text(default_text(), "utf-8")
+    (last,) = told(capsys, "--rules", str(file), *SPAN, *where)
+    assert last["summary"]["same"] == 2
+    assert last["summary"]["in_force"] == last["summary"]["tried"]
+
+
+def test_other_firms_and_other_times_are_left_out(
+    folded: str, quicker: str, where: list[str], capsys: Capture
+) -> None:
+    assert folded
+    words = ["--rules", quicker, *where]
+    (last,) = told(capsys, *words, *SPAN, "--enterprise", "E0")
+    assert last["summary"]["same"] == 0
+    rows = told(capsys, *words, "--since", "2026-11-21T15:20:00Z", *SPAN[2:])
+    assert [row["change"] for row in rows[:-1]] == ["moves"]
+
+
+def test_people_see_a_table_and_what_it_comes_to(
+    folded: str, quicker: str, where: list[str], capsys: Capture
+) -> None:
+    assert folded
+    assert main(["backtest", "--rules", quicker, *SPAN, *where]) == 0
+    text = capsys.readouterr().out
+    assert "unit:E1-t" in text
+    assert "1 would appear, 1 vanish, 1 move" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (("--since", "2026-11-22", "--until", "2026-11-21"), 2, "nothing lies between"),
+        ((*SPAN, "--enterprise", "E7"), 1, "nothing was folded yet of E7"),
+    ],
+    ids=["no time at all", "an unknown enterprise"],
+)
+def test_what_cannot_be_folded_is_told(
+    folded: str, quicker: str, where: list[str], capsys: Capture,
+    words: tuple[str, ...], status: int, said: str,
+) -> None:  # fmt: skip
+    assert folded
+    assert main(["backtest", "--rules", quicker, *words, *where]) == status
+    assert said in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_rule_file_is_refused_by_its_key(
+    tmp_path: Path, where: list[str], capsys: Capture
+) -> None:
+    file = tmp_path / "wrong.toml"
+    file.write_text(default_text().replace("theta_off = 0.10", "theta_off = -1", 1), "utf-8")
+    assert main(["backtest", "--rules", str(file), *where]) == 1
+    assert "state.theta_off" in capsys.readouterr().err

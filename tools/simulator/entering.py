@@ -1,0 +1,63 @@
+"""A world's registry, meters and decisions, entered as the system's own commands enter them."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from wattwarden.storage.database import Connection
+from wattwarden.storage.meters import add_meter, list_meters
+from wattwarden.storage.profiles import ProfileBody
+from wattwarden.storage.registry.decisions import Decision, enter, hold_slices
+from wattwarden.storage.registry.registry import load_registry, save_registry
+from wattwarden.tools.simulator.registry import Order, changes_of
+from wattwarden.tools.simulator.world import World
+
+ACTOR: Final = "simulator"
+METERS_A_PAGE: Final = 10_000
+
+
+async def enter_world(connection: Connection, world: World, now: datetime) -> tuple[int, int]:
+    """Enter what the registry and the list of meters lack; return records and meters added.
+
+    Raises:
+        RefusedError: the registry would not hold together, with what was there before.
+        StorageError: the database is away.
+    """
+    changes = changes_of(world, await load_registry(connection))
+    await save_registry(connection, changes, ACTOR, now=now)
+    known = await _known_meters(connection)
+    added = 0
+    for machine in world.site.machines:
+        codec = world.site.firms[machine.firm].spec.protocol
+        if (codec, machine.address) not in known:
+            profile = ProfileBody(cycle_s=machine.cycle_s)
+            await add_meter(
+                connection, codec, machine.address, profile=profile, actor=ACTOR, now=now
+            )
+            added += 1
+    return len(changes), added
+
+
+async def enter_order(connection: Connection, order: Order) -> None:
+    """Enter a decision of the scenario at its moment.
+
+    Raises:
+        RefusedError: it refers to nothing in the registry.
+        StorageError: the database is away.
+    """
+    now = datetime.fromtimestamp(order.at_ms / 1000, UTC)
+    await enter(connection, Decision(order.body, order.actor, now))
+
+
+async def folded_to(connection: Connection) -> int:
+    """Return the step to which every slice is folded."""
+    async with connection.transaction():
+        return min((await hold_slices(connection, None)).values())
+
+
+async def _known_meters(connection: Connection) -> set[tuple[str, str]]:
+    known: set[tuple[str, str]] = set()
+    last = 0
+    while page := await list_meters(connection, after_id=last, most=METERS_A_PAGE):
+        known |= {(meter.codec, meter.address) for meter in page}
+        last = page[-1].id
+    return known
