@@ -6,9 +6,12 @@ BIN := $(VENV)/bin
 UV := .tools/bin/uv
 STAMP := $(VENV)/.ready
 LOCKS := requirements/base.txt requirements/dev.txt
+IMPORT_ALL := from importlib import import_module as take; \
+	from wattwarden.codecs import load_codecs; from wattwarden.tools.main import COMMANDS; \
+	load_codecs(); [take(one.path.partition(':')[0]) for one in COMMANDS.values()]
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: run test check format style types layers tests fuzz bench soak lock clean help
+.PHONY: run demo test check format style types layers tests fuzz bench soak lock clean help
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
@@ -21,10 +24,15 @@ $(STAMP): $(UV) $(LOCKS) pyproject.toml
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
 	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@# Commands and roles start in half the time with bytecode, which some environments never keep.
+	-@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c "$(IMPORT_ALL)"
 	@touch $@
 
 run: $(STAMP) ## start everything: meter port, journal, database
 	$(BIN)/wattwarden up
+
+demo: $(STAMP) ## a whole system with a simulated city in it, and something wrong
+	$(BIN)/wattwarden demo
 
 check: style types layers ## style, types, layers, dependencies, dead code
 
@@ -54,6 +62,7 @@ bench: $(STAMP) ## measure against the C reference and psql, print a table
 
 soak: $(STAMP) ## long runs; prints a dated record into docs/
 	$(BIN)/python bench/soak.py
+	$(BIN)/python bench/month.py --record
 
 fuzz: $(STAMP) ## coverage-guided fuzzing, MINUTES=10
 	$(UV) pip install --quiet --python $(BIN)/python -r requirements/fuzz.txt

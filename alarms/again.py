@@ -12,10 +12,11 @@ import numpy as np
 
 from wattwarden.alarms import foldtime, rowset
 from wattwarden.alarms import state as states
-from wattwarden.alarms.city import City, Rows, arrivals, by_firm, slots_at_once
+from wattwarden.alarms.city import City, slots_at_once
 from wattwarden.alarms.findings import Finding, in_order
 from wattwarden.alarms.foldtime import SECOND_MS
 from wattwarden.alarms.groups import Firm, Group, Part, part_of
+from wattwarden.alarms.stamped import Rows, arrivals, by_firm
 
 
 @dataclass(slots=True)

@@ -90,7 +90,7 @@ def read(plant: Plant, state: State, grid: Grid, declared: Bools) -> Block:
     last = shifted(at, seen.at)
     gap = np.where(fresh & (last >= 0), at - last, 0)
     longest = HELD_CYCLES * unit.cycle
-    step = np.where(gap <= longest + unit.cycle // 2, gap, 0)
+    step = np.where(gap <= longest_step(unit.cycle), gap, 0)
     known = (end[:, None] - at <= longest) & (at >= 0)
     voltage = _voltage(plant, grid)
     power = _normalised(plant, grid, voltage)
@@ -135,6 +135,7 @@ def read(plant: Plant, state: State, grid: Grid, declared: Bools) -> Block:
     on |= pulse & (unit.drive == PULSED)
     off = _pulsed(plant, state, at, on, motionless)
     turned, phase = _reversed(plant, state, grid, level, current, fresh), _phase(grid, voltage)
+    wired = holder.now(~(turned | phase), seen.wired)
     block = Block(
         grid=grid, end=end, fresh=fresh, at=at, step=step, gap=gap, known=known,
         level=level, current=current, voltage=voltage,
@@ -142,13 +143,18 @@ def read(plant: Plant, state: State, grid: Grid, declared: Bools) -> Block:
         off=off, idle=idle, over=over, dark=dark, same=same, stale=stale,
         reversed=turned,
         phase=fresh & phase & (grid.current_high > limit["R10.phase_share"] * unit.rated_current),
-        wired=~(turned | phase),
+        wired=wired,
         fall=fall,
         run=known & ~(off | idle | dark | stale),
         declared=declared, energy=energy, on=on, on_at=seen.on_at,
     )  # fmt: skip
     _remember(seen, block, holder, motionless)
     return block
+
+
+def longest_step(cycle: I64) -> I64:
+    """Return how far apart samples may be without a gap between them, ms."""
+    return HELD_CYCLES * cycle + cycle // 2
 
 
 def classify(plant: Plant, block: Block) -> None:
@@ -236,16 +242,23 @@ def _pulsed(plant: Plant, state: State, at: I64, on: Bools, off: Bools) -> Bools
 
 
 def _stale(plant: Plant, seen: Seen, grid: Grid, fresh: Bools, holder: Holder) -> tuple[I32, Bools]:
-    """Count samples in a row that equal their predecessors in every channel.
+    """Count samples in a row that equal their predecessors in every channel, and say if too many.
 
-    Of a current or a status alone, equality says nothing, nor of a machine that draws nothing.
+    Of a current or a status alone, equality says nothing, nor of a meter without supply.  Where
+    nothing is drawn, only the voltage could move, in coarse steps: many more samples are needed,
+    but of what rests for minutes only.
     """
-    moving = np.isnan(grid.voltage_high) | ~(grid.power != 0)
+    moving = ~(grid.voltage_high > 0)
     for name in _CHANNELS:
         values = getattr(grid, name)
-        moving |= values != holder.previous(values, getattr(seen, name))
+        last = holder.previous(values, getattr(seen, name))
+        moving |= (values != last) & ~(np.isnan(values) & np.isnan(last))
     same = count_since(fresh, fresh & moving, seen.same)
-    return same, same >= plant.limit["state.stale_samples"]
+    power = holder.now(grid.power, seen.power)
+    drawing = (np.abs(power) > 0) | (holder.now(grid.current, seen.current) > 0)
+    soon = drawing | (plant.unit.drive == PULSED)
+    enough = np.where(soon, plant.limit["state.stale_samples"], plant.limit["R10.frozen_samples"])
+    return same, same >= enough
 
 
 def _energy(seen: Seen, grid: Grid, fresh: Bools, step: I64, power: F32) -> tuple[I64, Bools]:
@@ -301,6 +314,7 @@ def _remember(seen: Seen, block: Block, holder: Holder, motionless: Bools) -> No
     seen.at, seen.level, seen.same = (
         block.at[-1].copy(), block.watts[-1].copy(), block.same[-1].copy(),
     )  # fmt: skip
-    seen.off, seen.idle, seen.over, seen.dark = (
+    seen.off, seen.idle, seen.over, seen.dark, seen.wired = (
         motionless[-1].copy(), block.idle[-1].copy(), block.over[-1].copy(), block.dark[-1].copy(),
+        block.wired[-1].copy(),
     )  # fmt: skip

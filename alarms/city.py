@@ -8,7 +8,7 @@ changes no result.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
@@ -21,71 +21,17 @@ from wattwarden.alarms import state as states
 from wattwarden.alarms.arrivals import Heard, Look, Sky, listen, make_listener
 from wattwarden.alarms.decisions import AnyBody
 from wattwarden.alarms.findings import Finding, in_order
-from wattwarden.alarms.foldtime import NONE, SECOND_MS, Arrivals, Watch
+from wattwarden.alarms.foldtime import NONE, SECOND_MS, Watch
 from wattwarden.alarms.grid import Samples, Watched
 from wattwarden.alarms.groups import Firm, Group, make_groups, part_of
 from wattwarden.alarms.points import Factors, Readings, factors_of, samples_of
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.rowset import Columns
 from wattwarden.alarms.rulebook import Rules
+from wattwarden.alarms.stamped import Folded, Kept, LateRow, Rows, Stamped, arrivals, by_firm
 
 # Cells of a grid that are folded at once: some 30 MB of columns.
 CELLS_AT_ONCE: Final = 400_000
-
-
-class Kept(msgspec.Struct, frozen=True, array_like=True):
-    """All that is remembered of an enterprise; equal memories are equal bytes."""
-
-    watch: Watch
-    fold: bytes
-    readings: bytes
-    factors: bytes
-    arrivals: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Rows of steps: columns of the store, and ``marked`` (the meter's own later repetition)."""
-
-    readings: Columns
-    factors: Columns
-
-    @classmethod
-    def joined(cls, parts: "Sequence[Rows]") -> "Rows":
-        """Return the rows of several, at least one."""
-        return cls(
-            rowset.joined([part.readings for part in parts]),
-            rowset.joined([part.factors for part in parts]),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class LateRow:
-    """A row whose slot was folded before its step; it counts at ``fold_at`` (ms)."""
-
-    enterprise: str
-    fold_at: int
-    step: int
-
-
-@dataclass(frozen=True, slots=True)
-class Stamped:
-    """Rows with their fold times, what they make of the enterprises' time, and the late ones."""
-
-    readings: Columns
-    factors: Columns
-    watches: Mapping[int, Watch]
-    late: tuple[LateRow, ...]
-    # What the listener of each group heard.
-    heard: tuple[Heard, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Folded:
-    """What a fold found, and the states at the beginning of the days that it reached."""
-
-    findings: tuple[Finding, ...]
-    days: Mapping[tuple[str, date], bytes]
 
 
 class City:
@@ -370,24 +316,6 @@ class City:
 def slots_at_once(units: int) -> int:
     """Return how many slots of so many units are folded at once."""
     return max(1, CELLS_AT_ONCE // max(1, units))
-
-
-def by_firm(firm: NDArray[np.int64]) -> list[tuple[int, NDArray[np.intp]]]:
-    """Return the rows of each enterprise that has some."""
-    order = np.argsort(firm, kind="stable")
-    found, starts = np.unique(firm[order], return_index=True)
-    return list(zip(found.tolist(), np.split(order, starts[1:]), strict=True)) if len(order) else []
-
-
-def arrivals(columns: Columns, chosen: NDArray[np.intp]) -> Arrivals:
-    """Return rows as the fold time sees them."""
-    return Arrivals(
-        columns["step"][chosen].astype(np.int64),
-        columns["place"][chosen],
-        columns["at"][chosen] // 1_000,
-        columns["received_at"][chosen] // 1_000,
-        columns["marked"][chosen],
-    )
 
 
 def _begin(group: Group, days: dict[tuple[str, date], bytes]) -> None:

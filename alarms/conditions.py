@@ -13,7 +13,7 @@ from wattwarden.alarms.table import I64, Bools
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Columns are ``units``; ``delay`` has one row, or one a slot.  ms."""
+    """Columns are ``units``; ``delay`` and ``off_delay`` have one row, or one a slot.  ms."""
 
     row: Row
     off_delay: I64

@@ -129,9 +129,10 @@ def _patrol(plant: Plant, state: State, orders: Orders, firm: int, at: int) -> I
     makers = (plant.unit.kind == PRODUCTION) | (plant.unit.kind == BOTH)
     worked = state.totals.run[makers & (plant.unit.firm == firm)].max(initial=0)
     began = day_start(plant, firm, state.firm.day[firm])
-    seen = any(who == firm and began <= when < at for who, when in orders.patrols)
+    patrols = [when for who, when in orders.patrols if who == firm and when < at]
     least = 1000 * float(plant.firm_limit["R19.least_run_s"][firm])
-    if worked < least or seen:
+    wanted = bool(patrols) or plant.firm_limit["R19.required"][firm] > 0
+    if worked < least or not wanted or any(when >= began for when in patrols):
         return
     key = Key("R19", f"enterprise:{plant.firms[firm]}", "", began)
     signals = {"production_h": (int(worked) / 3_600_000, "h")}

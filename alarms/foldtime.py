@@ -136,6 +136,8 @@ def arrive(watch: Watch, pace: Pace, arrivals: Arrivals) -> Timed:
 
     Within a step the order of the readings means nothing.
     """
+    if not len(arrivals.at):
+        return Timed(watch, np.zeros(0, np.int64), np.zeros(0, np.bool_))
     order = np.lexsort((arrivals.received_at, arrivals.at, arrivals.meter, arrivals.step))
     sorted_ones = arrivals.take(order)
     watch, fold_sorted, skews = _fold_times(watch, pace, sorted_ones)
@@ -188,10 +190,12 @@ def _fold_times(
     off = np.abs(arrivals.at - arrivals.received_at) > SKEW_CYCLES * cycle
     strange = np.array([any(lags) for lags in watch.lags], np.bool_)
     strange[arrivals.meter[off]] = True
+    present = np.zeros(len(strange), np.bool_)
+    present[arrivals.meter] = True
     fold_at = _bounded(arrivals.at, arrivals.received_at, cycle)
     lags, counted, skew = list(watch.lags), list(watch.counted), list(watch.skew)
     changed: list[tuple[int, int, int]] = []
-    for meter in np.flatnonzero(strange).tolist():
+    for meter in np.flatnonzero(strange & present).tolist():
         mine = np.flatnonzero(arrivals.meter == meter)
         clock = _MeterClock(int(pace.cycles[meter]), lags[meter], counted[meter])
         fold_at[mine] = clock.follow(arrivals.take(mine))
@@ -251,8 +255,6 @@ def _skew_of(lags: tuple[int, ...], cycle: int) -> int:
 
 def _advance(watch: Watch, pace: Pace, arrivals: Arrivals, fold_at: I64) -> tuple[Watch, Bools]:
     """Move the enterprise on step by step; say which readings were late."""
-    if not len(fold_at):
-        return watch, np.zeros(0, np.bool_)
     slot_ms = pace.slot_s * SECOND_MS
     _, starts, event = np.unique(arrivals.step, return_index=True, return_inverse=True)
     heard = np.maximum.accumulate(

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from wattwarden.alarms.block import Block
 from wattwarden.alarms.explain import explain, explain_emission, facts
 from wattwarden.alarms.findings import Alarm, Ended, Explanation, Finding, Key, Raised, Returned
@@ -27,15 +29,28 @@ class Episodes:
         self._plant, self._state, self._block, self._beside = plant, state, block, beside
         self._treat_at = {unit: treat for treat, unit in enumerate(plant.treats.tolist())}
         self._fed: I64 | None = None
+        timers = state.timers
+        # As they are in the slot that is looked at, from before the block on.
+        self._off = timers.raised[:, Row.OFF].copy()
+        self._off_ended = timers.last_ended[:, Row.OFF].copy()
+        stopped = timers.raised[:, Row.STOP]
+        self._stop_began = np.where(stopped, timers.began[:, Row.STOP], NONE)
 
     def follow(self, moved: list[tuple[Moved, Row, int]]) -> Iterator[Finding]:
         """Yield what moved timers and instants mean, in their order of time."""
-        for each, row, unit in sorted(moved, key=lambda item: (item[0].slot, item[0].index)):
-            if row is Row.SUPPLY:
-                yield from self._supply(each, unit)
-            else:
-                yield from self._plain(each, row, unit)
-        yield from self._late()
+        waiting = sorted(moved, key=lambda item: (item[0].slot, item[0].index), reverse=True)
+        for slot in sorted({each.slot for each, *_ in moved} | set(self._late_slots())):
+            now = []
+            while waiting and waiting[-1][0].slot == slot:
+                now.append(waiting.pop())
+            for each, row, unit in now:
+                self._note(each, row, unit)
+            for each, row, unit in now:
+                if row is Row.SUPPLY:
+                    yield from self._supply(each, unit)
+                else:
+                    yield from self._plain(each, row, unit)
+            yield from self._late(slot)
         for slot, unit in meter.counter_fell(self._block):
             at = int(self._block.at[slot, unit])
             yield from self._instant("R10", "energy_fall", slot, unit, (at, at))
@@ -88,30 +103,40 @@ class Episodes:
         treat = self._treat_at.get(unit)
         if row not in (Row.IDLE, Row.VFD, Row.SLOW) or treat is None:
             return None
-        timers = self._state.timers
         makers = self._plant.pair_unit[self._plant.pair_owner == treat]
-        broken = [maker for maker in makers.tolist() if timers.raised[maker, Row.STOP]]
+        broken = [maker for maker in makers.tolist() if self._stop_began[maker] != NONE]
         if not broken:
             return None
         first = broken[0]
-        began = int(timers.began[first, Row.STOP])
-        return Key("R11", self._subject("R11", first), "", began)
+        return Key("R11", self._subject("R11", first), "", int(self._stop_began[first]))
 
-    def _late(self) -> Iterator[Finding]:
-        if self._beside is None or not (self._beside.late > 0).any():
+    def _note(self, moved: Moved, row: Row, unit: int) -> None:
+        """Keep what stands in the slot that is looked at."""
+        stands = moved.what != "ended"
+        if row is Row.OFF:
+            self._off[unit] = stands
+            if not stands:
+                self._off_ended[unit] = moved.at
+        elif row is Row.STOP:
+            self._stop_began[unit] = moved.began if stands else NONE
+
+    def _late_slots(self) -> list[int]:
+        if self._beside is None:
+            return []
+        slots: list[int] = np.flatnonzero((self._beside.late > 0).any(axis=1)).tolist()
+        return slots
+
+    def _late(self, slot: int) -> Iterator[Finding]:
+        if self._beside is None:
             return
         plant = self._plant
-        timers = self._state.timers
-        off = timers.raised[plant.treats, Row.OFF]
-        recent = timers.last_ended[plant.treats, Row.OFF]
-        for slot, treat, late in sync_rules.late(plant, self._block, self._beside, off):
+        for treat, late in sync_rules.late(plant, self._block, self._beside, slot):
             unit = int(plant.treats[treat])
             at = int(self._block.at[slot, unit])
             began = at - late
-            # R1 of the same start has ended already.
-            if recent[treat] >= began:
-                continue
-            yield from self._instant("R6", "", slot, unit, (began, at))
+            # R1 of the same start stands, or has ended already.
+            if not self._off[unit] and self._off_ended[unit] < began:
+                yield from self._instant("R6", "", slot, unit, (began, at))
 
     def _instant(
         self, rule: str, kind: str, slot: int, unit: int, span: tuple[int, int]

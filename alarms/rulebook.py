@@ -15,15 +15,28 @@ import hashlib
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
 import msgspec
 
 from wattwarden.alarms.registry.nouns import Drive, Enterprise, Unit, UnitKind
+from wattwarden.alarms.state import RING_DAYS, SWITCHES
 
 RULE_IDS: Final = tuple(f"R{number}" for number in range(23))
 CLASSES: Final = ("A", "B", "C", "D", "E", "F")
+_WORDS: Final = ("zh", "en", "class")
+# What is kept of a unit bounds what rules may ask for: so many days, starts and stops.
+_BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
+    "state.memory_d": (1, float("inf")),
+    "R12.weeks": (1, RING_DAYS // 7),
+    "R13.days": (1, RING_DAYS),
+    "R14.days": (1, RING_DAYS - 1),
+    "R15.switches": (1, SWITCHES),
+    "R17.days": (1, RING_DAYS - 1),
+    "R22.days": (1, RING_DAYS),
+}
 _KINDS: Final = frozenset(UnitKind)
 _DRIVES: Final = frozenset(Drive)
 
@@ -55,7 +68,8 @@ class Rules:
         """Return every number as it is for one unit.
 
         Raises:
-            RuleError: The unit's own thresholds name a number that no rule has.
+            RuleError: The unit's own thresholds name a number that no rule has, or put it out of
+                bounds.
         """
         numbers = dict(self.numbers)
         industry = f"industry.{enterprise.industry}"
@@ -67,7 +81,8 @@ class Rules:
         ):
             numbers.update(self.templates.get(scope, {}))
         for name, number in unit.thresholds.items():
-            numbers[_full_name(name, self.numbers, f"unit {unit.id}")] = number
+            full = _full_name(name, self.numbers, f"unit {unit.id}")
+            numbers[full] = _number(number, full, f"unit {unit.id}: {name}")
         return numbers
 
 
@@ -101,12 +116,12 @@ def load_rules(text: str) -> Rules:
     if missing := [rule for rule in RULE_IDS if rule not in sections]:
         message = f"rule.{missing[0]}: missing"
         raise RuleError(message)
-    numbers = dict(_numbers(_section(document, "state"), "state"))
+    numbers = dict(_numbers(_section(document, "state"), "state", "state"))
     rules = {}
     for rule in RULE_IDS:
         section = dict(_section(sections, rule))
         rules[rule] = _rule(rule, section)
-        numbers.update(_numbers(section, rule))
+        numbers.update(_numbers(section, rule, f"rule.{rule}"))
     templates = dict(_templates(document, numbers))
     digest = hashlib.sha256(msgspec.json.encode(document, order="sorted")).hexdigest()
     return Rules(f"{version}+{digest[:12]}", rules, numbers, templates)
@@ -114,7 +129,7 @@ def load_rules(text: str) -> Rules:
 
 def _rule(rule: str, section: dict[str, Any]) -> Rule:
     texts = {}
-    for key in ("zh", "en", "class"):
+    for key in _WORDS:
         texts[key] = section.pop(key, None)
         if not isinstance(texts[key], str) or not texts[key]:
             message = f"rule.{rule}.{key}: a text is needed"
@@ -148,7 +163,7 @@ def _nested(
             yield from _nested(f"{scope}.{key}", value, frozenset(), known)
         else:
             name = _full_name(key, known, scope)
-            plain[name] = _number(value, f"{scope}.{key}")
+            plain[name] = _number(value, name, f"{scope}.{key}")
     yield scope, plain
 
 
@@ -161,17 +176,39 @@ def _full_name(name: str, known: Mapping[str, float], scope: str) -> str:
     return full
 
 
-def _numbers(section: Mapping[str, Any], scope: str) -> Iterator[tuple[str, float]]:
-    for key, value in section.items():
-        yield f"{scope}.{key}", _number(value, f"{scope}.{key}")
+def _numbers(section: Mapping[str, Any], prefix: str, where: str) -> Iterator[tuple[str, float]]:
+    """Yield a section's numbers by their full names: those that the program uses, and no others."""
+    wanted = _used()[prefix]
+    _only(section, set(wanted), where)
+    for key in wanted:
+        if key not in section:
+            message = f"{where}.{key}: missing"
+            raise RuleError(message)
+        name = f"{prefix}.{key}"
+        yield name, _number(section[key], name, f"{where}.{key}")
 
 
-def _number(value: Any, name: str) -> float:
+@cache
+def _used() -> Mapping[str, tuple[str, ...]]:
+    """Return the keys of each section's numbers, by the file that comes with the program."""
+    document = tomllib.loads(default_text())
+    sections = {"state": document["state"], **document["rule"]}
+    return {
+        prefix: tuple(key for key in section if key not in _WORDS)
+        for prefix, section in sections.items()
+    }
+
+
+def _number(value: Any, name: str, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        message = f"{name}: a number is needed, got {value!r}"
+        message = f"{where}: a number is needed, got {value!r}"
         raise RuleError(message)
     if not value >= 0:
-        message = f"{name}: must not be negative, got {value!r}"
+        message = f"{where}: must not be negative, got {value!r}"
+        raise RuleError(message)
+    least, most = _BOUNDS.get(name, (0.0, float("inf")))
+    if not least <= value <= most:
+        message = f"{where}: must be {least:g} to {most:g}, got {value!r}"
         raise RuleError(message)
     return float(value)
 

@@ -19,7 +19,7 @@ from wattwarden.alarms.rows import DailyRow, Row, WatchRow
 from wattwarden.alarms.table import F32, F64, I8, I16, I32, I64, NONE, Bools, Column, arrays_of
 
 # A change of the tables needs a new number; older packs begin anew.
-PACK_VERSION: Final = 1
+PACK_VERSION: Final = 2
 # Power histograms: cells of 2 % of the nameplate up to 160 %.
 POWER_CELLS: Final = 80
 POWER_CELL: Final = 0.02
@@ -55,6 +55,7 @@ class Seen:
     low: Annotated[Bools, Column(np.bool_, 0)]
     over: Annotated[Bools, Column(np.bool_, 0)]
     dark: Annotated[Bools, Column(np.bool_, 0)]
+    wired: Annotated[Bools, Column(np.bool_, 1)]
     # Last fold time at which it was on, and at which its supply was seen to be there.
     on_at: Annotated[I64, Column(np.int64, NONE)]
     fed_at: Annotated[I64, Column(np.int64, NONE)]

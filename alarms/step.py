@@ -20,7 +20,7 @@ from wattwarden.alarms.rules import sync as sync_rules
 from wattwarden.alarms.shown import remember_switches, show
 from wattwarden.alarms.state import State
 from wattwarden.alarms.sync import Beside, compare
-from wattwarden.alarms.table import Bools
+from wattwarden.alarms.table import I64, Bools
 from wattwarden.alarms.timers import Moved, Timed, move
 
 _ROWS: Final = len(Row)
@@ -105,14 +105,8 @@ def _move(
         ),
         at=block.at[:, units],
         step=block.step[:, units],
-        delay=np.concatenate(
-            [
-                np.broadcast_to(each.delay, (slots, len(each.units)))[:, columns]
-                for each, columns in parts
-            ],
-            axis=1,
-        ),
-        off_delay=np.concatenate([each.off_delay[columns] for each, columns in parts]),
+        delay=_spread([(each.delay, columns) for each, columns in parts], slots),
+        off_delay=_spread([(each.off_delay, columns) for each, columns in parts], slots),
         cycle=plant.unit.cycle[units],
     )
     moved, running = move(state.timers, watch)
@@ -120,3 +114,14 @@ def _move(
     for column in freezing.tolist():
         frozen[:, units[column]] |= running[:, column] | watch.true[:, column]
     return [(each, Row(int(rows[each.index])), int(units[each.index])) for each in moved]
+
+
+def _spread(parts: list[tuple[I64, I64]], slots: int) -> I64:
+    """Return some columns of each part beside each other, with a row a slot."""
+    return np.concatenate(
+        [
+            np.broadcast_to(numbers, (slots, numbers.shape[-1]))[:, columns]
+            for numbers, columns in parts
+        ],
+        axis=1,
+    )

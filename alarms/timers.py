@@ -39,9 +39,9 @@ class Timed:
     bound: Bools
     at: I64
     step: I64
-    # One row a slot.
     delay: I64
     off_delay: I64
+    # One row for all slots.
     cycle: I64
 
 
@@ -87,7 +87,7 @@ def move(timers: Timers, timed: Timed) -> tuple[list[Moved], Bools]:
         drop = false & active & ~raised & ((hits < need) | (misses >= need))
         began[drop] = NONE
         misses[drop] = 0
-        long = at - missed_at + half >= timed.off_delay
+        long = at - missed_at + half >= timed.off_delay[slot]
         end = false & raised & (misses >= 2) & long
         soon = (last_ended >= 0) & (began - last_ended <= RE_ALARM_MS)
         ripe = (held + half >= timed.delay[slot]) | (soon & (hits >= need))

@@ -78,7 +78,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     print(text)
     if options.record:
-        _write(options.record, text)
+        add_record(options.record, text)
     return 0
 
 
@@ -188,7 +188,7 @@ def _render(options: argparse.Namespace, findings: Findings, fleet: Fleet, found
     return f"## {findings.began:%Y-%m-%d %H:%M} UTC\n\n| | |\n|---|---|\n{table}\n"
 
 
-def _write(record: Path, text: str) -> None:
+def add_record(record: Path, text: str) -> None:
     """Adds a record above those that are there."""
     older = record.read_text(encoding="utf-8").removeprefix(HEADING) if record.exists() else ""
     record.write_text(f"{HEADING}{text}{older and chr(10)}{older}", encoding="utf-8")

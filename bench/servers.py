@@ -23,6 +23,7 @@ STOP_LIMIT_S: Final = 60.0  # draining writes out what the journal still holds
 REFERENCE_LIMIT_S: Final = 3600  # the reference ends by itself if this program is killed
 # Above 32768 Linux takes ports for outgoing connections, such as loadgen's own.
 PORTS: Final = range(21500, 32000)
+PORTS_A_RUN: Final = 16  # more than one run takes; process ids follow one another
 
 # All meters dial in from one address here, which limits meant for a stranger's address would stop.
 LIFTED_LIMITS: Final = {
@@ -104,8 +105,14 @@ def wattwarden(program: Path = PROGRAM) -> Iterator[Server]:
 
 
 def free_port() -> int:
-    """A port of PORTS that nobody listens on at this moment."""
-    for port in PORTS:
+    """A port of PORTS that nobody listens on at this moment.
+
+    Another run of this program may look for one in the moment before ours is listened on, and the
+    two gateways would share it; so each looks from a place of its own.
+    """
+    first = os.getpid() * PORTS_A_RUN % len(PORTS)
+    turned: tuple[int, ...] = (*PORTS[first:], *PORTS[:first])
+    for port in turned:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -41,6 +41,9 @@ class Delimited:
     _begin: re.Pattern[bytes] = field(init=False, repr=False, compare=False)
     _nexts: frozenset[int] = field(init=False, repr=False, compare=False)
     _plausible: NDArray[np.bool_] = field(init=False, repr=False, compare=False)
+    _head_bytes: int = field(init=False, repr=False, compare=False)
+    _tail_bytes: int = field(init=False, repr=False, compare=False)
+    _least_before_tail: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         nexts = [byte for byte in range(256) if self.plausible(self.head + bytes([byte]), 0)]
@@ -49,6 +52,9 @@ class Delimited:
         object.__setattr__(self, "_nexts", frozenset(nexts))
         object.__setattr__(self, "_plausible", plausible)
         object.__setattr__(self, "_begin", _beginning(self.head, bytes(nexts)))
+        object.__setattr__(self, "_head_bytes", len(self.head))
+        object.__setattr__(self, "_tail_bytes", len(self.tail))
+        object.__setattr__(self, "_least_before_tail", self.least_bytes - len(self.tail))
 
     def cut(self, buffer: bytes, start: int, searched: int) -> Cut:  # noqa: D102  # by Outline
         tail = self.tail
@@ -73,12 +79,16 @@ class Delimited:
         self, buffer: bytes, start: int, frames: list[bytes]
     ) -> int:
         head, tail, fits, nexts = self.head, self.tail, self.fits, self._nexts
-        past_head, past_tail = len(head), len(tail)
-        least, most = self.least_bytes - past_tail, self.most_bytes
-        find, begins = buffer.find, buffer.startswith
+        past_head, past_tail = self._head_bytes, self._tail_bytes
+        least, most = self._least_before_tail, self.most_bytes
         last = len(buffer) - self.least_bytes
-        while start <= last and begins(head, start) and buffer[start + past_head] in nexts:
-            end = find(tail, start + least, start + most) + past_tail
+        # A slice costs less than a call of startswith.
+        while (
+            start <= last
+            and buffer[start : start + past_head] == head
+            and buffer[start + past_head] in nexts
+        ):
+            end = buffer.find(tail, start + least, start + most) + past_tail
             if end < past_tail or not fits(buffer, start, end):
                 break
             frames.append(buffer[start:end])

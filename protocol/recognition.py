@@ -24,10 +24,13 @@ def claim(codecs: Sequence[Codec], data: bytes, most_noise_bytes: int) -> tuple[
     heads = [0] * len(codecs)
     while start < len(data) and start <= most_noise_bytes:
         head = data[start : start + MAX_HEAD_BYTES]
-        claims = [codec.recognise(head) for codec in codecs]
-        if Claim.YES in claims:
-            return start, codecs[claims.index(Claim.YES)]
-        if Claim.MORE in claims and len(head) < MAX_HEAD_BYTES:
+        undecided = False
+        for codec in codecs:
+            answer = codec.recognise(head)
+            if answer is Claim.YES:
+                return start, codec
+            undecided = undecided or answer is Claim.MORE
+        if undecided and len(head) < MAX_HEAD_BYTES:
             return start, None
         # Each codec's next head is looked for once, however many places the others offer.
         for index, codec in enumerate(codecs):

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from wattwarden.protocol.codec import Codec, ProfileOf
+from wattwarden.protocol.codec import NOTHING_ASKED, Asked, Codec, ProfileOf
 from wattwarden.protocol.envelope import (
     FORMAT,
     MAX_ENVELOPE_BYTES,
@@ -94,16 +94,27 @@ class Chain:
         self._now_us = now_us
         self._on_trouble = on_trouble
         self._queue: deque[Draft] = deque()
-        self._open: dict[str, Draft] = {}
+        self._open: dict[Codec | None, Draft] = {}
         self._filled = asyncio.Event()
         self._closing = False
         self._number = 0
         self._previous = b""
         self._occurrences: list[Occurrence] = []
         self._occurrence_number = 0
+        self._flushing = asyncio.Lock()
 
-    def add(self, source: Source, codec: Codec | None, frames: list[bytes], now: int) -> None:
-        """Take frames of one received segment; ``codec`` None for bytes that no framer accepts."""
+    def add(
+        self,
+        source: Source,
+        codec: Codec | None,
+        frames: list[bytes],
+        now: int,
+        asked: Asked = NOTHING_ASKED,
+    ) -> None:
+        """Take frames of one received segment, and what they answer or continue.
+
+        ``codec`` is None for bytes that no framer accepts.
+        """
         count = len(frames)
         if count == 1:
             size = len(frames[0])
@@ -111,15 +122,21 @@ class Chain:
             size = sum(map(len, frames))
         else:
             for at in range(0, count, MOST_FRAMES_AT_ONCE):
-                self.add(source, codec, frames[at : at + MOST_FRAMES_AT_ONCE], now)
+                stretch = range(at, min(at + MOST_FRAMES_AT_ONCE, count))
+                theirs = {index - at: asked[index] for index in stretch if index in asked}
+                self.add(source, codec, frames[at : stretch.stop], now, theirs)
             return
-        draft = self._open.get("" if codec is None else codec.name)
+        if asked is not NOTHING_ASKED:
+            size += sum(map(len, asked.values()))
+        draft = self._open.get(codec)
         if (
             draft is None
             or len(draft.frames) + count > MAX_ENVELOPE_FRAMES
             or (draft.size_bytes + size > MAX_ENVELOPE_BYTES and draft.frames)
         ):
             draft = self._new_draft(codec, now)
+        if asked is not NOTHING_ASKED:
+            draft.ask(asked)
         draft.frames += frames
         draft.sources.append(source)
         draft.counts.append(count)
@@ -130,7 +147,7 @@ class Chain:
     def add_unknown(self, source: Source, data: bytes, reason: str, now: int) -> None:
         """Keep bytes that belong to no frame."""
         self.add(source, None, [data], now)
-        self._open[""].reasons.append(reason)
+        self._open[None].reasons.append(reason)
 
     def note(self, occurrence: Occurrence) -> None:
         """Record what happened to a connection."""
@@ -162,17 +179,21 @@ class Chain:
             await self.flush_occurrences()
 
     async def flush_occurrences(self) -> None:
-        """Store the occurrences noted so far."""
-        while self._occurrences:
-            rows = self._occurrences[:MOST_OCCURRENCES]
-            del self._occurrences[:MOST_OCCURRENCES]
-            self._occurrence_number += 1
-            payload = encode(Occurrences(FORMAT, self._gateway, rows))
-            await self._append(Kind.SESSION, payload, f"{self._name}:s{self._occurrence_number}")
+        """Store the occurrences noted so far; those noted meanwhile wait for the next time."""
+        async with self._flushing:
+            left = len(self._occurrences)
+            while left > 0:
+                rows = self._occurrences[: min(left, MOST_OCCURRENCES)]
+                del self._occurrences[: len(rows)]
+                left -= len(rows)
+                self._occurrence_number += 1
+                payload = encode(Occurrences(FORMAT, self._gateway, rows))
+                msg_id = f"{self._name}:s{self._occurrence_number}"
+                await self._append(Kind.SESSION, payload, msg_id)
 
     def _new_draft(self, codec: Codec | None, now: int) -> Draft:
         draft = Draft(codec, now)
-        self._open["" if codec is None else codec.name] = draft
+        self._open[codec] = draft
         self._queue.append(draft)
         self._filled.set()
         return draft
@@ -188,9 +209,8 @@ class Chain:
 
     def _next(self) -> Draft:
         draft = self._queue.popleft()
-        key = "" if draft.codec is None else draft.name
-        if self._open.get(key) is draft:
-            del self._open[key]
+        if self._open.get(draft.codec) is draft:
+            del self._open[draft.codec]
         if not self._queue and not self._closing:
             self._filled.clear()
         return draft

@@ -11,15 +11,11 @@ from typing import Final
 import orjson
 import structlog
 
+from wattwarden.server.backoff import Backoff
 from wattwarden.storage.engines.child import LAUNCHER
 from wattwarden.storage.engines.launcher import KEEP
 
 READY_TIMEOUT_S: Final = 60.0
-# A role that dies at once is not started more often than this.
-FIRST_PAUSE_S: Final = 0.1
-LONGEST_PAUSE_S: Final = 5.0
-# A role that lived this long starts again without a pause.
-STEADY_S: Final = 10.0
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -63,21 +59,19 @@ class Role:
 
     async def watch(self, started: Callable[[], None]) -> None:
         """Start the process again whenever it ends, until ``stop``; tell ``started`` each time."""
-        pause = FIRST_PAUSE_S
         loop = asyncio.get_running_loop()
+        backoff = Backoff(loop.time())
         while self._process is not None:
-            began = loop.time()
             status = await self._process.wait()
             if self._stopping:
                 return
             self.restarts += 1
             _log.error("role ended", name=self.name, status=status, restarts=self.restarts)
-            steady = loop.time() - began > STEADY_S
-            pause = FIRST_PAUSE_S if steady else min(pause * 2, LONGEST_PAUSE_S)
-            await asyncio.sleep(pause)
+            await asyncio.sleep(backoff.ended(loop.time()))
             with contextlib.suppress(RoleError, OSError):
                 await self.start()
                 started()
+            backoff.started(loop.time())
 
     async def stop(self, patience_s: float) -> None:
         """Ask the process to finish, and end it when it does not."""

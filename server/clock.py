@@ -17,13 +17,18 @@ ALARMING_US: Final = 2_000_000
 
 
 class Clock:
-    """Microseconds UTC.  ``wall_ns`` and ``monotonic_ns`` can be replaced in tests."""
+    """Microseconds UTC, ``rate`` of its seconds in a real one.
+
+    ``wall_ns`` and ``monotonic_ns`` run at that rate already; they can be replaced in tests.
+    """
 
     def __init__(
         self,
         wall_ns: Callable[[], int] = time.time_ns,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
+        rate: int = 1,
     ) -> None:
+        self.rate = rate
         self._wall_ns = wall_ns
         self._monotonic_ns = monotonic_ns
         self._anchor_ns = wall_ns() - monotonic_ns()

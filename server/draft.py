@@ -4,13 +4,14 @@ Columns are built when the envelope is sealed; while it fills, each received seg
 appends, whatever the number of its frames.
 """
 
+from bisect import bisect
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wattwarden.protocol.codec import Batch, Codec, ProfileOf
+from wattwarden.protocol.codec import Asked, Batch, Codec, ProfileOf, tabulate
 from wattwarden.protocol.envelope import (
     FORMAT,
     Envelope,
@@ -38,6 +39,7 @@ class Draft:
     """Frames of one codec that wait to be sealed into an envelope."""
 
     __slots__ = (
+        "asked",
         "codec",
         "counts",
         "first_at",
@@ -60,45 +62,63 @@ class Draft:
         self.sources: list[Source] = []
         self.counts: list[int] = []
         self.times: list[int] = []
+        self.asked: dict[int, bytes] = {}
 
     @property
     def last_at(self) -> int:
         """When the last frames came."""
         return self.times[-1] if self.times else self.first_at
 
+    def ask(self, asked: Asked) -> None:
+        """Note what frames that come now answer or continue, by their index among these."""
+        first = len(self.frames)
+        self.asked |= {first + index: text for index, text in asked.items()}
+
     def freeze(self) -> "Frozen":
         """Turn what has been collected into columns."""
-        numbers: dict[int, int] = {}
-        firsts: list[Source] = []
-        index: list[int] = []
-        for source in self.sources:
-            key = id(source)
-            number = numbers.get(key)
-            if number is None:
-                number = numbers[key] = len(firsts)
-                firsts.append(source)
-            index.append(number)
-        counts = np.array(self.counts, np.int64)
+        # Sources compare by identity.
+        numbers = {source: number for number, source in enumerate(dict.fromkeys(self.sources))}
+        segments = len(self.sources)
+        session = np.fromiter(map(numbers.__getitem__, self.sources), np.int32, segments)
+        received_at = np.fromiter(self.times, np.int64, segments)
+        if not self._is_one_each():
+            counts = np.fromiter(self.counts, np.int64, segments)
+            session, received_at = np.repeat(session, counts), np.repeat(received_at, counts)
+        request, requests = tabulate(self.asked, len(self.frames))
         return Frozen(
             draft=self,
-            rows=[source.row() for source in firsts],
-            session=np.repeat(np.array(index, np.int32), counts),
-            received_at=np.repeat(np.array(self.times, np.int64), counts),
+            rows=[source.row() for source in numbers],
+            session=session,
+            received_at=received_at,
             lengths=np.fromiter(map(len, self.frames), np.uint32, len(self.frames)),
+            request=request,
+            requests=requests,
             data=b"".join(self.frames),
         )
 
+    def _is_one_each(self) -> bool:
+        """Whether every segment brought one frame, as most do."""
+        return len(self.frames) == len(self.sources) and 0 not in self.counts
+
     def take_out(self, frames: list[int]) -> list[tuple[Source, bytes]]:
-        """Remove frames by their index, and return each with the connection it came from."""
+        """Remove frames by index, ascending; return each with the connection it came from."""
         owner = np.repeat(np.arange(len(self.counts)), self.counts)
         taken = [(self.sources[owner[index]], self.frames[index]) for index in frames]
         for index in reversed(frames):
             del self.frames[index]
             self.counts[owner[index]] -= 1
+        gone = set(frames)
+        kept = ((index, text) for index, text in self.asked.items() if index not in gone)
+        self.asked = {index - bisect(frames, index): text for index, text in kept}
         return taken
 
     def send(self, replies: list[bytes]) -> None:
         """Hand the replies to the connections, one write for each received segment."""
+        if self._is_one_each():
+            for source, data in zip(self.sources, replies, strict=True):
+                if data:
+                    source.reply(data)
+            return
         at = 0
         for source, count in zip(self.sources, self.counts, strict=True):
             data = replies[at] if count == 1 else b"".join(replies[at : at + count])
@@ -116,6 +136,8 @@ class Frozen:
     session: NDArray[np.int32]
     received_at: NDArray[np.int64]
     lengths: NDArray[np.uint32]
+    request: NDArray[np.int32]
+    requests: tuple[bytes, ...]
     data: bytes
 
     def batch(self, profile_of: ProfileOf) -> Batch:
@@ -127,8 +149,9 @@ class Frozen:
             offsets=offsets,
             received_at=self.received_at,
             session=self.session,
-            identities=tuple(row.identity for row in self.rows),
-            request=np.full(len(self.lengths), -1, np.int32),
+            identities=tuple([row.identity for row in self.rows]),
+            request=self.request,
+            requests=self.requests,
             profile_of=profile_of,
         )
 
@@ -142,11 +165,11 @@ class Frozen:
             previous=previous,
             sealed_at=now,
             sessions=self.rows,
-            requests=[],
+            requests=list(self.requests),
             received_at=self.received_at.astype("<i8", copy=False).tobytes(),
             lengths=self.lengths.astype("<u4", copy=False).tobytes(),
             session=self.session.astype("<u4").tobytes(),
-            request=np.full(len(self.lengths), -1, "<i4").tobytes(),
+            request=self.request.astype("<i4", copy=False).tobytes(),
             data=self.data,
             reasons=self.draft.reasons,
         )

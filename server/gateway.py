@@ -13,10 +13,11 @@ from typing import Final
 import structlog
 
 from wattwarden.codecs import load_codecs
-from wattwarden.protocol.envelope import FORMAT, Alive, encode
+from wattwarden.protocol.envelope import FORMAT, Alive, decode_alive, encode
 from wattwarden.server.chain import Chain
 from wattwarden.server.clock import Clock
 from wattwarden.server.directory import Directory
+from wattwarden.server.limitlog import LimitLog, limits_acted
 from wattwarden.server.port import MeterConnection, MeterPort
 from wattwarden.server.settings import Settings
 from wattwarden.server.ticker import Ticker, check_clock
@@ -26,7 +27,15 @@ from wattwarden.storage.journal.lease import Lease
 
 # A whole city may dial in at once; the kernel caps this at net.core.somaxconn.
 BACKLOG: Final = 4096
+# libuv accepts one connection a turn of its loop from each socket that listens; a turn costs as
+# much as the connection itself.  Eight sockets on one port let eight in.
+LISTENERS: Final = 8
+# A city that logs in makes some ten lasting objects a meter and no garbage in cycles; looking for
+# it after every 700, as by default, takes a twentieth of the time.
+YOUNG_OBJECTS: Final = 10_000
 ALIVE_INTERVAL_S: Final = 10.0
+# One sign of life may be late; a gateway that has missed two serves no more.
+ALIVE_INTERVALS_TO_SHARE: Final = 2
 SWEEP_INTERVAL_S: Final = 1.0
 PAUSED_SWEEP_INTERVAL_S: Final = 0.05
 # A peer that takes nothing keeps its connection from closing; the record of the others waits no
@@ -60,7 +69,7 @@ class Gateway:
             clock.now_us,
             settings.gateway,
         )
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._refused: list[tuple[int, int, str]] = []
         self._troubled: dict[str, str] = {}
         self._refusing_since = 0
@@ -73,8 +82,9 @@ class Gateway:
             ClockRefusedError: the machine's clock is behind the journal.
             OSError: the address cannot be listened on.
         """
+        await self._check_free()
         lease = await Lease.open(self._journal.link, "ticker", owner=self.name)
-        ticker = Ticker(self._journal, lease, self._clock.now_us)
+        ticker = Ticker(self._journal, lease, self._clock.now_us, self._clock.rate)
         last = await ticker.last()
         if last is not None:
             check_clock(last.second, self._clock.now_us())
@@ -85,19 +95,17 @@ class Gateway:
             asyncio.create_task(self._live()),
             *(asyncio.create_task(chain.run_occurrences()) for chain in self._chains),
         ]
-        host, _, port = self._settings.gateway.listen.rpartition(":")
-        self._server = await asyncio.get_running_loop().create_server(
-            self._connection, host.strip("[]"), int(port), backlog=BACKLOG, reuse_port=True
-        )
+        address = await self._listen()
         # What exists now lives as long as the process: no collection need look at it again.
         gc.collect()
         gc.freeze()
-        return _address(self._server)
+        gc.set_threshold(YOUNG_OBJECTS)
+        return address
 
     async def stop(self) -> None:
         """Store and answer what was received, then hang up."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         self.port.drain()
         for chain in self._chains:
             chain.close()
@@ -112,6 +120,40 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._chain_tasks, return_exceptions=True)
 
+    async def _listen(self) -> str:
+        """Open the sockets that meters dial; return their address."""
+        loop = asyncio.get_running_loop()
+        host, _, port = self._settings.gateway.listen.rpartition(":")
+        for _ in range(LISTENERS):
+            server = await loop.create_server(
+                self._connection, host.strip("[]"), int(port), backlog=BACKLOG, reuse_port=True
+            )
+            self._servers.append(server)
+            # Asked for any port, the others take the one that the first was given.
+            port = _address(server).rpartition(":")[2]
+        return _address(self._servers[0])
+
+    async def _check_free(self) -> None:
+        """Share the address with gateways of this journal, and with nobody else.
+
+        The kernel deals connections out among all that share an address, so a stranger who writes
+        into another journal would get half of the meters without anybody noticing.
+        """
+        loop = asyncio.get_running_loop()
+        host, _, port = self._settings.gateway.listen.rpartition(":")
+        try:
+            probe = await loop.create_server(
+                self._connection, host.strip("[]"), int(port), start_serving=False
+            )
+        except OSError:
+            last = await self._journal.last(0, Kind.ALIVE)
+            silent_us = self._clock.now_us() - (decode_alive(last.payload).at if last else 0)
+            most_us = ALIVE_INTERVALS_TO_SHARE * ALIVE_INTERVAL_S * 1e6 * self._clock.rate
+            if silent_us > most_us:
+                raise
+        else:
+            probe.close()
+
     async def _store_closes(self) -> None:
         """Record how all connections ended, unless the journal is away."""
         with contextlib.suppress(TimeoutError):
@@ -125,8 +167,11 @@ class Gateway:
 
     async def _sweep(self) -> None:
         off = False
+        log = LimitLog()
         while True:
-            self.port.sweep(self._clock.now_us())
+            now = self._clock.now_us()
+            self.port.sweep(now)
+            log.tell(limits_acted(self.port.counters, (c.counters for c in self._chains)), now)
             if self._clock.steer() != off:
                 off = not off
                 _log.warning("wall clock off", off_s=self._clock.off_us / 1e6, still=off)

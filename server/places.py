@@ -27,11 +27,6 @@ class Places:
         return self.data / "secrets"
 
     @property
-    def archive(self) -> Path:
-        """Closed segments of the journal."""
-        return self.data / "archive"
-
-    @property
     def run(self) -> Path:
         """What a running system leaves for others to find."""
         return self.data / "run"
@@ -58,15 +53,10 @@ class Running(msgspec.Struct, frozen=True):
     dsn: str | None = None
     """Set when the system uses a database of somebody else's; the same for ``nats``."""
     nats: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """Where a system is reached.  ``nats`` may hold the journal's token: keep it out of logs."""
-
-    dsn: str
-    nats: str
-    listen: str
+    shards: int | None = None
+    """Of the journal; None when the system is older than this."""
+    archive: str | None = None
+    """Folder of the journal's closed segments; None when the system is older than this."""
 
 
 def write_running(places: Places, running: Running) -> None:
@@ -97,22 +87,73 @@ def read_running(places: Places) -> Running | None:
         raise NotRunningError(message) from error
 
 
-def addresses(settings: Settings) -> Addresses:
-    """Return the addresses: those set, the others of the system in the data folder.
+def running_of(settings: Settings, listen: str, pids: dict[str, list[int]]) -> Running:
+    """Return what the system with these settings says of itself."""
+    return Running(
+        listen=listen,
+        pids=pids,
+        dsn=settings.dsn,
+        nats=settings.nats,
+        shards=settings.journal.shards,
+        archive=str(archive_of(settings)),
+    )
+
+
+def archive_of(settings: Settings) -> Path:
+    """Return the folder of the journal's closed segments."""
+    return settings.archivist.folder or settings.data / "archive"
+
+
+def dsn_of(settings: Settings) -> str:
+    """Return where the database is: the address given, else that of the system in the data folder.
 
     Raises:
-        NotRunningError: neither set nor known from a system that has run here.
+        NotRunningError: none is given, and no system has run here.
     """
-    places = Places(settings.data)
-    running = read_running(places)
-    dsn, nats = settings.dsn, settings.nats
-    if running is not None:
-        dsn = dsn or running.dsn or postgres_dsn(settings.data)
-        nats = nats or running.nats or nats_url(settings.data)
-    if dsn is None or nats is None:
+    if settings.dsn is not None:
+        return settings.dsn
+    running = _known(settings, "--dsn")
+    return running.dsn or postgres_dsn(settings.data)
+
+
+def nats_of(settings: Settings) -> str:
+    """Return where the journal is, as ``dsn_of``; it may hold a token: keep it out of logs.
+
+    Raises:
+        NotRunningError: none is given, and no system has run here.
+    """
+    if settings.nats is not None:
+        return settings.nats
+    running = _known(settings, "--nats")
+    return running.nats or nats_url(settings.data)
+
+
+def as_running(settings: Settings) -> Settings:
+    """Return the settings with the journal and the archive as the running system has them.
+
+    They stay as they are where no system has run, and where --nats names another's journal.
+
+    Raises:
+        NotRunningError: what the running system says of itself cannot be read.
+    """
+    running = read_running(Places(settings.data))
+    if running is None or settings.nats not in {None, running.nats}:
+        return settings
+    journal, archivist = settings.journal, settings.archivist
+    if running.shards is not None:
+        journal = journal.model_copy(update={"shards": running.shards})
+    if running.archive is not None:
+        archivist = archivist.model_copy(update={"folder": Path(running.archive)})
+    return settings.model_copy(update={"journal": journal, "archivist": archivist})
+
+
+def _known(settings: Settings, option: str) -> Running:
+    """What the system in the data folder says; ``option`` would have made it superfluous."""
+    running = read_running(Places(settings.data))
+    if running is None:
         message = (
             f"no system has run in {settings.data}: start one with `wattwarden up`, "
-            "or name another with --data, or give --dsn and --nats"
+            f"or name another with --data, or give {option}"
         )
         raise NotRunningError(message)
-    return Addresses(dsn, nats, running.listen if running else settings.gateway.listen)
+    return running

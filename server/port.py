@@ -79,6 +79,12 @@ class MeterPort:
         self.profile_of = profile_of
         self.now_us = now_us
         self.settings = settings
+        # Segments that one turn of the loop brings came at one time: uvloop gives a turn one time.
+        self.turn = asyncio.get_running_loop().time
+        self.turned = 0.0
+        self.turned_us = 0
+        # Looked up for every segment, where a setting costs more.
+        self.most_pending_bytes = settings.pending_bytes
         self.limits = SessionLimits(
             settings.pre_login_s,
             settings.partial_frame_s,
@@ -116,7 +122,7 @@ class MeterPort:
     def press_back(self) -> None:
         """Stop reading while more waits for the journal than may, and read again at half of it."""
         pending = sum(chain.pending_bytes for chain in self._chains)
-        most = self.settings.pending_bytes
+        most = self.most_pending_bytes
         if not self._paused and (pending > most or self.trouble is not None):
             self._paused = True
             self.counters.pauses += 1
@@ -128,10 +134,15 @@ class MeterPort:
                 connection.resume()
 
     def drain(self) -> None:
-        """Stop reading for good; who is connected still gets the answers to what was received."""
+        """Stop reading for good; who is connected still gets the answers to what was received.
+
+        What a peer had begun and not finished is kept, as if it had hung up.
+        """
         self._draining = self._paused = True
-        for connection in self.connections:
+        now = self.now_us()
+        for connection in list(self.connections):
             connection.pause()
+            connection.finish(now)
 
     @property
     def paused(self) -> bool:
@@ -162,6 +173,7 @@ class MeterConnection(asyncio.Protocol):
         "_admitted",
         "_blocked_since",
         "_chain",
+        "_finishing",
         "_host",
         "_key",
         "_paced",
@@ -176,14 +188,14 @@ class MeterConnection(asyncio.Protocol):
     )
 
     _transport: asyncio.Transport
+    _chain: Chain
     session: Session
 
     def __init__(self, port: MeterPort) -> None:
         self._port = port
-        self._chain: Chain | None = None
         self._row: SessionRow | None = None
         self._unknown_bytes = 0
-        self._admitted = False
+        self._admitted = self._finishing = False
         self._blocked_since = 0
         self._paced = False
         self._reason = ""
@@ -203,6 +215,7 @@ class MeterConnection(asyncio.Protocol):
         port.counters.opened += 1
         port.per_host[self._host] = port.per_host.get(self._host, 0) + 1
         port.connections.add(self)
+        self._chain = port.chain_of(self._peer)
         refusal = port.refusal(self._host)
         if refusal is not None:
             # Counted, not journalled: a flood must not fill the journal.
@@ -210,7 +223,7 @@ class MeterConnection(asyncio.Protocol):
             self._transport.abort()
             return
         self._admitted = True
-        self._note("open")
+        self._note("open", now)
         delay = port.pacer.delay_s(now)
         if delay > 0:
             port.counters.paced += 1
@@ -222,32 +235,44 @@ class MeterConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the session and act on what it says."""
-        now = self._port.now_us()
-        self.session.receive_data(data, now)
-        self._pump(now)
+        port = self._port
+        turn = port.turn()
+        if turn != port.turned:
+            port.turned, port.turned_us = turn, port.now_us()
+        now = port.turned_us
+        session = self.session
+        frames = session.take_frames(data, now)
+        if not frames:
+            if frames is None:
+                session.receive_data(data, now)
+            self._pump(now)
+            return
+        chain = self._chain
+        chain.add(self, session.codec, frames, now)
+        if chain.pending_bytes > port.most_pending_bytes:
+            port.press_back()
+        if session.unsent:
+            self.reply(session.data_to_send())
 
     def _pump(self, now: int) -> None:
         """Act on what the session says."""
         session = self.session
-        event = session.next_event()
-        while event is not None:
+        for event in session.take_events():
             if isinstance(event, Received):
-                chain = self._chain or self._port.chain_of(self._peer)
-                chain.add(self, event.codec, event.frames, now)
-                if chain.pending_bytes > self._port.settings.pending_bytes:
+                chain = self._chain
+                chain.add(self, event.codec, event.frames, now, event.asked)
+                if chain.pending_bytes > self._port.most_pending_bytes:
                     self._port.press_back()
             else:
                 self._act(event, now)
-            event = session.next_event()
-        out = session.data_to_send()
-        if out:
-            self.reply(out)
+        if session.unsent:
+            self.reply(session.data_to_send())
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Keep what the peer left unfinished, and forget the peer."""
         port = self._port
+        now = port.now_us()
         if self._admitted:
-            now = port.now_us()
             self.session.end(now)
             self._pump(now)
         port.connections.discard(self)
@@ -259,7 +284,7 @@ class MeterConnection(asyncio.Protocol):
         if self._key:
             port.fleet.logout(self._key, self)
         if self._admitted:
-            self._note("close", self._reason or ("" if exc is None else type(exc).__name__))
+            self._note("close", now, self._reason or ("" if exc is None else type(exc).__name__))
 
     def pause_writing(self) -> None:
         """Ask the peer nothing more while it does not take what it was answered."""
@@ -276,11 +301,12 @@ class MeterConnection(asyncio.Protocol):
 
     def row(self) -> SessionRow:
         """Describe the connection for the envelope."""
-        if self._row is None or self._row.identity != self.session.identity:
-            identity = self.session.identity
+        row = self._row
+        identity = self.session.identity
+        if row is None or row.identity != identity:
             version = self._port.profile_of(identity).version if identity else 0
-            self._row = SessionRow(self.epoch, self._peer, identity, version)
-        return self._row
+            row = self._row = SessionRow(self.epoch, self._peer, identity, version)
+        return row
 
     def reply(self, data: bytes) -> None:
         """Send, unless the peer has hung up meanwhile (writing then would raise)."""
@@ -290,7 +316,7 @@ class MeterConnection(asyncio.Protocol):
     def reject(self, frame: bytes) -> None:
         """Take back a frame whose checksum does not fit; sound ones inside it are taken anew."""
         now = self._port.now_us()
-        if self._transport.is_closing():
+        if self.session.is_over or self._transport.is_closing():
             self._keep(frame, "checksum does not fit", now)
             return
         self.session.reject(frame, now)
@@ -321,6 +347,13 @@ class MeterConnection(asyncio.Protocol):
         if not (self._transport.is_closing() or self._paced or self._blocked_since):
             self._transport.resume_reading()
 
+    def finish(self, now: int) -> None:
+        """End the session, and leave the connection open for the answers that are due."""
+        if self._admitted:
+            self._finishing = True
+            self.session.end(now)
+            self._pump(now)
+
     def hang_up(self, reason: str) -> None:
         """Close once what was written has gone out."""
         if not self._transport.is_closing():
@@ -340,7 +373,8 @@ class MeterConnection(asyncio.Protocol):
             case Skipped(data, reason):
                 self._keep(data, reason, now)
             case Closing(reason):
-                self.hang_up(reason)
+                if not self._finishing:
+                    self.hang_up(reason)
 
     def _login(self, now: int) -> None:
         port = self._port
@@ -351,7 +385,7 @@ class MeterConnection(asyncio.Protocol):
         self._chain = port.chain_of(key)
         verdict, older = port.fleet.login(key, self, self._host, now)
         port.counters.logins += 1
-        self._note("login", verdict.value if verdict is not Verdict.ADMITTED else "")
+        self._note("login", now, verdict.value if verdict is not Verdict.ADMITTED else "")
         if older is None or older is self:
             return
         if verdict is Verdict.TAKEN_OVER:
@@ -361,7 +395,7 @@ class MeterConnection(asyncio.Protocol):
         port.counters.duplicate_ids += 1
         if port.fleet.is_worth_an_alarm(key, now):
             _log.warning("two meters under one id", meter=key, peers=[self._peer, older.peer])
-            self._note("duplicate_id", f"{self._peer} and {older.peer}")
+            self._note("duplicate_id", now, f"{self._peer} and {older.peer}")
         self.hang_up("another peer uses the same id")
 
     @property
@@ -380,14 +414,14 @@ class MeterConnection(asyncio.Protocol):
             return
         self._unknown_bytes += len(kept)
         port.counters.unknown_dropped_bytes += len(data) - len(kept)
-        (self._chain or port.chain_of(self._peer)).add_unknown(self, kept, reason, now)
+        self._chain.add_unknown(self, kept, reason, now)
 
-    def _note(self, what: str, reason: str = "") -> None:
+    def _note(self, what: str, now: int, reason: str = "") -> None:
         session = self.session
-        chain = self._chain or self._port.chain_of(self._peer)
         codec = session.codec.name if session.codec is not None else None
-        now = self._port.now_us()
-        chain.note(Occurrence(now, self.epoch, what, self._peer, codec, session.identity, reason))
+        self._chain.note(
+            Occurrence(now, self.epoch, what, self._peer, codec, session.identity, reason)
+        )
 
 
 def _peer_of(transport: asyncio.BaseTransport) -> tuple[str, str]:

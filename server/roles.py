@@ -8,33 +8,31 @@ import asyncio
 import os
 import signal
 import sys
-from typing import Final
+from functools import partial
+from secrets import token_hex
 
 import orjson
-import structlog
 
 from wattwarden import __version__
 from wattwarden.codecs import load_codecs
-from wattwarden.server.clock import Clock
+from wattwarden.server.archivist import Archivist
+from wattwarden.server.chores import rollup_chore, segment_chores
 from wattwarden.server.descriptors import raise_descriptor_limit
 from wattwarden.server.directory import Directory
 from wattwarden.server.gateway import Gateway
-from wattwarden.server.places import Addresses, Places, addresses
+from wattwarden.server.journal import open_journal
+from wattwarden.server.places import Places, archive_of, dsn_of, nats_of
+from wattwarden.server.rate import load_rate
 from wattwarden.server.settings import Settings
-from wattwarden.storage.engines.nats_address import recall
+from wattwarden.server.warden import Warden
 from wattwarden.storage.enrolment import Admission
-from wattwarden.storage.errors import StorageError
-from wattwarden.storage.journal.journal import DEFAULT_LIMITS, Durability, Journal, StreamLimits
+from wattwarden.storage.journal.history import History
+from wattwarden.storage.journal.lease import Lease
 from wattwarden.storage.profiles import ProfileBook, watch_profiles
 from wattwarden.storage.quarantine import Readers
 from wattwarden.storage.rows.binding import ClockBounds
+from wattwarden.storage.rows.position import stored_sequences
 from wattwarden.storage.rows.writer import Writer
-
-ENGINE_WAIT_S: Final = 60.0
-ENGINE_PAUSE_S: Final = 0.2
-STREAM_SHARE: Final = 0.95
-
-_log: Final = structlog.get_logger(__name__)
 
 
 def report_ready(role: str, **facts: object) -> None:
@@ -52,56 +50,16 @@ def stop_event() -> asyncio.Event:
     return stop
 
 
-async def open_journal(settings: Settings, where: Addresses) -> Journal:
-    """Connect to the journal, waiting a while for an engine that is just starting.
-
-    Raises:
-        StorageError: it stayed away, or cannot serve as a journal.
-    """
-    embedded = settings.nats is None
-    limits = stream_limits(settings)
-    durability = Durability.CONFIGURED if embedded else Durability.UNKNOWN
-    give_up = asyncio.get_running_loop().time() + ENGINE_WAIT_S
-    told = ""
-    while True:
-        try:
-            return await Journal.connect(
-                where.nats,
-                shards=settings.journal.shards,
-                limits=limits,
-                durability=durability,
-                timeout_s=settings.journal.append_timeout_s,
-            )
-        except StorageError as error:
-            if not error.retryable or asyncio.get_running_loop().time() > give_up:
-                raise
-            if str(error) != told:
-                told = str(error)
-                _log.info("waiting for the journal", reason=told)
-            await asyncio.sleep(ENGINE_PAUSE_S)
-
-
-def stream_limits(settings: Settings) -> StreamLimits:
-    """Divide what the journal may take of the disk among the shards."""
-    whole = settings.journal.max_bytes
-    if whole is None and settings.nats is None:
-        remembered = recall(settings.data)
-        # The server counts its leases and index files towards the same limit.
-        whole = round(remembered.store_limit_bytes * STREAM_SHARE) if remembered else None
-    whole = whole or DEFAULT_LIMITS.max_bytes
-    return StreamLimits(whole // settings.journal.shards, settings.journal.replicas)
-
-
 async def run_gateway(settings: Settings) -> None:
     """Serve the meter port until told to stop."""
     stop = stop_event()
     raise_descriptor_limit()
     places = Places(settings.data)
-    where = addresses(settings)
-    journal = await open_journal(settings, where)
+    dsn = dsn_of(settings)
+    journal = await open_journal(settings, nats_of(settings))
     directory = Directory(places.profiles)
-    gateway = Gateway(settings, journal, directory, Clock())
-    watching = asyncio.create_task(watch_profiles(where.dsn, places.secrets, directory, stop))
+    gateway = Gateway(settings, journal, directory, load_rate(settings.data).clock())
+    watching = asyncio.create_task(watch_profiles(dsn, places.secrets, directory, stop))
     try:
         listen = await gateway.start()
         report_ready("gateway", listen=listen)
@@ -117,13 +75,15 @@ async def run_writer(settings: Settings) -> None:
     """Take every shard of the journal into the database until told to stop."""
     stop = stop_event()
     places = Places(settings.data)
-    where = addresses(settings)
-    journal = await open_journal(settings, where)
+    dsn = dsn_of(settings)
+    journal = await open_journal(settings, nats_of(settings))
     book = ProfileBook()
     readers = readers_of(settings, book)
-    writers = [Writer(shard, journal, where.dsn, readers) for shard in range(journal.shards)]
+    # Behind a database that was set back, the archive has what the journal has no more.
+    history = History(journal, archive_of(settings))
+    writers = [Writer(shard, history, dsn, readers) for shard in range(journal.shards)]
     work = [
-        asyncio.create_task(watch_profiles(where.dsn, places.secrets, book, stop)),
+        asyncio.create_task(watch_profiles(dsn, places.secrets, book, stop)),
         *(asyncio.create_task(writer.run(stop)) for writer in writers),
     ]
     report_ready("writer", shards=journal.shards)
@@ -133,6 +93,34 @@ async def run_writer(settings: Settings) -> None:
         stop.set()
         await asyncio.gather(*work)
         await journal.close()
+
+
+async def run_archivist(settings: Settings) -> None:
+    """Do the archivist's chores until told to stop, as long as no other archivist does them."""
+    stop = stop_event()
+    dsn = dsn_of(settings)
+    journal = await open_journal(settings, nats_of(settings))
+    try:
+        lease = await Lease.open(journal.link, "archivist", owner=f"archivist-{token_hex(6)}")
+        positions = partial(stored_sequences, dsn)
+        chores = [
+            *segment_chores(journal, positions, archive_of(settings), settings.archivist),
+            rollup_chore(dsn),
+        ]
+        clock = load_rate(settings.data).clock()
+        archivist = Archivist(lease, chores, settings.archivist.interval_s, clock)
+        report_ready("archivist", chores=[chore.name for chore in chores])
+        await archivist.run(stop)
+    finally:
+        await journal.close()
+
+
+async def run_warden(settings: Settings) -> None:
+    """Fold rows and decisions into states and alarms until told to stop."""
+    stop = stop_event()
+    warden = Warden(dsn_of(settings), settings.journal.shards)
+    report_ready("warden", holder=warden.holder)
+    await warden.run(stop)
 
 
 def readers_of(settings: Settings, book: ProfileBook) -> Readers:

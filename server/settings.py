@@ -23,6 +23,10 @@ from wattwarden.storage.rows.binding import ClockBounds
 # ephemeral ones; 212 as in HJ 212.
 DEFAULT_LISTEN: Final = "0.0.0.0:10212"
 
+# Time as it is; and an hour a tick: what rules tell apart by minutes is lost beyond.
+REAL_RATE: Final = 1
+FASTEST_RATE: Final = 3600
+
 Positive = Annotated[int, Field(gt=0)]
 PositiveSeconds = Annotated[float, Field(gt=0)]
 
@@ -64,6 +68,18 @@ class JournalSettings(Section):
     append_timeout_s: PositiveSeconds = 5.0
 
 
+class ArchivistSettings(Section):
+    """Closed segments of the journal, and other chores."""
+
+    # Unset: archive/ in the data folder.
+    folder: Path | None = None
+    # An hour keeps the journal small on a quiet day, 1 GiB of payload on a busy one.
+    segment_age_s: PositiveSeconds = 3600.0
+    segment_bytes: Positive = 1024**3
+    # At 100 MB/s a segment of 1 GiB fills in ten seconds; looking costs three requests a shard.
+    interval_s: PositiveSeconds = 10.0
+
+
 class WriterSettings(Section):
     """Journal to rows."""
 
@@ -93,9 +109,12 @@ class Settings(BaseSettings):
     data: Path = Field(default_factory=default_data_folder)
     dsn: str | None = None
     nats: str | None = None
+    # How many seconds pass in one, for simulated cities; unset: as the data folder has it.
+    clock_rate: Annotated[int, Field(ge=REAL_RATE, le=FASTEST_RATE)] | None = None
     gateway: GatewaySettings = GatewaySettings()
     journal: JournalSettings = JournalSettings()
     writer: WriterSettings = WriterSettings()
+    archivist: ArchivistSettings = ArchivistSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -1,7 +1,7 @@
 """All roles in one process tree: `wattwarden up`.
 
-    engines ─► schema ─► writer, gateway ─► ready      whatever dies is started again
-    SIGTERM ─► gateway answers what it has ─► writer ─► engines
+    engines ─► schema ─► archivist, warden, writer, gateway ─► ready   what dies is started again
+    SIGTERM ─► gateway answers what it has ─► writer ─► warden ─► archivist ─► engines
 
 Embedded engines are our children; those named by --dsn and --nats are somebody else's.
 """
@@ -14,8 +14,11 @@ from typing import Any, Final, Protocol
 
 import structlog
 
+from wattwarden.server.backoff import Backoff
 from wattwarden.server.children import Role
-from wattwarden.server.places import Places, Running, addresses, write_running
+from wattwarden.server.clock import Clock
+from wattwarden.server.places import Places, dsn_of, nats_of, running_of, write_running
+from wattwarden.server.rate import check_rate, record_rate
 from wattwarden.server.settings import Settings
 from wattwarden.storage.database import connect
 from wattwarden.storage.engines.nats_server import EmbeddedNats
@@ -25,7 +28,6 @@ from wattwarden.storage.migrate import load_migrations, migrate
 
 # A dead engine is noticed within a tenth of what a meter waits for its answer.
 ENGINE_POLL_S: Final = 0.2
-ENGINE_RETRY_S: Final = 1.0
 ROLE_PATIENCE_S: Final = 20.0
 
 _log: Final = structlog.get_logger(__name__)
@@ -60,7 +62,9 @@ class System:
         if settings.nats is None:
             self._engines["nats"] = EmbeddedNats(settings.data)
         environment = environment_of(settings)
-        self._roles = [Role("writer", environment), Role("gateway", environment)]
+        # Stopped from the last to the first: what is received is stored while the writer works.
+        names = ("archivist", "warden", "writer", "gateway")
+        self._roles = [Role(name, environment) for name in names]
         self.watching: list[asyncio.Task[None]] = []
 
     async def start(self, say: Callable[[str], None]) -> dict[str, object]:
@@ -69,14 +73,18 @@ class System:
         Raises:
             StorageError: an engine or the schema is in the way.
             RoleError: a role did not start.
+            RateRefusedError: the folder's time runs at another rate.
         """
+        check_rate(self._settings.data, self._settings.clock_rate)
         for name in self._engines:
             say(f"starting {name}")
         await asyncio.gather(*(engine.start() for engine in self._engines.values()))
+        self._settings.data.mkdir(parents=True, exist_ok=True)
+        record_rate(self._settings.data, self._settings.clock_rate, Clock().now_us())
         self._write_running()
-        where = addresses(self._settings)
+        dsn, nats = dsn_of(self._settings), nats_of(self._settings)
         say("bringing the schema up to date")
-        await _migrate(where.dsn)
+        await _migrate(dsn)
         say("starting the roles")
         await asyncio.gather(*(role.start() for role in self._roles))
         self.watching = [
@@ -88,8 +96,8 @@ class System:
             "ready": True,
             "listen": self._listen(),
             "data": str(self._settings.data),
-            "dsn": where.dsn if self._settings.dsn is None else "as given",
-            "nats": where.nats.rpartition("@")[2],
+            "dsn": dsn if self._settings.dsn is None else "as given",
+            "nats": nats.rpartition("@")[2],
             "pids": dict(self._known_pids()),
         }
 
@@ -109,9 +117,8 @@ class System:
         return str(gateway.report.get("listen", self._settings.gateway.listen))
 
     def _write_running(self) -> None:
-        pids = dict(self._known_pids())
-        settings = self._settings
-        write_running(self._places, Running(self._listen(), pids, settings.dsn, settings.nats))
+        said = running_of(self._settings, self._listen(), dict(self._known_pids()))
+        write_running(self._places, said)
 
     def _known_pids(self) -> Iterator[tuple[str, list[int]]]:
         for role in self._roles:
@@ -120,18 +127,22 @@ class System:
             yield name, [engine.pid]
 
     async def _watch_engine(self, name: str, engine: Engine) -> None:
+        loop = asyncio.get_running_loop()
+        backoff = Backoff(loop.time())
         while True:
             await asyncio.sleep(ENGINE_POLL_S)
             status = engine.poll()
             if status is None:
                 continue
             _log.error("engine ended", name=name, status=status)
+            await asyncio.sleep(backoff.ended(loop.time()))
             try:
                 await engine.start()
             except (StorageError, OSError) as error:
                 _log.error("engine does not start again", name=name, reason=str(error))
-                await asyncio.sleep(ENGINE_RETRY_S)
                 continue
+            finally:
+                backoff.started(loop.time())
             self._write_running()
             _log.info("engine runs again", name=name, pid=engine.pid)
 

@@ -2,6 +2,7 @@
 
 number 7, 8, 9 … in every shard;  a new holder first completes the last number in every shard
 missed seconds are never invented: the next tick says how many it covers
+at clock rate N each real second brings one tick, which covers N of the clock's
 """
 
 import asyncio
@@ -46,8 +47,11 @@ def check_clock(last_second: int, now_us: int) -> None:
 class Ticker:
     """Publishes ticks while this process holds the lease."""
 
-    def __init__(self, journal: Journal, lease: Lease, now_us: Callable[[], int]) -> None:
+    def __init__(
+        self, journal: Journal, lease: Lease, now_us: Callable[[], int], rate: int = 1
+    ) -> None:
         self.ticks = 0
+        self._rate = rate
         self._journal = journal
         self._lease = lease
         self._now_us = now_us
@@ -79,11 +83,12 @@ class Ticker:
             return 1.0
         if self._number is None:
             await self._catch_up()
-        second = self._now_us() // SECOND_US
+        interval_us = self._rate * SECOND_US
+        second = self._now_us() // interval_us * self._rate
         if second > self._second:
-            covers = second - self._second if self._second else 1
+            covers = second - self._second if self._second else self._rate
             await self._publish(Tick(FORMAT, (self._number or 0) + 1, second, covers))
-        return (SECOND_US - self._now_us() % SECOND_US) / SECOND_US + 0.001
+        return (interval_us - self._now_us() % interval_us) / interval_us + 0.001
 
     async def _catch_up(self) -> None:
         """Take over: bring every shard to the furthest number."""

@@ -20,6 +20,7 @@ from wattwarden.protocol.checksum import hj212, modbus
 from wattwarden.server.places import NotRunningError, Places, read_running
 from wattwarden.server.settings import Settings
 from wattwarden.storage.engines.engine_report import engine_report
+from wattwarden.storage.journal.survey import FULL_SHARE, NEARLY_FULL_SHARE, StreamFacts
 
 MIN_PYTHON: Final = (3, 11)
 # What the process opens beside its connections: engines, files, pools.
@@ -53,8 +54,11 @@ class Check:
     cure: str = ""
 
 
-def look(settings: Settings, now: datetime) -> Iterator[Check]:
-    """Look at everything; changes nothing."""
+def look(settings: Settings, now: datetime, fill: StreamFacts | None) -> Iterator[Check]:
+    """Look at everything; changes nothing.
+
+    ``fill`` is the journal's fullest stream, None when no journal answers.
+    """
     yield python()
     yield descriptors(settings.gateway.max_sessions)
     yield from checksums()
@@ -65,6 +69,7 @@ def look(settings: Settings, now: datetime) -> Iterator[Check]:
     yield zone()
     yield disk(settings.data)
     yield journal(settings)
+    yield journal_room(fill)
 
 
 def python() -> Check:
@@ -197,12 +202,34 @@ def disk(data: Path) -> Check:
 def journal(settings: Settings) -> Check:
     """What the journal may hold, and what is known of its durability."""
     limit = settings.journal.max_bytes
-    size = "half the free disk, 20 GiB at most" if limit is None else _gib(limit)
+    size = _gib(limit) if limit is not None else _unset_limit(settings)
     found = f"{settings.journal.shards} shards, {size}, {settings.journal.replicas} copies"
     if settings.nats is None:
         return Check("journal", State.OK, f"{found}, every write synced")
     cure = "set sync_interval: always in the jetstream block of that server"
     return Check("journal", State.WARN, f"{found}; its server's syncing cannot be seen", cure)
+
+
+def journal_room(fill: StreamFacts | None) -> Check:
+    """Whether the journal still has room; full, it stops the answers to all meters."""
+    if fill is None:
+        return Check("journal room", State.OK, "no journal runs here")
+    found = f"{fill.share:.0%} of {_gib(fill.max_bytes)} a shard taken"
+    if fill.share < NEARLY_FULL_SHARE:
+        return Check("journal room", State.OK, found)
+    cure = (
+        "see in the log why writer or archivist do not keep up, and that the archive's disk has "
+        "room; WATTWARDEN_JOURNAL__MAX_BYTES raises the limit"
+    )
+    state = State.WARN if fill.share < FULL_SHARE else State.FAIL
+    return Check("journal room", state, found, cure)
+
+
+def _unset_limit(settings: Settings) -> str:
+    """What the journal takes when nobody says."""
+    if settings.nats is None:
+        return "half the free disk, 20 GiB at most"
+    return "as much as its server offers, 20 GiB at most"
 
 
 def _gib(size: int) -> str:

@@ -1,16 +1,21 @@
 """``wattwarden doctor``: is this machine fit, and what to do where it is not."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
 from rich.text import Text
 
+from wattwarden.server.journal import fullest_shard
+from wattwarden.server.settings import Settings
+from wattwarden.storage.errors import StorageError
+from wattwarden.storage.journal.survey import StreamFacts
 from wattwarden.tools.checks import Check, State, look
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
 from wattwarden.tools.render import console, plain_table
-from wattwarden.tools.running import settings_of
+from wattwarden.tools.running import run, settings_of
 
 VERDICT_COLOURS: Final = {State.OK: "green", State.WARN: "yellow", State.FAIL: "bold red"}
 
@@ -19,11 +24,13 @@ def doctor(*, system: System = THE_USUAL_SYSTEM, json: AsJson = False) -> int:
     """Check this machine and name the cure for what is wrong.
 
     Looks at Python, the limit of open files, checksums, engines and their versions, the meter port,
-    the clock, the disk, the data folder and the journal's settings; changes nothing.
+    the clock, the disk, the data folder, the journal's settings and how full it is; changes
+    nothing.
 
     The exit status is 1 when something would keep the system from working.
     """
-    checks = list(look(settings_of(system), datetime.now(UTC)))
+    settings = settings_of(system)
+    checks = list(look(settings, datetime.now(UTC), run(journal_fill(settings))))
     fit = all(check.state is not State.FAIL for check in checks)
     if json:
         rows = [
@@ -39,6 +46,13 @@ def doctor(*, system: System = THE_USUAL_SYSTEM, json: AsJson = False) -> int:
     else:
         _show(checks)
     return 0 if fit else 1
+
+
+async def journal_fill(settings: Settings) -> StreamFacts | None:
+    """Return how full the journal is; None when none answers, as before the first start."""
+    with suppress(StorageError):
+        return await fullest_shard(settings)
+    return None
 
 
 def _show(checks: Sequence[Check]) -> None:

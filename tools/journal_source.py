@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
@@ -12,13 +11,13 @@ from wattwarden.codecs import load_codecs
 from wattwarden.protocol.codec import Codec, default_profile
 from wattwarden.protocol.envelope import Envelope, decode_envelope
 from wattwarden.protocol.errors import ProtocolError
-from wattwarden.server.places import Places
-from wattwarden.server.roles import open_journal
+from wattwarden.server.journal import join_journal
+from wattwarden.server.places import archive_of
 from wattwarden.server.settings import Settings
-from wattwarden.storage.journal.journal import Entry, Journal, Kind
-from wattwarden.storage.journal.segments import load_chain, read_segment
+from wattwarden.storage.journal.history import History
+from wattwarden.storage.journal.journal import Entry, Kind
 from wattwarden.tools.errors import CommandError
-from wattwarden.tools.running import addresses_of
+from wattwarden.tools.running import as_running, nats_of
 from wattwarden.tools.shots import Group, Shot
 from wattwarden.tools.times import to_us
 
@@ -46,13 +45,13 @@ async def journal_shots(wanted: JournalRange, settings: Settings) -> AsyncIterat
         CommandError: no journal is known.
         StorageError: it does not answer, or an archived segment is damaged.
     """
-    journal = await open_journal(settings, addresses_of(settings))
+    settings = as_running(settings)
+    journal = await join_journal(settings, nats_of(settings))
     try:
-        archive = Places(settings.data).archive
+        history = History(journal, archive_of(settings))
         choice = _Choice(wanted)
         streams = [
-            choice.shots(_entries(journal, shard, archive / journal.stream_name(shard), wanted))
-            for shard in range(journal.shards)
+            choice.shots(_entries(history, shard, wanted)) for shard in range(journal.shards)
         ]
         async for shot in merged(streams):
             yield shot
@@ -74,19 +73,12 @@ async def merged(streams: list[AsyncIterator[Shot]]) -> AsyncIterator[Shot]:
             yield head
 
 
-async def _entries(
-    journal: Journal, shard: int, folder: Path, wanted: JournalRange
-) -> AsyncIterator[Entry]:
-    """Yield a shard's entries: those at rest, then those in the stream up to its end now."""
-    last = (await journal.status(shard)).last
-    after = 0
-    for manifest in load_chain(folder):
-        after = manifest.last
-        if wanted.since is None or manifest.last_stored_at >= wanted.since:
-            for entry in read_segment(folder / f"{manifest.name}.zst"):
-                yield entry
+async def _entries(history: History, shard: int, wanted: JournalRange) -> AsyncIterator[Entry]:
+    """Yield a shard's entries, at rest or not, up to where it ends now."""
+    last = await history.last(shard)
+    after = 0 if wanted.since is None else await history.before(shard, wanted.since)
     while after < last:
-        page = await journal.read(shard, after, most=READ_ENTRIES, most_bytes=READ_BYTES)
+        page = await history.read(shard, after, most=READ_ENTRIES, most_bytes=READ_BYTES)
         if not page:
             return
         for entry in page:

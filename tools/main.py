@@ -35,6 +35,14 @@ COMMANDS: Final = {
     ),
     "gateway": Command("wattwarden.tools.serve:gateway", "Run the meter port alone."),
     "writer": Command("wattwarden.tools.serve:writer", "Run the writers of all shards alone."),
+    "warden": Command(
+        "wattwarden.tools.serve:warden",
+        "Run the warden alone: rows and decisions become states and alarms.",
+    ),
+    "archivist": Command(
+        "wattwarden.tools.serve:archivist",
+        "Run the archivist alone: closed segments of the journal become files.",
+    ),
     "decode": Command(
         "wattwarden.tools.decode:decode",
         "Show what frames say, which readings they give and what would be answered.",
@@ -43,8 +51,33 @@ COMMANDS: Final = {
     "replay": Command("wattwarden.tools.replay:replay", "Send captured frames to a meter port."),
     "meters": Command("wattwarden.tools.meters:app", "See, register and configure meters."),
     "readings": Command("wattwarden.tools.readings:readings", "Print a meter's stored readings."),
+    "alarms": Command("wattwarden.tools.alarms:app", "See what was found, and why."),
+    "states": Command("wattwarden.tools.alarms:states", "Print what units do now, and since when."),
     "quarantine": Command(
         "wattwarden.tools.quarantine:app", "See and retry what did not become readings."
+    ),
+    "registry": Command(
+        "wattwarden.tools.registry.commands:app",
+        "Import, export, check and show who has what and where it is metered.",
+    ),
+    "rules": Command(
+        "wattwarden.tools.rules:app", "See, check and change the rules that readings are judged by."
+    ),
+    "backtest": Command(
+        "wattwarden.tools.diagnosis.backtest:backtest",
+        "Fold stored history by other rules: which alarms would appear, vanish or move.",
+    ),
+    "bench": Command(
+        "wattwarden.tools.diagnosis.commands:app",
+        "Measure how good the diagnosis is on a simulated city.",
+    ),
+    "demo": Command(
+        "wattwarden.tools.demo:demo",
+        "Run a whole system with a simulated city, and something wrong in it.",
+    ),
+    "simulate": Command(
+        "wattwarden.tools.simulate:simulate",
+        "Simulate a city or a factory: its machines, its meters, and what is wrong on purpose.",
     ),
     "kinds": Command(
         "wattwarden.tools.kinds:kinds",

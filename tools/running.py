@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -11,7 +11,8 @@ import structlog
 import uvloop
 from pydantic import ValidationError
 
-from wattwarden.server.places import Addresses, NotRunningError, Places, addresses
+from wattwarden.server import places
+from wattwarden.server.places import NotRunningError, Places
 from wattwarden.server.roles import readers_of
 from wattwarden.server.settings import Settings, load_settings
 from wattwarden.storage.database import Connection, connect
@@ -51,25 +52,38 @@ def settings_with(**flags: Any) -> Settings:
     return settings.model_copy(update={"data": settings.data.expanduser().resolve()})
 
 
-def addresses_of(settings: Settings) -> Addresses:
-    """Return where the system is reached.
-
-    Raises:
-        CommandError: nothing is known of one.
-    """
-    try:
-        return addresses(settings)
-    except NotRunningError as error:
-        raise CommandError(str(error)) from error
-
-
 def dsn_of(settings: Settings) -> str:
     """Return where the database is; the one given needs no running system.
 
     Raises:
         CommandError: none is known.
     """
-    return settings.dsn or addresses_of(settings).dsn
+    return _known(places.dsn_of, settings)
+
+
+def nats_of(settings: Settings) -> str:
+    """Return where the journal is; the one given needs no running system.
+
+    Raises:
+        CommandError: none is known.
+    """
+    return _known(places.nats_of, settings)
+
+
+def as_running(settings: Settings) -> Settings:
+    """Return the settings with the journal and the archive as the running system has them.
+
+    Raises:
+        CommandError: what it says of itself cannot be read.
+    """
+    return _known(places.as_running, settings)
+
+
+def _known(look: Callable[[Settings], _T], settings: Settings) -> _T:
+    try:
+        return look(settings)
+    except NotRunningError as error:
+        raise CommandError(str(error)) from error
 
 
 def run(work: Coroutine[Any, Any, _T]) -> _T:

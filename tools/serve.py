@@ -14,7 +14,8 @@ from rich.console import Console
 
 from wattwarden.server.children import RoleError
 from wattwarden.server.logs import configure_logs
-from wattwarden.server.roles import run_gateway, run_writer, stop_event
+from wattwarden.server.rate import RateRefusedError
+from wattwarden.server.roles import run_archivist, run_gateway, run_warden, run_writer, stop_event
 from wattwarden.server.settings import Settings
 from wattwarden.server.supervise import run_up
 from wattwarden.server.ticker import ClockRefusedError
@@ -31,6 +32,7 @@ def up(
     dsn: str | None = None,
     nats: str | None = None,
     unknown_meters: Policy | None = None,
+    clock_rate: Annotated[int | None, Parameter(show_default=False)] = None,
     as_json: Annotated[bool, Parameter("--json")] = False,
 ) -> None:
     """Run everything: meter port, journal, database, in one process tree.
@@ -43,9 +45,10 @@ def up(
         dsn: A PostgreSQL of your own instead of the embedded one.
         nats: A NATS server with JetStream of your own instead of the embedded one.
         unknown_meters: What becomes of meters nobody registered.
+        clock_rate: How many seconds pass in one, for a simulated city; the folder keeps it.
         as_json: Print the ready line as JSON.
     """
-    settings = settings_of(data, listen, dsn, nats, unknown_meters)
+    settings = settings_of(data, listen, dsn, nats, unknown_meters, clock_rate=clock_rate)
     configure_logs("up")
     console = Console(stderr=True)
 
@@ -105,19 +108,57 @@ def writer(
     _run_role(run_writer(settings))
 
 
+def archivist(
+    *,
+    data: Path | None = None,
+    dsn: str | None = None,
+    nats: str | None = None,
+) -> None:
+    """Run the archivist alone: closed segments of the journal become files.
+
+    Args:
+        data: Folder for everything that is kept.
+        dsn: Address of PostgreSQL.
+        nats: Address of the NATS server.
+    """
+    settings = settings_of(data, None, dsn, nats, None)
+    configure_logs("archivist")
+    _run_role(run_archivist(settings))
+
+
+def warden(
+    *,
+    data: Path | None = None,
+    dsn: str | None = None,
+) -> None:
+    """Run the warden alone: rows and decisions become states and alarms.
+
+    Several share the city; one that dies is replaced by the others within ten seconds.
+
+    Args:
+        data: Folder for everything that is kept.
+        dsn: Address of PostgreSQL.
+    """
+    settings = settings_of(data, None, dsn, None, None)
+    configure_logs("warden")
+    _run_role(run_warden(settings))
+
+
 def settings_of(
     data: Path | None,
     listen: str | None,
     dsn: str | None,
     nats: str | None,
     unknown_meters: Policy | None,
+    *,
+    clock_rate: int | None = None,
 ) -> Settings:
     """Read the settings with these flags on top.
 
     Raises:
         CommandError: one of them is out of bounds.
     """
-    flags: dict[str, Any] = {"data": data, "dsn": dsn, "nats": nats}
+    flags: dict[str, Any] = {"data": data, "dsn": dsn, "nats": nats, "clock_rate": clock_rate}
     if listen is not None:
         flags["gateway"] = {"listen": listen}
     if unknown_meters is not None:
@@ -138,7 +179,7 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(work)
-    except (RoleError, ClockRefusedError) as error:
+    except (RoleError, ClockRefusedError, RateRefusedError) as error:
         raise CommandError(str(error)) from error
 
 

@@ -7,7 +7,7 @@ from wattwarden.alarms.conditions import Condition, believable, milliseconds, of
 from wattwarden.alarms.plant import TREATMENT, VFD, Plant
 from wattwarden.alarms.rows import Row
 from wattwarden.alarms.shown import Switch, switch_times
-from wattwarden.alarms.state import SWITCHES, State
+from wattwarden.alarms.state import State
 from wattwarden.alarms.sync import UNKNOWN, YES, Beside
 from wattwarden.alarms.table import Bools
 
@@ -66,7 +66,7 @@ def switching(plant: Plant, state: State, block: Block, switches: list[Switch]) 
     true = np.zeros((len(block.at), len(units)), dtype=np.bool_)
     for column, unit in enumerate(chosen):
         times = switch_times(state.shown, switches, unit)
-        enough = min(round(float(plant.limit["R15.switches"][unit])), SWITCHES)
+        enough = round(float(plant.limit["R15.switches"][unit]))
         for slot in range(len(block.at)):
             moments = [at for at, since in times if since <= slot][-enough:]
             spread = int(block.at[slot, unit]) - moments[0] if moments else 0

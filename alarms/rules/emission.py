@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from wattwarden.alarms.bits import Holder, count_since, shifted
-from wattwarden.alarms.block import HELD_CYCLES, Block
+from wattwarden.alarms.block import Block, longest_step
 from wattwarden.alarms.plant import BOTH, PRODUCTION, Plant
 from wattwarden.alarms.rows import WatchRow
 from wattwarden.alarms.state import State
@@ -26,7 +26,7 @@ def abnormal(plant: Plant, state: State, block: Block) -> Timed | None:
     at = np.maximum.accumulate(np.maximum(grid.factor_at, seen.at), axis=0)
     last = shifted(at, seen.at)
     gap = np.where(fresh & (last >= 0), at - last, 0)
-    step = np.where(gap <= HELD_CYCLES * plant.watch.cycle, gap, 0)
+    step = np.where(gap <= longest_step(plant.watch.cycle), gap, 0)
     value, normal = grid.factor_value, (grid.factor_flag == 0) | (grid.factor_flag == NORMAL)
     holder = Holder(fresh)
     moving = (value != holder.previous(value, seen.value)) | ~(value != 0)
@@ -55,7 +55,9 @@ def abnormal(plant: Plant, state: State, block: Block) -> Timed | None:
         at=np.tile(at, (1, _ROWS)),
         step=np.tile(step, (1, _ROWS)),
         delay=np.broadcast_to(np.tile(delay, _ROWS), true.shape),
-        off_delay=np.tile(np.maximum(off_delay, 2 * plant.watch.cycle), _ROWS),
+        off_delay=np.broadcast_to(
+            np.tile(np.maximum(off_delay, 2 * plant.watch.cycle), _ROWS), true.shape
+        ),
         cycle=np.tile(plant.watch.cycle, _ROWS),
     )
 

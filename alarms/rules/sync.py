@@ -26,37 +26,30 @@ def not_started_or_shut_down(plant: Plant, block: Block, beside: Beside) -> Cond
     judged = believable(block, units)
     judged &= (beside.production != UNKNOWN) & (beside.served != UNKNOWN)
     # A run-on time ends with the next look at it; ``ran`` holds until production's next run.
-    delay = np.where(
-        beside.ran,
-        milliseconds(plant, "R2.delay_s", units),
-        milliseconds(plant, "R1.delay_s", units),
-    )
-    return Condition(
-        Row.OFF, off_delay(plant, "R1", units), units, true, judged, delay, beside.restarted
-    )
-
-
-def late(
-    plant: Plant, block: Block, beside: Beside, off_raised: np.ndarray
-) -> list[tuple[int, int, int]]:
-    """R6: (slot, treat, ms late) of treats that came to serve late; R1 of the same start wins.
-
-    ``off_raised`` are the treats whose R1 or R2 stands.  Of a group, the first is named.
-    """
-    units = plant.treats
-    least = milliseconds(plant, "R6.late_s", units)
-    slots, treats = np.nonzero(beside.late > least)
-    named = dict.fromkeys(plant.members.tolist(), -1)
-    groups = dict(zip(plant.members.tolist(), plant.member_group.tolist(), strict=True))
-    found = []
-    for slot, treat in zip(slots.tolist(), treats.tolist(), strict=True):
-        group = groups.get(treat)
-        first = group is None or not any(
-            groups.get(other) == group and other in named and named[other] == slot
-            for other in groups
+    delay, rest = (
+        np.where(beside.ran, shut_down, not_started)
+        for shut_down, not_started in (
+            (milliseconds(plant, "R2.delay_s", units), milliseconds(plant, "R1.delay_s", units)),
+            (off_delay(plant, "R2", units), off_delay(plant, "R1", units)),
         )
+    )
+    return Condition(Row.OFF, rest, units, true, judged, delay, beside.restarted)
+
+
+def late(plant: Plant, block: Block, beside: Beside, slot: int) -> list[tuple[int, int]]:
+    """R6: (treat, ms late) of treats that came to serve late in a slot.
+
+    Of a group, the first is named.
+    """
+    least = milliseconds(plant, "R6.late_s", plant.treats)
+    groups = dict(zip(plant.members.tolist(), plant.member_group.tolist(), strict=True))
+    named: set[int] = set()
+    found = []
+    for treat in np.flatnonzero(beside.late[slot] > least).tolist():
+        group = groups.get(treat)
+        if group in named or block.declared[slot, plant.treats[treat]]:
+            continue
         if group is not None:
-            named[treat] = slot
-        if first and not off_raised[treat] and not block.declared[slot, units[treat]]:
-            found.append((slot, treat, int(beside.late[slot, treat])))
+            named.add(group)
+        found.append((treat, int(beside.late[slot, treat])))
     return found

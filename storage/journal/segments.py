@@ -45,6 +45,8 @@ __all__ = [
 # One read while exporting: large enough for the disk, small enough to leave the loop responsive.
 PAGE_ENTRIES: Final = 512
 PAGE_BYTES: Final = 4 * 1024 * 1024
+# What a factory used and when is its own business and the agency's.
+ARCHIVE_MODE: Final = 0o700
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -237,7 +239,8 @@ def _newest(folder: Path) -> Manifest | None:
 def _begin(plan: _Plan) -> SegmentWriter:
     """A writer in the folder, which is made, and cleared of what a crash left of this segment."""
     if not plan.folder.is_dir():
-        plan.folder.mkdir(parents=True)
+        plan.folder.parent.mkdir(ARCHIVE_MODE, parents=True, exist_ok=True)
+        plan.folder.mkdir(ARCHIVE_MODE)
         sync_folder(plan.folder.parent)
     for stale in plan.folder.glob(f"{plan.start:020}-*.zst"):
         stale.unlink()

@@ -26,6 +26,7 @@ from wattwarden.storage.enrolment import (
     MeterIds,
     host_of,
 )
+from wattwarden.storage.rollups import note_touched, touched_hours
 from wattwarden.storage.rows.binding import (
     ClockBounds,
     by_partition,
@@ -162,6 +163,10 @@ async def store(
         tables[name] = block.table
         for partition, part in by_partition(name, rows, known.partitions.days(name)):
             waiting[name, partition].append(part)
+    readings = [
+        part for (name, _), parts in waiting.items() if name == READING.name for part in parts
+    ]
+    await note_touched(connection, touched_hours(readings))
     for (name, partition), parts in sorted(waiting.items()):
         stored = await put(connection, tables[name], partition, parts, prepared.gathered)
         _add(outcome.stored.setdefault(name, Stored()), stored)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from wattwarden.protocol.envelope import Alive, Occurrence, Occurrences, Tick
-from wattwarden.storage.database import Connection
+from wattwarden.storage.database import Connection, connect, errors
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.moments import moment_of, us_of
 from wattwarden.storage.rows.intake import ChainLink
@@ -53,6 +53,21 @@ async def load_position(connection: Connection, shard: int) -> Position:
         "SELECT sequence, tick FROM journal_position WHERE shard = $1", shard
     )
     return Position(row["sequence"], row["tick"]) if row is not None else Position(0, 0)
+
+
+async def stored_sequences(dsn: str) -> dict[int, int]:
+    """Return the last entry of each shard whose content is stored, on a connection of its own.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    connection = await connect(dsn, name="positions")
+    try:
+        with errors("reading the journal's positions"):
+            rows = await connection.fetch("SELECT shard, sequence FROM journal_position")
+    finally:
+        connection.terminate()
+    return {row["shard"]: row["sequence"] for row in rows}
 
 
 async def move_position(connection: Connection, shard: int, old: Position, new: Position) -> None:

@@ -1,7 +1,7 @@
 """The oracle: the rules of the slots as a plain loop over readings, to hold the fold against.
 
 Slot by slot, firm by firm, unit by unit: what its meter said, what the unit does, what stands
-beside it, which conditions hold, and what timers make of them.  R1 to R7, R9, R10, R11, R15 and R20.
+beside it, which conditions hold, and what timers make of them.  R1 to R7, R9 to R11, R15, R20.
 """
 
 from dataclasses import dataclass, field
@@ -160,7 +160,8 @@ class Oracle:
         for unit in firm.units:
             if unit.kind in MAKERS:
                 stopped = self._ordered(self._orders.stopped, unit, end, self._grace)
-                self._time(unit, "R11", "R11", "", unit.believable, unit.run and stopped)
+                broken = unit.run and stopped
+                self._time(unit, ("R11", "R11"), judged=unit.believable, true=broken)
         for treat in firm.treats:
             self._judge_treat(treat, frozen, end)
         self._judge_late(firm)
@@ -173,18 +174,19 @@ class Oracle:
         if unit.kind == "treatment":
             over = unit.over and not unit.dark and not unit.declared
             delay = round(number["R7.delay_cycles"]) * unit.cycle
-            if self._time(unit, "R7", "R7", "", unit.believable, over, delay):
+            if self._time(unit, ("R7", "R7"), judged=unit.believable, true=over, delay=delay):
                 frozen.add(unit.name)
             enough = round(number["R15.switches"])
             recent = unit.switches[-enough:]
             often = len(recent) == enough and unit.at - recent[0] <= 1000 * number["R15.within_s"]
-            self._time(unit, "R15", "R15", "", unit.believable, often and not unit.declared, 0)
+            often = often and not unit.declared
+            self._time(unit, ("R15", "R15"), judged=unit.believable, true=often, delay=0)
         same = unit.same >= number["R10.frozen_samples"] and not unit.declared
-        self._time(unit, "frozen", "R10", "frozen", unit.fresh, same, 0)
+        self._time(unit, ("frozen", "R10"), judged=unit.fresh, true=same, delay=0, kind="frozen")
         lost = unit.phase_lost and not unit.declared
-        self._time(unit, "phase_loss", "R10", "phase_loss", heard, lost)
+        self._time(unit, ("phase_loss", "R10"), judged=heard, true=lost, kind="phase_loss")
         turned = unit.reversed and not unit.declared
-        self._time(unit, "reversed", "R10", "reversed", heard, turned)
+        self._time(unit, ("reversed", "R10"), judged=heard, true=turned, kind="reversed")
         if unit.fell and not unit.declared:
             self._instant("R10", _subject("R10", unit), "energy_fall", unit.at, unit.at)
 
@@ -234,9 +236,10 @@ class Oracle:
             # Its pause does not begin before production.
             missing = missing and end - treat.run_began >= 1000 * number["state.pulse_window_s"]
         delay = round(1000 * number[f"{rule}.delay_s"])
-        rests = self._time(unit, "R1", rule, "", sure, missing, delay)
+        rests = self._time(unit, ("R1", rule), judged=sure, true=missing, delay=delay)
         working, judged = treat.working, treat.judged
-        rests |= self._time(unit, "R3", "R3", "", judged, working and unit.idling)
+        idling = working and unit.idling
+        rests |= self._time(unit, ("R3", "R3"), judged=judged, true=idling)
         judged = judged and not isnan(treat.least)
         low = working and unit.low and not unit.idling
         behind = unit.drive == "vfd"
@@ -244,7 +247,8 @@ class Oracle:
             # Enough for a lower load is not recovered.
             enough = short(1.1) * unit.timers[rule].level
             held = unit.timers[rule].raised and treat.turned_down and unit.level < enough
-            rests |= self._time(unit, rule, rule, "", judged and (true or not held), true)
+            told = judged and (true or not held)
+            rests |= self._time(unit, (rule, rule), judged=told, true=true)
         if rests:
             frozen.add(unit.name)
 
@@ -271,7 +275,7 @@ class Oracle:
         if at <= watch.at:
             return
         gap = at - watch.at if watch.at != NONE else 0
-        step = gap if gap <= 2 * watch.cycle else 0
+        step = gap if gap <= 2 * watch.cycle + watch.cycle // 2 else 0
         watch.same = watch.same + 1 if value == watch.value and value != 0 else 0
         watch.at, watch.value = at, value
         normal = flag in (0, ord("N"))
@@ -289,12 +293,22 @@ class Oracle:
             named = f"{kind}:{watch.factor}"
             self._note(what, "R20", f"outlet:{watch.outlet}", named, timer, at)
 
-    def _time(  # a condition has so many parts
-        self, unit: Unit, name: str, rule: str, kind: str, judged: bool, true: bool,  # noqa: FBT001
+    def _time(
+        self,
+        unit: Unit,
+        names: tuple[str, str],
+        *,
+        judged: bool,
+        true: bool,
         delay: int | None = None,
-    ) -> bool:  # fmt: skip
-        """Move a condition's timer where it can be judged; returns whether it runs."""
-        timer = unit.timers[name]
+        kind: str = "",
+    ) -> bool:
+        """Move a condition's timer where it can be judged; returns whether it runs.
+
+        ``names`` are the timer's and the rule's.
+        """
+        name, rule = names
+        timer, what = unit.timers[name], ""
         if judged:
             if true:
                 if delay is None:
@@ -308,7 +322,8 @@ class Oracle:
                 timer.level = unit.level
             if what:
                 self._note(what, timer.rule, _subject(rule, unit), kind, timer, unit.at)
-        return true or timer.began != NONE
+        # The sample that ends an alarm is still one of its own.
+        return true or timer.began != NONE or what == "ended"
 
     def _note(self, what: str, rule: str, subject: str, kind: str, timer: Timer, at: int) -> None:
         if what == "raised":

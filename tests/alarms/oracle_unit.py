@@ -3,12 +3,11 @@
 Written from the rules' meaning with dicts and if-statements; shares no code with the fold.
 """
 
-import struct
 from dataclasses import dataclass, field
 from math import isnan
 from typing import Final, NamedTuple
 
-from tests.alarms.oracle_memory import Memory
+from tests.alarms.oracle_memory import Memory, short
 from tests.alarms.oracle_timer import Timer
 
 NONE: Final = -1
@@ -18,12 +17,6 @@ RUNNING, OFF, NEVER, OFFLINE, OVER, NO_POWER, DECLARED, IDLE, REDUCED_VFD, REDUC
     1, 11
 )
 WORKS: Final = (RUNNING, OVER, IDLE, REDUCED_VFD, REDUCED_SLOW)
-_FLOAT: Final = struct.Struct("f")
-
-
-def short(value: float) -> float:
-    """Round to 32 bits, as readings and what is learned are kept."""
-    return float(_FLOAT.unpack(_FLOAT.pack(value))[0])
 
 
 class Reading(NamedTuple):
@@ -218,12 +211,16 @@ class Unit:
 
     def _judge_meter(self, reading: Reading) -> None:
         number, last = self.number, self.last
-        says_something = not isnan(reading.voltage_high) and reading.power != 0
-        if says_something and reading[1:8] == last[1:8]:
+        says_something = reading.voltage_high > 0
+        pairs = zip(reading[1:8], last[1:8], strict=True)
+        alike = all(a == b or (isnan(a) and isnan(b)) for a, b in pairs)
+        if says_something and alike:
             self.same += 1
         else:
             self.same = 0
-        self.stale = self.same >= number["state.stale_samples"]
+        drawing = abs(reading.power) > 0 or reading.current > 0
+        soon = drawing or self.drive == "pulsed"
+        self.stale = self.same >= number["state.stale_samples" if soon else "R10.frozen_samples"]
         gone = (
             self.drive == "direct"
             and self.level < number["state.theta_red"] - 0.2

@@ -24,6 +24,7 @@ from wattwarden.alarms.decisions import (
 )
 from wattwarden.alarms.findings import Graded, Raised
 from wattwarden.alarms.registry.nouns import UnitKind
+from wattwarden.alarms.rulebook import default_text, load_rules
 
 
 def at(slot: float) -> datetime:
@@ -92,6 +93,15 @@ def test_a_stop_says_more_than_treatment_that_runs_badly_but_never_hides_that_it
     assert suppressed["R2"] is None
 
 
+def test_a_stop_that_is_broken_later_says_nothing_of_what_was_raised_before() -> None:
+    day = Day(simple(), 240).idle("t", slice(108, 125)).idle("t", slice(150, 170))
+    raised = [one.alarm for one in day.fold([plan(0, 240)])[1] if isinstance(one, Raised)]
+    assert [
+        (alarm.rule, int(day.minute(alarm.raised)), alarm.suppressed_by is not None)
+        for alarm in raised
+    ] == [("R3", 118, False), ("R11", 135, False), ("R3", 160, True)]
+
+
 def test_a_daily_plan_holds_within_its_hours() -> None:
     day = Day(simple(), 600)
     daily = plan(-1440, 5000, cycle=Cycle.DAILY, from_hour="23:00", to_hour="03:00")
@@ -157,11 +167,22 @@ def test_a_part_may_be_due_by_days() -> None:
 
 def test_a_day_of_production_without_a_patrol_is_r19() -> None:
     day = Day(simple(), 1441)
-    assert alarms(day, day.fold()[1]) == [("R19", "e", 0, 1440)]
+    first = Patrol(id="o", scope=Scope.ENTERPRISE, subject="e", person="x", at=at(-700))
+    assert alarms(day, day.fold([first])[1]) == [("R19", "e", 0, 1440)]
     for scope, subject in ((Scope.LINE, "l"), (Scope.ENTERPRISE, "e")):
         patrol = Patrol(id="p", scope=scope, subject=subject, person="x", at=at(700))
-        assert alarms(day, day.fold([patrol])[1]) == []
-    assert alarms(day.off("p", slice(0, 1441)).off("t", slice(0, 1441)), day.fold()[1]) == []
+        assert alarms(day, day.fold([first, patrol])[1]) == []
+    assert alarms(day.off("p", slice(0, 1441)).off("t", slice(0, 1441)), day.fold([first])[1]) == []
+
+
+def test_patrols_are_owed_from_the_first_on_or_where_the_industry_s_rules_say_so() -> None:
+    day = Day(simple(), 1441)
+    assert alarms(day, day.fold()[1]) == []
+    later = Patrol(id="p", scope=Scope.ENTERPRISE, subject="e", person="x", at=at(1500))
+    assert alarms(day, day.fold([later])[1]) == []
+    rules = load_rules(default_text() + '\n[industry.metal]\n"R19.required" = 1\n')
+    strict = Day(simple(), 1441, rules)
+    assert alarms(strict, strict.fold()[1]) == [("R19", "e", 0, 1440)]
 
 
 def test_mains_above_what_is_registered_are_r16() -> None:

@@ -154,7 +154,7 @@ def test_a_state_goes_on_where_slots_become_shorter() -> None:
 def test_a_pack_of_another_version_begins_anew_and_a_damaged_one_is_refused() -> None:
     day = Day(Factory().unit("p", UnitKind.PRODUCTION), 10)
     data = packed(day, day.fold()[0])
-    older = data.replace(b"\x96\x01", b"\x96\x00", 1)
+    older = data.replace(b"\x96\x02", b"\x96\x01", 1)
     assert states.unpack(day.plant, {"e": older}, 5).firm.next_slot.tolist() == [5]
     with pytest.raises(ValueError, match="the state of e is damaged"):
         states.unpack(day.plant, {"e": data[:40]}, 5)

@@ -152,7 +152,7 @@ def city(seed: int, cycle_s: int, days: int) -> City:
 
 
 def emit(grid: Grid, chance: np.random.Generator) -> None:
-    """Let outlets speak: mostly something under the limit, at times over it, flagged or constant."""
+    """Let outlets speak: mostly under the limit, at times over it, flagged or constant."""
     shape = grid.factor_at.shape
     slots = grid.first + np.arange(shape[0])[:, None]
     said = chance.random(shape) < 0.98
@@ -168,9 +168,9 @@ def darken(plant: Plant, grid: Grid) -> None:
     """Take the supply from meters that go on speaking: from one unit, and from a whole firm."""
     hour = (grid.first + np.arange(len(grid.at))) * grid.slot_s // 600 % 144
     firm = np.flatnonzero(plant.unit.firm == plant.firms.index("E0003"))
-    unit = [plant.units.index("E0002-T02"), plant.units.index("E0003-P01")]
+    unit = np.array([plant.units.index("E0002-T02"), plant.units.index("E0003-P01")])
     for columns, first, behind in ((unit, 12, 15), (firm, 20, 24), (firm, 25, 27)):
-        dark = np.ix_((hour >= first) & (hour < behind), columns)
+        dark = np.ix_(np.flatnonzero((hour >= first) & (hour < behind)), columns)
         for name in ("power", "current", "current_low", "current_high", "voltage_low"):
             getattr(grid, name)[dark] *= 0
         grid.voltage_high[dark] *= 0.1

@@ -60,6 +60,20 @@ def test_what_is_said_later_wins() -> None:
             id="unknown number",
         ),
         pytest.param("[template.both]", "[template.other]", "template: unknown key", id="kind"),
+        pytest.param("i_reversed = 0.85", "", "state.i_reversed: missing", id="missing"),
+        pytest.param("late_s = 180", "", "rule.R6.late_s: missing", id="missing in a rule"),
+        pytest.param(
+            "delay_s = 600", "delay_s = 600\ndely_s = 6", "rule.R1: unknown key dely_s",
+            id="misspelt",
+        ),
+        pytest.param(
+            "switches = 6", "switches = 7", "rule.R15.switches: must be 1 to 6, got 7",
+            id="more than is kept",
+        ),
+        pytest.param(
+            "[template.both]", '[template.both]\n"R13.days" = 36',
+            r"template.both.R13.days: must be 1 to 35, got 36", id="more days than are kept",
+        ),
     ],
 )  # fmt: skip
 def test_a_bad_file_says_where_and_why(old: str, new: str, message: str) -> None:
@@ -84,3 +98,5 @@ def test_a_file_without_its_tables_is_refused(text: str, message: str) -> None:
 def test_a_unit_s_own_numbers_must_be_known() -> None:
     with pytest.raises(RuleError, match="unit u: there is no number 'theta_of'"):
         default_rules().numbers_for(unit(thresholds={"theta_of": 1.0}), FIRM)
+    with pytest.raises(RuleError, match="unit u: memory_d: must be 1 to inf, got 0"):
+        default_rules().numbers_for(unit(thresholds={"memory_d": 0.0}), FIRM)

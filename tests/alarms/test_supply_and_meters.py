@@ -5,7 +5,7 @@ import pytest
 from tests.alarms.factory import Day, Factory, alarms, ends, simple
 
 from wattwarden.alarms.findings import Raised, Returned
-from wattwarden.alarms.registry.nouns import UnitKind
+from wattwarden.alarms.registry.nouns import Drive, UnitKind
 
 
 def test_a_firm_without_supply_is_one_alarm() -> None:
@@ -67,6 +67,26 @@ def test_a_frozen_meter_is_r10_after_sixty_samples() -> None:
     day.put("t", slice(50, 150), **first)
     found = alarms(day, day.fold()[1])
     assert found == [("R10", "c:t", 110, 111)]
+
+
+def test_a_meter_that_froze_while_its_unit_rested_accuses_nobody() -> None:
+    day = Day(simple()).off("t", slice(0, 240)).off("p", slice(0, 120))
+    day.put("t", slice(40, 240), voltage_low=220.5, voltage_high=221.5)
+    assert alarms(day, day.fold()[1]) == [("R10", "c:t", 100, 101)]
+
+
+def test_a_meter_with_coarse_steps_of_voltage_still_tells_that_its_unit_is_off() -> None:
+    day = Day(simple()).off("t", slice(100, 130))
+    day.put("t", slice(0, 240), voltage_low=220.0, voltage_high=221.0)
+    assert alarms(day, day.fold()[1]) == [("R2", "t", 100, 105)]
+
+
+def test_a_pulsed_unit_whose_meter_froze_in_a_pause_is_not_off() -> None:
+    day = Day(simple(drive=Drive.PULSED), 240).off("t", slice(100, 240))
+    day.put("t", slice(101, 150), voltage_low=220.5, voltage_high=221.5)
+    assert alarms(day, day.fold()[1]) == [("R2", "t", 159, 160)]
+    day.put("t", slice(101, 240), voltage_low=220.5, voltage_high=221.5)
+    assert [rule for rule, *_ in alarms(day, day.fold()[1])] == ["R10"]
 
 
 def test_a_machine_that_draws_nothing_is_not_frozen() -> None:

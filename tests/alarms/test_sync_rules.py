@@ -6,6 +6,7 @@ from tests.alarms.factory import Day, Factory, alarms, ends, simple
 
 from wattwarden.alarms.findings import Raised, Returned
 from wattwarden.alarms.registry.nouns import Drive, UnitKind
+from wattwarden.alarms.rulebook import default_text, load_rules
 
 NIGHT = slice(0, 60)
 
@@ -84,6 +85,19 @@ def test_a_late_start_is_r6_unless_it_is_r1(
 ) -> None:
     day = morning(simple()).off("t", slice(60, 60 + minutes))
     assert alarms(day, day.fold()[1]) == found
+
+
+def test_a_late_start_is_told_though_the_unit_was_shut_down_soon_after() -> None:
+    day = morning(simple()).off("t", slice(60, 65)).off("t", slice(80, 100))
+    assert alarms(day, day.fold()[1]) == [("R6", "t", 62, 67), ("R2", "t", 80, 85)]
+
+
+def test_an_alarm_ends_after_the_off_delay_of_its_rule() -> None:
+    text = default_text().replace(
+        "delay_s = 300\noff_delay_s = 180", "delay_s = 300\noff_delay_s = 900"
+    )
+    day = Day(simple(), 240, load_rules(text)).off("t", slice(100, 120)).off("t", slice(130, 150))
+    assert ends(day, day.fold()[1]) == [("R2", 150)]
 
 
 def test_treatment_must_start_before_production_where_the_link_says_so() -> None:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from tests.integration.system import System
 
-TARGETS: Final = ("gateway", "writer", "postgres", "nats")
+TARGETS: Final = ("gateway", "writer", "archivist", "postgres", "nats")
 RETURN_LIMIT_S: Final = 30.0
 POLL_S: Final = 0.02
 STANDSTILL_S: Final = 0.3  # every meter has sent something meanwhile

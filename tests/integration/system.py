@@ -42,10 +42,12 @@ class Port:
 
     It is bound and never listened on: the kernel gives it to nobody else, and the gateway, which
     sets SO_REUSEPORT as we do, gets all connections, also after it was killed and started again.
+    SO_REUSEADDR lets it see that nobody listens.
     """
 
     def __init__(self) -> None:
         self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         self._socket.bind(("127.0.0.1", 0))
         self.number: int = self._socket.getsockname()[1]

@@ -324,6 +324,11 @@ async def test_one_peer_cannot_open_more_connections_than_its_share(
     open_now: list[AbstractAsyncContextManager[Peer]] = []
     admitted = [await logs_in(number) for number in range(MOST_OF_ONE_PEER + surplus)]
     assert admitted == [True] * MOST_OF_ONE_PEER + [False] * surplus
+
+    async def told() -> bool:
+        return "refused: max_sessions_per_peer" in system.log.read_text()
+
+    await eventually(told)
     await open_now[0].__aexit__(None, None, None)
     assert await eventually(lambda: logs_in(0))
     for opening in open_now[1:]:

@@ -85,6 +85,21 @@ async def test_an_envelope_gives_back_what_was_added() -> None:
     assert batch.identities == ("1", None)
 
 
+async def test_what_frames_continue_goes_with_them_and_counts_as_bytes() -> None:
+    journal = FakeJournal(gate=asyncio.Event())
+    count = 2 * chain_module.MOST_FRAMES_AT_ONCE + 1
+    asked = {0: b"first", 40: b"amid", count - 1: b"last"}
+    async with running(journal) as chain:
+        chain.add(FakeSource("a"), CODEC, [FRAME] * count, now(), asked)
+        assert chain.pending_bytes == count * len(FRAME) + len(b"firstamidlast")
+        assert journal.gate is not None
+        journal.gate.set()
+    batch = decode_envelope(journal.stored[0][2]).batch()
+    numbers = batch.request.tolist()
+    assert {at: batch.requests[n] for at, n in enumerate(numbers) if n >= 0} == asked
+    assert chain.pending_bytes == 0
+
+
 async def test_envelopes_are_numbered_and_name_their_predecessor() -> None:
     journal = FakeJournal()
     async with running(journal) as chain:
@@ -167,3 +182,17 @@ async def test_what_happens_to_connections_is_recorded_when_the_chain_ends() -> 
     assert kind is Kind.SESSION
     assert msg_id == "gw.1:s1"
     assert decode_occurrences(payload).rows[0].what == "open"
+
+
+async def test_occurrences_noted_while_others_are_stored_wait_for_the_next_time() -> None:
+    journal = FakeJournal(gate=asyncio.Event())
+    async with running(journal) as chain:
+        chain.note(Occurrence(5, 1, "open", "peer"))
+        flush = asyncio.create_task(chain.flush_occurrences())
+        await journal.attempted.wait()
+        chain.note(Occurrence(6, 2, "open", "peer"))
+        assert journal.gate is not None
+        journal.gate.set()
+        await flush
+        assert [len(decode_occurrences(payload).rows) for _, _, payload, _ in journal.stored] == [1]
+    assert [len(decode_occurrences(payload).rows) for _, _, payload, _ in journal.stored] == [1, 1]

@@ -1,12 +1,24 @@
 """Where settings come from, and which are refused."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from wattwarden.server.places import NotRunningError, Places, Running, addresses, write_running
+from wattwarden.server.places import (
+    NotRunningError,
+    Places,
+    Running,
+    archive_of,
+    as_running,
+    dsn_of,
+    nats_of,
+    read_running,
+    running_of,
+    write_running,
+)
 from wattwarden.server.settings import Settings, load_settings
 from wattwarden.server.supervise import environment_of
 from wattwarden.storage.enrolment import Policy
@@ -57,20 +69,55 @@ def test_a_role_reads_the_same_settings_from_its_environment(
     assert Settings() == settings
 
 
-def test_without_a_running_system_a_command_says_how_to_start_one(tmp_path: Path) -> None:
-    with pytest.raises(NotRunningError, match="wattwarden up"):
-        addresses(load_settings(data=tmp_path))
+@pytest.mark.parametrize(("look", "option"), [(dsn_of, "--dsn"), (nats_of, "--nats")])
+def test_without_a_running_system_a_command_says_how_to_start_one(
+    look: Callable[[Settings], str], option: str, tmp_path: Path
+) -> None:
+    with pytest.raises(NotRunningError, match=f"wattwarden up.*give {option}$"):
+        look(load_settings(data=tmp_path))
 
 
-def test_given_addresses_need_no_running_system(tmp_path: Path) -> None:
-    where = addresses(load_settings(data=tmp_path, dsn="postgresql://h/d", nats="nats://n:1"))
-    assert (where.dsn, where.nats) == ("postgresql://h/d", "nats://n:1")
+def test_a_given_address_needs_neither_a_running_system_nor_the_other(tmp_path: Path) -> None:
+    assert dsn_of(load_settings(data=tmp_path, dsn="postgresql://h/d")) == "postgresql://h/d"
+    assert nats_of(load_settings(data=tmp_path, nats="nats://n:1")) == "nats://n:1"
 
 
 def test_a_running_system_with_foreign_engines_is_found(tmp_path: Path) -> None:
+    write_running(Places(tmp_path), Running("127.0.0.1:5", {}, "postgresql://h/d", "nats://n:1"))
+    settings = load_settings(data=tmp_path)
+    assert (dsn_of(settings), nats_of(settings)) == ("postgresql://h/d", "nats://n:1")
+
+
+def test_a_running_systems_journal_is_taken_as_it_is(tmp_path: Path) -> None:
+    up = load_settings(
+        data=tmp_path, journal={"shards": 5}, archivist={"folder": tmp_path / "elsewhere"}
+    )
+    write_running(Places(tmp_path), running_of(up, "127.0.0.1:5", {"gateway": [1]}))
+    asked = load_settings(data=tmp_path, journal={"shards": 2, "replicas": 3})
+    found = as_running(asked)
+    assert (found.journal.shards, found.journal.replicas) == (5, 3)
+    assert archive_of(found) == tmp_path / "elsewhere"
+    assert read_running(Places(tmp_path)) == Running(
+        "127.0.0.1:5", {"gateway": [1]}, None, None, 5, str(tmp_path / "elsewhere")
+    )
+
+
+def test_the_journal_of_another_system_is_not_taken_for_the_running_ones(tmp_path: Path) -> None:
+    up = load_settings(data=tmp_path, nats="nats://ours:1", journal={"shards": 5})
+    write_running(Places(tmp_path), running_of(up, "127.0.0.1:5", {}))
+    other = load_settings(data=tmp_path, nats="nats://other:1")
+    assert as_running(other) == other
+    same = load_settings(data=tmp_path, nats="nats://ours:1")
+    assert as_running(same).journal.shards == 5
+
+
+def test_what_a_system_of_an_older_release_says_is_understood(tmp_path: Path) -> None:
     places = Places(tmp_path)
-    write_running(places, Running("127.0.0.1:5", {}, "postgresql://h/d", "nats://n:1"))
-    assert addresses(load_settings(data=tmp_path)).listen == "127.0.0.1:5"
+    write_running(places, Running("127.0.0.1:5", {}))
+    places.running.write_text('{"listen":"127.0.0.1:5","pids":{}}')
+    settings = load_settings(data=tmp_path)
+    assert as_running(settings) == settings
+    assert archive_of(settings) == tmp_path / "archive"
 
 
 def test_a_damaged_note_of_the_running_system_is_an_error_with_its_cure(tmp_path: Path) -> None:
@@ -78,4 +125,4 @@ def test_a_damaged_note_of_the_running_system_is_an_error_with_its_cure(tmp_path
     write_running(places, Running("127.0.0.1:5", {}))
     places.running.write_text("{")
     with pytest.raises(NotRunningError, match="restart"):
-        addresses(load_settings(data=tmp_path))
+        dsn_of(load_settings(data=tmp_path))

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from tests.storage.conftest import EMPTY_STORE, store_server
+from tests.storage.conftest import EMPTY_STORE, mortal_nats, store_server
 
-__all__ = ["store_server"]
+__all__ = ["mortal_nats", "store_server"]
 
 
 def _execute(dsn: str, statement: str, *values: object) -> None:

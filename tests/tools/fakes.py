@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from wattwarden.protocol.codec import (
+    NOTHING_ASKED,
+    Asked,
     Batch,
     Block,
     Claim,
@@ -54,6 +56,7 @@ class _Dialogue:
     def __init__(self) -> None:
         self.identity: str | None = None
         self.idle_limit_s = 60.0
+        self.asked: Asked = NOTHING_ASKED
 
     def receive(self, frames: list[bytes], now: int) -> bytes:
         out = b""

@@ -1,6 +1,8 @@
 """``wattwarden doctor``: each check sees what is wrong, and names the cure."""
 
+import asyncio
 import json
+import math
 import os
 import resource
 import shutil
@@ -13,11 +15,14 @@ from types import SimpleNamespace
 from zoneinfo import ZoneInfoNotFoundError
 
 import pytest
+from tests.storage.conftest import NatsProcess
 
 from wattwarden.server.places import Places, Running, write_running
 from wattwarden.server.settings import GatewaySettings, JournalSettings, Settings
 from wattwarden.storage.engines.engine_report import EngineFact
-from wattwarden.tools import checks
+from wattwarden.storage.journal.journal import Journal, JournalAway, Kind, StreamLimits
+from wattwarden.storage.journal.survey import StreamFacts
+from wattwarden.tools import checks, doctor
 from wattwarden.tools.checks import Check, State
 from wattwarden.tools.main import main
 
@@ -161,8 +166,63 @@ def test_a_journal_of_somebody_else_may_not_sync(tmp_path: Path) -> None:
     assert "sync_interval" in found.cure
 
 
-def one_check(check: Check) -> Callable[[Settings, datetime], list[Check]]:
-    return lambda _settings, _now: [check]
+@pytest.mark.parametrize(
+    ("used", "state", "found"),
+    [
+        (0, State.OK, "0% of 1.0 GiB"),
+        (79, State.OK, "79%"),
+        (80, State.WARN, "80%"),
+        (94, State.WARN, "94%"),
+        (95, State.FAIL, "95%"),
+        (100, State.FAIL, "100%"),
+    ],
+)
+def test_a_journal_that_fills_is_told_with_its_share(used: int, state: State, found: str) -> None:
+    check = checks.journal_room(StreamFacts(math.ceil(used * GIB / 100), GIB, 1))
+    assert check.state is state
+    assert check.found.startswith(found)
+    assert bool(check.cure) == (state is not State.OK)
+
+
+def test_no_journal_fills_before_the_first_start() -> None:
+    assert checks.journal_room(None).state is State.OK
+
+
+def test_the_doctor_sees_how_full_the_running_journal_is(
+    mortal_nats: NatsProcess, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def fill() -> None:
+        limits = StreamLimits(100_000)
+        journal = await Journal.connect(mortal_nats.url, shards=1, limits=limits)
+        await journal.append(0, Kind.FRAMES, bytes(97_000), "a")
+        await journal.close()
+
+    asyncio.run(fill())
+    said = Running("127.0.0.1:1", {}, None, mortal_nats.url, shards=1)
+    write_running(Places(tmp_path), said)
+    capsys.readouterr()
+    assert main(["doctor", "--data", str(tmp_path), "--json"]) == 1
+    rows = json.loads(capsys.readouterr().out)["checks"]
+    [room] = [row for row in rows if row["name"] == "journal room"]
+    assert room["state"] == "fail"
+    assert room["found"].startswith("97%")
+
+
+def test_a_journal_that_does_not_answer_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_settings: Settings) -> None:
+        raise JournalAway("no connection")
+
+    monkeypatch.setattr(doctor, "fullest_shard", away)
+    assert asyncio.run(doctor.journal_fill(settings(tmp_path))) is None
+
+
+Look = Callable[[Settings, datetime, StreamFacts | None], list[Check]]
+
+
+def one_check(check: Check) -> Look:
+    return lambda _settings, _now, _fill: [check]
 
 
 @pytest.mark.parametrize(("state", "status"), [(State.OK, 0), (State.WARN, 0), (State.FAIL, 1)])
@@ -188,11 +248,11 @@ def test_only_what_fails_is_status_1(
 
 
 def test_everything_is_looked_at(tmp_path: Path) -> None:
-    names = {one.name for one in checks.look(settings(tmp_path), NOW)}
+    names = {one.name for one in checks.look(settings(tmp_path), NOW, None)}
     assert {
         "python", "open files", "checksums", "odd checksums", "uvloop", "PostgreSQL version",
         "nats-server version", "data folder", "meter port", "clock", "clock kept", "time zones",
-        "disk", "journal",
+        "disk", "journal", "journal room",
     } <= names  # fmt: skip
 
 

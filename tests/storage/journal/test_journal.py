@@ -616,10 +616,10 @@ async def test_close_ends_even_a_dial_that_swallows_its_cancellation(
 async def test_a_caller_that_tries_again_at_once_does_not_starve_the_loop(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(*_: object, **__: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise ConnectionResetError
 
-    monkeypatch.setattr(journal.link._client, "publish", broken)
+    monkeypatch.setattr(journal.link._client, "send", broken)
     turns = asyncio.Event()
     asyncio.get_running_loop().call_soon(turns.set)
     for _ in range(10):

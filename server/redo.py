@@ -1,0 +1,115 @@
+"""Days folded again: rows as they are stored now, what that changes, and how far it goes."""
+
+from collections.abc import Iterable
+from datetime import date
+
+import numpy as np
+
+from wattwarden.alarms import late
+from wattwarden.alarms.again import Again, Redone
+from wattwarden.alarms.corrections import changes
+from wattwarden.alarms.findings import Transition
+from wattwarden.alarms.foldtime import local_day
+from wattwarden.alarms.late import LateDay
+from wattwarden.alarms.stamped import Rows
+from wattwarden.server.memory import Memory, WardenCounters, rows_of
+from wattwarden.storage.database import Connection
+from wattwarden.storage.warden import findings as found
+from wattwarden.storage.warden import kept
+from wattwarden.storage.warden.steps import Wanted, read_span
+
+# Rows ahead of their receipt by less than this are found where they count.
+AHEAD_SLACK_MS = 600_000
+
+
+async def fold_again(
+    connection: Connection, memory: Memory, step: int, second: int, counters: WardenCounters
+) -> set[str]:
+    """Fold the days again that are due at a step; return the enterprises of which these were."""
+    finished: set[LateDay] = set()
+    by_day: dict[date, list[str]] = {}
+    for one in late.due_at(memory.waiting, second):
+        by_day.setdefault(one.day, []).append(one.enterprise)
+    for day, names in sorted(by_day.items()):
+        # An older day of the same enterprise may have gone through this one.
+        left = [name for name in names if LateDay(day, name) not in finished]
+        finished |= {LateDay(day, name) for name in left}
+        counters.days_again += len(left)
+        packs = await kept.load_days(connection, [(name, day) for name in left])
+        for group in memory.city.groups:
+            ours = {firm.name for firm in group.firms}
+            mine = {name: pack for (name, _), pack in packs.items() if name in ours}
+            if mine:
+                again = Again(memory.city, group, day, mine)
+                await _run(connection, memory, again, step)
+                await _correct(connection, again, step, counters)
+                finished |= set(_passed(memory, day, again))
+    for one in finished:
+        memory.waiting.pop(one, None)
+    await kept.drop_late_days(connection, finished)
+    return {one.enterprise for one in finished}
+
+
+async def _run(connection: Connection, memory: Memory, again: Again, step: int) -> None:
+    """Fold day after day, until every enterprise is where it was or at now."""
+    while again.firms:
+        since, until = again.span()
+        rows = await _read(connection, memory, again, (since, until), step)
+        next_day = again.next_day
+        states = await kept.load_days(connection, [(firm.name, next_day) for firm in again.firms])
+        again.fold_day(rows, {name: body for (name, _), body in states.items()})
+    await kept.save_days(connection, again.days)
+
+
+async def _read(
+    connection: Connection, memory: Memory, again: Again, span: tuple[int, int], step: int
+) -> Rows:
+    """The rows of a span of fold time: of each meter, where its clock puts them."""
+    by_skew: dict[int, set[int]] = {}
+    for firm in again.firms:
+        for meter, skew in zip(firm.meters, firm.watch.skew, strict=True):
+            if meter in memory.ids:
+                by_skew.setdefault(skew, set()).add(memory.ids[meter])
+    since, until = span
+    parts = [
+        rows_of(
+            await read_span(
+                connection,
+                (since + skew) * 1_000,
+                (until + skew + AHEAD_SLACK_MS) * 1_000,
+                step,
+                Wanted(
+                    np.array(sorted(meters), np.int32),
+                    [point for point in memory.factors if point[0] in meters],
+                ),
+            ),
+            [point for point in memory.factors if point[0] in meters],
+        )
+        for skew, meters in sorted(by_skew.items())
+    ]
+    return Rows.joined(parts)
+
+
+async def _correct(
+    connection: Connection, again: Again, step: int, counters: WardenCounters
+) -> None:
+    """Store what is otherwise than it was found first."""
+    first = min((done.since for done in again.done.values()), default=0)
+    stored = await found.load_episodes(connection, sorted(again.done), first)
+    for name, done in sorted(again.done.items()):
+        until = None if done.reached_now else done.until
+        corrected = changes(stored[name], done.findings, done.since, until)
+        await found.save_changes(connection, corrected, step)
+        transitions = [one for one in done.findings if isinstance(one, Transition)]
+        span = (done.since, done.until)
+        await found.replace_transitions(connection, name, span, transitions)
+        counters.corrections += len(corrected)
+
+
+def _passed(memory: Memory, day: date, again: Again) -> Iterable[LateDay]:
+    """Days that waited, through which the fold went."""
+    zones = {firm.name: firm.pace.zone for firm in memory.city.firms}
+    for one in memory.waiting:
+        done: Redone | None = again.done.get(one.enterprise)
+        if done is not None and day <= one.day <= local_day(done.until - 1, zones[one.enterprise]):
+            yield one

@@ -1,0 +1,1 @@
+"""What a warden keeps and reads: rows step by step, states, alarms and who folds which slice."""

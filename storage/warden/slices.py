@@ -1,0 +1,99 @@
+"""Which warden folds which slices: leases as columns of ``slice_position``, shared out evenly.
+
+    free or not renewed for 5 s ──claim (epoch + 1)──► held ──lock at every pass──► …
+                                                        └── surplus: let go when more wardens came
+
+A pass locks the rows of its slices: while it lasts nobody can claim them, and what it writes is
+refused when it has lost them before.  The database's clock is the only one that counts here.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from wattwarden.alarms.slices import SLICES
+from wattwarden.storage.database import Connection
+
+# Renewed every second or two: a dead warden's slices are taken over within 10 s.
+LEASE_TTL_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A slice that is ours: under which epoch, and up to which step it is folded."""
+
+    epoch: int
+    step: int
+
+
+async def share_slices(connection: Connection, holder: str) -> dict[int, Held]:
+    """Renew what is held, let go what others should have, claim what is free; return what is held.
+
+    ``holder`` must be new for each start of each process.  Not in a transaction.
+    """
+    await connection.execute(
+        "INSERT INTO warden (holder, seen_at) VALUES ($1, clock_timestamp())"
+        " ON CONFLICT (holder) DO UPDATE SET seen_at = excluded.seen_at",
+        holder,
+    )
+    await connection.execute(
+        "DELETE FROM warden WHERE seen_at < clock_timestamp() - make_interval(secs => $1)",
+        LEASE_TTL_S,
+    )
+    wardens = await connection.fetchval("SELECT count(*) FROM warden")
+    fair = -(-SLICES // max(1, wardens))
+    async with connection.transaction():
+        mine = await connection.fetch(
+            "UPDATE slice_position SET renewed_at = clock_timestamp() WHERE holder = $1"
+            " RETURNING slice",
+            holder,
+        )
+        surplus = sorted(row["slice"] for row in mine)[fair:]
+        if surplus:
+            await connection.execute(
+                "UPDATE slice_position SET holder = NULL WHERE slice = ANY($1)", surplus
+            )
+        elif len(mine) < fair:
+            await connection.execute(
+                "UPDATE slice_position SET holder = $1, epoch = epoch + 1,"
+                " renewed_at = clock_timestamp() WHERE slice IN (SELECT slice FROM slice_position"
+                " WHERE holder IS NULL"
+                " OR renewed_at < clock_timestamp() - make_interval(secs => $2)"
+                " ORDER BY slice LIMIT $3 FOR UPDATE SKIP LOCKED)",
+                holder,
+                LEASE_TTL_S,
+                fair - len(mine),
+            )
+    rows = await connection.fetch(
+        "SELECT slice, epoch, step FROM slice_position WHERE holder = $1 ORDER BY slice", holder
+    )
+    return {row["slice"]: Held(row["epoch"], row["step"]) for row in rows}
+
+
+async def lock_slices(connection: Connection, holder: str, held: Mapping[int, Held]) -> bool:
+    """Lock slices to the transaction's end; False when one of them is no longer as we hold it."""
+    rows = await connection.fetch(
+        "SELECT slice, epoch, step FROM slice_position WHERE slice = ANY($1) AND holder = $2"
+        " ORDER BY slice FOR UPDATE",
+        sorted(held),
+        holder,
+    )
+    return {row["slice"]: Held(row["epoch"], row["step"]) for row in rows} == dict(held)
+
+
+async def move_slices(connection: Connection, slices: Collection[int], step: int) -> None:
+    """Move the position of locked slices on, and renew their lease."""
+    await connection.execute(
+        "UPDATE slice_position SET step = $2, renewed_at = clock_timestamp() WHERE slice = ANY($1)",
+        sorted(slices),
+        step,
+    )
+
+
+async def release_slices(connection: Connection, holder: str) -> None:
+    """Let others have everything at once."""
+    async with connection.transaction():
+        await connection.execute(
+            "UPDATE slice_position SET holder = NULL WHERE holder = $1", holder
+        )
+        await connection.execute("DELETE FROM warden WHERE holder = $1", holder)

@@ -1,0 +1,102 @@
+"""The warden as a process of its own, killed while it folds."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from tests.integration.system import KEPT_BYTECODE, PATIENCE_S, PROGRAM, eventually, open_folder
+from tests.storage.feed import readings, register, small_city, store_rows, store_ticks
+from tests.storage.warden.test_folding import begin_anew, power, same, snapshot
+
+from wattwarden.storage.database import Connection
+from wattwarden.storage.engines.postgres import EmbeddedPostgres
+from wattwarden.storage.migrate import load_migrations, migrate
+
+pytestmark = pytest.mark.integration
+
+FIRMS = ("E0", "E1", "E2")
+# Hours enough that a pass an hour leaves time to be killed between them.
+END = 900
+
+
+@pytest_asyncio.fixture
+async def engine() -> AsyncIterator[EmbeddedPostgres]:
+    folder = open_folder()
+    engine = EmbeddedPostgres(folder)
+    await engine.start()
+    yield engine
+    await engine.stop()
+    shutil.rmtree(folder)
+
+
+@pytest_asyncio.fixture
+async def fed(engine: EmbeddedPostgres) -> AsyncIterator[Connection]:
+    connection = await asyncpg.connect(engine.dsn)
+    await migrate(connection, load_migrations())
+    await register(connection, small_city(FIRMS))
+    await store_rows(connection, readings(FIRMS, range(END), power))
+    await store_ticks(connection, END)
+    yield connection
+    await connection.close()
+
+
+@contextlib.contextmanager
+def warden(dsn: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A warden that works; killed when the block ends, if it still lives."""
+    environment = {**os.environ, **KEPT_BYTECODE, "WATTWARDEN_JOURNAL__SHARDS": "1"}
+    command = [*PROGRAM, "warden", "--dsn", dsn, "--data", str(folder)]
+    with (folder / "log").open("ab") as log:
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=log)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+async def position(fed: Connection) -> int:
+    return int(await fed.fetchval("SELECT min(step) FROM slice_position"))
+
+
+async def reaches(fed: Connection, step: int) -> None:
+    async def there() -> bool:
+        return await position(fed) >= step
+
+    await eventually(there, within_s=4 * PATIENCE_S)
+
+
+async def to_the_end(fed: Connection, dsn: str, folder: Path) -> None:
+    last = await fed.fetchval("SELECT max(number) FROM tick")
+    with warden(dsn, folder) as process:
+        await reaches(fed, last)
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(process.wait, PATIENCE_S) == 0
+
+
+async def test_a_warden_that_is_killed_again_and_again_comes_to_the_same(
+    fed: Connection, engine: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    await to_the_end(fed, engine.dsn, tmp_path)
+    whole = await snapshot(fed)
+    assert whole["alarms"]
+    await begin_anew(fed)
+    for times in range(3):
+        before = await position(fed)
+        if times > 1:
+            # Twice the lease ran out by itself.
+            await fed.execute("UPDATE slice_position SET renewed_at = '2020-01-01'")
+        with warden(engine.dsn, tmp_path) as process:
+            await reaches(fed, before + 1)
+            process.kill()
+            process.wait()
+    assert await position(fed) < await fed.fetchval("SELECT max(number) FROM tick")
+    await to_the_end(fed, engine.dsn, tmp_path)
+    same(await snapshot(fed), whole)

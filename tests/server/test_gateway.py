@@ -1,0 +1,69 @@
+"""A gateway on real sockets and a real journal: whom it shares its address with."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from tests.storage.conftest import NatsProcess
+
+from wattwarden.server.clock import Clock
+from wattwarden.server.directory import Directory
+from wattwarden.server.gateway import Gateway
+from wattwarden.server.settings import GatewaySettings, Settings
+from wattwarden.storage.journal.journal import Journal, Kind, StreamLimits
+
+SMALL = StreamLimits(max_bytes=10_000_000)
+
+
+@pytest.fixture(autouse=True)
+def _collector_as_it_was() -> Iterator[None]:
+    thresholds = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*thresholds)
+
+
+@pytest.fixture
+async def journal(small_nats: NatsProcess) -> AsyncIterator[Journal]:
+    journal = await Journal.connect(small_nats.url, prefix="OURS", shards=1, limits=SMALL)
+    yield journal
+    await journal.close()
+
+
+def gateway(journal: Journal, listen: str = "127.0.0.1:0") -> Gateway:
+    settings = Settings(gateway=GatewaySettings(listen=listen))
+    return Gateway(settings, journal, Directory(), Clock())
+
+
+async def test_meters_are_let_in_through_every_socket_that_listens(journal: Journal) -> None:
+    one = gateway(journal)
+    host, _, port = (await one.start()).rpartition(":")
+    dialled = [await asyncio.open_connection(host, int(port)) for _ in range(64)]
+    async with asyncio.timeout(5):
+        while len(one.port.connections) < len(dialled):  # noqa: ASYNC110  a socket tells no event
+            await asyncio.sleep(0.005)
+    for _, writer in dialled:
+        writer.close()
+        await writer.wait_closed()
+    await one.stop()
+    assert not one.port.connections
+
+
+async def test_an_address_is_shared_with_gateways_of_the_same_journal_alone(
+    journal: Journal, small_nats: NatsProcess
+) -> None:
+    one = gateway(journal)
+    listen = await one.start()
+    while await journal.last(0, Kind.ALIVE) is None:  # noqa: ASYNC110  nobody tells
+        await asyncio.sleep(0)
+    sibling = gateway(journal, listen)
+    assert await sibling.start() == listen
+    await sibling.stop()
+    other = await Journal.connect(small_nats.url, prefix="THEIRS", shards=1, limits=SMALL)
+    stranger = gateway(other, listen)
+    with pytest.raises(OSError, match="in use"):
+        await stranger.start()
+    await stranger.stop()
+    await other.close()
+    await one.stop()

@@ -1,0 +1,215 @@
+"""``wattwarden rules``: the rule file in force, and another one in its place."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+from rich.text import Text
+
+from wattwarden.alarms.decisions import RuleSet
+from wattwarden.alarms.registry.problems import RefusedError
+from wattwarden.alarms.rulebook import RuleError, Rules, default_rules, load_rules
+from wattwarden.storage.database import Connection
+from wattwarden.storage.registry.decisions import Decision, Entered, enter, in_force
+from wattwarden.tools.decode import as_json
+from wattwarden.tools.errors import CommandError, UsageError
+from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
+from wattwarden.tools.registry.stored import refusal
+from wattwarden.tools.render import console, show_table
+from wattwarden.tools.running import database, run, settings_of
+from wattwarden.tools.times import parse_time, rfc3339
+
+RuleFile = Annotated[Path, Parameter(name="FILE", help="A rule file (TOML).")]
+UNITS = {"_s": "s", "_h": "h", "_d": "d", "_min": "min"}
+"""Units of numbers, by the ends of their names; shares and counts have none."""
+
+app = App(name="rules", help="See, check and change the rules that readings are judged by.")
+
+
+@app.command
+def show(*, system: System = THE_USUAL_SYSTEM, json: AsJson = False) -> None:
+    """Show the rules in force: names, classes, numbers, and templates by kind and industry."""
+    settings = settings_of(system)
+
+    async def work() -> tuple[Rules, Entered | None]:
+        async with database(settings, "rules show") as connection:
+            return await rules_in_force(connection)
+
+    rules, entered = run(work())
+    if json:
+        print(as_json(_described(rules) | {"decision": _decision(entered)}))
+        return
+    if entered is None:
+        print(f"rules {rules.version}, as shipped")
+    else:
+        at = rfc3339(entered.entered_at)
+        print(f"rules {rules.version}, decision {entered.id} by {entered.actor} at {at}")
+    _show(rules)
+
+
+@app.command
+def check(file: RuleFile, /, *, json: AsJson = False) -> int:
+    """Check a rule file; what is wrong is told by its key, and the exit status is 1."""
+    try:
+        rules = read_rules(file)
+    except RuleError as error:
+        key, _, problem = str(error).partition(": ")
+        print(as_json({"key": key, "problem": problem}) if json else f"{key}: {problem}")
+        return 1
+    numbers, templates = len(rules.numbers), len(rules.templates)
+    if json:
+        told = {"version": rules.version, "numbers": numbers, "templates": templates}
+        print(as_json(told))
+    else:
+        print(f"rules {rules.version}: {numbers} numbers, {templates} templates, nothing is wrong")
+    return 0
+
+
+@app.command
+def activate(
+    file: RuleFile,
+    /,
+    *,
+    person: Annotated[str, Parameter(name="--as", help="Who decides.")],
+    at: Annotated[
+        str | None,
+        Parameter(
+            allow_leading_hyphen=True, help="Since when they count; now by default, never later."
+        ),
+    ] = None,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Put a rule file in force, as a decision of a person.
+
+    Wardens judge by it from their next step on. What was found before stays as it was found:
+    `wattwarden backtest` tells what would have been otherwise.
+    """
+    now = datetime.now(UTC)
+    effective_at = now if at is None else parse_time(at, now)
+    if effective_at > now:
+        message = f"rules cannot count from {rfc3339(effective_at)} on: that is to come"
+        raise UsageError(message, "activate them then")
+    try:
+        text, rules = file_text(file), read_rules(file)
+    except RuleError as error:
+        raise CommandError(str(error), "wattwarden rules check tells the same") from error
+    body = RuleSet(version=rules.version.rpartition("+")[0], text=text)
+    settings = settings_of(system)
+
+    async def work() -> Entered | None:
+        async with database(settings, "rules activate") as connection:
+            standing, _ = await rules_in_force(connection)
+            if standing.version == rules.version:
+                return None
+            return await enter(connection, Decision(body, person, now, effective_at))
+
+    try:
+        entered = run(work())
+    except RefusedError as error:
+        raise refusal(error) from error
+    if json:
+        print(as_json({"version": rules.version, "decision": _decision(entered)}))
+    elif entered is None:
+        print(f"rules {rules.version} are in force already")
+    else:
+        print(f"rules {rules.version}: decision {entered.id}, from step {entered.step} on")
+
+
+async def rules_in_force(connection: Connection) -> tuple[Rules, Entered | None]:
+    """Return the rules that were activated last with their decision, else the shipped ones."""
+    entered = await in_force(connection, "rules")
+    bodies = [(one, one.body) for one in entered if isinstance(one.body, RuleSet)]
+    if not bodies:
+        return default_rules(), None
+    last, body = bodies[-1]
+    return load_rules(body.text), last
+
+
+def read_rules(file: Path) -> Rules:
+    """Read a rule file.
+
+    Raises:
+        UsageError: It cannot be read.
+        RuleError: It is no rule file; names the key.
+    """
+    return load_rules(file_text(file))
+
+
+def file_text(file: Path) -> str:
+    """Return the text of a rule file.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"rules {file}: {error}"
+        raise UsageError(message, "name a TOML rule file") from error
+
+
+def _described(rules: Rules) -> dict[str, Any]:
+    return {
+        "version": rules.version,
+        "state": _numbers(rules, "state"),
+        "rules": [
+            {
+                "id": rule.id,
+                "zh": rule.zh,
+                "en": rule.en,
+                "class": rule.grade,
+                "numbers": _numbers(rules, rule.id),
+            }
+            for rule in rules.rules.values()
+        ],
+        "templates": {name: dict(many) for name, many in rules.templates.items() if many},
+    }
+
+
+def _numbers(rules: Rules, scope: str) -> dict[str, float]:
+    """Return the numbers of a rule, or of the states, by their short names."""
+    start = f"{scope}."
+    return {
+        name.removeprefix(start): number
+        for name, number in rules.numbers.items()
+        if name.startswith(start)
+    }
+
+
+def _decision(entered: Entered | None) -> dict[str, Any] | None:
+    if entered is None:
+        return None
+    return {
+        "id": entered.id,
+        "actor": entered.actor,
+        "entered_at": rfc3339(entered.entered_at),
+        "effective_at": rfc3339(entered.effective_at),
+        "step": entered.step,
+    }
+
+
+def _show(rules: Rules) -> None:
+    show_table(("state", ""), [_row(item) for item in _numbers(rules, "state").items()])
+    rows: list[tuple[str, ...]] = []
+    for rule in rules.rules.values():
+        numbers = ", ".join(" ".join(_row(item)) for item in _numbers(rules, rule.id).items())
+        rows.append((rule.id, rule.grade, rule.zh, rule.en, numbers))
+    show_table(("rule", "class", "名称", "name", "numbers"), rows)
+    console().print(Text("others for", "dim"))
+    show_table(("", ""), list(_templates(rules)))
+
+
+def _templates(rules: Rules) -> Iterator[tuple[str, str]]:
+    for name, numbers in rules.templates.items():
+        if numbers:
+            yield name, ", ".join(" ".join(_row(item)) for item in numbers.items())
+
+
+def _row(item: tuple[str, float]) -> tuple[str, str]:
+    """Return a number's name, and the number with its unit."""
+    name, number = item
+    unit = next((unit for end, unit in UNITS.items() if name.endswith(end)), "")
+    return name, f"{number:g} {unit}".strip()
