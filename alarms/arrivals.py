@@ -14,14 +14,16 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from wattwarden.alarms import silence, table
+from wattwarden.alarms import silence, silence_state, table
 from wattwarden.alarms.findings import Finding
+from wattwarden.alarms.meters import Meters, compile_meters
 from wattwarden.alarms.orders import Orders
 from wattwarden.alarms.plant import Plant
 from wattwarden.alarms.registry.nouns import UnitKind
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.rulebook import Rules
-from wattwarden.alarms.silence import Meters, PlatformState, SilenceState, Tick
+from wattwarden.alarms.silence import PlatformState, Tick
+from wattwarden.alarms.silence_state import SilenceState
 
 LOOK_S: Final = 10
 # Gateways give a sign each 10 s; four may be lost or late.
@@ -119,7 +121,7 @@ class Listener:
     def keep(self, enterprise: str) -> bytes:
         """Return what is remembered of an enterprise."""
         mine = np.flatnonzero(self.meters.firm == self.meters.firms.index(enterprise))
-        packed = silence.pack_silence(self.meters, self.state, enterprise)
+        packed = silence_state.pack_silence(self.meters, self.state, enterprise)
         kept = _Kept(packed, self.heard[mine].tolist(), self.running[mine].tolist())
         return msgspec.msgpack.encode(kept)
 
@@ -128,9 +130,11 @@ def make_listener(
     registry: Registry, rules: Rules, plant: Plant, orders: Orders, kept: Mapping[str, bytes]
 ) -> Listener:
     """Compile the meters of a plant, with what was kept of its enterprises."""
-    meters = silence.compile_meters(registry, rules, plant)
+    meters = compile_meters(registry, rules, plant)
     opened = {name: msgspec.msgpack.decode(body, type=_Kept) for name, body in kept.items() if body}
-    state = silence.unpack_silence(meters, {name: one.silence for name, one in opened.items()})
+    state = silence_state.unpack_silence(
+        meters, {name: one.silence for name, one in opened.items()}
+    )
     count = len(meters.meters)
     listener = Listener(
         meters,
@@ -284,10 +288,11 @@ def _production(
         pairs.setdefault(treat, []).extend(meters_of.get(plant.units[unit_at], []))
     beside = [
         (meter, other)
-        for meter, treat in enumerate(meters.treats)
+        for meter, treats in enumerate(meters.treats)
+        for treat in treats
         for other in pairs.get(treat, [])
     ]
-    return full, np.array(sorted(beside), np.intp).reshape(-1, 2)
+    return full, np.array(sorted(set(beside)), np.intp).reshape(-1, 2)
 
 
 def _excused(

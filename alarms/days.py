@@ -13,8 +13,8 @@ from wattwarden.alarms.orders import Orders
 from wattwarden.alarms.plain import plain_alarm
 from wattwarden.alarms.plant import BOTH, MAIN, PRODUCTION, Plant
 from wattwarden.alarms.rows import DAILY_RULE, DailyRow
-from wattwarden.alarms.rules import statistics
-from wattwarden.alarms.rules.statistics import Verdict
+from wattwarden.alarms.rules import duty, statistics
+from wattwarden.alarms.rules.verdict import Verdict
 from wattwarden.alarms.state import State
 from wattwarden.alarms.step import Work
 from wattwarden.alarms.table import I64, NONE
@@ -130,9 +130,7 @@ def _patrol(plant: Plant, state: State, orders: Orders, firm: int, at: int) -> I
     worked = state.totals.run[makers & (plant.unit.firm == firm)].max(initial=0)
     began = day_start(plant, firm, state.firm.day[firm])
     patrols = [when for who, when in orders.patrols if who == firm and when < at]
-    least = 1000 * float(plant.firm_limit["R19.least_run_s"][firm])
-    wanted = bool(patrols) or plant.firm_limit["R19.required"][firm] > 0
-    if worked < least or not wanted or any(when >= began for when in patrols):
+    if not duty.patrol_missed(plant, firm, int(worked), patrols, began):
         return
     key = Key("R19", f"enterprise:{plant.firms[firm]}", "", began)
     signals = {"production_h": (int(worked) / 3_600_000, "h")}

@@ -7,17 +7,18 @@ from typing import Final
 import numpy as np
 
 from wattwarden.alarms.block import Block
+from wattwarden.alarms.day_tables import RING_DAYS, WEARS
 from wattwarden.alarms.findings import Ended, Finding, Key, Raised
 from wattwarden.alarms.orders import Limit, Orders, Wear
 from wattwarden.alarms.plain import plain_alarm
 from wattwarden.alarms.plant import Plant
-from wattwarden.alarms.state import RING_DAYS, WEARS, State
+from wattwarden.alarms.rules import duty, order, statistics
+from wattwarden.alarms.state import State
 from wattwarden.alarms.table import I64, NONE
 
 _HOUR_MS: Final = 3_600_000
 _DAY_MS: Final = 24 * _HOUR_MS
 _WEEK_DAYS: Final = 7
-_LEVELS: Final = (("remind", "R18.remind"), ("due", "R18.due"), ("overdue", "R18.overdue"))
 
 
 def close_hours(plant: Plant, state: State, orders: Orders, at: int) -> Iterator[Finding]:
@@ -64,18 +65,17 @@ def _close_window(plant: Plant, state: State, firm: int, span: int, at: int) -> 
     if not samples:
         return
     name, standing = plant.firms[firm], int(rows.over_since[firm])
-    registered = float(plant.firm.registered[firm])
-    above = total > registered * samples
-    if above and standing == NONE:
+    verdict = statistics.mains(plant, firm, total, samples)
+    if verdict.outside and standing == NONE:
         began = int(rows.window_at[firm]) * span
         rows.over_since[firm] = began
         key = Key("R16", f"enterprise:{name}", "", began)
-        signals = {"power": (total / samples / 1000, "kW")}
-        bounds = {"registered": (registered / 1000, "kW")}
+        signals = {"power": (verdict.value / 1000, "kW")}
+        bounds = {"registered": (verdict.high / 1000, "kW")}
         yield Raised(
             plain_alarm(plant, key, (firm, NONE), at, plant.firm_names[firm], signals, bounds)
         )
-    elif not above and standing != NONE:
+    elif not verdict.outside and standing != NONE:
         rows.over_since[firm] = NONE
         ended = int(rows.window_at[firm]) * span
         yield Ended(Key("R16", f"enterprise:{name}", "", standing), name, ended, at)
@@ -100,21 +100,19 @@ def _limit(plant: Plant, state: State, limit: Limit, at: int) -> Iterator[Findin
     totals.plan_start[begun], totals.plan_energy[begun] = stretch.start, totals.energy_total[begun]
     base = _base(plant, state, limit)
     elapsed = at - stretch.start
-    if base is None or elapsed < 1000 * float(plant.firm_limit["R12.min_elapsed_s"][limit.firm]):
+    if base is None or not order.is_judged(plant, limit, elapsed):
         return
-    whole = stretch.end - stretch.start
-    allowed = base * max(whole, _DAY_MS) / _DAY_MS * (1 - limit.reduction) * elapsed / whole
-    allowed *= 1 + float(plant.firm_limit["R12.tolerance"][limit.firm])
     used = int((totals.energy_total[units] - totals.plan_energy[units]).sum()) / 1000
-    if used > allowed and standing == NONE:
+    verdict = order.limit_exceeded(plant, limit, base, elapsed, used)
+    if verdict.outside and standing == NONE:
         totals.plan_over[first] = at
         key = Key("R12", limit.subject, "", at)
         signals = {"used": (used / 1000, "kWh")}
-        bounds = {"allowed": (allowed / 1000, "kWh")}
+        bounds = {"allowed": (verdict.high / 1000, "kWh")}
         place = (limit.firm, int(plant.unit.line[first]))
         said = limit.subject.partition(":")[2]
         yield Raised(plain_alarm(plant, key, place, at, said, signals, bounds))
-    elif used <= allowed and standing != NONE:
+    elif not verdict.outside and standing != NONE:
         totals.plan_over[first] = NONE
         yield Ended(Key("R12", limit.subject, "", standing), name, at, at)
 
@@ -148,11 +146,8 @@ def _wear(plant: Plant, state: State, wear: Wear, wanted: set[int], at: int) -> 
         totals.wear_base[unit, place] = totals.run_total[unit] - run
     hours = int(totals.run_total[unit] - totals.wear_base[unit, place]) / _HOUR_MS
     days = max(at - wear.since, 0) / _DAY_MS
-    share = max(
-        hours / wear.limit_hours if wear.limit_hours else 0.0,
-        days / wear.limit_days if wear.limit_days else 0.0,
-    )
-    level = sum(share >= float(plant.limit[name][unit]) for _, name in _LEVELS)
+    share = duty.share_used(wear, hours, days)
+    level = duty.wear_level(plant, unit, share)
     if level <= totals.wear_level[unit, place]:
         return
     yield from _renew(plant, state, wear, place, at)
@@ -176,7 +171,7 @@ def _renew(plant: Plant, state: State, wear: Wear, place: int, at: int) -> Itera
 
 
 def _wear_key(plant: Plant, wear: Wear, level: int, began: int) -> Key:
-    kind = f"{_LEVELS[level - 1][0]}:{wear.id}"
+    kind = f"{duty.WEAR_LEVELS[level - 1][0]}:{wear.id}"
     return Key("R18", f"unit:{plant.units[wear.unit]}", kind, began)
 
 

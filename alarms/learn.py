@@ -9,16 +9,16 @@ import numpy as np
 
 from wattwarden.alarms.block import Block
 from wattwarden.alarms.plant import DIRECT, Plant
-from wattwarden.alarms.state import (
+from wattwarden.alarms.state import State
+from wattwarden.alarms.sync import YES, Beside
+from wattwarden.alarms.table import F32, F64, I64, Bools
+from wattwarden.alarms.unit_tables import (
     LOAD_POWER_CELL,
     LOAD_POWER_CELLS,
     LOADS,
     POWER_CELL,
     POWER_CELLS,
-    State,
 )
-from wattwarden.alarms.sync import YES, Beside
-from wattwarden.alarms.table import F32, F64, I64, Bools
 
 # A machine that draws less than this of its nameplate does not run, whatever else is said.
 _LEAST_SHARE: Final = 0.05

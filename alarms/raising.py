@@ -1,21 +1,22 @@
 """From moved timers to findings: which rule, whose fault, what stands behind what."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from wattwarden.alarms.block import Block
-from wattwarden.alarms.explain import explain, explain_emission, facts
+from wattwarden.alarms.explain import explain
+from wattwarden.alarms.facts import facts
 from wattwarden.alarms.findings import Alarm, Ended, Explanation, Finding, Key, Raised, Returned
 from wattwarden.alarms.plant import Plant
-from wattwarden.alarms.rows import RULE_OF, WATCH_KIND, Row, WatchRow
+from wattwarden.alarms.rows import RULE_OF, Row
 from wattwarden.alarms.rules import meter
 from wattwarden.alarms.rules import sync as sync_rules
 from wattwarden.alarms.rules.supply import blackout_text, fed_at
 from wattwarden.alarms.state import State
 from wattwarden.alarms.sync import Beside
 from wattwarden.alarms.table import I64, NONE
-from wattwarden.alarms.timers import Moved, Timed
+from wattwarden.alarms.timers import Moved
 
 # Timers.rule of a row: its only rule, R2 for the row OFF; swallowed by the firm's blackout.
 _FIRST, _SECOND, _SWALLOWED = 0, 1, 2
@@ -35,11 +36,12 @@ class Episodes:
         self._off_ended = timers.last_ended[:, Row.OFF].copy()
         stopped = timers.raised[:, Row.STOP]
         self._stop_began = np.where(stopped, timers.began[:, Row.STOP], NONE)
+        self._dark_began = np.where(timers.raised[:, Row.SUPPLY], timers.began[:, Row.SUPPLY], NONE)
 
     def follow(self, moved: list[tuple[Moved, Row, int]]) -> Iterator[Finding]:
         """Yield what moved timers and instants mean, in their order of time."""
         waiting = sorted(moved, key=lambda item: (item[0].slot, item[0].index), reverse=True)
-        for slot in sorted({each.slot for each, *_ in moved} | set(self._late_slots())):
+        for slot in self._slots(moved):
             now = []
             while waiting and waiting[-1][0].slot == slot:
                 now.append(waiting.pop())
@@ -50,6 +52,7 @@ class Episodes:
                     yield from self._supply(each, unit)
                 else:
                     yield from self._plain(each, row, unit)
+            yield from self._left_dark(slot)
             yield from self._late(slot)
         for slot, unit in meter.counter_fell(self._block):
             at = int(self._block.at[slot, unit])
@@ -119,12 +122,33 @@ class Episodes:
                 self._off_ended[unit] = moved.at
         elif row is Row.STOP:
             self._stop_began[unit] = moved.began if stands else NONE
+        elif row is Row.SUPPLY:
+            self._dark_began[unit] = moved.began if stands else NONE
 
-    def _late_slots(self) -> list[int]:
-        if self._beside is None:
-            return []
-        slots: list[int] = np.flatnonzero((self._beside.late > 0).any(axis=1)).tolist()
-        return slots
+    def _slots(self, moved: list[tuple[Moved, Row, int]]) -> Iterable[int]:
+        """Return the slots in which something may be found."""
+        swallowed = self._state.timers.rule[:, Row.SUPPLY] == _SWALLOWED
+        if (swallowed & (self._dark_began != NONE)).any():
+            return range(len(self._block.at))
+        slots = {each.slot for each, *_ in moved}
+        if self._beside is not None:
+            slots.update(np.flatnonzero((self._beside.late > 0).any(axis=1)).tolist())
+        if any(row is Row.SUPPLY for _, row, _ in moved):
+            slots.update(range(min(slots), len(self._block.at)))
+        return sorted(slots)
+
+    def _left_dark(self, slot: int) -> Iterator[Finding]:
+        """R9 of units that are still without supply when their firm has it again."""
+        plant, block, firms = self._plant, self._block, self._state.firm
+        codes = self._state.timers.rule[:, Row.SUPPLY]
+        owner = plant.unit.firm
+        left = (codes == _SWALLOWED) & (self._dark_began != NONE) & (firms.blackout[owner] == NONE)
+        left &= block.fresh[slot] & block.known[slot] & block.dark[slot] & ~block.declared[slot]
+        left &= block.at[slot] > firms.blackout_ended[owner]
+        for unit in np.flatnonzero(left).tolist():
+            codes[unit] = _FIRST
+            key = Key("R9", self._subject("R9", unit), "", int(self._dark_began[unit]))
+            yield Raised(self._alarm(key, unit, slot, int(block.at[slot, unit])))
 
     def _late(self, slot: int) -> Iterator[Finding]:
         if self._beside is None:
@@ -162,6 +186,7 @@ class Episodes:
                 began = int(firm_state.blackout[firm])
                 firm_state.blackout[firm] = NONE
                 firm_state.last_blackout[firm] = began
+                firm_state.blackout_ended[firm] = moved.at
                 yield Ended(self._blackout_key(name, began), name, moved.at, at)
             return
         if moved.what == "returned" and not swallowed:
@@ -184,37 +209,6 @@ class Episodes:
         codes[unit, Row.SUPPLY] = _SWALLOWED
         firm_state.blackout[firm] = moved.began
         yield Raised(self._blackout(firm, unit, moved))
-
-    def follow_watches(self, moved: list[Moved], timed: Timed) -> Iterator[Finding]:
-        """Yield what the timers of outlets' factors mean."""
-        plant = self._plant
-        for each in moved:
-            row, watch = divmod(each.index, len(plant.watches))
-            outlet, factor = plant.watches[watch]
-            kind = f"{WATCH_KIND[WatchRow(row)]}:{factor}"
-            key = Key("R20", f"outlet:{outlet}", kind, each.began)
-            firm = plant.firms[plant.watch.firm[watch]]
-            at = int(timed.at[each.slot, each.index])
-            if each.what == "ended":
-                yield Ended(key, firm, each.at, at)
-            elif each.what == "returned":
-                yield Returned(key, firm, at)
-            else:
-                line = plant.watch.line[watch]
-                value = float(self._block.grid.factor_value[each.slot, watch])
-                yield Raised(
-                    Alarm(
-                        rule="R20",
-                        subject=key.subject,
-                        enterprise=firm,
-                        line=plant.lines[line] if line >= 0 else "",
-                        kind=kind,
-                        began=each.began,
-                        raised=at,
-                        version=plant.version,
-                        explanation=explain_emission(plant, watch, kind, value, at - each.began),
-                    )
-                )
 
     def _blackout(self, firm: int, unit: int, moved: Moved) -> Alarm:
         plant = self._plant

@@ -9,9 +9,10 @@ from wattwarden.alarms.block import HELD_CYCLES, Block
 from wattwarden.alarms.codes import RUN_STATES, UnitState
 from wattwarden.alarms.findings import Transition
 from wattwarden.alarms.plant import TREATMENT, Plant
-from wattwarden.alarms.state import Shown, State
+from wattwarden.alarms.state import State
 from wattwarden.alarms.table import NONE
 from wattwarden.alarms.timers import believed
+from wattwarden.alarms.unit_tables import Shown
 
 # These are no samples that noise could have made: they hold at once.
 _AT_ONCE: Final = (UnitState.OFFLINE, UnitState.DECLARED)

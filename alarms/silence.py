@@ -2,12 +2,13 @@
 
 A meter is silent for as many known seconds as have passed since it was last heard.  Seconds in
 which we could not have heard it (no ticks, no gateway, its gateway gone) are unknown: they are not
-counted, and raise one platform alarm instead of thousands of silent meters.
+counted, and raise one platform alarm instead of thousands of silent meters.  A terminal whose
+channels measure many units is one meter and one alarm, which names them.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Final
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -24,38 +25,16 @@ from wattwarden.alarms.findings import (
     Signal,
     in_order,
 )
-from wattwarden.alarms.plant import Plant
-from wattwarden.alarms.registry.registry import Registry
+from wattwarden.alarms.meters import Meters
 from wattwarden.alarms.rulebook import Rules
-from wattwarden.alarms.state import State
-from wattwarden.alarms.table import F32, I64, NONE, Bools, Column
+from wattwarden.alarms.rules import meter as meter_rules
+from wattwarden.alarms.rules import silence as rules_of_silence
+from wattwarden.alarms.silence_state import SilenceState
+from wattwarden.alarms.table import F32, I64, NONE, Bools
 
 PLATFORM: Final = "platform"
-_DAY_S: Final = 86_400
-# Two meters with one id speak in turn; half an hour without is the end of it.
-_DUPLICATE_REST_S: Final = 1_800
-_PACK_VERSION: Final = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Meters:
-    """The meters of some enterprises, sorted by (enterprise, meter); s."""
-
-    version: str
-    firms: tuple[str, ...]
-    firm_names: tuple[str, ...]
-    meters: tuple[str, ...]
-    firm: I64
-    cycle: I64
-    # A treatment unit that it reports and that rules compare with production, "" where none.
-    treats: tuple[str, ...]
-    treat_names: tuple[str, ...]
-    delay: F32
-    long: F32
-    silent_cycles: F32
-    producing_delay: F32
-    repeat_d: F32
-    skew: F32
+# Of a terminal with many channels a sentence names the first few.
+_NAMED: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,37 +63,6 @@ class Tick:
     skew: F32
 
 
-@dataclass(slots=True)
-class Silence:
-    """What is remembered of each meter; s."""
-
-    heard: Annotated[I64, Column(np.int64, NONE)]
-    silent: Annotated[I64, Column(np.int64)]
-    producing: Annotated[I64, Column(np.int64)]
-    # Seconds (Unix) since when an episode has stood, -1 none; R8 that the firm's R9 swallowed: 0.
-    since: Annotated[I64, Column(np.int64, NONE)]
-    treat_since: Annotated[I64, Column(np.int64, NONE)]
-    last_treat: Annotated[I64, Column(np.int64, NONE)]
-    skew_since: Annotated[I64, Column(np.int64, NONE)]
-    duplicate_since: Annotated[I64, Column(np.int64, NONE)]
-    duplicate_at: Annotated[I64, Column(np.int64, NONE)]
-
-
-@dataclass(slots=True)
-class FirmSilence:
-    """Since when a whole firm has been silent, s; -1: it is not."""
-
-    since: Annotated[I64, Column(np.int64, NONE)]
-
-
-@dataclass(slots=True)
-class SilenceState:
-    """All that is remembered of some meters."""
-
-    meter: Silence
-    firm: FirmSilence
-
-
 @dataclass(frozen=True, slots=True)
 class PlatformState:
     """Our own outage: unknown seconds so far, and since when its alarm has stood."""
@@ -124,54 +72,10 @@ class PlatformState:
     raised: bool = False
 
 
-def compile_meters(registry: Registry, rules: Rules, plant: Plant) -> Meters:
-    """Compile the meters of a plant's units, each with the last point's unit first."""
-    rows: dict[str, tuple[int, int, list[int]]] = {}
-    for point in sorted(registry.point.values(), key=lambda point: (point.valid_from, point.id)):
-        if point.unit is None or point.unit not in plant.units:
-            continue
-        unit = plant.units.index(point.unit)
-        firm, cycle, units = rows.get(point.meter, (int(plant.unit.firm[unit]), point.cycle_s, []))
-        rows[point.meter] = (firm, min(cycle, point.cycle_s), [*units, unit])
-    names = sorted(rows, key=lambda meter: (rows[meter][0], meter))
-    treats = set(plant.treats.tolist())
-    treated = [next((unit for unit in rows[name][2] if unit in treats), NONE) for name in names]
-    firms = np.array([rows[name][0] for name in names], dtype=np.int64)
-
-    def limit(name: str) -> F32:
-        chosen: F32 = plant.firm_limit[name][firms]
-        return chosen
-
-    return Meters(
-        version=rules.version, firms=plant.firms, firm_names=plant.firm_names,
-        meters=tuple(names), firm=firms,
-        cycle=np.array([rows[name][1] for name in names], dtype=np.int64),
-        treats=tuple("" if unit == NONE else plant.units[unit] for unit in treated),
-        treat_names=tuple("" if unit == NONE else plant.unit_names[unit] for unit in treated),
-        delay=limit("R8.delay_s"), long=limit("R8.long_s"), silent_cycles=limit("R9.silent_cycles"),
-        producing_delay=limit("R21.delay_s"), repeat_d=limit("R21.repeat_d"),
-        skew=limit("R10.skew_s"),
-    )  # fmt: skip
-
-
-def initial_silence(meters: Meters) -> SilenceState:
-    """Return the state of meters of which none was heard."""
-    return SilenceState(
-        table.fresh(Silence, len(meters.meters)), table.fresh(FirmSilence, len(meters.firms))
-    )
-
-
-def producing_meters(meters: Meters, plant: Plant, state: State) -> Bools:
-    """Return whose line produces, for the meters of treatment."""
-    making = {
-        plant.units[unit] for unit in plant.treats.tolist() if state.sync.production[unit] == 1
-    }
-    return np.array([treat in making for treat in meters.treats], dtype=np.bool_)
-
-
 def fold_silence(meters: Meters, state: SilenceState, tick: Tick) -> tuple[SilenceState, Findings]:
     """Fold one tick."""
     state = SilenceState(table.copy(state.meter), table.copy(state.firm))
+    tick = replace(tick, excused=tick.excused | (tick.second >= meters.until))
     rows = state.meter
     spoke = tick.heard > rows.heard
     counts = ~tick.hidden & (rows.heard >= 0)
@@ -191,50 +95,51 @@ def fold_silence(meters: Meters, state: SilenceState, tick: Tick) -> tuple[Silen
 
 def fold_platform(rules: Rules, state: PlatformState, tick: Tick) -> tuple[PlatformState, Findings]:
     """Fold one tick of our own: R0 while nobody could have been heard."""
-    key = Key("R0", PLATFORM, "", 1000 * state.began)
     if not tick.unknown_s:
-        if state.raised:
-            at = 1000 * (tick.second - tick.known_s)
-            return PlatformState(), (Ended(key, PLATFORM, at, 1000 * tick.second),)
-        return PlatformState(), ()
+        if not state.raised:
+            return PlatformState(), ()
+        key = Key("R0", PLATFORM, "", 1000 * state.began)
+        at = 1000 * (tick.second - tick.known_s)
+        return PlatformState(), (Ended(key, PLATFORM, at, 1000 * tick.second),)
     began = state.began
     if began == NONE:
         began = tick.second - tick.known_s - tick.unknown_s
     unknown = state.unknown_s + tick.unknown_s
-    raise_now = not state.raised and unknown >= rules.numbers["R0.delay_s"]
-    after = PlatformState(unknown, began, raised=state.raised or raise_now)
-    if not raise_now:
-        return after, ()
-    minutes = max(1, round(unknown / 60))
-    alarm = Alarm(
-        rule="R0", subject=PLATFORM, enterprise=PLATFORM, began=1000 * began,
+    due = not state.raised and rules_of_silence.deaf(rules, unknown)
+    after = PlatformState(unknown, began, raised=state.raised or due)
+    return after, (Raised(_deaf_alarm(rules, after, tick)),) if due else ()
+
+
+def _deaf_alarm(rules: Rules, state: PlatformState, tick: Tick) -> Alarm:
+    minutes = max(1, round(state.unknown_s / 60))
+    return Alarm(
+        rule="R0", subject=PLATFORM, enterprise=PLATFORM, began=1000 * state.began,
         raised=1000 * tick.second, version=rules.version,
         explanation=Explanation(
             zh=f"平台有 {minutes} 分钟未能接收数据，期间各表按未知处理，不判掉线。"
             "请检查网关与时钟服务。",
             en=f"The platform could not listen for {minutes} min; meters count as unknown for "
             "that time, none as silent. Check gateways and ticks.",
-            signals={"unknown": Signal(float(unknown), "s")},
+            signals={"unknown": Signal(float(state.unknown_s), "s")},
             thresholds={"R0.delay_s": Signal(rules.numbers["R0.delay_s"], "s")},
-            windows={"lasted_s": float(unknown)}, version=rules.version,
+            windows={"lasted_s": float(state.unknown_s)}, version=rules.version,
         ),
     )  # fmt: skip
-    return after, (Raised(alarm),)
 
 
 def _end(meters: Meters, state: SilenceState, tick: Tick, over: Bools) -> Iterator[Finding]:
     rows, at = state.meter, 1000 * tick.second
     for meter in np.flatnonzero(over & (rows.since > 0)).tolist():
-        key = Key("R8", f"meter:{meters.meters[meter]}", "", 1000 * int(rows.since[meter]))
-        yield Ended(key, _firm(meters, meter), at, at)
+        yield Ended(
+            _silent_key(meters, meter, int(rows.since[meter])), _firm(meters, meter), at, at
+        )
     for meter in np.flatnonzero(over & (rows.treat_since > 0)).tolist():
-        key = Key("R21", f"unit:{meters.treats[meter]}", "", 1000 * int(rows.treat_since[meter]))
+        key = _treat_key(meters, meter, int(rows.treat_since[meter]))
         yield Ended(key, _firm(meters, meter), at, at)
     rows.since[over] = rows.treat_since[over] = NONE
     for firm in np.unique(meters.firm[over]).tolist():
         if state.firm.since[firm] != NONE:
-            began = 1000 * int(state.firm.since[firm])
-            key = Key("R9", f"enterprise:{meters.firms[firm]}", "silent", began)
+            key = _firm_key(meters, firm, int(state.firm.since[firm]))
             yield Ended(key, meters.firms[firm], at, at)
             # The others get the time to come back that a single meter has to be missed.
             state.firm.since[firm] = NONE
@@ -246,10 +151,10 @@ def _end(meters: Meters, state: SilenceState, tick: Tick, over: Bools) -> Iterat
 def _silent(meters: Meters, state: SilenceState, tick: Tick) -> Iterator[Finding]:
     """R8, or one R9 where all of a firm's meters fell silent together."""
     rows = state.meter
-    due = (rows.silent > meters.delay) & (rows.since == NONE) & ~tick.excused
+    due = rules_of_silence.silent(meters, rows) & (rows.since == NONE) & ~tick.excused
     for meter in np.flatnonzero(due).tolist():
         firm = int(meters.firm[meter])
-        if state.firm.since[firm] == NONE and _all_silent(meters, state, firm, meter):
+        if state.firm.since[firm] == NONE and rules_of_silence.together(meters, rows, meter):
             began = int(rows.heard[meter])
             state.firm.since[firm] = began
             yield Raised(_firm_alarm(meters, state, firm, began, tick))
@@ -257,34 +162,30 @@ def _silent(meters: Meters, state: SilenceState, tick: Tick) -> Iterator[Finding
             rows.since[meter] = 0
             continue
         rows.since[meter] = rows.heard[meter]
-        name = meters.meters[meter]
-        time = max(1, round(int(rows.silent[meter]) / 60))
-        long = " 三日无数据按长期失联处理。" if rows.silent[meter] >= meters.long[meter] else ""
-        yield Raised(
-            _alarm(
-                meters, meter, Key("R8", f"meter:{name}", "", 1000 * int(rows.heard[meter])), tick,
-                f"电表 {name} 已 {time} 分钟没有数据。请检查供电与通信。{long}",
-                f"Meter {name} has been silent for {time} min. Check its supply and its link.",
-                {"silent": Signal(float(rows.silent[meter]), "s")},
-                {"R8.delay_s": Signal(float(meters.delay[meter]), "s")},
-            )
-        )  # fmt: skip
+        yield Raised(_silent_alarm(meters, state, meter, tick))
 
 
-def _all_silent(meters: Meters, state: SilenceState, firm: int, meter: int) -> bool:
-    """Tell whether all meters of a firm, two at least, fell silent within some cycles."""
-    mine = (meters.firm == firm) & (state.meter.heard >= 0)
-    width = meters.silent_cycles[mine] * meters.cycle[mine].max(initial=0)
-    together = np.abs(state.meter.silent[mine] - state.meter.silent[meter]) <= width
-    return bool(np.count_nonzero(mine) > 1 and together.all())
+def _silent_alarm(meters: Meters, state: SilenceState, meter: int, tick: Tick) -> Alarm:
+    rows, name, names = state.meter, meters.meters[meter], meters.unit_names[meter]
+    time = max(1, round(int(rows.silent[meter]) / 60))
+    long = " 三日无数据按长期失联处理。" if rows.silent[meter] >= meters.long[meter] else ""
+    return _alarm(
+        meters, meter, _silent_key(meters, meter, int(rows.heard[meter])), tick,
+        f"电表 {name}（{_list(names, '、', '等')}）已 {time} 分钟没有数据。"
+        f"请检查供电与通信。{long}",
+        f"Meter {name} ({_list(names, ', ', ' and others')}) has been silent for {time} min. "
+        "Check its supply and its link.",
+        {"silent": Signal(float(rows.silent[meter]), "s"),
+         "units": Signal(float(len(names)), "1")},
+        {"R8.delay_s": Signal(float(meters.delay[meter]), "s")},
+    )  # fmt: skip
 
 
 def _firm_alarm(meters: Meters, state: SilenceState, firm: int, began: int, tick: Tick) -> Alarm:
     mine = np.flatnonzero((meters.firm == firm) & (state.meter.heard >= 0))
     name = meters.firm_names[firm]
-    key = Key("R9", f"enterprise:{meters.firms[firm]}", "silent", 1000 * began)
     return _alarm(
-        meters, int(mine[0]), key, tick,
+        meters, int(mine[0]), _firm_key(meters, firm, began), tick,
         f"{name}的 {len(mine)} 只表同时失联：疑似全厂停电或通信中断。请电话核实。",
         f"All {len(mine)} meters of {name} fell silent together: probably its supply or its link. "
         "Ring the firm.",
@@ -296,21 +197,21 @@ def _firm_alarm(meters: Meters, state: SilenceState, firm: int, began: int, tick
 def _producing(meters: Meters, state: SilenceState, tick: Tick) -> Iterator[Finding]:
     """R21: treatment falls silent while its line produces; twice in a week weighs more."""
     rows = state.meter
-    due = (rows.producing > meters.producing_delay) & (rows.treat_since == NONE) & ~tick.excused
-    for meter in np.flatnonzero(due).tolist():
+    due = rules_of_silence.silent_producing(meters, rows) & (rows.treat_since == NONE)
+    for meter in np.flatnonzero(due & ~tick.excused).tolist():
         if not meters.treats[meter]:
             continue
-        last, began = int(rows.last_treat[meter]), int(rows.heard[meter])
-        again = last >= 0 and began - last <= float(meters.repeat_d[meter]) * _DAY_S
-        rows.treat_since[meter] = rows.last_treat[meter] = began
-        name = meters.treat_names[meter]
+        again = rules_of_silence.soon_again(meters, rows, meter)
+        rows.treat_since[meter] = rows.last_treat[meter] = rows.heard[meter]
+        names = meters.treat_names[meter]
         time = max(1, round(int(rows.producing[meter]) / 60))
         more = ("七日内再次发生。", " The second time in a week.") if again else ("", "")
         alarm = _alarm(
-            meters, meter, Key("R21", f"unit:{meters.treats[meter]}", "", 1000 * began), tick,
-            f"{name}的电表在产线生产期间已失联 {time} 分钟。{more[0]}请立即核实治污是否运行。",
-            f"The meter of {name} has been silent for {time} min while its line produces."
-            f"{more[1]} Find out at once whether it runs.",
+            meters, meter, _treat_key(meters, meter, int(rows.heard[meter])), tick,
+            f"{_list(names, '、', '等')}的电表在产线生产期间已失联 {time} 分钟。{more[0]}"
+            "请立即核实治污是否运行。",
+            f"The meter of {_list(names, ', ', ' and others')} has been silent for {time} min "
+            f"while its line produces.{more[1]} Find out at once whether it runs.",
             {"silent": Signal(float(rows.silent[meter]), "s")},
             {"R21.delay_s": Signal(float(meters.producing_delay[meter]), "s")},
         )  # fmt: skip
@@ -318,22 +219,25 @@ def _producing(meters: Meters, state: SilenceState, tick: Tick) -> Iterator[Find
 
 
 def _skewed(meters: Meters, state: SilenceState, tick: Tick) -> Iterator[Finding]:
-    """R10 clock_skew: ends when the clock is off by half as much."""
+    """R10 clock_skew."""
     rows, at = state.meter, 1000 * tick.second
-    skew = np.abs(tick.skew)
-    for meter in np.flatnonzero((skew > meters.skew) & (rows.skew_since == NONE)).tolist():
+    off, set_again = (
+        meter_rules.clock_off(meters, tick.skew),
+        meter_rules.clock_set(meters, tick.skew),
+    )
+    for meter in np.flatnonzero(off & (rows.skew_since == NONE)).tolist():
         rows.skew_since[meter] = tick.second
-        name, off = meters.meters[meter], float(tick.skew[meter])
+        name, seconds = meters.meters[meter], float(tick.skew[meter])
         yield Raised(
             _alarm(
                 meters, meter, Key("R10", f"meter:{name}", "clock_skew", at), tick,
-                f"电表 {name} 的时钟偏差 {off:.0f} 秒。请对时。",
-                f"The clock of meter {name} is off by {off:.0f} s. Set it.",
-                {"skew": Signal(off, "s")},
+                f"电表 {name} 的时钟偏差 {seconds:.0f} 秒。请对时。",
+                f"The clock of meter {name} is off by {seconds:.0f} s. Set it.",
+                {"skew": Signal(seconds, "s")},
                 {"R10.skew_s": Signal(float(meters.skew[meter]), "s")},
             )
         )  # fmt: skip
-    for meter in np.flatnonzero((skew <= meters.skew / 2) & (rows.skew_since != NONE)).tolist():
+    for meter in np.flatnonzero(set_again & (rows.skew_since != NONE)).tolist():
         began = 1000 * int(rows.skew_since[meter])
         key = Key("R10", f"meter:{meters.meters[meter]}", "clock_skew", began)
         rows.skew_since[meter] = NONE
@@ -355,7 +259,7 @@ def _duplicate(meters: Meters, state: SilenceState, tick: Tick) -> Iterator[Find
                 {}, {},
             )
         )  # fmt: skip
-    rest = (rows.duplicate_since != NONE) & (tick.second - rows.duplicate_at >= _DUPLICATE_REST_S)
+    rest = (rows.duplicate_since != NONE) & meter_rules.id_alone(rows, tick.second)
     for meter in np.flatnonzero(rest).tolist():
         began = 1000 * int(rows.duplicate_since[meter])
         key = Key("R10", f"meter:{meters.meters[meter]}", "duplicate_id", began)
@@ -368,57 +272,32 @@ def _alarm(
     *numbers: dict[str, Signal],
 ) -> Alarm:  # fmt: skip
     """Return an alarm of a meter's firm; ``numbers`` are its signals and thresholds."""
-    rule, subject, kind, began = key.rule, key.subject, key.kind, key.began // 1000
     signals, thresholds = numbers
     return Alarm(
-        rule=rule, subject=subject, enterprise=_firm(meters, meter), kind=kind,
-        began=1000 * began, raised=1000 * tick.second, version=meters.version,
+        rule=key.rule, subject=key.subject, enterprise=_firm(meters, meter), kind=key.kind,
+        began=key.began, raised=1000 * tick.second, version=meters.version,
         explanation=Explanation(
             zh=zh, en=en, signals=signals, thresholds=thresholds,
-            windows={"lasted_s": float(tick.second - began)}, version=meters.version,
+            windows={"lasted_s": float(tick.second - key.began // 1000)}, version=meters.version,
         ),
     )  # fmt: skip
+
+
+def _list(names: Sequence[str], comma: str, more: str) -> str:
+    return comma.join(names[:_NAMED]) + (more if len(names) > _NAMED else "")
 
 
 def _firm(meters: Meters, meter: int) -> str:
     return meters.firms[int(meters.firm[meter])]
 
 
-class _Pack(msgspec.Struct, array_like=True):
-    version: int
-    meters: list[str]
-    arrays: list[bytes]
+def _firm_key(meters: Meters, firm: int, began_s: int) -> Key:
+    return Key("R9", f"enterprise:{meters.firms[firm]}", "silent", 1000 * began_s)
 
 
-def pack_silence(meters: Meters, state: SilenceState, enterprise: str) -> bytes:
-    """Write one enterprise's rows; equal states give equal bytes."""
-    firm = meters.firms.index(enterprise)
-    mine = np.flatnonzero(meters.firm == firm)
-    arrays = [array[mine] for array in table.arrays_of(state.meter)]
-    arrays.append(state.firm.since[[firm]])
-    names = [meters.meters[meter] for meter in mine.tolist()]
-    packed = [array.astype("<i8").tobytes() for array in arrays]
-    return msgspec.msgpack.encode(_Pack(_PACK_VERSION, names, packed))
+def _silent_key(meters: Meters, meter: int, began_s: int) -> Key:
+    return Key("R8", f"meter:{meters.meters[meter]}", "", 1000 * began_s)
 
 
-def unpack_silence(meters: Meters, packed: Mapping[str, bytes]) -> SilenceState:
-    """Return the state of meters from their enterprises' packs; what is new begins unheard.
-
-    Raises:
-        ValueError: A pack is damaged.
-    """
-    state = initial_silence(meters)
-    place = {name: position for position, name in enumerate(meters.meters)}
-    for firm, enterprise in enumerate(meters.firms):
-        if enterprise not in packed:
-            continue
-        whole = msgspec.msgpack.decode(packed[enterprise], type=_Pack)
-        if whole.version != _PACK_VERSION:
-            continue
-        *arrays, since = (np.frombuffer(array, dtype="<i8") for array in whole.arrays)
-        state.firm.since[firm] = since[0]
-        here = [row for row, name in enumerate(whole.meters) if name in place]
-        there = [place[whole.meters[row]] for row in here]
-        for array, kept in zip(table.arrays_of(state.meter), arrays, strict=True):
-            array[there] = kept[here]
-    return state
+def _treat_key(meters: Meters, meter: int, began_s: int) -> Key:
+    return Key("R21", f"unit:{meters.treats[meter][0]}", "", 1000 * began_s)

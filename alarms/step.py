@@ -7,6 +7,7 @@ import numpy as np
 
 from wattwarden.alarms.block import Block, classify, read
 from wattwarden.alarms.conditions import Condition, touched
+from wattwarden.alarms.emissions import follow_watches
 from wattwarden.alarms.findings import Finding
 from wattwarden.alarms.grading import graded
 from wattwarden.alarms.grid import Grid
@@ -71,7 +72,8 @@ def step(plant: Plant, state: State, grid: Grid, orders: Orders) -> Work:
     findings: list[Finding] = [*transitions, *episodes.follow(moved)]
     timed = emission.abnormal(plant, state, block)
     if timed is not None:
-        findings += episodes.follow_watches(move(state.watch_timers, timed)[0], timed)
+        moved_watches, _ = move(state.watch_timers, timed)
+        findings += follow_watches(plant, block, moved_watches, timed)
     findings = graded(plant, state, findings)
     learn(plant, state, block, beside, frozen)
     state.firm.fed_at[:] = supply.fed_at(plant, state, block)[-1]

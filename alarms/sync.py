@@ -12,8 +12,9 @@ import numpy as np
 from wattwarden.alarms.bits import latch, run_length, shifted
 from wattwarden.alarms.block import Block
 from wattwarden.alarms.plant import DIRECT, Plant
-from wattwarden.alarms.state import LOADS, State
+from wattwarden.alarms.state import State
 from wattwarden.alarms.table import F32, I8, I64, NONE, Bools
+from wattwarden.alarms.unit_tables import LOADS
 
 NO, YES, UNKNOWN = 0, 1, 2
 # Production's and treatment's stops and starts are believed after so many slots.

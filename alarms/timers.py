@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from wattwarden.alarms.state import Timers
 from wattwarden.alarms.table import F32, I8, I64, NONE, Bools
+from wattwarden.alarms.unit_tables import Timers
 
 RE_ALARM_MS: Final = 600_000
 # Cycles from here on are long: two samples are believed, three of shorter ones.

@@ -161,6 +161,8 @@ class Warden:
         if connection is None or connection.is_closed():
             return
         with contextlib.suppress(StorageError), errors("leaving the slices"):
+            # Empty between two passes, where slices that stood apart go on together.
+            await self._recall(connection, self.held)
             for memory in self._memories:
                 held = {number: self.held[number] for number in memory.slices}
                 await keep_all(connection, memory, Claim(self.holder, held))

@@ -73,7 +73,7 @@ COMMANDS: Final = {
     ),
     "demo": Command(
         "wattwarden.tools.demo:demo",
-        "Run a whole system with a simulated city, and something wrong in it.",
+        "Run a whole system with a simulated city that dials in, and something wrong in it.",
     ),
     "simulate": Command(
         "wattwarden.tools.simulate:simulate",

@@ -1,11 +1,19 @@
-"""The meter itself: R10 frozen, without a phase, turned; its counter fell."""
+"""The meter itself: R10 frozen, a phase lost, turned; its counter, its clock, its id."""
+
+from typing import Final
 
 import numpy as np
 
 from wattwarden.alarms.block import Block
 from wattwarden.alarms.conditions import Condition, milliseconds, off_delay
+from wattwarden.alarms.meters import Meters
 from wattwarden.alarms.plant import Plant
 from wattwarden.alarms.rows import Row
+from wattwarden.alarms.silence_state import Silence
+from wattwarden.alarms.table import F32, Bools
+
+# Two meters with one id speak in turn; half an hour without is the end of it.
+_DUPLICATE_REST_S: Final = 1_800
 
 
 def frozen(plant: Plant, block: Block) -> Condition:
@@ -41,3 +49,21 @@ def _lasting(plant: Plant, block: Block, row: Row, true: np.ndarray) -> Conditio
     return Condition(
         row, off_delay(plant, "R10", units), units, true & ~block.declared, judged, delay
     )
+
+
+def clock_off(meters: Meters, skew: F32) -> Bools:
+    """R10 clock_skew: clocks that are off by too much, s."""
+    off: Bools = np.abs(skew) > meters.skew
+    return off
+
+
+def clock_set(meters: Meters, skew: F32) -> Bools:
+    """R10 clock_skew ends when a clock is off by half as much."""
+    right: Bools = np.abs(skew) <= meters.skew / 2
+    return right
+
+
+def id_alone(rows: Silence, second: int) -> Bools:
+    """R10 duplicate_id ends when nobody else has claimed the id for a while."""
+    alone: Bools = second - rows.duplicate_at >= _DUPLICATE_REST_S
+    return alone

@@ -4,29 +4,15 @@ Each says, for one unit, the number that is judged and the bounds it must stay w
 there is not enough to judge by.  Days are the columns of the rings, the last one just closed.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
+from wattwarden.alarms.day_tables import RING_DAYS, Totals
 from wattwarden.alarms.plant import MAIN, Plant
-from wattwarden.alarms.state import RING_DAYS, Totals
+from wattwarden.alarms.rules.verdict import Verdict
 from wattwarden.alarms.table import I64
 
 # From the median of absolute deviations to a standard deviation.
 _MAD = 1.4826
-
-
-class Verdict(NamedTuple):
-    """A number and its bounds; outside of them is the condition."""
-
-    value: float
-    low: float
-    high: float
-
-    @property
-    def outside(self) -> bool:
-        """Whether the condition holds."""
-        return not self.low <= self.value <= self.high
 
 
 def night(plant: Plant, totals: Totals, unit: int, makers: I64) -> Verdict | None:
@@ -84,6 +70,11 @@ def unmetered(plant: Plant, totals: Totals, unit: int) -> Verdict | None:
         float(plant.limit["R17.least_share"][unit]),
         relative=0.0,
     )
+
+
+def mains(plant: Plant, firm: int, total: int, samples: int) -> Verdict:
+    """R16: the mains' mean power, W, of a window of so many samples, against what is registered."""
+    return Verdict(total / samples, -np.inf, float(plant.firm.registered[firm]))
 
 
 def _imbalance(energy: I64, at_night: I64) -> float | None:

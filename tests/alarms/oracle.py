@@ -4,22 +4,22 @@ Slot by slot, firm by firm, unit by unit: what its meter said, what the unit doe
 beside it, which conditions hold, and what timers make of them.  R1 to R7, R9 to R11, R15, R20.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isnan
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from tests.alarms.oracle_memory import Memory, short
+from tests.alarms.oracle_memory import short
+from tests.alarms.oracle_plant import MAKERS, Firm, Watch, unit_of, watch_of
 from tests.alarms.oracle_timer import Timer
 from tests.alarms.oracle_treat import NO, UNKNOWN, YES, Group, Treat
-from tests.alarms.oracle_unit import NAN, NONE, Reading, Unit
+from tests.alarms.oracle_unit import NONE, Reading, Unit
 
 from wattwarden.alarms.grid import Grid
 from wattwarden.alarms.orders import NO_ORDERS, Orders, Stretch
-from wattwarden.alarms.plant import DRIVES, KINDS, Plant
+from wattwarden.alarms.plant import Plant
 
-MAKERS: Final = ("production", "both")
 QUARTER_MS: Final = 900_000
 
 
@@ -35,39 +35,6 @@ class Episode:
     ended: int | None = None
 
 
-@dataclass(slots=True)
-class Watch:
-    """A pollutant of an outlet."""
-
-    outlet: str
-    factor: str
-    cycle: int
-    limit: float
-    makers: list[Unit]
-    number: dict[str, float]
-    timers: dict[str, Timer]
-    at: int = NONE
-    value: float = NAN
-    same: int = 0
-
-
-@dataclass(slots=True)
-class Firm:
-    """An enterprise."""
-
-    name: str
-    zone: ZoneInfo
-    units: list[Unit] = field(default_factory=list)
-    treats: list[Treat] = field(default_factory=list)
-    groups: list[Group] = field(default_factory=list)
-    watches: list[tuple[int, Watch]] = field(default_factory=list)
-    day: int = NONE
-    next_look: int = NONE
-    fed_at: int = NONE
-    blackout: int = NONE
-    last_blackout: int = NONE
-
-
 class Oracle:
     """Folds grids of a plant, one reading after the other; what it found is in its attributes."""
 
@@ -76,7 +43,7 @@ class Oracle:
         self.episodes: dict[tuple[str, str, str, int], Episode] = {}
         self._slot_ms = 1000 * plant.slot_s
         self._orders = orders
-        self.units = [_unit(plant, index) for index in range(len(plant.units))]
+        self.units = [unit_of(plant, index) for index in range(len(plant.units))]
         self._firms = [
             Firm(name, ZoneInfo(zone)) for name, zone in zip(plant.firms, plant.zones, strict=True)
         ]
@@ -96,7 +63,7 @@ class Oracle:
             firm = plant.unit.firm[plant.units.index(group.members[0].unit.name)]
             self._firms[firm].groups.append(group)
         for index in range(len(plant.watches)):
-            watch = _watch(plant, index, self.units)
+            watch = watch_of(plant, index, self.units)
             self._firms[plant.watch.firm[index]].watches.append((index, watch))
         self._place = {unit.name: index for index, unit in enumerate(self.units)}
         self._grace = max(
@@ -157,6 +124,7 @@ class Oracle:
             self._judge_unit(unit, frozen)
         for unit in firm.units:
             self._judge_supply(firm, unit)
+        self._judge_left_dark(firm)
         for unit in firm.units:
             if unit.kind in MAKERS:
                 stopped = self._ordered(self._orders.stopped, unit, end, self._grace)
@@ -206,6 +174,7 @@ class Oracle:
                 self._end("R9", f"unit:{unit.name}", "", timer)
             elif firm.blackout != NONE:
                 self.episodes["R9", whole, "", firm.blackout].ended = timer.last_ended
+                firm.blackout_ended = timer.last_ended
                 firm.last_blackout, firm.blackout = firm.blackout, NONE
         elif what == "returned" and timer.rule != "firm":
             self.episodes["R9", f"unit:{unit.name}", "", timer.began].ended = None
@@ -220,6 +189,16 @@ class Oracle:
         elif what:
             timer.rule, firm.blackout = "firm", timer.began
             self._raise("R9", whole, "", timer.began, unit.at)
+
+    def _judge_left_dark(self, firm: Firm) -> None:
+        """R9 of units that stay without supply when their firm has it again."""
+        for unit in firm.units:
+            timer = unit.timers["R9"]
+            hidden = timer.raised and timer.rule == "firm" and firm.blackout == NONE
+            dark = unit.fresh and unit.known and unit.dark and not unit.declared
+            if hidden and dark and unit.at > firm.blackout_ended:
+                timer.rule = "unit"
+                self._raise("R9", f"unit:{unit.name}", "", timer.began, unit.at)
 
     def _judge_treat(self, treat: Treat, frozen: set[str], end: int) -> None:
         """R1 to R5."""
@@ -381,45 +360,6 @@ class Oracle:
                 unit.memory.close(unit.number, unit.run_ms, unit.cycle, day - firm.day)
                 unit.run_ms = unit.energy_mwh = 0
         firm.day = day
-
-
-def _unit(plant: Plant, index: int) -> Unit:
-    row, number = plant.unit, {name: float(many[index]) for name, many in plant.limit.items()}
-    cycle, rated = int(row.cycle[index]), float(row.rated[index])
-    amperes = float(row.rated_current[index])
-    memory = Memory(rated, amperes, power=rated, greatest=rated, current=amperes)
-    names = ("R1", "R3", "R4", "R5", "R7", "R9", "R11", "R15", "frozen", "phase_loss", "reversed")
-    return Unit(
-        name=plant.units[index],
-        firm=plant.firms[row.firm[index]],
-        meter=plant.unit_meters[index],
-        kind=KINDS[row.kind[index]],
-        drive=DRIVES[row.drive[index]],
-        cycle=cycle,
-        rated=rated,
-        rated_current=amperes,
-        rated_voltage=float(row.voltage[index]),
-        number=number,
-        memory=memory,
-        timers={name: Timer(cycle) for name in names},
-    )
-
-
-def _watch(plant: Plant, index: int, units: list[Unit]) -> Watch:
-    """Return a watch; an outlet without a line is the whole firm's."""
-    outlet, factor = plant.watches[index]
-    row, cycle = plant.watch, int(plant.watch.cycle[index])
-    firm, line = int(row.firm[index]), int(row.line[index])
-    makers = [
-        unit
-        for place, unit in enumerate(units)
-        if unit.kind in MAKERS
-        and plant.unit.firm[place] == firm
-        and line in (NONE, int(plant.unit.line[place]))
-    ]
-    number = {name: float(many[firm]) for name, many in plant.firm_limit.items()}
-    timers = {kind: Timer(cycle) for kind in ("limit", "flag", "constant")}
-    return Watch(outlet, factor, cycle, float(row.limit[index]), makers, number, timers)
 
 
 def _subject(rule: str, unit: Unit) -> str:

@@ -26,6 +26,8 @@ class Memory:
 
     rated: float
     rated_current: float
+    # A motor on the mains.
+    direct: bool
     power: float
     greatest: float
     current: float
@@ -100,16 +102,29 @@ class Memory:
             if self.weight > 0:
                 self.current = short(self.current_mean)
                 self.power_factor = short(self.factor_mean)
-        self.least = {}
-        lower = 0.0
+        self._learn_least(number)
+
+    def _learn_least(self, number: dict[str, float]) -> None:
+        """Put in force the least normal power by load, W; loads that are not known have none."""
+        enough = number["state.learn_load_days"] - 0.5
+        seen = {
+            load: self._percentile(load, number["state.normal_percentile"]) * self.rated
+            for load in range(LOADS)
+            if self.load_days[load] >= enough
+        }
+        self.least = {load: short(power) for load, power in seen.items()}
+        fewest, most = min(seen.values(), default=NAN), max(seen.values(), default=NAN)
+        # A motor on the mains that draws the same at all loads seen does so at the others.
+        flat = self.direct and len(seen) >= 2 and fewest >= 0.9 * most
         for load in range(LOADS):
-            if self.load_days[load] >= number["state.learn_load_days"] - 0.5:
-                part = self._percentile(load, number["state.normal_percentile"])
-                self.least[load] = short(part * self.rated)
-                lower = max(lower, part * self.rated)
-            elif lower > 0:
-                # More production needs what less of it does, nearly.
-                self.least[load] = short(0.8 * lower)
+            if load in seen:
+                continue
+            below = [power for known, power in seen.items() if known < load]
+            # More production needs what less of it does, nearly.
+            if below:
+                self.least[load] = short(0.8 * max(below))
+            elif flat:
+                self.least[load] = short(0.8 * fewest)
 
     def _usual(self) -> tuple[float, float]:
         """The mode above the mean, and the 99th percentile, as shares of the nameplate."""

@@ -6,7 +6,8 @@ from tests.alarms.factory import MIDNIGHT_S, Day, Factory, alarms, simple
 
 from wattwarden.alarms import state as states
 from wattwarden.alarms.registry.nouns import Drive, UnitKind
-from wattwarden.alarms.state import LOADS, State
+from wattwarden.alarms.state import State
+from wattwarden.alarms.unit_tables import LOADS
 
 
 def learned(day: Day, least: float = 0.95) -> State:

@@ -1,22 +1,20 @@
 """R0, R8, R9, R21 and arrivals' part of R10, on a clock of ticks."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
+import msgspec
 import numpy as np
 import pytest
 from tests.alarms.factory import MIDNIGHT_S, RULES, Factory
 
 from wattwarden.alarms.compile import compile_plant
 from wattwarden.alarms.findings import Ended, Finding, Raised
+from wattwarden.alarms.meters import Meters, compile_meters
 from wattwarden.alarms.registry.nouns import UnitKind
-from wattwarden.alarms.silence import (
-    Meters,
-    PlatformState,
+from wattwarden.alarms.silence import PlatformState, Tick, fold_platform, fold_silence
+from wattwarden.alarms.silence_state import (
     SilenceState,
-    Tick,
-    compile_meters,
-    fold_platform,
-    fold_silence,
     initial_silence,
     pack_silence,
     unpack_silence,
@@ -75,6 +73,55 @@ def test_a_meter_is_silent_after_a_quarter_of_an_hour() -> None:
     assert clock.found == []
     clock.go(1510, "t").go(1800)
     assert clock.found == [("R8", "meter:c:t", 1510), ("-R8", "meter:c:t", 1560)]
+
+
+def terminal(*points: dict[str, object]) -> Meters:
+    """Return the meters of a firm whose units are channels of terminals."""
+    registry = Factory().unit("p", UnitKind.PRODUCTION).unit("t").unit("u").registry
+    for unit, more in zip(("p", "t", "u"), points, strict=True):
+        registry.put("point", msgspec.structs.replace(registry.point[unit], **more))
+    return compile_meters(registry, RULES, compile_plant(registry, RULES, ["e"]))
+
+
+def alone(second: int, heard: int, **more: object) -> Tick:
+    """Return a tick of the only meter."""
+    no = np.zeros(1, dtype=np.bool_)
+    tick = Tick(
+        second=second, known_s=second - heard, unknown_s=0, heard=np.array([heard]), hidden=no,
+        excused=no, producing=no, duplicate=no, skew=np.zeros(1, np.float32),
+    )  # fmt: skip
+    return replace(tick, **more)  # type: ignore[arg-type]  # names of fields
+
+
+def test_a_terminal_of_many_channels_is_one_alarm_that_names_its_units() -> None:
+    one = [{"meter": "hj212:MN", "channel": channel} for channel in ("1", "2", "3")]
+    meters = terminal(*one)
+    assert meters.meters == ("hj212:MN",)
+    state, _ = fold_silence(meters, initial_silence(meters), alone(100, 100))
+    making = np.ones(1, dtype=np.bool_)
+    _, found = fold_silence(meters, state, alone(1100, 100, producing=making))
+    raised = {one.alarm.rule: one.alarm for one in found if isinstance(one, Raised)}
+    assert len(found) == 2
+    assert raised["R8"].subject == "meter:hj212:MN"
+    assert "（p、t、u）" in raised["R8"].explanation.zh
+    assert "(p, t, u)" in raised["R8"].explanation.en
+    assert raised["R21"].subject == "unit:t"
+    assert "t, u" in raised["R21"].explanation.en
+
+
+def test_a_meter_that_was_taken_away_is_not_silent() -> None:
+    gone = {"meter": "c:x", "valid_to": datetime.fromtimestamp(1000, UTC)}
+    meters = terminal(gone, gone, gone)
+    state, _ = fold_silence(meters, initial_silence(meters), alone(100, 100))
+    assert fold_silence(meters, state, alone(1100, 100))[1] == ()
+
+
+def test_three_days_of_silence_are_said_so() -> None:
+    meters = terminal(*[{"meter": "c:x"}] * 3)
+    state, _ = fold_silence(meters, initial_silence(meters), alone(100, 100))
+    _, (found,) = fold_silence(meters, state, alone(300_000, 100))
+    assert isinstance(found, Raised)
+    assert "三日无数据" in found.alarm.explanation.zh
 
 
 def test_a_meter_that_never_spoke_is_not_silent() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.alarms.factory import Day, Factory, alarms, ends, simple
 
-from wattwarden.alarms.findings import Raised, Returned
+from wattwarden.alarms.findings import Ended, Raised, Returned
 from wattwarden.alarms.registry.nouns import Drive, UnitKind
 
 
@@ -27,6 +27,24 @@ def test_a_unit_without_supply_is_its_own() -> None:
 def test_no_supply_is_less_than_half_of_the_voltage(height: float, found: list[str]) -> None:
     day = Day(simple()).put("t", slice(100, 130), voltage_low=height, voltage_high=height)
     assert [rule for rule, *_ in alarms(day, day.fold()[1])] == found
+
+
+def test_a_unit_that_stays_dark_when_its_firm_has_supply_again_is_its_own() -> None:
+    day = Day(simple()).dark(slice(100, 130)).off("t", slice(130, 150))
+    day.put("t", slice(130, 150), voltage_low=0.0, voltage_high=0.0)
+    found = day.fold()[1]
+    assert [(one[0], one[1], one[2]) for one in alarms(day, found)] == [
+        ("R9", "e", 100),
+        ("R9", "t", 100),
+    ]
+    # The firm's ends when one unit is sure to have supply, the unit's own is raised then.
+    assert [
+        (one.key.subject, int(day.minute(one.ended))) for one in found if isinstance(one, Ended)
+    ] == [
+        ("enterprise:e", 130),
+        ("unit:t", 150),
+    ]
+    assert alarms(day, day.fold(parts=range(1, 240))[1]) == alarms(day, found)
 
 
 def test_a_blackout_that_comes_back_is_the_same() -> None:

@@ -1,9 +1,10 @@
-"""Real nats-servers for what cannot be learnt from a fake."""
+"""Real nats-servers for what cannot be learnt from a fake; logs as nobody has set them up."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from tests.storage.conftest import NatsProcess
 
 
@@ -14,3 +15,9 @@ def small_nats(tmp_path: Path) -> Iterator[NatsProcess]:
     server.start()
     yield server
     server.kill()
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_at_first() -> None:
+    """Forget what commands tested in this process made of logging."""
+    structlog.reset_defaults()

@@ -21,7 +21,7 @@ HEADINGS: Final = (
     "precision", "recall", "delay s, median", "90 %",
 )  # fmt: skip
 
-app = App(name="bench", help="Measure how good the diagnosis is.")
+app = App(name="bench", help="Measure how good the diagnosis is on a simulated city.")
 
 
 @app.command

@@ -14,13 +14,14 @@ from typing import Final
 import numpy as np
 
 from wattwarden.alarms.again import Again
-from wattwarden.alarms.city import City, Rows
+from wattwarden.alarms.city import City
 from wattwarden.alarms.decisions import AnyBody
 from wattwarden.alarms.findings import Finding
 from wattwarden.alarms.foldtime import DAY_MS, local_day
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.rulebook import Rules
 from wattwarden.alarms.slices import SLICES
+from wattwarden.alarms.stamped import Rows
 from wattwarden.server.memory import rows_of
 from wattwarden.storage.database import Connection
 from wattwarden.storage.registry.decisions import decisions
