@@ -22,8 +22,9 @@ from wattwarden.alarms.plant import Plant
 from wattwarden.alarms.registry.nouns import UnitKind
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.rulebook import Rules
-from wattwarden.alarms.silence import PlatformState, Tick
+from wattwarden.alarms.silence import PlatformState
 from wattwarden.alarms.silence_state import SilenceState
+from wattwarden.alarms.tick import Tick
 
 LOOK_S: Final = 10
 # Gateways give a sign each 10 s; four may be lost or late.

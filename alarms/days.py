@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from wattwarden.alarms.day_tables import Totals
 from wattwarden.alarms.findings import Ended, Finding, Key, Raised
 from wattwarden.alarms.learn import close_day
 from wattwarden.alarms.orders import Orders
@@ -95,7 +96,17 @@ def _verdicts(
         yield DailyRow.NIGHT, statistics.night(plant, totals, unit, makers), 1
         runs = int(plant.limit["R14.runs"][unit])
         yield DailyRow.RATIO, statistics.ratio(plant, totals, unit, makers), runs
-        yield DailyRow.DRIFT, statistics.drift(plant, totals, unit), 1
+        yield DailyRow.DRIFT, _drift(plant, totals, unit), 1
+
+
+def _drift(plant: Plant, totals: Totals, unit: int) -> Verdict | None:
+    """Judge what is usual now by what was usual first, which is kept."""
+    now = statistics.usual_high(plant, totals, unit)
+    if now is None:
+        return None
+    if np.isnan(totals.baseline[unit]):
+        totals.baseline[unit] = now
+    return statistics.drift(plant, unit, now, float(totals.baseline[unit]))
 
 
 def _judge(

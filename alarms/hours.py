@@ -84,8 +84,6 @@ def _close_window(plant: Plant, state: State, firm: int, span: int, at: int) -> 
 def _limit(plant: Plant, state: State, limit: Limit, at: int) -> Iterator[Finding]:
     """R12: more energy so far than the plan leaves, from some hours after its start."""
     totals, units = state.totals, np.array(limit.stretch.units, dtype=np.int64)
-    if not len(units):
-        return
     stretch, first = limit.stretch, int(units[0])
     name = plant.firms[limit.firm]
     standing = int(totals.plan_over[first])

@@ -25,42 +25,17 @@ from wattwarden.alarms.findings import (
     Signal,
     in_order,
 )
+from wattwarden.alarms.meter_faults import duplicated, firm_of, meter_alarm, skewed
 from wattwarden.alarms.meters import Meters
 from wattwarden.alarms.rulebook import Rules
-from wattwarden.alarms.rules import meter as meter_rules
 from wattwarden.alarms.rules import silence as rules_of_silence
 from wattwarden.alarms.silence_state import SilenceState
-from wattwarden.alarms.table import F32, I64, NONE, Bools
+from wattwarden.alarms.table import NONE, Bools
+from wattwarden.alarms.tick import Tick
 
 PLATFORM: Final = "platform"
 # Of a terminal with many channels a sentence names the first few.
 _NAMED: Final = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """One tick, or several taken at once: what is known at its second, by meter.
-
-    ``second`` is the second that it stands for (Unix), ``known_s`` how many seconds of those since
-    the tick before count as heard, ``unknown_s`` how many do not.  Equal sequences of ticks give
-    equal findings; taking two ticks as one moves them to the later second.
-    """
-
-    second: int
-    known_s: int
-    unknown_s: int
-    # Last second in which each was heard, -1 never.
-    heard: I64
-    # Its gateway is gone and it had no time to come back: this tick is unknown for it.
-    hidden: Bools
-    # Declared out of use.
-    excused: Bools
-    # Its line produces, as the fold of readings knows.
-    producing: Bools
-    # Two sessions claimed its id since the last tick.
-    duplicate: Bools
-    # Its clock's measured skew, s.
-    skew: F32
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +62,8 @@ def fold_silence(meters: Meters, state: SilenceState, tick: Tick) -> tuple[Silen
         *_end(meters, state, tick, spoke | tick.excused),
         *_silent(meters, state, tick),
         *_producing(meters, state, tick),
-        *_skewed(meters, state, tick),
-        *_duplicate(meters, state, tick),
+        *skewed(meters, state, tick),
+        *duplicated(meters, state, tick),
     ]
     return state, in_order(findings)
 
@@ -131,11 +106,11 @@ def _end(meters: Meters, state: SilenceState, tick: Tick, over: Bools) -> Iterat
     rows, at = state.meter, 1000 * tick.second
     for meter in np.flatnonzero(over & (rows.since > 0)).tolist():
         yield Ended(
-            _silent_key(meters, meter, int(rows.since[meter])), _firm(meters, meter), at, at
+            _silent_key(meters, meter, int(rows.since[meter])), firm_of(meters, meter), at, at
         )
     for meter in np.flatnonzero(over & (rows.treat_since > 0)).tolist():
         key = _treat_key(meters, meter, int(rows.treat_since[meter]))
-        yield Ended(key, _firm(meters, meter), at, at)
+        yield Ended(key, firm_of(meters, meter), at, at)
     rows.since[over] = rows.treat_since[over] = NONE
     for firm in np.unique(meters.firm[over]).tolist():
         if state.firm.since[firm] != NONE:
@@ -169,7 +144,7 @@ def _silent_alarm(meters: Meters, state: SilenceState, meter: int, tick: Tick) -
     rows, name, names = state.meter, meters.meters[meter], meters.unit_names[meter]
     time = max(1, round(int(rows.silent[meter]) / 60))
     long = " 三日无数据按长期失联处理。" if rows.silent[meter] >= meters.long[meter] else ""
-    return _alarm(
+    return meter_alarm(
         meters, meter, _silent_key(meters, meter, int(rows.heard[meter])), tick,
         f"电表 {name}（{_list(names, '、', '等')}）已 {time} 分钟没有数据。"
         f"请检查供电与通信。{long}",
@@ -184,7 +159,7 @@ def _silent_alarm(meters: Meters, state: SilenceState, meter: int, tick: Tick) -
 def _firm_alarm(meters: Meters, state: SilenceState, firm: int, began: int, tick: Tick) -> Alarm:
     mine = np.flatnonzero((meters.firm == firm) & (state.meter.heard >= 0))
     name = meters.firm_names[firm]
-    return _alarm(
+    return meter_alarm(
         meters, int(mine[0]), _firm_key(meters, firm, began), tick,
         f"{name}的 {len(mine)} 只表同时失联：疑似全厂停电或通信中断。请电话核实。",
         f"All {len(mine)} meters of {name} fell silent together: probably its supply or its link. "
@@ -206,7 +181,7 @@ def _producing(meters: Meters, state: SilenceState, tick: Tick) -> Iterator[Find
         names = meters.treat_names[meter]
         time = max(1, round(int(rows.producing[meter]) / 60))
         more = ("七日内再次发生。", " The second time in a week.") if again else ("", "")
-        alarm = _alarm(
+        alarm = meter_alarm(
             meters, meter, _treat_key(meters, meter, int(rows.heard[meter])), tick,
             f"{_list(names, '、', '等')}的电表在产线生产期间已失联 {time} 分钟。{more[0]}"
             "请立即核实治污是否运行。",
@@ -218,77 +193,8 @@ def _producing(meters: Meters, state: SilenceState, tick: Tick) -> Iterator[Find
         yield Raised(msgspec.structs.replace(alarm, grade_up=int(again)))
 
 
-def _skewed(meters: Meters, state: SilenceState, tick: Tick) -> Iterator[Finding]:
-    """R10 clock_skew."""
-    rows, at = state.meter, 1000 * tick.second
-    off, set_again = (
-        meter_rules.clock_off(meters, tick.skew),
-        meter_rules.clock_set(meters, tick.skew),
-    )
-    for meter in np.flatnonzero(off & (rows.skew_since == NONE)).tolist():
-        rows.skew_since[meter] = tick.second
-        name, seconds = meters.meters[meter], float(tick.skew[meter])
-        yield Raised(
-            _alarm(
-                meters, meter, Key("R10", f"meter:{name}", "clock_skew", at), tick,
-                f"电表 {name} 的时钟偏差 {seconds:.0f} 秒。请对时。",
-                f"The clock of meter {name} is off by {seconds:.0f} s. Set it.",
-                {"skew": Signal(seconds, "s")},
-                {"R10.skew_s": Signal(float(meters.skew[meter]), "s")},
-            )
-        )  # fmt: skip
-    for meter in np.flatnonzero(set_again & (rows.skew_since != NONE)).tolist():
-        began = 1000 * int(rows.skew_since[meter])
-        key = Key("R10", f"meter:{meters.meters[meter]}", "clock_skew", began)
-        rows.skew_since[meter] = NONE
-        yield Ended(key, _firm(meters, meter), at, at)
-
-
-def _duplicate(meters: Meters, state: SilenceState, tick: Tick) -> Iterator[Finding]:
-    """R10 duplicate_id: two meters, or somebody, use one id."""
-    rows, at = state.meter, 1000 * tick.second
-    rows.duplicate_at[tick.duplicate] = tick.second
-    for meter in np.flatnonzero(tick.duplicate & (rows.duplicate_since == NONE)).tolist():
-        rows.duplicate_since[meter] = tick.second
-        name = meters.meters[meter]
-        yield Raised(
-            _alarm(
-                meters, meter, Key("R10", f"meter:{name}", "duplicate_id", at), tick,
-                f"有两处同时使用电表号 {name}。请核实地址设置，或是否有人冒用。",
-                f"Two peers use the id of meter {name}. Check addresses, or who uses it.",
-                {}, {},
-            )
-        )  # fmt: skip
-    rest = (rows.duplicate_since != NONE) & meter_rules.id_alone(rows, tick.second)
-    for meter in np.flatnonzero(rest).tolist():
-        began = 1000 * int(rows.duplicate_since[meter])
-        key = Key("R10", f"meter:{meters.meters[meter]}", "duplicate_id", began)
-        yield Ended(key, _firm(meters, meter), 1000 * int(rows.duplicate_at[meter]), at)
-        rows.duplicate_since[meter] = NONE
-
-
-def _alarm(
-    meters: Meters, meter: int, key: Key, tick: Tick, zh: str, en: str,
-    *numbers: dict[str, Signal],
-) -> Alarm:  # fmt: skip
-    """Return an alarm of a meter's firm; ``numbers`` are its signals and thresholds."""
-    signals, thresholds = numbers
-    return Alarm(
-        rule=key.rule, subject=key.subject, enterprise=_firm(meters, meter), kind=key.kind,
-        began=key.began, raised=1000 * tick.second, version=meters.version,
-        explanation=Explanation(
-            zh=zh, en=en, signals=signals, thresholds=thresholds,
-            windows={"lasted_s": float(tick.second - key.began // 1000)}, version=meters.version,
-        ),
-    )  # fmt: skip
-
-
 def _list(names: Sequence[str], comma: str, more: str) -> str:
     return comma.join(names[:_NAMED]) + (more if len(names) > _NAMED else "")
-
-
-def _firm(meters: Meters, meter: int) -> str:
-    return meters.firms[int(meters.firm[meter])]
 
 
 def _firm_key(meters: Meters, firm: int, began_s: int) -> Key:

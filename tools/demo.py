@@ -75,7 +75,9 @@ def _tell(world: World, settings: Settings, begin_ms: int, rate: int) -> None:
         at = datetime.fromtimestamp(one.onset_ms / 1000, ZONE)
         wait_s = max(0, one.onset_ms - begin_ms) / 1000 / rate
         _say(f"  {one.rule} {one.unit} {one.cause}, from {at:%H:%M} on, in {wait_s:.0f} s")
-    _say(f"look:  wattwarden registry show --data {settings.data}")
+    _say(f"look:  wattwarden alarms list --data {settings.data}     (ten minutes after the onset)")
+    _say(f"       wattwarden states DEMO --data {settings.data}")
+    _say(f"       wattwarden registry show --data {settings.data}")
     meter = world.site.by_id["DEMO-T1"].address
     _say(f"       wattwarden readings acrel:{meter} --data {settings.data}")
 

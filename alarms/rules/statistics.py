@@ -42,18 +42,18 @@ def ratio(plant: Plant, totals: Totals, unit: int, makers: I64) -> Verdict | Non
     )
 
 
-def drift(plant: Plant, totals: Totals, unit: int) -> Verdict | None:
-    """R22: power at high load has moved from what it was when the unit was commissioned."""
+def usual_high(plant: Plant, totals: Totals, unit: int) -> float | None:
+    """Return a unit's median power, W, at high load; None where too few days had any."""
     past = totals.past_high[unit, -int(plant.limit["R22.days"][unit]) :]
     known = past[~np.isnan(past)]
     least = int(plant.limit["R22.least_days"][unit])
-    if len(known) < least:
-        return None
-    now = float(np.median(known))
-    if np.isnan(totals.baseline[unit]):
-        totals.baseline[unit] = now
+    return float(np.median(known)) if len(known) >= least else None
+
+
+def drift(plant: Plant, unit: int, now: float, baseline: float) -> Verdict:
+    """R22: power at high load has moved from what it was when the unit was commissioned."""
     share = float(plant.limit["R22.share"][unit])
-    return Verdict(now / float(totals.baseline[unit]) - 1, -share, share)
+    return Verdict(now / baseline - 1, -share, share)
 
 
 def unmetered(plant: Plant, totals: Totals, unit: int) -> Verdict | None:

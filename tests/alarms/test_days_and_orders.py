@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from tests.alarms.factory import MIDNIGHT_S, Day, alarms, ends, simple
@@ -22,7 +23,7 @@ from wattwarden.alarms.decisions import (
     Review,
     Scope,
 )
-from wattwarden.alarms.findings import Graded, Raised
+from wattwarden.alarms.findings import Graded, Raised, Returned
 from wattwarden.alarms.registry.nouns import UnitKind
 from wattwarden.alarms.rulebook import default_text, load_rules
 
@@ -299,6 +300,67 @@ def test_emission_and_treatment_at_fault_weigh_more_together(first: str) -> None
     graded = [one for one in found if isinstance(one, Graded)]
     assert [alarm.grade_up for alarm in raised] == [0, 1]
     assert [(one.key, one.because) for one in graded] == [(raised[0].key, raised[1].key)]
+
+
+def test_an_emission_that_is_abnormal_again_soon_is_the_same_episode() -> None:
+    day = Day(simple().outlet(30.0), 240)
+    for rows in (slice(100, 130), slice(136, 160)):
+        day.grid.factor_value[rows, 0] = 40.0 * day.wave(rows)
+    found = day.fold()[1]
+    assert [rule for rule, *_ in alarms(day, found)] == ["R20"]
+    assert [one.key.rule for one in found if isinstance(one, Returned)] == ["R20"]
+    assert ends(day, found) == [("R20", 130), ("R20", 160)]
+
+
+@pytest.mark.parametrize(
+    "decision",
+    [
+        pytest.param(plan(0, 290, scope=Scope.UNIT, subject="t"), id="a unit that makes nothing"),
+        pytest.param(plan(0, 290, scope=Scope.LINE, subject="x"), id="a line of somebody else"),
+        pytest.param(plan(0, 290, subject="x"), id="somebody else"),
+        pytest.param(plan(0, 290, enabled=False), id="not enabled"),
+        pytest.param(
+            plan(300, 5000, cycle=Cycle.DAILY, from_hour="01:00", to_hour="04:00"),
+            id="hours that were over when the plan began",
+        ),
+    ],
+)
+def test_a_plan_for_others_or_other_hours_stops_nobody(decision: Plan) -> None:
+    day = Day(simple(), 310)
+    assert alarms(day, day.fold([decision])[1]) == []
+
+
+@pytest.mark.parametrize("scope", [Scope.ENTERPRISE, Scope.LINE])
+def test_a_patrol_elsewhere_is_nobody_s_here(scope: Scope) -> None:
+    rules = load_rules(default_text() + '\n[industry.metal]\n"R19.required" = 1\n')
+    day = Day(simple(), 1441, rules)
+    patrol = Patrol(id="p", scope=scope, subject="x", person="x", at=at(700))
+    assert [rule for rule, *_ in alarms(day, day.fold([patrol])[1])] == ["R19"]
+
+
+def test_parts_beyond_those_that_are_kept_are_not_followed() -> None:
+    day = Day(simple(), 300)
+    parts = [
+        Consumable(id=f"k{number}", unit="t", kind="bag", replaced_at=at(0), limit_hours=2.0)
+        for number in range(7)
+    ]
+    raised = [one.alarm for one in day.fold(parts)[1] if isinstance(one, Raised)]
+    assert {alarm.kind for alarm in raised if alarm.kind.startswith("due")} == {
+        f"due:k{number}" for number in range(6)
+    }
+
+
+def test_a_window_of_the_mains_may_be_cut_and_may_be_silent() -> None:
+    factory = simple().unit("m", UnitKind.MAIN)
+    firm = factory.registry.enterprise["e"]
+    firm = msgspec.structs.replace(firm, registered_power=11_000.0)
+    factory.registry.put("enterprise", firm)
+    day = Day(factory).share("m", slice(60, 120), 1.2, 1.2, 0.9).silent("m", slice(75, 92))
+    whole = day.fold()[1]
+    assert ("R16", "e", 60, 75) in alarms(day, whole)
+    # The window without a sample changes nothing.
+    assert ("R16", 120) in ends(day, whole)
+    assert alarms(day, day.fold(parts=[68, 80, 101])[1]) == alarms(day, whole)
 
 
 def test_late_moments_are_local() -> None:

@@ -1,16 +1,20 @@
 """The same readings give the same bytes, in whatever parts and order they are folded."""
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.alarms.factory import Day, Factory
+from tests.alarms.factory import MIDNIGHT_S, Day, Factory
 
 from wattwarden.alarms import state as states
 from wattwarden.alarms.compile import compile_plant
+from wattwarden.alarms.decisions import Consumable, Measure, Plan, Scope
 from wattwarden.alarms.findings import Finding, in_order
 from wattwarden.alarms.fold import fold
 from wattwarden.alarms.grid import Grid, Samples, empty_grid, grid_of
+from wattwarden.alarms.orders import compile_orders
 from wattwarden.alarms.registry.nouns import Drive, Enterprise, Line, Link, Unit, UnitKind
 from wattwarden.alarms.rulebook import default_text, load_rules
 from wattwarden.alarms.state import State
@@ -131,6 +135,34 @@ def test_enterprises_may_be_at_different_slots() -> None:
     for name in day.plant.firms:
         assert states.pack(state, day.plant, name) == states.pack(together, day.plant, name)
     assert in_order(pieces) == found
+
+
+def test_enterprises_may_be_folded_over_stretches_that_do_not_touch() -> None:
+    day, grid = two_firms()
+    limit = Plan(
+        id="n", scope=Scope.ENTERPRISE, subject="e", measure=Measure.LIMIT, reduction=0.5,
+        base_energy=1e5, start=datetime.fromtimestamp(MIDNIGHT_S, UTC),
+        end=datetime.fromtimestamp(MIDNIGHT_S + 86_400, UTC),
+    )  # fmt: skip
+    carbon = Consumable(
+        id="k", unit="t", kind="carbon", limit_hours=1.0,
+        replaced_at=datetime.fromtimestamp(MIDNIGHT_S, UTC),
+    )  # fmt: skip
+    orders = compile_orders(day.plant, [limit, carbon])
+    begun = states.initial(day.plant, day.first)
+    begun.firm.next_slot[1] += 70
+    packs, findings = [], []
+    for steps in (((50, 0), (50, 80), (90, 90)), ((90, 70), (90, 90)), ((50, 80), (90, 90))):
+        state, found = begun, list[Finding]()
+        for upto in steps:
+            state, some = fold(
+                day.plant, day.rules, state, grid, np.array(upto) + day.first, orders
+            )
+            found += some
+        packs.append([states.pack(state, day.plant, name) for name in day.plant.firms])
+        findings.append(in_order(found))
+    assert packs[0] == packs[1] == packs[2]
+    assert findings[0] == findings[1] == findings[2]
 
 
 def test_a_state_follows_its_units_into_another_plant() -> None:

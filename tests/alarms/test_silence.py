@@ -12,13 +12,14 @@ from wattwarden.alarms.compile import compile_plant
 from wattwarden.alarms.findings import Ended, Finding, Raised
 from wattwarden.alarms.meters import Meters, compile_meters
 from wattwarden.alarms.registry.nouns import UnitKind
-from wattwarden.alarms.silence import PlatformState, Tick, fold_platform, fold_silence
+from wattwarden.alarms.silence import PlatformState, fold_platform, fold_silence
 from wattwarden.alarms.silence_state import (
     SilenceState,
     initial_silence,
     pack_silence,
     unpack_silence,
 )
+from wattwarden.alarms.tick import Tick
 
 
 class Clock:
@@ -114,6 +115,15 @@ def test_a_meter_that_was_taken_away_is_not_silent() -> None:
     meters = terminal(gone, gone, gone)
     state, _ = fold_silence(meters, initial_silence(meters), alone(100, 100))
     assert fold_silence(meters, state, alone(1100, 100))[1] == ()
+
+
+def test_a_production_meter_that_falls_silent_is_no_r21() -> None:
+    registry = Factory().unit("p", UnitKind.PRODUCTION).registry
+    meters = compile_meters(registry, RULES, compile_plant(registry, RULES, ["e"]))
+    state, _ = fold_silence(meters, initial_silence(meters), alone(100, 100))
+    making = np.ones(1, dtype=np.bool_)
+    _, found = fold_silence(meters, state, alone(1100, 100, producing=making))
+    assert [one.alarm.rule for one in found if isinstance(one, Raised)] == ["R8"]
 
 
 def test_three_days_of_silence_are_said_so() -> None:

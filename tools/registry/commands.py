@@ -6,7 +6,10 @@ from wattwarden.tools.registry.exchange import export_book, import_book, sample
 from wattwarden.tools.registry.looking import check, show
 from wattwarden.tools.registry.metering import commission, replace
 
-app = App(name="registry", help="Import, export, check and show who has what and where it is metered.")
+app = App(
+    name="registry",
+    help="Import, export, check and show who has what and where it is metered.",
+)
 app.command(import_book, name="import")
 app.command(export_book, name="export")
 app.command(check, name="check")
