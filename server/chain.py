@@ -240,11 +240,10 @@ class Chain:
         return draft.freeze()
 
     async def _store_frozen(self, draft: Draft, frozen: Frozen) -> None:
-        self._number += 1
-        payload = encode(frozen.envelope(self._name, self._number, self._previous, self._now_us()))
-        self._previous = digest(payload)
+        number = self._number + 1
+        payload = encode(frozen.envelope(self._name, number, self._previous, self._now_us()))
         storing = asyncio.ensure_future(
-            self._append(Kind.FRAMES, payload, f"{self._name}:{self._number}")
+            self._append(Kind.FRAMES, payload, f"{self._name}:{number}")
         )
         # While the journal syncs, the replies are made.
         await asyncio.sleep(0)
@@ -256,6 +255,8 @@ class Chain:
         )
         if not await storing:
             return
+        # Only what is stored is a link: the next envelope names no predecessor that nobody has.
+        self._number, self._previous = number, digest(payload)
         counters = self.counters
         counters.frames += len(draft.frames)
         counters.envelopes += 1

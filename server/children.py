@@ -56,6 +56,9 @@ class Role:
             start_new_session=True,
         )  # fmt: skip
         self.report = await self._first_line(self._process)
+        if "listen" in self.report:
+            # Started again it serves where meters know it, even when the kernel chose the port.
+            self._environment["WATTWARDEN_GATEWAY__LISTEN"] = str(self.report["listen"])
 
     async def watch(self, started: Callable[[], None]) -> None:
         """Start the process again whenever it ends, until ``stop``; tell ``started`` each time."""

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -22,10 +22,25 @@ from wattwarden.storage.rows.binding import ClockBounds
 # All addresses, since meters dial in from outside.  Above the well-known ports, below the
 # ephemeral ones; 212 as in HJ 212.
 DEFAULT_LISTEN: Final = "0.0.0.0:10212"
+MOST_PORT: Final = 65_535
 
 # Time as it is; and an hour a tick: what rules tell apart by minutes is lost beyond.
 REAL_RATE: Final = 1
 FASTEST_RATE: Final = 3600
+
+
+def check_listen(address: str) -> str:
+    """Return HOST:PORT as given.
+
+    Raises:
+        ValueError: It has no host, or no port from 0 (the kernel chooses) to 65535.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit()) or int(port) > MOST_PORT:
+        message = f"{address!r} is no HOST:PORT, as 0.0.0.0:10212 is"
+        raise ValueError(message)
+    return address
+
 
 Positive = Annotated[int, Field(gt=0)]
 PositiveSeconds = Annotated[float, Field(gt=0)]
@@ -40,7 +55,7 @@ class Section(BaseModel):
 class GatewaySettings(Section):
     """The meter port."""
 
-    listen: str = DEFAULT_LISTEN
+    listen: Annotated[str, AfterValidator(check_listen)] = DEFAULT_LISTEN
     # What 300 MiB of connections hold; the descriptor limit may be lower, `doctor` says so.
     max_sessions: Positive = 50_000
     # Meters behind one carrier NAT share an address; more than this from one is no city.

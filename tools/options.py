@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
+from wattwarden.tools.errors import UsageError
 from wattwarden.tools.times import parse_time
 
 AsJson = Annotated[
@@ -51,10 +52,13 @@ class Span:
         """Read both ends.
 
         Raises:
-            UsageError: one of them is no time.
+            UsageError: one of them is no time, or there is nothing between them.
         """
         since = None if self.since is None else parse_time(self.since, now)
         until = None if self.until is None else parse_time(self.until, now)
+        if since is not None and until is not None and since >= until:
+            message = f"--since {self.since} is not before --until {self.until}"
+            raise UsageError(message, "give them the other way round")
         return since, until
 
 

@@ -20,7 +20,7 @@ from wattwarden.protocol.envelope import (
 )
 from wattwarden.server import chain as chain_module
 from wattwarden.server.chain import Chain
-from wattwarden.storage.journal.journal import JournalAway, JournalFull, Kind
+from wattwarden.storage.journal.journal import JournalAway, JournalFull, JournalRefused, Kind
 
 FRAME = encode(Message("upload", fields={"serial": "1", "sections": []}))
 HEARTBEAT = encode(Message("heartbeat"))
@@ -196,3 +196,18 @@ async def test_occurrences_noted_while_others_are_stored_wait_for_the_next_time(
         await flush
         assert [len(decode_occurrences(payload).rows) for _, _, payload, _ in journal.stored] == [1]
     assert [len(decode_occurrences(payload).rows) for _, _, payload, _ in journal.stored] == [1, 1]
+
+
+async def test_an_envelope_that_was_refused_is_no_link_of_the_chain() -> None:
+    journal = FakeJournal(answers=[JournalRefused("too long")])
+    source = FakeSource("a")
+    async with running(journal) as chain:
+        chain.add(source, CODEC, [FRAME], now())
+        await journal.attempted.wait()
+        await asyncio.sleep(0.01)
+        assert source.sent == []
+        chain.add(source, CODEC, [FRAME], now())
+    envelope = decode_envelope(journal.stored[-1][2])
+    assert (envelope.number, envelope.previous) == (1, b"")
+    assert chain.counters.refused == 1
+    assert source.sent == [ACK]

@@ -19,7 +19,7 @@ from wattwarden.server.places import (
     running_of,
     write_running,
 )
-from wattwarden.server.settings import Settings, load_settings
+from wattwarden.server.settings import GatewaySettings, Settings, load_settings
 from wattwarden.server.supervise import environment_of
 from wattwarden.storage.enrolment import Policy
 
@@ -126,3 +126,14 @@ def test_a_damaged_note_of_the_running_system_is_an_error_with_its_cure(tmp_path
     places.running.write_text("{")
     with pytest.raises(NotRunningError, match="restart"):
         dsn_of(load_settings(data=tmp_path))
+
+
+@pytest.mark.parametrize("address", ["foo", ":10212", "127.0.0.1:", "127.0.0.1:65536", "a:-1"])
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    with pytest.raises(ValidationError, match="HOST:PORT"):
+        GatewaySettings(listen=address)
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:10212", "127.0.0.1:0", "[::1]:65535"])
+def test_an_address_is_taken_as_it_is(address: str) -> None:
+    assert GatewaySettings(listen=address).listen == address

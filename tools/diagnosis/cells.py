@@ -8,20 +8,48 @@ What came late is put where it belongs, as a re-fold would have it; a reading la
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wattwarden.alarms.grid import Grid, empty_grid
 from wattwarden.alarms.plant import Plant
-from wattwarden.tools.simulator.readings import Block, Readings
+from wattwarden.tools.simulator.readings import Block, Late, Readings
 
 # Back-fill of a day's carrier outage; four blocks of six hours of a city are 0.3 GB.
 WAIT_BLOCKS: Final = 4
 # A clock that is off by more than so many cycles is taken to be off, not late.
 SKEW_CYCLES: Final = 2
 _SECOND_MS: Final = 1000
+
+
+class Settled:
+    """Blocks in order, each when nothing more is waited for; ``left_out`` came even later."""
+
+    def __init__(self, blocks: Iterable[Block]) -> None:
+        self._blocks = blocks
+        self.left_out = 0
+
+    def __iter__(self) -> Iterator[Block]:
+        waiting: deque[Block] = deque()
+        for block in self._blocks:
+            waiting.append(block)
+            self._put_late(waiting, block.late)
+            if len(waiting) > WAIT_BLOCKS:
+                yield waiting.popleft()
+        yield from waiting
+
+    def _put_late(self, waiting: deque[Block], late: Late) -> None:
+        """Put what came late into the blocks that still wait."""
+        placed = np.zeros(len(late), dtype=np.bool_)
+        for earlier in waiting:
+            row = late.slot - earlier.first
+            here = (row >= 0) & (row < len(earlier.live.at_ms))
+            placed |= here
+            for mine, theirs in zip(earlier.live.columns(), late.readings.columns(), strict=True):
+                mine[row[here], late.column[here]] = theirs[here]
+        self.left_out += int(np.count_nonzero(~placed))
 
 
 class Cells:
@@ -32,39 +60,26 @@ class Cells:
         self._plant = plant
         self._columns = np.array([places[unit] for unit in plant.units], dtype=np.intp)
         self.readings = 0
-        self.left_out = 0
 
     def grids(self, blocks: Iterable[Block]) -> Iterator[Grid]:
         """Yield one grid a block, in order, each when nothing more is waited for."""
-        waiting: deque[Block] = deque()
-        for block in blocks:
-            waiting.append(block)
-            self._put_late(waiting, block)
-            if len(waiting) > WAIT_BLOCKS:
-                yield self._grid(waiting.popleft())
-        while waiting:
-            yield self._grid(waiting.popleft())
+        return map(self.grid, Settled(blocks))
 
-    def _put_late(self, waiting: deque[Block], block: Block) -> None:
-        """Put what came late into the blocks that still wait."""
-        late = block.late
-        placed = np.zeros(len(late), dtype=np.bool_)
-        for earlier in waiting:
-            row = late.slot - earlier.first
-            here = (row >= 0) & (row < len(earlier.live.at_ms))
-            placed |= here
-            for mine, theirs in zip(earlier.live.columns(), late.readings.columns(), strict=True):
-                mine[row[here], late.column[here]] = theirs[here]
-        self.left_out += int(np.count_nonzero(~placed))
-
-    def _grid(self, block: Block) -> Grid:
+    def grid(self, block: Block) -> Grid:
+        """Return the plant's cells of a block; its slots may be longer than the block's."""
         live = block.live.take((slice(None), self._columns))
-        grid = empty_grid(self._plant, block.first, len(live.at_ms))
         said = live.received_ms >= 0
         self.readings += int(np.count_nonzero(said))
         at = np.where(said, live.at_ms - self._skew(live, said), -1)
         cells = _cells(live)
-        span = _SECOND_MS * block.slot_s
+        slot_s = self._plant.slot_s
+        first = block.first * block.slot_s // slot_s
+        slots = len(at) * block.slot_s // slot_s
+        grid = empty_grid(self._plant, first, slots)
+        if slot_s != block.slot_s:
+            _spread(grid, cells, at)
+            return grid
+        span = _SECOND_MS * slot_s
         strayed = said & (at // span != block.first + np.arange(len(at))[:, None])
         grid.at[:] = np.where(strayed, -1, at)
         for name, values in cells.items():
@@ -123,3 +138,15 @@ def _move(
             grid.at[target, column] = moment
             for name, values in cells.items():
                 getattr(grid, name)[target, column] = values[row, column]
+
+
+def _spread(grid: Grid, cells: dict[str, NDArray[Any]], at: NDArray[np.int64]) -> None:
+    """Put the rows of short slots into longer ones, in order, the last of a slot staying."""
+    targets = at // (_SECOND_MS * grid.slot_s) - grid.first
+    for row in range(len(at)):
+        columns = np.flatnonzero((targets[row] >= 0) & (targets[row] < len(grid.at)))
+        columns = columns[at[row, columns] > grid.at[targets[row, columns], columns]]
+        target = targets[row, columns]
+        grid.at[target, columns] = at[row, columns]
+        for name, values in cells.items():
+            getattr(grid, name)[target, columns] = values[row, columns]

@@ -8,12 +8,13 @@ import orjson
 from cyclopts import App, Parameter
 from rich.text import Text
 
-from wattwarden.alarms.rulebook import Rules, default_rules, load_rules
+from wattwarden.alarms.rulebook import RuleError, Rules, default_rules
 from wattwarden.tools.diagnosis.scale import chosen
 from wattwarden.tools.diagnosis.trial import merged, peak_rss_mib, run
 from wattwarden.tools.errors import UsageError
 from wattwarden.tools.options import AsJson
 from wattwarden.tools.render import console, show_table, slot_progress
+from wattwarden.tools.rules import read_rules
 from wattwarden.tools.simulator.world import World
 
 HEADINGS: Final = (
@@ -42,6 +43,8 @@ def diagnosis(
     One offence is one scripted cause longer than its rule's delay.  It is found by the right rule
     on the right unit, raised between onset and end + off-delay; every other alarm is false.
     """
+    if (seed is not None and seed < 0) or (lines is not None and lines < 1):
+        raise UsageError("--seed or --lines is too small", "seeds begin at 0, lines at 1")
     scenarios = chosen(scenario, days, lines)
     short = [one for one in scenarios if one.days <= warmup]
     if warmup < 0 or short:
@@ -67,16 +70,15 @@ def rules_of(file: Path | None) -> Rules:
     """Read a rule file, or the shipped one.
 
     Raises:
-        UsageError: The file cannot be read.
-        RuleError: It is no rule file; names the key.
+        UsageError: The file cannot be read, or is no rule file; names the key.
     """
     if file is None:
         return default_rules()
     try:
-        return load_rules(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        return read_rules(file)
+    except RuleError as error:
         message = f"rules {file}: {error}"
-        raise UsageError(message, "name a TOML rule file") from error
+        raise UsageError(message, "correct the key that is named") from error
 
 
 def _show(report: dict[str, Any]) -> None:
@@ -89,7 +91,8 @@ def _show(report: dict[str, Any]) -> None:
             f"{report['false_per_10000_line_days']} false alarms per 10,000 line-days "
             f"over {report['line_days']:,} line-days; {report['warmup_days']} days of warm-up "
             f"not judged\n{report['readings']:,} readings simulated and folded in "
-            f"{report['seconds']} s ({speed:,.0f}/s), {report['peak_rss_mib']} MiB at most"
+            f"{report['seconds']} s ({speed:,.0f}/s), {report['peak_rss_mib']} MiB at most; "
+            f"{report['late_left_out']:,} came more than a day late and were left out"
         )
     )
     if others := report["other_alarms"]:

@@ -46,6 +46,10 @@ class Delay(NamedTuple):
     off: float
 
 
+Delays = Mapping[tuple[str, str], Delay]
+"""A rule's own times for a unit, by (rule, unit)."""
+
+
 @dataclass(slots=True)
 class Tally:
     """What became of one rule's offences and claims."""
@@ -101,9 +105,7 @@ class Verdict:
         return round(PER_LINE_DAYS * len(self.false) / line_days, 4) if line_days else 0.0
 
 
-def judge(
-    offences: Iterable[Offence], claims: Iterable[Claim], delays: Mapping[str, Delay]
-) -> Verdict:
+def judge(offences: Iterable[Offence], claims: Iterable[Claim], delays: Delays) -> Verdict:
     """Match claims with offences, in order of time.
 
     Only claims of rules in ``OFFENCES`` may be given.  Offences shorter than their rule's delay
@@ -111,7 +113,7 @@ def judge(
     """
     open_by_unit: dict[str, list[Offence]] = {}
     for offence in sorted(offences, key=lambda one: (one.onset, one.unit)):
-        if offence.end - offence.onset > delays[offence.rule].on:
+        if offence.end - offence.onset > delays[offence.rule, offence.unit].on:
             open_by_unit.setdefault(offence.unit, []).append(offence)
     tallies = {rule: Tally() for rule in OFFENCES}
     found: set[Offence] = set()
@@ -125,7 +127,7 @@ def judge(
         else:
             found.add(meant)
             tally.true += 1
-            tally.delays.append(claim.raised - meant.onset - delays[claim.rule].on)
+            tally.delays.append(claim.raised - meant.onset - delays[claim.rule, claim.unit].on)
     missed = [one for many in open_by_unit.values() for one in many if one not in found]
     for offence in missed:
         tallies[offence.rule].missed += 1
@@ -133,11 +135,13 @@ def judge(
 
 
 def _meant(
-    claim: Claim, offences: Sequence[Offence], delays: Mapping[str, Delay], found: set[Offence]
+    claim: Claim, offences: Sequence[Offence], delays: Delays, found: set[Offence]
 ) -> Offence | None:
     """Return the offence that the claim is right about and nobody claimed before."""
     for offence in offences:
-        inside = offence.onset <= claim.raised <= offence.end + delays[offence.rule].off
+        inside = (
+            offence.onset <= claim.raised <= offence.end + delays[offence.rule, offence.unit].off
+        )
         if inside and offence.rule == claim.rule and offence not in found:
             return offence
     return None

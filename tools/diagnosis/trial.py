@@ -10,14 +10,18 @@ from typing import Any, Final
 import numpy as np
 
 from wattwarden.alarms import state as states
-from wattwarden.alarms.compile import compile_plant
-from wattwarden.alarms.findings import Raised
+from wattwarden.alarms.compile import compile_plant, slot_of
+from wattwarden.alarms.decisions import AnyBody
+from wattwarden.alarms.findings import Findings, Raised
 from wattwarden.alarms.fold import fold
+from wattwarden.alarms.orders import compile_orders
 from wattwarden.alarms.plant import Plant
+from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.rulebook import Rules
-from wattwarden.tools.diagnosis.cells import Cells
+from wattwarden.tools.diagnosis.cells import Cells, Settled
 from wattwarden.tools.diagnosis.score import OFFENCES, Claim, Delay, Offence, Verdict, judge
-from wattwarden.tools.simulator.registry import registry_of
+from wattwarden.tools.simulator.readings import Block
+from wattwarden.tools.simulator.registry import orders_of, registry_of
 from wattwarden.tools.simulator.world import World
 
 DAY_S: Final = 86_400
@@ -70,34 +74,64 @@ def merged(trials: Sequence[Trial]) -> dict[str, Any]:
     return whole.report()
 
 
+class _Group:
+    """Enterprises with one slot length, folded block by block."""
+
+    def __init__(self, world: World, registry: Registry, rules: Rules, firms: list[str]) -> None:
+        self.plant = compile_plant(registry, rules, firms)
+        self.cells = Cells(self.plant, world.units)
+        self._rules = rules
+        first = world.first_slot * world.slot_s // self.plant.slot_s
+        self._state = states.initial(self.plant, first)
+
+    def fold(self, block: Block, bodies: Sequence[AnyBody]) -> Findings:
+        """Fold a block under the decisions that were taken before it."""
+        grid = self.cells.grid(block)
+        upto = np.full(len(self.plant.firms), grid.first + len(grid.at), dtype=np.int64)
+        orders = compile_orders(self.plant, bodies)
+        self._state, findings = fold(self.plant, self._rules, self._state, grid, upto, orders)
+        return findings
+
+
 def run(world: World, rules: Rules, warmup_days: int, advance: Callable[[int], object]) -> Trial:
-    """Fold a world whole; ``advance`` is told the folded slots of each block."""
-    registry = registry_of(world)
-    plant = compile_plant(registry, rules, registry.enterprise)
-    cells = Cells(plant, world.units)
-    state = states.initial(plant, world.first_slot)
-    start_s = world.midnight_ms // _SECOND_MS
-    judged_from = start_s + warmup_days * DAY_S
+    """Fold a world whole; ``advance`` is told the folded slots of each block.
+
+    Raises:
+        UsageError: A decision of the scenario is none.
+    """
+    registry, decisions = registry_of(world), orders_of(world)
+    groups = _groups(world, registry, rules)
+    judged_from = world.midnight_ms // _SECOND_MS + warmup_days * DAY_S
     claims: list[Claim] = []
     others: Counter[str] = Counter()
-    for grid in cells.grids(world.blocks(BLOCK_HOURS)):
-        upto = np.full(len(plant.firms), grid.first + len(grid.at), dtype=np.int64)
-        state, findings = fold(plant, rules, state, grid, upto)
-        for finding in findings:
-            if isinstance(finding, Raised):
-                _sort(finding, judged_from, claims, others)
-        advance(len(grid.at))
-    verdict = judge(_offences(world, judged_from), claims, delays_of(plant))
+    settled = Settled(world.blocks(BLOCK_HOURS))
+    for block in settled:
+        begin_ms = block.first * block.slot_s * _SECOND_MS
+        bodies = [one.body for one in decisions if one.at_ms <= begin_ms]
+        for group in groups:
+            for finding in group.fold(block, bodies):
+                if isinstance(finding, Raised):
+                    _sort(finding, judged_from, claims, others)
+        advance(len(block.live.at_ms))
+    lines = sum(len(group.plant.lines) for group in groups)
+    delays = {key: delay for group in groups for key, delay in delays_of(group.plant).items()}
     return Trial(
         seed=world.seed,
         days=world.scenario.days,
         warmup_days=warmup_days,
-        line_days=len(plant.lines) * (world.scenario.days - warmup_days),
-        verdict=verdict,
+        line_days=lines * (world.scenario.days - warmup_days),
+        verdict=judge(_offences(world, judged_from), claims, delays),
         others=others,
-        readings=cells.readings,
-        left_out=cells.left_out,
+        readings=sum(group.cells.readings for group in groups),
+        left_out=settled.left_out,
     )
+
+
+def _groups(world: World, registry: Registry, rules: Rules) -> list[_Group]:
+    firms: dict[int, list[str]] = {}
+    for name in registry.enterprise:
+        firms.setdefault(slot_of(registry, name), []).append(name)
+    return [_Group(world, registry, rules, names) for _, names in sorted(firms.items())]
 
 
 def _sort(finding: Raised, judged_from: int, claims: list[Claim], others: Counter[str]) -> None:
@@ -121,16 +155,16 @@ def _offences(world: World, judged_from: int) -> list[Offence]:
     ]
 
 
-def delays_of(plant: Plant) -> dict[str, Delay]:
-    """Return the judged rules' own delays, the longest that any unit of the plant has."""
-    samples = LEAST_SAMPLES * float(plant.unit.cycle.max(initial=0)) / _SECOND_MS
-    return {
-        rule: Delay(
-            max(float(plant.limit[f"{rule}.delay_s"].max(initial=0)), samples),
-            float(plant.limit[f"{rule}.off_delay_s"].max(initial=0)),
-        )
-        for rule in OFFENCES
-    }
+def delays_of(plant: Plant) -> dict[tuple[str, str], Delay]:
+    """Return the judged rules' own delays, by rule and unit."""
+    samples = LEAST_SAMPLES * plant.unit.cycle / _SECOND_MS
+    delays = {}
+    for rule in OFFENCES:
+        on = np.maximum(plant.limit[f"{rule}.delay_s"], samples).tolist()
+        off = plant.limit[f"{rule}.off_delay_s"].tolist()
+        for unit, *times in zip(plant.units, on, off, strict=True):
+            delays[rule, unit] = Delay(*times)
+    return delays
 
 
 def peak_rss_mib() -> float:

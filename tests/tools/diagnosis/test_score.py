@@ -4,7 +4,11 @@ import pytest
 
 from wattwarden.tools.diagnosis.score import Claim, Delay, Offence, Verdict, judge
 
-DELAYS = {rule: Delay(600.0, 180.0) for rule in ("R1", "R2", "R3", "R4", "R5")}
+DELAYS = {
+    (rule, unit): Delay(600.0, 180.0)
+    for rule in ("R1", "R2", "R3", "R4", "R5")
+    for unit in ("fan", "pump")
+}
 FAN = Offence("R3", "fan", 1000.0, 5000.0)
 
 
