@@ -7,7 +7,7 @@ steps are taken at once.  Production is here what a meter said last: a fold may 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from wattwarden.alarms import silence, silence_state, table
 from wattwarden.alarms.findings import Finding
+from wattwarden.alarms.meter_places import excused_of, least_volts_of, production_of
 from wattwarden.alarms.meters import Meters, compile_meters
 from wattwarden.alarms.orders import Orders
 from wattwarden.alarms.plant import Plant
-from wattwarden.alarms.registry.nouns import UnitKind
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.rulebook import Rules
 from wattwarden.alarms.silence import PlatformState
@@ -35,6 +35,9 @@ SIGN_DELAY_S: Final = 10
 RETURN_S: Final = 900
 # Below a fifth of its nameplate a production machine does not produce.
 PRODUCING: Final = 0.2
+# In the place of a second since when: it said nothing of its supply yet, or that it is there.
+_NOT_SAID: Final = -2
+_LIT: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,9 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """Rows as they arrived: meter (by place among the listener's), step, W (NaN for none).
+    """Rows as they arrived: meter (by place among the listener's), step, W and V (NaN for none).
+
+    The voltage is the greatest phase's.
 
     ``skews``: (step, meter, s) where a clock was found to be off by another time than before.
     """
@@ -91,6 +96,7 @@ class Heard:
     meter: NDArray[np.int64]
     step: NDArray[np.int64]
     power: NDArray[np.float64]
+    voltage: NDArray[np.float64]
     skews: Sequence[tuple[int, int, float]] = ()
 
 
@@ -98,6 +104,7 @@ class _Kept(msgspec.Struct, array_like=True):
     silence: bytes
     heard: list[int]
     running: list[bool]
+    dark_since: list[int]
 
 
 @dataclass(slots=True)
@@ -114,6 +121,9 @@ class Listener:
     excused: tuple[tuple[NDArray[np.intp], int, int], ...]
     heard: NDArray[np.int64]
     running: NDArray[np.bool_]
+    # V below which it says that it has no supply; since which second it has said so, or a code.
+    least_volts: NDArray[np.float64]
+    dark_since: NDArray[np.int64]
     skew: NDArray[np.float32]
     # Looks up to these steps are in the state of each enterprise.
     known_to: NDArray[np.int64]
@@ -123,7 +133,12 @@ class Listener:
         """Return what is remembered of an enterprise."""
         mine = np.flatnonzero(self.meters.firm == self.meters.firms.index(enterprise))
         packed = silence_state.pack_silence(self.meters, self.state, enterprise)
-        kept = _Kept(packed, self.heard[mine].tolist(), self.running[mine].tolist())
+        kept = _Kept(
+            packed,
+            self.heard[mine].tolist(),
+            self.running[mine].tolist(),
+            self.dark_since[mine].tolist(),
+        )
         return msgspec.msgpack.encode(kept)
 
 
@@ -140,10 +155,12 @@ def make_listener(
     listener = Listener(
         meters,
         state,
-        *_production(registry, plant, meters),
-        _excused(registry, plant, meters, orders),
+        *production_of(registry, plant, meters),
+        excused_of(registry, plant, meters, orders),
         np.full(count, -1, np.int64),
         np.zeros(count, np.bool_),
+        least_volts_of(registry, plant, meters),
+        np.full(count, _NOT_SAID, np.int64),
         np.zeros(count, np.float32),
         np.zeros(len(meters.firms), np.int64),
         {name: place for place, name in enumerate(meters.meters)},
@@ -153,6 +170,7 @@ def make_listener(
         # Of another registry than today's: what was heard last comes with the next readings.
         if len(mine) == len(one.heard):
             listener.heard[mine], listener.running[mine] = one.heard, one.running
+            listener.dark_since[mine] = one.dark_since
     return listener
 
 
@@ -224,6 +242,43 @@ def _hear(
     said = ~np.isnan(power)
     # The last of a step's rows is the last written here: rows come in order of at within a step.
     listener.running[meter[said]] = power[said] >= PRODUCING * listener.full[meter[said]]
+    _supply(listener, meter, at, heard.voltage[chosen])
+
+
+def _supply(
+    listener: Listener,
+    meter: NDArray[np.int64],
+    at: NDArray[np.int64],
+    voltage: NDArray[np.float64],
+) -> None:
+    """Note which meters say that they have no supply, and since when."""
+    dark = voltage < listener.least_volts[meter]
+    before = np.where(dark, listener.dark_since[meter] < 0, listener.dark_since[meter] != _LIT)
+    said = ~np.isnan(voltage)
+    for row in np.flatnonzero(said & np.isin(meter, meter[before & said])).tolist():
+        if not dark[row]:
+            listener.dark_since[meter[row]] = _LIT
+        elif listener.dark_since[meter[row]] < 0:
+            listener.dark_since[meter[row]] = at[row]
+
+
+def _unlit(listener: Listener) -> frozenset[int]:
+    """Return the enterprises in which the last that was said of the supply is that it is gone."""
+    meters, since = listener.meters, listener.dark_since
+    lasted = listener.heard - since
+    # A sample stands for half a cycle on either side.
+    dark = (since >= 0) & (lasted >= (meters.dark_cycles - 0.5) * meters.cycle)
+    if not dark.any():
+        return frozenset()
+    lit = since == _LIT
+    # A meter that had supply may have lost it up to two cycles before others said so.
+    until = listener.heard - 2 * meters.cycle
+    return frozenset(
+        firm
+        for firm in np.unique(meters.firm[dark]).tolist()
+        if until[lit & (meters.firm == firm)].max(initial=0)
+        <= since[dark & (meters.firm == firm)].max()
+    )
 
 
 def _look(listener: Listener, look: Look, sky: Sky) -> Sequence[Finding]:
@@ -238,6 +293,7 @@ def _look(listener: Listener, look: Look, sky: Sky) -> Sequence[Finding]:
     for places, start, end in listener.excused:
         excused[places] |= start <= look.second * 1_000 < end
     tick = _tick(look, listener.heard, hidden, producing, excused, listener.skew)
+    tick = replace(tick, unlit=_unlit(listener))
     known = np.flatnonzero(listener.known_to >= look.step)
     before = listener.state
     listener.state, findings = silence.fold_silence(listener.meters, before, tick)
@@ -267,46 +323,3 @@ def _tick(
         duplicate=np.zeros(len(heard), np.bool_),
         skew=skew.copy(),
     )
-
-
-def _production(
-    registry: Registry, plant: Plant, meters: Meters
-) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Nameplates of production meters, and whom each meter of treatment stands beside."""
-    place = {name: number for number, name in enumerate(meters.meters)}
-    full = np.full(len(place), np.nan)
-    meters_of: dict[str, list[int]] = {}
-    for point in registry.point.values():
-        unit = registry.unit.get(point.unit or "")
-        if unit is None or point.meter not in place or point.factor:
-            continue
-        if unit.kind in (UnitKind.PRODUCTION, UnitKind.BOTH):
-            full[place[point.meter]] = unit.rated_power / (point.ct * point.pt)
-            meters_of.setdefault(unit.id, []).append(place[point.meter])
-    pairs: dict[str, list[int]] = {}
-    for owner, unit_at in zip(plant.pair_owner.tolist(), plant.pair_unit.tolist(), strict=True):
-        treat = plant.units[int(plant.treats[owner])]
-        pairs.setdefault(treat, []).extend(meters_of.get(plant.units[unit_at], []))
-    beside = [
-        (meter, other)
-        for meter, treats in enumerate(meters.treats)
-        for treat in treats
-        for other in pairs.get(treat, [])
-    ]
-    return full, np.array(sorted(set(beside)), np.intp).reshape(-1, 2)
-
-
-def _excused(
-    registry: Registry, plant: Plant, meters: Meters, orders: Orders
-) -> tuple[tuple[NDArray[np.intp], int, int], ...]:
-    """Meters of units that are declared out of use, and when."""
-    place = {name: number for number, name in enumerate(meters.meters)}
-    of_unit: dict[str, list[int]] = {}
-    for point in registry.point.values():
-        if point.unit is not None and point.meter in place:
-            of_unit.setdefault(point.unit, []).append(place[point.meter])
-    found = []
-    for stretch in orders.declared:
-        mine = [meter for unit in stretch.units for meter in of_unit.get(plant.units[unit], [])]
-        found.append((np.array(sorted(set(mine)), np.intp), stretch.start, stretch.end))
-    return tuple(found)

@@ -239,6 +239,8 @@ class City:
         total = np.where(np.isnan(phases).all(axis=0), np.nan, np.nansum(phases, axis=0))
         power = np.where(np.isnan(readings["power_total"]), total, readings["power_total"])
         both = np.concatenate([power, np.full(len(factors["step"]), np.nan)])
+        volts = np.array([readings[f"voltage_{phase}"] for phase in "abc"], np.float64)
+        volts = np.concatenate([np.fmax.reduce(volts), np.full(len(factors["step"]), np.nan)])
         step = np.concatenate([readings["step"], factors["step"]]).astype(np.int64)
         meter = np.concatenate([readings["meter"], factors["meter"]])
         heard = []
@@ -250,7 +252,7 @@ class City:
                 for at, name, skew in skews
                 if name in listener.place
             ]
-            heard.append(Heard(place[mine], step[mine], both[mine], own))
+            heard.append(Heard(place[mine], step[mine], both[mine], volts[mine], own))
         return tuple(heard)
 
     def _new(self, columns: Columns) -> dict[str, NDArray[Any]]:

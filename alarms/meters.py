@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -9,6 +10,8 @@ from wattwarden.alarms.plant import Plant
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.rulebook import Rules
 from wattwarden.alarms.table import F32, F64, I64
+
+_MISSED_CYCLES: Final = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class Meters:
     delay: F32
     long: F32
     silent_cycles: F32
+    dark_cycles: F32
     producing_delay: F32
     repeat_d: F32
     skew: F32
@@ -60,15 +64,18 @@ def compile_meters(registry: Registry, rules: Rules, plant: Plant) -> Meters:
         chosen: F32 = plant.firm_limit[name][firms]
         return chosen
 
+    cycles = np.array([rows[name][1] for name in names], dtype=np.int64)
+    # One reading may be lost, and the next come late.
+    longest = (_MISSED_CYCLES * cycles).astype(np.float32)
     return Meters(
         version=rules.version, firms=plant.firms, firm_names=plant.firm_names,
-        meters=tuple(names), firm=firms,
-        cycle=np.array([rows[name][1] for name in names], dtype=np.int64),
+        meters=tuple(names), firm=firms, cycle=cycles,
         until=np.array([ends[name] for name in names], dtype=np.float64),
         unit_names=tuple(tuple(plant.unit_names[unit] for unit in rows[name][2]) for name in names),
         treats=tuple(tuple(plant.units[unit] for unit in mine) for mine in treats),
         treat_names=tuple(tuple(plant.unit_names[unit] for unit in mine) for mine in treats),
-        delay=limit("R8.delay_s"), long=limit("R8.long_s"), silent_cycles=limit("R9.silent_cycles"),
-        producing_delay=limit("R21.delay_s"), repeat_d=limit("R21.repeat_d"),
+        delay=np.maximum(limit("R8.delay_s"), longest), long=limit("R8.long_s"),
+        silent_cycles=limit("R9.silent_cycles"), dark_cycles=limit("R9.delay_cycles"),
+        producing_delay=np.maximum(limit("R21.delay_s"), longest), repeat_d=limit("R21.repeat_d"),
         skew=limit("R10.skew_s"),
     )  # fmt: skip

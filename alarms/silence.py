@@ -54,12 +54,14 @@ def fold_silence(meters: Meters, state: SilenceState, tick: Tick) -> tuple[Silen
     rows = state.meter
     spoke = tick.heard > rows.heard
     counts = ~tick.hidden & (rows.heard >= 0)
-    rows.silent = np.where(spoke, 0, rows.silent + np.where(counts, tick.known_s, 0))
+    # What was declared gets the time to come back, too, that a single meter has to be missed.
+    rest = spoke | tick.excused
+    rows.silent = np.where(rest, 0, rows.silent + np.where(counts, tick.known_s, 0))
     made = np.where(counts & tick.producing, tick.known_s, 0)
-    rows.producing = np.where(spoke, 0, rows.producing + made)
+    rows.producing = np.where(rest, 0, rows.producing + made)
     rows.heard = np.maximum(rows.heard, tick.heard)
     findings: list[Finding] = [
-        *_end(meters, state, tick, spoke | tick.excused),
+        *_end(meters, state, tick, spoke),
         *_silent(meters, state, tick),
         *_producing(meters, state, tick),
         *skewed(meters, state, tick),
@@ -102,8 +104,8 @@ def _deaf_alarm(rules: Rules, state: PlatformState, tick: Tick) -> Alarm:
     )  # fmt: skip
 
 
-def _end(meters: Meters, state: SilenceState, tick: Tick, over: Bools) -> Iterator[Finding]:
-    rows, at = state.meter, 1000 * tick.second
+def _end(meters: Meters, state: SilenceState, tick: Tick, spoke: Bools) -> Iterator[Finding]:
+    rows, at, over = state.meter, 1000 * tick.second, spoke | tick.excused
     for meter in np.flatnonzero(over & (rows.since > 0)).tolist():
         yield Ended(
             _silent_key(meters, meter, int(rows.since[meter])), firm_of(meters, meter), at, at
@@ -113,12 +115,13 @@ def _end(meters: Meters, state: SilenceState, tick: Tick, over: Bools) -> Iterat
         yield Ended(key, firm_of(meters, meter), at, at)
     rows.since[over] = rows.treat_since[over] = NONE
     for firm in np.unique(meters.firm[over]).tolist():
-        if state.firm.since[firm] != NONE:
+        mine = meters.firm == firm
+        back = bool(spoke[mine].any() or tick.excused[mine].all())
+        if back and state.firm.since[firm] != NONE:
             key = _firm_key(meters, firm, int(state.firm.since[firm]))
             yield Ended(key, meters.firms[firm], at, at)
             # The others get the time to come back that a single meter has to be missed.
             state.firm.since[firm] = NONE
-            mine = meters.firm == firm
             rows.silent[mine] = 0
             rows.since[mine & (rows.since == 0)] = NONE
 
@@ -126,10 +129,18 @@ def _end(meters: Meters, state: SilenceState, tick: Tick, over: Bools) -> Iterat
 def _silent(meters: Meters, state: SilenceState, tick: Tick) -> Iterator[Finding]:
     """R8, or one R9 where all of a firm's meters fell silent together."""
     rows = state.meter
+    unlit = np.isin(meters.firm, list(tick.unlit))
+    lit = (rows.since == 0) & (state.firm.since[meters.firm] == NONE) & ~unlit
+    rows.since[lit], rows.silent[lit] = NONE, 0
     due = rules_of_silence.silent(meters, rows) & (rows.since == NONE) & ~tick.excused
+    # The firm's R9 says it of them.
+    rows.since[due & unlit] = 0
+    due &= ~unlit
     for meter in np.flatnonzero(due).tolist():
         firm = int(meters.firm[meter])
-        if state.firm.since[firm] == NONE and rules_of_silence.together(meters, rows, meter):
+        if state.firm.since[firm] == NONE and rules_of_silence.together(
+            meters, rows, meter, tick.excused
+        ):
             began = int(rows.heard[meter])
             state.firm.since[firm] = began
             yield Raised(_firm_alarm(meters, state, firm, began, tick))

@@ -24,7 +24,7 @@ class Silence:
     heard: Annotated[I64, Column(np.int64, NONE)]
     silent: Annotated[I64, Column(np.int64)]
     producing: Annotated[I64, Column(np.int64)]
-    # Seconds (Unix) since when an episode has stood, -1 none; R8 that the firm's R9 swallowed: 0.
+    # Seconds (Unix) since when an episode has stood, -1 none; 0: R8 that its firm's R9 swallowed.
     since: Annotated[I64, Column(np.int64, NONE)]
     treat_since: Annotated[I64, Column(np.int64, NONE)]
     last_treat: Annotated[I64, Column(np.int64, NONE)]

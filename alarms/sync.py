@@ -12,6 +12,7 @@ import numpy as np
 from wattwarden.alarms.bits import latch, run_length, shifted
 from wattwarden.alarms.block import Block
 from wattwarden.alarms.plant import DIRECT, Plant
+from wattwarden.alarms.rules.supply import fed_at
 from wattwarden.alarms.state import State
 from wattwarden.alarms.table import F32, I8, I64, NONE, Bools
 from wattwarden.alarms.unit_tables import LOADS
@@ -85,9 +86,25 @@ def compare(plant: Plant, state: State, block: Block) -> Beside:
         served=served, blamed=blamed, healthy=healthy,
         in_run=restarted, began=cell, ran=restarted, run_on=restarted, late=cell,
     )  # fmt: skip
-    _runs(plant, state, block, beside)
+    # Of the first slot, and of a firm in the dark, nobody knows how things were.
+    unsure = (previous == UNKNOWN) | (production == UNKNOWN) | (served == UNKNOWN) | dark
+    unsure |= _blackout(plant, state, block)
+    _runs(plant, state, block, beside, unsure)
     state.sync.production[treats] = production[-1]
     return beside
+
+
+def _blackout(plant: Plant, state: State, block: Block) -> Bools:
+    """Say where a treat's firm has no supply, as those units say that have a voltage."""
+    firms = plant.unit.firm[plant.treats]
+    if not block.dark.any():
+        return np.zeros((len(block.at), len(firms)), dtype=np.bool_)
+    owners, starts = np.unique(plant.unit.firm, return_index=True)
+    dark = np.zeros((len(block.at), len(plant.firms)), dtype=np.bool_)
+    dark[:, owners] = np.logical_or.reduceat(block.dark, starts, axis=1)
+    unfed = block.end[:, None] - fed_at(plant, state, block) > 2000 * plant.slot_s
+    gone: Bools = (dark & unfed)[:, firms]
+    return gone
 
 
 def _production(plant: Plant, block: Block, starts: I64) -> I8:
@@ -169,7 +186,7 @@ def _blamed(plant: Plant, block: Block, starts: I64) -> Bools:
     return blamed
 
 
-def _runs(plant: Plant, state: State, block: Block, beside: Beside) -> None:
+def _runs(plant: Plant, state: State, block: Block, beside: Beside, unsure: Bools) -> None:
     """Follow production runs, and whether treatment served in each."""
     treats, sync = plant.treats, state.sync
     slots = block.end[:, None] - 1000 * plant.slot_s
@@ -195,7 +212,6 @@ def _runs(plant: Plant, state: State, block: Block, beside: Beside) -> None:
     beside.ran = ran
     beside.began = began
     rising = ran & ~shifted(ran, sync.ran[treats])
-    unsure = (beside.production == UNKNOWN) | (beside.served == UNKNOWN) | block.dark[:, treats]
     unsure_at = np.where(unsure, slots, NONE)
     unsure_at = np.maximum.accumulate(np.maximum(unsure_at, sync.unsure_at[treats]), axis=0)
     after = 1000 * plant.limit["R6.after_return_s"][treats].astype(np.int64)

@@ -29,3 +29,5 @@ class Tick:
     duplicate: Bools
     # Its clock's measured skew, s.
     skew: F32
+    # Enterprises, by position, whose supply is gone as those meters say that still speak.
+    unlit: frozenset[int] = frozenset()

@@ -16,9 +16,9 @@ def silent(meters: Meters, rows: Silence) -> Bools:
     return long
 
 
-def together(meters: Meters, rows: Silence, meter: int) -> bool:
+def together(meters: Meters, rows: Silence, meter: int, excused: Bools) -> bool:
     """R9: all meters of a meter's firm, two at least, fell silent within some cycles of it."""
-    mine = (meters.firm == meters.firm[meter]) & (rows.heard >= 0)
+    mine = (meters.firm == meters.firm[meter]) & (rows.heard >= 0) & ~excused
     width = meters.silent_cycles[mine] * meters.cycle[mine].max(initial=0)
     near = np.abs(rows.silent[mine] - rows.silent[meter]) <= width
     return bool(np.count_nonzero(mine) > 1 and near.all())

@@ -107,7 +107,9 @@ class Oracle:
             treat.serve()
         for group in firm.groups:
             group.serve()
+        dark = any(unit.dark for unit in firm.units)
         for treat in firm.treats:
+            treat.blackout = dark and end - firm.fed_at > 2 * self._slot_ms
             treat.follow(start)
         frozen = self._judge(firm, start, end)
         for index, watch in firm.watches:

@@ -22,6 +22,7 @@ class Treat:
     run_on_ms: int
     # Of the slot.
     production: int = UNKNOWN
+    before: int = UNKNOWN
     restarted: bool = False
     load: int = NONE
     least: float = NAN
@@ -32,6 +33,8 @@ class Treat:
     run_on: bool = False
     # Counts of slots, and moments.
     dark: bool = False
+    # Its firm's, as far as anybody says so.
+    blackout: bool = False
     idle_slots: int = 0
     served_slots: int = 0
     both_slots: int = 0
@@ -44,7 +47,7 @@ class Treat:
 
     def look(self) -> None:
         """See what production does and what is normal beside it."""
-        before = self.production
+        self.before = before = self.production
         self.production = NO
         for maker in self.makers:
             if maker.run:
@@ -126,7 +129,7 @@ class Treat:
             self.ran = True
         elif (self.in_run and not was) or self.restarted:
             self.ran = False
-        if UNKNOWN in (self.production, self.served) or self.unit.dark:
+        if UNKNOWN in (self.before, self.production, self.served) or self.dark or self.blackout:
             self.unsure_at = start
         patience = 1000 * self.unit.number["R6.after_return_s"]
         steady = self.unsure_at == NONE or start - self.unsure_at > patience

@@ -231,6 +231,13 @@ def test_what_days_show(rule: str, change: Any) -> None:
     assert raised == [rule]
 
 
+def test_a_week_without_energy_shows_nothing_of_its_nights() -> None:
+    day = Day(simple(), 2)
+    state = rings(day)
+    state.totals.past_energy[:] = state.totals.past_night[:] = 0
+    assert alarms(day, day.fold(state=state)[1]) == []
+
+
 def test_two_days_of_another_ratio_are_r14() -> None:
     first = Day(simple(), 2)
     state = rings(first)
@@ -345,8 +352,8 @@ def test_parts_beyond_those_that_are_kept_are_not_followed() -> None:
         for number in range(7)
     ]
     raised = [one.alarm for one in day.fold(parts)[1] if isinstance(one, Raised)]
-    assert {alarm.kind for alarm in raised if alarm.kind.startswith("due")} == {
-        f"due:k{number}" for number in range(6)
+    assert {alarm.kind for alarm in raised if alarm.kind.startswith("remind")} == {
+        f"remind:k{number}" for number in range(6)
     }
 
 

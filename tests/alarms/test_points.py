@@ -101,3 +101,12 @@ def test_a_plant_has_one_slot_length() -> None:
     assert (slot_of(registry, "e"), slot_of(registry, "f")) == (300, 60)
     with pytest.raises(ValueError, match=r"one slot length, got \[60, 300\]"):
         compile_plant(registry, RULES, ["e", "f"])
+
+
+def test_a_point_of_another_enterprise_is_no_route_of_a_plant() -> None:
+    factory = Factory().unit("p", UnitKind.PRODUCTION)
+    factory.registry.put(
+        "point", msgspec.structs.replace(factory.registry.point["p"], id="x", unit="elsewhere")
+    )
+    plant = compile_plant(factory.registry, RULES, ["e"])
+    assert compile_routes(factory.registry, plant).meter.tolist() == ["c:p"]

@@ -1,5 +1,6 @@
 """R0, R8, R9, R21 and arrivals' part of R10, on a clock of ticks."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -76,7 +77,7 @@ def test_a_meter_is_silent_after_a_quarter_of_an_hour() -> None:
     assert clock.found == [("R8", "meter:c:t", 1510), ("-R8", "meter:c:t", 1560)]
 
 
-def terminal(*points: dict[str, object]) -> Meters:
+def terminal(*points: Mapping[str, object]) -> Meters:
     """Return the meters of a firm whose units are channels of terminals."""
     registry = Factory().unit("p", UnitKind.PRODUCTION).unit("t").unit("u").registry
     for unit, more in zip(("p", "t", "u"), points, strict=True):
@@ -108,6 +109,16 @@ def test_a_terminal_of_many_channels_is_one_alarm_that_names_its_units() -> None
     assert "(p, t, u)" in raised["R8"].explanation.en
     assert raised["R21"].subject == "unit:t"
     assert "t, u" in raised["R21"].explanation.en
+
+
+@pytest.mark.parametrize(("silent_s", "found"), [(2200, []), (2300, ["R8"])])
+def test_a_meter_that_speaks_each_quarter_of_an_hour_may_miss_one(
+    silent_s: int, found: list[str]
+) -> None:
+    meters = terminal(*[{"meter": "c:x", "cycle_s": 900}] * 3)
+    state, _ = fold_silence(meters, initial_silence(meters), alone(100, 100))
+    raised = fold_silence(meters, state, alone(100 + silent_s, 100))[1]
+    assert [one.alarm.rule for one in raised if isinstance(one, Raised)] == found
 
 
 def test_a_meter_that_was_taken_away_is_not_silent() -> None:
@@ -178,6 +189,13 @@ def test_the_second_time_within_a_week_weighs_more() -> None:
 
 def test_declared_meters_may_be_silent() -> None:
     assert Clock().go(600).go(3600, "t", excused=YES).found == []
+
+
+def test_a_declared_meter_does_not_hide_that_the_others_fell_silent_together() -> None:
+    clock = Clock().go(600).go(2400, "p t u", excused=np.array([False, True, False]))
+    assert clock.found == [("R9", "enterprise:e", 1510)]
+    clock.go(2500, "p t u", excused=YES)
+    assert clock.found[1:] == [("-R9", "enterprise:e", 2410)]
 
 
 def test_what_could_not_be_heard_counts_for_nobody() -> None:

@@ -47,6 +47,14 @@ def test_a_unit_that_stays_dark_when_its_firm_has_supply_again_is_its_own() -> N
     assert alarms(day, day.fold(parts=range(1, 240))[1]) == alarms(day, found)
 
 
+def test_a_unit_without_a_voltage_is_not_accused_when_its_firm_goes_dark() -> None:
+    factory = simple(link={"run_on_s": 900.0}).unit("m", UnitKind.MAIN)
+    day = Day(factory).dark(slice(100, 130))
+    for name in ("t", "p"):
+        day.put(name, slice(0, 240), voltage_low=np.nan, voltage_high=np.nan, power=np.nan)
+    assert [rule for rule, *_ in alarms(day, day.fold()[1])] == ["R9"]
+
+
 def test_a_blackout_that_comes_back_is_the_same() -> None:
     day = Day(simple()).dark(slice(100, 110)).dark(slice(116, 130))
     found = day.fold()[1]

@@ -108,6 +108,11 @@ def test_treatment_must_start_before_production_where_the_link_says_so() -> None
     assert alarms(day, day.fold()[1]) == []
 
 
+def test_a_unit_that_runs_when_it_is_first_heard_of_has_no_known_start() -> None:
+    day = Day(simple(link={"pre_start_s": 600.0}), 60)
+    assert alarms(day, day.fold()[1]) == []
+
+
 def test_treatment_that_stops_before_its_run_on_time_is_r2() -> None:
     day = morning(simple(link={"run_on_s": 900.0}))
     day.off("p", slice(150, 240)).off("t", slice(152, 240))
