@@ -21,9 +21,9 @@ from typing import Any, Final
 
 import msgspec
 
-from wattwarden.alarms.day_tables import RING_DAYS
+from wattwarden.alarms.plant.day_tables import RING_DAYS
+from wattwarden.alarms.plant.unit_tables import SWITCHES
 from wattwarden.alarms.registry.nouns import Drive, Enterprise, Unit, UnitKind
-from wattwarden.alarms.unit_tables import SWITCHES
 
 RULE_IDS: Final = tuple(f"R{number}" for number in range(23))
 CLASSES: Final = ("A", "B", "C", "D", "E", "F")

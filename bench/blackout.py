@@ -27,7 +27,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from bench.endurance import RECORD, add_record
 from tests.alarms.simulated import MINUTE_S, SAMPLE, Away, SimulatedCity, Told, blackout_city
 
-from wattwarden.alarms.findings import Raised
+from wattwarden.alarms.episodes.findings import Raised
 from wattwarden.tools.diagnosis.scale import shipped
 from wattwarden.tools.diagnosis.trial import peak_rss_mib
 from wattwarden.tools.simulator.world import World

@@ -14,13 +14,13 @@ import numpy as np
 from bench.figures import AtLeast, Figure, Section, Series, Table, ratios
 from tests.alarms.oracle import Oracle
 
-from wattwarden.alarms import state as states
-from wattwarden.alarms.compile import compile_plant
-from wattwarden.alarms.fold import fold
-from wattwarden.alarms.grid import Grid
-from wattwarden.alarms.plant import Plant
+from wattwarden.alarms.decisions.slices import SLICES, slice_of
+from wattwarden.alarms.folding.fold import fold
+from wattwarden.alarms.plant.compile import compile_plant
+from wattwarden.alarms.plant.plant import Plant
 from wattwarden.alarms.rulebook import Rules, default_rules
-from wattwarden.alarms.slices import SLICES, slice_of
+from wattwarden.alarms.states import state as states
+from wattwarden.alarms.states.grid import Grid
 from wattwarden.tools.diagnosis.cells import Cells
 from wattwarden.tools.diagnosis.scale import shipped
 from wattwarden.tools.simulator.registry import registry_of

@@ -22,13 +22,13 @@ import msgspec
 import numpy as np
 from bench.endurance import RECORD, add_record
 
-from wattwarden.alarms import state as states
-from wattwarden.alarms.compile import compile_plant
-from wattwarden.alarms.findings import Raised
-from wattwarden.alarms.fold import fold
-from wattwarden.alarms.grid import Grid
-from wattwarden.alarms.plant import Plant
+from wattwarden.alarms.episodes.findings import Raised
+from wattwarden.alarms.folding.fold import fold
+from wattwarden.alarms.plant.compile import compile_plant
+from wattwarden.alarms.plant.plant import Plant
 from wattwarden.alarms.rulebook import default_rules
+from wattwarden.alarms.states import state as states
+from wattwarden.alarms.states.grid import Grid
 from wattwarden.tools.diagnosis.cells import Cells
 from wattwarden.tools.diagnosis.scale import shipped
 from wattwarden.tools.diagnosis.trial import BLOCK_HOURS, peak_rss_mib

@@ -7,11 +7,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from wattwarden.alarms import rowset
-from wattwarden.alarms.city import City
-from wattwarden.alarms.late import LateDay, Span
-from wattwarden.alarms.silence import PlatformState
-from wattwarden.alarms.stamped import Rows
+from wattwarden.alarms.folding import rowset
+from wattwarden.alarms.folding.city import City
+from wattwarden.alarms.folding.late import LateDay, Span
+from wattwarden.alarms.folding.stamped import Rows
+from wattwarden.alarms.silence.silence import PlatformState
 from wattwarden.protocol.quality import Quality
 from wattwarden.storage.warden.copyout import Columns
 from wattwarden.storage.warden.steps import StepRows

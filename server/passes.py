@@ -16,16 +16,16 @@ from typing import Final
 
 import numpy as np
 
-from wattwarden.alarms import foldtime, late, rowset
-from wattwarden.alarms.arrivals import LOOK_S, Look, listen_to_ourselves, looks
-from wattwarden.alarms.city import City
-from wattwarden.alarms.decisions import Declaration, Patrol, Plan
-from wattwarden.alarms.findings import Finding, Raised
-from wattwarden.alarms.foldtime import NONE, SECOND_MS
-from wattwarden.alarms.late import LateDay
-from wattwarden.alarms.silence import PLATFORM
-from wattwarden.alarms.slices import slice_of
-from wattwarden.alarms.stamped import Folded, Rows, Stamped
+from wattwarden.alarms.decisions.bodies import Declaration, Patrol, Plan
+from wattwarden.alarms.decisions.slices import slice_of
+from wattwarden.alarms.episodes.findings import Finding, Raised
+from wattwarden.alarms.folding import foldtime, late, rowset
+from wattwarden.alarms.folding.city import City
+from wattwarden.alarms.folding.foldtime import NONE, SECOND_MS
+from wattwarden.alarms.folding.late import LateDay
+from wattwarden.alarms.folding.stamped import Folded, Rows, Stamped
+from wattwarden.alarms.silence.arrivals import LOOK_S, Look, listen_to_ourselves, looks
+from wattwarden.alarms.silence.silence import PLATFORM
 from wattwarden.server.memory import Memory, SliceLostError, WardenCounters, rows_of
 from wattwarden.server.redo import fold_again
 from wattwarden.storage.database import Connection

@@ -5,13 +5,13 @@ from datetime import date
 
 import numpy as np
 
-from wattwarden.alarms import late
-from wattwarden.alarms.again import Again, Redone
-from wattwarden.alarms.corrections import changes
-from wattwarden.alarms.findings import Transition
-from wattwarden.alarms.foldtime import local_day
-from wattwarden.alarms.late import LateDay
-from wattwarden.alarms.stamped import Rows
+from wattwarden.alarms.episodes.corrections import changes
+from wattwarden.alarms.episodes.findings import Transition
+from wattwarden.alarms.folding import late
+from wattwarden.alarms.folding.again import Again, Redone
+from wattwarden.alarms.folding.foldtime import local_day
+from wattwarden.alarms.folding.late import LateDay
+from wattwarden.alarms.folding.stamped import Rows
 from wattwarden.server.memory import Memory, WardenCounters, rows_of
 from wattwarden.storage.database import Connection
 from wattwarden.storage.warden import findings as found

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 from rich.text import Text
 
-from wattwarden.alarms.decisions import RuleSet
+from wattwarden.alarms.decisions.bodies import RuleSet
 from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.alarms.rulebook import RuleError, Rules, default_rules, load_rules
 from wattwarden.storage.database import Connection

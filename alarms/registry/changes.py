@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from wattwarden.alarms.chain import canonical
-from wattwarden.alarms.decisions import RegistryChange
+from wattwarden.alarms.decisions.bodies import RegistryChange
+from wattwarden.alarms.decisions.chain import canonical
 from wattwarden.alarms.registry.nouns import KINDS, Noun
 from wattwarden.alarms.registry.registry import Registry
 

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from wattwarden.alarms.block import Block
-from wattwarden.alarms.conditions import Condition, believable, milliseconds, off_delay
-from wattwarden.alarms.plant import TREATMENT, VFD, Plant
-from wattwarden.alarms.rows import Row
-from wattwarden.alarms.shown import Switch, switch_times
-from wattwarden.alarms.state import State
-from wattwarden.alarms.sync import UNKNOWN, YES, Beside
-from wattwarden.alarms.table import Bools
+from wattwarden.alarms.episodes.conditions import Condition, believable, milliseconds, off_delay
+from wattwarden.alarms.plant.plant import TREATMENT, VFD, Plant
+from wattwarden.alarms.plant.rows import Row
+from wattwarden.alarms.plant.table import Bools
+from wattwarden.alarms.states.block import Block
+from wattwarden.alarms.states.shown import Switch, switch_times
+from wattwarden.alarms.states.state import State
+from wattwarden.alarms.states.sync import UNKNOWN, YES, Beside
 
 
 def idling(plant: Plant, block: Block, beside: Beside) -> Condition:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from wattwarden.alarms.orders import Wear
-from wattwarden.alarms.plant import Plant
+from wattwarden.alarms.plant.orders import Wear
+from wattwarden.alarms.plant.plant import Plant
 
 # The levels of R18 and the numbers at which they begin.
 WEAR_LEVELS = (("remind", "R18.remind"), ("due", "R18.due"), ("overdue", "R18.overdue"))

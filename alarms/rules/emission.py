@@ -4,13 +4,13 @@ from typing import Final
 
 import numpy as np
 
-from wattwarden.alarms.bits import Holder, count_since, shifted
-from wattwarden.alarms.block import Block, longest_step
-from wattwarden.alarms.plant import BOTH, PRODUCTION, Plant
-from wattwarden.alarms.rows import WatchRow
-from wattwarden.alarms.state import State
-from wattwarden.alarms.table import I64, Bools
-from wattwarden.alarms.timers import Timed
+from wattwarden.alarms.episodes.timers import Timed
+from wattwarden.alarms.plant.plant import BOTH, PRODUCTION, Plant
+from wattwarden.alarms.plant.rows import WatchRow
+from wattwarden.alarms.plant.table import I64, Bools
+from wattwarden.alarms.states.bits import Holder, count_since, shifted
+from wattwarden.alarms.states.block import Block, longest_step
+from wattwarden.alarms.states.state import State
 
 NORMAL: Final = ord("N")
 _ROWS: Final = len(WatchRow)

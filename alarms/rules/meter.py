@@ -4,13 +4,13 @@ from typing import Final
 
 import numpy as np
 
-from wattwarden.alarms.block import Block
-from wattwarden.alarms.conditions import Condition, milliseconds, off_delay
-from wattwarden.alarms.meters import Meters
-from wattwarden.alarms.plant import Plant
-from wattwarden.alarms.rows import Row
-from wattwarden.alarms.silence_state import Silence
-from wattwarden.alarms.table import F32, Bools
+from wattwarden.alarms.episodes.conditions import Condition, milliseconds, off_delay
+from wattwarden.alarms.plant.meters import Meters
+from wattwarden.alarms.plant.plant import Plant
+from wattwarden.alarms.plant.rows import Row
+from wattwarden.alarms.plant.table import F32, Bools
+from wattwarden.alarms.silence.silence_state import Silence
+from wattwarden.alarms.states.block import Block
 
 # Two meters with one id speak in turn; half an hour without is the end of it.
 _DUPLICATE_REST_S: Final = 1_800

@@ -4,13 +4,13 @@ from typing import Final
 
 import numpy as np
 
-from wattwarden.alarms.block import Block
-from wattwarden.alarms.conditions import Condition, believable, milliseconds, off_delay
-from wattwarden.alarms.orders import Limit
-from wattwarden.alarms.plant import BOTH, PRODUCTION, Plant
-from wattwarden.alarms.rows import Row
+from wattwarden.alarms.episodes.conditions import Condition, believable, milliseconds, off_delay
+from wattwarden.alarms.plant.orders import Limit
+from wattwarden.alarms.plant.plant import BOTH, PRODUCTION, Plant
+from wattwarden.alarms.plant.rows import Row
+from wattwarden.alarms.plant.table import Bools
 from wattwarden.alarms.rules.verdict import Verdict
-from wattwarden.alarms.table import Bools
+from wattwarden.alarms.states.block import Block
 
 _DAY_MS: Final = 86_400_000
 

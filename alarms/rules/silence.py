@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from wattwarden.alarms.meters import Meters
+from wattwarden.alarms.plant.meters import Meters
+from wattwarden.alarms.plant.table import Bools
 from wattwarden.alarms.rulebook import Rules
-from wattwarden.alarms.silence_state import Silence
-from wattwarden.alarms.table import Bools
+from wattwarden.alarms.silence.silence_state import Silence
 
 _DAY_S = 86_400
 

@@ -6,10 +6,10 @@ there is not enough to judge by.  Days are the columns of the rings, the last on
 
 import numpy as np
 
-from wattwarden.alarms.day_tables import RING_DAYS, Totals
-from wattwarden.alarms.plant import MAIN, Plant
+from wattwarden.alarms.plant.day_tables import RING_DAYS, Totals
+from wattwarden.alarms.plant.plant import MAIN, Plant
+from wattwarden.alarms.plant.table import I64
 from wattwarden.alarms.rules.verdict import Verdict
-from wattwarden.alarms.table import I64
 
 # From the median of absolute deviations to a standard deviation.
 _MAD = 1.4826

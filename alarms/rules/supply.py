@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from wattwarden.alarms.block import Block
-from wattwarden.alarms.conditions import Condition, off_delay
-from wattwarden.alarms.plant import Plant
-from wattwarden.alarms.rows import Row
-from wattwarden.alarms.state import State
-from wattwarden.alarms.table import I64, NONE
+from wattwarden.alarms.episodes.conditions import Condition, off_delay
+from wattwarden.alarms.plant.plant import Plant
+from wattwarden.alarms.plant.rows import Row
+from wattwarden.alarms.plant.table import I64, NONE
+from wattwarden.alarms.states.block import Block
+from wattwarden.alarms.states.state import State
 
 
 def no_supply(plant: Plant, block: Block) -> Condition:

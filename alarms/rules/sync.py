@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from wattwarden.alarms.block import Block
-from wattwarden.alarms.conditions import Condition, believable, milliseconds, off_delay
-from wattwarden.alarms.plant import PULSED, Plant
-from wattwarden.alarms.rows import Row
-from wattwarden.alarms.sync import NO, UNKNOWN, YES, Beside
+from wattwarden.alarms.episodes.conditions import Condition, believable, milliseconds, off_delay
+from wattwarden.alarms.plant.plant import PULSED, Plant
+from wattwarden.alarms.plant.rows import Row
+from wattwarden.alarms.states.block import Block
+from wattwarden.alarms.states.sync import NO, UNKNOWN, YES, Beside
 
 
 def not_started_or_shut_down(plant: Plant, block: Block, beside: Beside) -> Condition:

@@ -13,8 +13,7 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
-from wattwarden.alarms.chain import FIRST_PREDECESSOR, canonical, sealed
-from wattwarden.alarms.decisions import (
+from wattwarden.alarms.decisions.bodies import (
     AnyBody,
     Reference,
     check_body,
@@ -23,8 +22,9 @@ from wattwarden.alarms.decisions import (
     kind_of,
     references_of,
 )
+from wattwarden.alarms.decisions.chain import FIRST_PREDECESSOR, canonical, sealed
+from wattwarden.alarms.decisions.slices import SLICES, slice_of
 from wattwarden.alarms.registry.problems import Problem, RefusedError
-from wattwarden.alarms.slices import SLICES, slice_of
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.moments import us_of

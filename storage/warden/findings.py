@@ -9,8 +9,8 @@ from enum import StrEnum
 
 import msgspec
 
-from wattwarden.alarms.corrections import RETURN_MS, Change, Standing
-from wattwarden.alarms.findings import (
+from wattwarden.alarms.episodes.corrections import RETURN_MS, Change, Standing
+from wattwarden.alarms.episodes.findings import (
     Alarm,
     Ended,
     Finding,

@@ -11,9 +11,9 @@ from typing import Final
 import msgspec
 import zstandard
 
-from wattwarden.alarms.late import LateDay, Span
-from wattwarden.alarms.silence import PLATFORM, PlatformState
-from wattwarden.alarms.slices import slice_of
+from wattwarden.alarms.decisions.slices import slice_of
+from wattwarden.alarms.folding.late import LateDay, Span
+from wattwarden.alarms.silence.silence import PLATFORM, PlatformState
 from wattwarden.storage.database import Connection
 
 # Most of a state is counters that stand at 0: a tenth remains at the quickest levels already.

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from wattwarden.alarms.decisions import AnyBody, RuleSet
+from wattwarden.alarms.decisions.bodies import AnyBody, RuleSet
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.rulebook import Rules, default_rules, load_rules
 from wattwarden.storage.database import Connection

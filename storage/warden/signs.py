@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from wattwarden.alarms.arrivals import RETURN_S, SIGN_LIFE_S, Signs, Sky
+from wattwarden.alarms.silence.arrivals import RETURN_S, SIGN_LIFE_S, Signs, Sky
 from wattwarden.storage.database import Connection
 from wattwarden.storage.moments import moment_of, us_of
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from wattwarden.alarms.slices import SLICES
+from wattwarden.alarms.decisions.slices import SLICES
 from wattwarden.storage.database import Connection
 
 # Renewed every second or two: a dead warden's slices are taken over within 10 s.

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wattwarden.alarms import state as states
-from wattwarden.alarms.compile import compile_plant
-from wattwarden.alarms.decisions import AnyBody
-from wattwarden.alarms.findings import Ended, Finding, Raised
-from wattwarden.alarms.fold import fold
-from wattwarden.alarms.grid import Grid, empty_grid
-from wattwarden.alarms.orders import compile_orders
+from wattwarden.alarms.decisions.bodies import AnyBody
+from wattwarden.alarms.episodes.findings import Ended, Finding, Raised
+from wattwarden.alarms.folding.fold import fold
+from wattwarden.alarms.plant.compile import compile_plant
+from wattwarden.alarms.plant.orders import compile_orders
 from wattwarden.alarms.registry.nouns import (
     Drive,
     Enterprise,
@@ -27,10 +25,12 @@ from wattwarden.alarms.registry.nouns import (
 )
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.rulebook import Rules, default_rules
-from wattwarden.alarms.state import State
+from wattwarden.alarms.states import state as states
+from wattwarden.alarms.states.grid import Grid, empty_grid
+from wattwarden.alarms.states.state import State
 
 if TYPE_CHECKING:
-    from wattwarden.alarms.plant import Plant
+    from wattwarden.alarms.plant.plant import Plant
 
 RULES = default_rules()
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)

@@ -16,9 +16,9 @@ from tests.alarms.oracle_timer import Timer
 from tests.alarms.oracle_treat import NO, UNKNOWN, YES, Group, Treat
 from tests.alarms.oracle_unit import NONE, Reading, Unit
 
-from wattwarden.alarms.grid import Grid
-from wattwarden.alarms.orders import NO_ORDERS, Orders, Stretch
-from wattwarden.alarms.plant import Plant
+from wattwarden.alarms.plant.orders import NO_ORDERS, Orders, Stretch
+from wattwarden.alarms.plant.plant import Plant
+from wattwarden.alarms.states.grid import Grid
 
 QUARTER_MS: Final = 900_000
 

@@ -9,7 +9,7 @@ from tests.alarms.oracle_timer import Timer
 from tests.alarms.oracle_treat import Group, Treat
 from tests.alarms.oracle_unit import NAN, NONE, Unit
 
-from wattwarden.alarms.plant import DRIVES, KINDS, Plant
+from wattwarden.alarms.plant.plant import DRIVES, KINDS, Plant
 
 MAKERS: Final = ("production", "both")
 

@@ -12,13 +12,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from wattwarden.alarms import rowset
-from wattwarden.alarms.arrivals import Signs, Sky, listen_to_ourselves, looks
-from wattwarden.alarms.city import City
-from wattwarden.alarms.findings import Alarm, Finding, Raised
+from wattwarden.alarms.episodes.findings import Alarm, Finding, Raised
+from wattwarden.alarms.folding import rowset
+from wattwarden.alarms.folding.city import City
+from wattwarden.alarms.folding.stamped import Rows, Stamped
 from wattwarden.alarms.rulebook import default_rules
-from wattwarden.alarms.silence import PlatformState
-from wattwarden.alarms.stamped import Rows, Stamped
+from wattwarden.alarms.silence.arrivals import Signs, Sky, listen_to_ourselves, looks
+from wattwarden.alarms.silence.silence import PlatformState
 from wattwarden.tools.simulator.readings import Block, Late, Readings
 from wattwarden.tools.simulator.registry import registry_of
 from wattwarden.tools.simulator.scenario import CitySpec, HappeningSpec, Scenario

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tests.alarms.factory import MIDNIGHT_S, RATED_A, RATED_W, RULES, Factory
 
-from wattwarden.alarms.arrivals import Signs, Sky, listen_to_ourselves, looks
-from wattwarden.alarms.city import City
-from wattwarden.alarms.decisions import AnyBody
-from wattwarden.alarms.findings import Finding, Raised
-from wattwarden.alarms.rowset import QUANTITIES
-from wattwarden.alarms.silence import PlatformState
-from wattwarden.alarms.stamped import Rows
+from wattwarden.alarms.decisions.bodies import AnyBody
+from wattwarden.alarms.episodes.findings import Finding, Raised
+from wattwarden.alarms.folding.city import City
+from wattwarden.alarms.folding.rowset import QUANTITIES
+from wattwarden.alarms.folding.stamped import Rows
+from wattwarden.alarms.silence.arrivals import Signs, Sky, listen_to_ourselves, looks
+from wattwarden.alarms.silence.silence import PlatformState
 
 MINUTE_S: Final = 60
 DAY_MIN: Final = 1_440

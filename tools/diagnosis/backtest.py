@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
 
-from wattwarden.alarms.findings import Alarm
+from wattwarden.alarms.episodes.findings import Alarm
 from wattwarden.alarms.rulebook import RuleError, Rules
 from wattwarden.storage.database import Connection
 from wattwarden.tools.decode import as_json

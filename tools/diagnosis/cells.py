@@ -13,8 +13,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from wattwarden.alarms.grid import Grid, empty_grid
-from wattwarden.alarms.plant import Plant
+from wattwarden.alarms.plant.plant import Plant
+from wattwarden.alarms.states.grid import Grid, empty_grid
 from wattwarden.tools.simulator.readings import Block, Late, Readings
 
 # Back-fill of a day's carrier outage; four blocks of six hours of a city are 0.3 GB.

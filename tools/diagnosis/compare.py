@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from wattwarden.alarms.findings import Alarm, Ended, Finding, Key, Raised, Returned
+from wattwarden.alarms.episodes.findings import Alarm, Ended, Finding, Key, Raised, Returned
 
 APPEARS: Final = "appears"
 VANISHES: Final = "vanishes"

@@ -13,15 +13,15 @@ from typing import Final
 
 import numpy as np
 
-from wattwarden.alarms.again import Again
-from wattwarden.alarms.city import City
-from wattwarden.alarms.decisions import AnyBody
-from wattwarden.alarms.findings import Finding
-from wattwarden.alarms.foldtime import DAY_MS, local_day
+from wattwarden.alarms.decisions.bodies import AnyBody
+from wattwarden.alarms.decisions.slices import SLICES
+from wattwarden.alarms.episodes.findings import Finding
+from wattwarden.alarms.folding.again import Again
+from wattwarden.alarms.folding.city import City
+from wattwarden.alarms.folding.foldtime import DAY_MS, local_day
+from wattwarden.alarms.folding.stamped import Rows
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.rulebook import Rules
-from wattwarden.alarms.slices import SLICES
-from wattwarden.alarms.stamped import Rows
 from wattwarden.server.memory import rows_of
 from wattwarden.storage.database import Connection
 from wattwarden.storage.registry.decisions import decisions

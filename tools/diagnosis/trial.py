@@ -9,15 +9,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from wattwarden.alarms import state as states
-from wattwarden.alarms.compile import compile_plant, slot_of
-from wattwarden.alarms.decisions import AnyBody
-from wattwarden.alarms.findings import Findings, Raised
-from wattwarden.alarms.fold import fold
-from wattwarden.alarms.orders import compile_orders
-from wattwarden.alarms.plant import Plant
+from wattwarden.alarms.decisions.bodies import AnyBody
+from wattwarden.alarms.episodes.findings import Findings, Raised
+from wattwarden.alarms.folding.fold import fold
+from wattwarden.alarms.plant.compile import compile_plant, slot_of
+from wattwarden.alarms.plant.orders import compile_orders
+from wattwarden.alarms.plant.plant import Plant
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.rulebook import Rules
+from wattwarden.alarms.states import state as states
 from wattwarden.tools.diagnosis.cells import Cells, Settled
 from wattwarden.tools.diagnosis.score import OFFENCES, Claim, Delay, Offence, Verdict, judge
 from wattwarden.tools.simulator.readings import Block

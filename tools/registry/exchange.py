@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
 
-from wattwarden.alarms.decisions import AnyBody, kind_of
+from wattwarden.alarms.decisions.bodies import AnyBody, kind_of
 from wattwarden.alarms.registry.changes import Change, difference
 from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.alarms.registry.registry import Registry

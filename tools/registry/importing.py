@@ -4,7 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
-from wattwarden.alarms.decisions import AnyBody, Consumable, check_body, dangling, references_of
+from wattwarden.alarms.decisions.bodies import (
+    AnyBody,
+    Consumable,
+    check_body,
+    dangling,
+    references_of,
+)
 from wattwarden.alarms.registry.changes import Change, changed, difference
 from wattwarden.alarms.registry.check import check
 from wattwarden.alarms.registry.nouns import KINDS, Noun

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect
 
-from wattwarden.alarms.decisions import (
+from wattwarden.alarms.decisions.bodies import (
     BODIES,
     Absence,
     Cycle,

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from wattwarden.alarms.decisions import BODIES, AnyBody
+from wattwarden.alarms.decisions.bodies import BODIES, AnyBody
 from wattwarden.alarms.registry.changes import Change, difference
 from wattwarden.alarms.registry.nouns import (
     Agency,

@@ -7,8 +7,7 @@ import asyncpg
 import pytest
 from tests.alarms.registry.firm import registry
 
-from wattwarden.alarms.chain import FIRST_PREDECESSOR
-from wattwarden.alarms.decisions import (
+from wattwarden.alarms.decisions.bodies import (
     Absence,
     AnyBody,
     Consumable,
@@ -20,10 +19,11 @@ from wattwarden.alarms.decisions import (
     RuleSet,
     Scope,
 )
+from wattwarden.alarms.decisions.chain import FIRST_PREDECESSOR
+from wattwarden.alarms.decisions.slices import slice_of
 from wattwarden.alarms.registry.changes import difference
 from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.alarms.registry.registry import Registry
-from wattwarden.alarms.slices import slice_of
 from wattwarden.storage.database import Connection, connect
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.registry.decisions import (

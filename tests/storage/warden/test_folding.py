@@ -23,7 +23,7 @@ from tests.storage.feed import (
 )
 from tests.storage.folding import fold
 
-from wattwarden.alarms.slices import SLICES
+from wattwarden.alarms.decisions.slices import SLICES
 from wattwarden.server.passes import PassLimits
 from wattwarden.server.warden import Warden
 from wattwarden.storage.database import Connection

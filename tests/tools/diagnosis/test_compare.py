@@ -2,7 +2,15 @@
 
 import pytest
 
-from wattwarden.alarms.findings import Alarm, Ended, Explanation, Finding, Key, Raised, Returned
+from wattwarden.alarms.episodes.findings import (
+    Alarm,
+    Ended,
+    Explanation,
+    Finding,
+    Key,
+    Raised,
+    Returned,
+)
 from wattwarden.tools.diagnosis.compare import compared, episodes_of
 
 WHY = Explanation("因", "why", {}, {}, {}, "1")

@@ -1,0 +1,1 @@
+"""What people decide: bodies, the chain that seals them, the slices that they concern."""

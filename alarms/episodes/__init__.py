@@ -1,0 +1,1 @@
+"""From conditions that lasted to alarms that explain themselves."""

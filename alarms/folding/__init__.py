@@ -1,0 +1,1 @@
+"""How readings, decisions and ticks become states and alarms, step by step."""

@@ -1,0 +1,1 @@
+"""Meters that say nothing, or nothing that can be."""
