@@ -26,13 +26,16 @@ from wattwarden.alarms.folding.late import LateDay
 from wattwarden.alarms.folding.stamped import Folded, Rows, Stamped
 from wattwarden.alarms.silence.arrivals import LOOK_S, Look, listen_to_ourselves, looks
 from wattwarden.alarms.silence.silence import PLATFORM
+from wattwarden.server.following import follow
 from wattwarden.server.memory import Memory, SliceLostError, WardenCounters, rows_of
 from wattwarden.server.redo import fold_again
 from wattwarden.storage.database import Connection
+from wattwarden.storage.moments import moment_of
 from wattwarden.storage.registry.decisions import Entered, decisions
 from wattwarden.storage.warden import findings as found
 from wattwarden.storage.warden import kept
 from wattwarden.storage.warden.copyout import Columns
+from wattwarden.storage.warden.followed import Followed
 from wattwarden.storage.warden.regime import regime_at
 from wattwarden.storage.warden.signs import read_sky
 from wattwarden.storage.warden.slices import Held, lock_slices, move_slices
@@ -42,6 +45,7 @@ from wattwarden.storage.warden.steps import Stretch, Wanted, meter_ids, read_ste
 # states of a city are some MB, and take as long to pack as an hour's rows to fold.
 KEEP_INTERVAL_STEPS: Final = 60
 KEEP_INTERVAL_PASSES: Final = 6
+US_PER_S: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +139,24 @@ async def take_pass(
         told = {finding.enterprise for finding in heard.findings}
         await _store(connection, memory, folded, stamped, Done(ticks, upto, told), counters)
         await move_slices(connection, memory.slices, upto)
+        # After the move: what the system itself decides takes effect at the step that comes next.
+        await follow(connection, _followed(memory, ticks, upto))
     counters.passes += 1
     counters.steps += upto - memory.step
     memory.step = upto
+
+
+def _followed(memory: Memory, ticks: Columns, upto: int) -> Followed:
+    """What the rooms that follow are told of a pass."""
+    seconds = ticks["second"]
+    since, now = (int(seconds[at]) * US_PER_S for at in (0, np.searchsorted(ticks["number"], upto)))
+    return Followed(
+        registry=memory.city.registry,
+        rules=memory.city.rules,
+        slices=memory.slices,
+        since=moment_of(since),
+        now=moment_of(now),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ writer ── filing ──► open ── retry (the cause was mended) ──�
 └─ retry (it was not) ──► open, tried once more
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -33,11 +33,17 @@ from wattwarden.storage.rows.partitions import note_parts
 
 # One transaction of a retry: long enough to pay for itself, short enough not to hold up the writer.
 RETRY_PAGE: Final = 500
+# A frame is read once for each moment at which it came.  At 20,000 a second, a second's work.
+RETRY_FRAMES: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A frame in quarantine.  ``raw_size`` exceeds ``len(raw)`` when it was cut."""
+    """A frame in quarantine, and how often it came.
+
+    ``raw_size`` exceeds ``len(raw)`` when it was cut.  ``received_again`` are the moments after
+    ``received_at``; ``last_received_at`` is None while it came once.
+    """
 
     id: int
     shard: int
@@ -59,6 +65,16 @@ class Held:
     state: str
     resolved_at: datetime | None
     tries: int
+    digest: bytes | None = field(repr=False)
+    times: int
+    last_received_at: datetime | None
+    received_again: list[datetime] = field(repr=False)
+
+    def occurrences(self) -> "Iterator[Held]":
+        """Yield the frame as it came, once for each moment."""
+        yield self
+        for moment in self.received_again:
+            yield replace(self, received_at=moment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +95,7 @@ class Selection:
 
 @dataclass(slots=True)
 class Retried:
-    """What a retry did: frames tried, resolved, and rows that came of it."""
+    """What a retry did: kept frames tried, resolved, and rows that came of it."""
 
     tried: int = 0
     resolved: int = 0
@@ -155,7 +171,15 @@ async def _page(
             shard,
             last_id,
         )
-    return [Held(**dict(row)) for row in rows]
+    page: list[Held] = []
+    frames = 0
+    for row in rows:
+        held = Held(**dict(row))
+        frames += 1 + len(held.received_again)
+        if page and frames > RETRY_FRAMES:
+            break
+        page.append(held)
+    return page
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +212,8 @@ async def _retry_page(
                 for trouble in outcome.troubles:
                     troubles.setdefault(attempt.held[trouble.frame].id, trouble)
             read = {held.id for attempt in attempts for held in attempt.held}
-            await _mark(connection, page, read, troubles, readers.program)
+            total.resolved += await _mark(connection, page, read, troubles, readers.program)
     total.tried += len(page)
-    total.resolved += len(read) - len(troubles)
 
 
 async def _note(connection: Connection, shard: int, outcome: Outcome) -> int:
@@ -208,13 +231,18 @@ async def _mark(
     read: set[int],
     troubles: Mapping[int, Trouble],
     program: str,
-) -> None:
-    """Resolve what was read without trouble; note for the others what is in the way now."""
-    resolved = [number for number in read if number not in troubles]
-    await connection.execute(
-        "UPDATE quarantine SET state = 'resolved', resolved_at = now(), tries = tries + 1,"
-        " program = $2 WHERE id = ANY($1)",
-        resolved,
+) -> int:
+    """Resolve what was read without trouble; note for the others what is in the way now.
+
+    Returns how many were resolved: not those that came once more since they were looked up.
+    """
+    done = [held for held in page if held.id in read and held.id not in troubles]
+    resolved = await connection.fetch(
+        "UPDATE quarantine AS q SET state = 'resolved', resolved_at = now(), tries = tries + 1,"
+        " program = $3 FROM unnest($1::bigint[], $2::integer[]) AS done (id, times)"
+        " WHERE q.id = done.id AND q.times = done.times RETURNING q.id",
+        [held.id for held in done],
+        [held.times for held in done],
         program,
     )
     unread = [held.id for held in page if held.id not in read]
@@ -237,6 +265,7 @@ async def _mark(
             for number, trouble in troubles.items()
         ],
     )
+    return len(resolved)
 
 
 def _attempts(page: Sequence[Held], readers: Readers) -> Iterator[_Attempt]:
@@ -245,11 +274,13 @@ def _attempts(page: Sequence[Held], readers: Readers) -> Iterator[_Attempt]:
     for held in page:
         if held.raw_size > len(held.raw):
             continue
+        parts: Iterable[tuple[str, bytes]] = ()
         if held.codec in readers.codecs:
-            frames.setdefault(held.codec, []).append((held, held.raw))
+            parts = ((held.codec, held.raw),)
         elif held.codec == UNKNOWN_CODEC:
-            for name, frame in _recognised(held.raw, readers.codecs):
-                frames.setdefault(name, []).append((held, frame))
+            parts = _recognised(held.raw, readers.codecs)
+        for name, frame in parts:
+            frames.setdefault(name, []).extend((one, frame) for one in held.occurrences())
     for name, found in frames.items():
         codec = readers.codecs[name]
         gathered = _gathered(codec, found, readers.profile_of(name))

@@ -1,4 +1,4 @@
-"""What people decide: the body of each kind of decision, and what a body must satisfy.
+"""What people decide of which readings are judged: the fold takes each of these.
 
     registry      records of the registry changed; the records themselves are its entries
     rules         another rule file is in force
@@ -16,29 +16,18 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Final, NamedTuple, TypeAlias
+from typing import Annotated, ClassVar, Final
 
 import msgspec
 
+from wattwarden.alarms.decisions.body import Body, Clock, Moment, Reference, Report, Scope
 from wattwarden.alarms.registry.nouns import Id, Name, Positive, Text
-from wattwarden.alarms.registry.problems import Problem, RefusedError
+from wattwarden.alarms.registry.problems import Problem
 
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-Clock = Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$")]
 # A rule file with every industry's template has some 40 KB.
 MAX_RULES_LETTERS: Final = 524_288
-# Longer reports are attachments; a form's field holds a page.
-MAX_REPORT_LETTERS: Final = 4_000
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
-
-
-class Scope(StrEnum):
-    """What a plan, declaration or patrol is about."""
-
-    ENTERPRISE = "enterprise"
-    LINE = "line"
-    UNIT = "unit"
 
 
 class Measure(StrEnum):
@@ -88,19 +77,24 @@ class Review(StrEnum):
     REJECTED = "rejected"
 
 
-class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a decision says."""
-
-
 class RegistryChange(Body, frozen=True, kw_only=True):
     """How many records of each kind changed, and the SHA-256 of the changes, hexadecimal."""
+
+    kind_name: ClassVar[str] = "registry"
 
     changed: dict[str, int]
     digest: str
 
+    def contradictions(self) -> Iterator[Problem]:
+        """Yield a digest that is none."""
+        if not _DIGEST.fullmatch(self.digest):
+            yield self.problem("digest", "摘要应为64位十六进制", "a digest has 64 hex digits")
+
 
 class RuleSet(Body, frozen=True, kw_only=True):
     """A rule file (TOML) as a whole; ``version`` is the one that it gives itself."""
+
+    kind_name: ClassVar[str] = "rules"
 
     version: Name
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_RULES_LETTERS)]
@@ -112,6 +106,9 @@ class Plan(Body, frozen=True, kw_only=True):
     From start to end, or within that only from ``from_hour`` to ``to_hour`` of each day; a
     ``to_hour`` not after ``from_hour`` is the next day's.  An exempt subject is named and let be.
     """
+
+    kind_name: ClassVar[str] = "plan"
+    prefix: ClassVar[str] = "PL"
 
     id: Id
     scope: Scope
@@ -130,9 +127,29 @@ class Plan(Body, frozen=True, kw_only=True):
     base_energy: Positive | None = None
     reason: Text = ""
 
+    def references(self) -> tuple[Reference, ...]:
+        """Return the enterprise, line or unit."""
+        return (Reference("subject", self.scope, self.subject),)
+
+    def contradictions(self) -> Iterator[Problem]:
+        """Yield measures and hours that do not go together."""
+        yield from _span(self, self.start, self.end)
+        if (self.measure is Measure.LIMIT) != (self.reduction is not None):
+            message = "a limit has a reduction, a stop has none"
+            yield self.problem("reduction", "限产须填写压减比例,停产不填", message)
+        if self.cycle is Cycle.DAILY and (self.from_hour is None or self.to_hour is None):
+            message = "a daily plan has hours from and to"
+            yield self.problem("from_hour", "按日执行须填写每日起止时刻", message)
+        if self.cycle is Cycle.CONTINUOUS and (self.from_hour or self.to_hour):
+            message = "a continuous plan has no hours of the day"
+            yield self.problem("from_hour", "连续执行不填每日起止时刻", message)
+
 
 class Declaration(Body, frozen=True, kw_only=True):
     """``subject`` is declared absent from start to end, again each day or week up to ``until``."""
+
+    kind_name: ClassVar[str] = "declaration"
+    prefix: ClassVar[str] = "DC"
 
     id: Id
     scope: Scope
@@ -146,12 +163,33 @@ class Declaration(Body, frozen=True, kw_only=True):
     reason: Text = ""
     opinion: Text = ""
 
+    def references(self) -> tuple[Reference, ...]:
+        """Return the enterprise, line or unit."""
+        return (Reference("subject", self.scope, self.subject),)
+
+    def right(self) -> str:
+        """Return the right to declare, or to review what was declared."""
+        return "declaration" if self.state is Review.PENDING else "declaration.review"
+
+    def contradictions(self) -> Iterator[Problem]:
+        """Yield stretches that end before they begin."""
+        yield from _span(self, self.start, self.end)
+        if (self.repeats is None) != (self.until is None):
+            message = "what comes again has a day until which it does"
+            yield self.problem("until", "重复申报须填写重复方式和截止时间", message)
+        if self.until is not None and self.until < self.end:
+            message = "the last day is before the first stretch's end"
+            yield self.problem("until", "重复截止时间早于首段结束时间", message)
+
 
 class Consumable(Body, frozen=True, kw_only=True):
     """A part of a unit that lasts ``limit_hours`` of running or ``limit_days``, whichever is first.
 
     ``kind`` is free: carbon, bags, lamp, catalyst, rotor, medium…; ``service`` is maintenance.
     """
+
+    kind_name: ClassVar[str] = "consumable"
+    prefix: ClassVar[str] = "CS"
 
     id: Id
     unit: Id
@@ -162,9 +200,22 @@ class Consumable(Body, frozen=True, kw_only=True):
     name: Text = ""
     enabled: bool = True
 
+    def references(self) -> tuple[Reference, ...]:
+        """Return the unit."""
+        return (Reference("unit", "unit", self.unit),)
+
+    def contradictions(self) -> Iterator[Problem]:
+        """Yield a part that would last for ever."""
+        if self.limit_hours is None and self.limit_days is None:
+            message = "a limit in hours or in days is needed"
+            yield self.problem("limit_hours", "须填写小时上限或天数上限", message)
+
 
 class Replacement(Body, frozen=True, kw_only=True):
     """A consumable was replaced or the service done; its hours count from there."""
+
+    kind_name: ClassVar[str] = "replacement"
+    prefix: ClassVar[str] = "RP"
 
     id: Id
     consumable: Id
@@ -174,142 +225,36 @@ class Replacement(Body, frozen=True, kw_only=True):
     waste: Text = ""
     note: Text = ""
 
+    def references(self) -> tuple[Reference, ...]:
+        """Return the consumable."""
+        return (Reference("consumable", "consumable", self.consumable),)
+
 
 class Patrol(Body, frozen=True, kw_only=True):
     """Somebody looked; ``findings`` is "" when nothing was found."""
+
+    kind_name: ClassVar[str] = "patrol"
+    prefix: ClassVar[str] = "PT"
 
     id: Id
     scope: Scope
     subject: Id
     person: Id
     at: Moment
-    findings: Annotated[str, msgspec.Meta(max_length=MAX_REPORT_LETTERS)] = ""
+    findings: Report = ""
 
+    def references(self) -> tuple[Reference, ...]:
+        """Return what was looked at, and who looked."""
+        subject = Reference("subject", self.scope, self.subject)
+        return (subject, Reference("person", "person", self.person))
 
-AnyBody: TypeAlias = (
-    RegistryChange | RuleSet | Plan | Declaration | Consumable | Replacement | Patrol
-)
-
-BODIES: Final[dict[str, type[AnyBody]]] = {
-    "registry": RegistryChange,
-    "rules": RuleSet,
-    "plan": Plan,
-    "declaration": Declaration,
-    "consumable": Consumable,
-    "replacement": Replacement,
-    "patrol": Patrol,
-}
-_KINDS: Final[dict[type[AnyBody], str]] = {body: kind for kind, body in BODIES.items()}
-
-
-def kind_of(body: AnyBody) -> str:
-    """Return the kind of decision that a body is of."""
-    return _KINDS[type(body)]
-
-
-def decode_body(kind: str, text: str | bytes) -> AnyBody:
-    """Read a body from JSON.
-
-    Raises:
-        ValueError: The kind is unknown, or the text is no body of it.
-    """
-    try:
-        return msgspec.json.decode(text, type=BODIES[kind])
-    except KeyError:
-        message = f"a decision is one of {', '.join(BODIES)}, got {kind!r}"
-        raise ValueError(message) from None
-
-
-class Reference(NamedTuple):
-    """A field of a body that names a record of the registry, or an earlier decision's body."""
-
-    field: str
-    kind: str
-    id: str
-
-
-def references_of(body: AnyBody) -> tuple[Reference, ...]:
-    """Return what a body refers to; the first says which enterprise the decision concerns."""
-    match body:
-        case Plan() | Declaration():
-            return (Reference("subject", body.scope, body.subject),)
-        case Consumable():
-            return (Reference("unit", "unit", body.unit),)
-        case Replacement():
-            return (Reference("consumable", "consumable", body.consumable),)
-        case Patrol():
-            subject = Reference("subject", body.scope, body.subject)
-            return (subject, Reference("person", "person", body.person))
-        case _:
-            return ()
-
-
-def dangling(body: AnyBody, reference: Reference) -> Problem:
-    """Say that what a body refers to is not there."""
-    named = f"{reference.kind} {reference.id}"
-    return _problem(body, reference.field, f"档案中没有 {named}", f"there is no {named}")
-
-
-def check_body(body: AnyBody) -> None:
-    """Refuse a body that contradicts itself; what its fields may hold is checked as well.
-
-    Raises:
-        RefusedError: It does, or a field is out of bounds; every problem is named.
-    """
-    try:
-        # Structs made in Python were never held against their own bounds.
-        msgspec.convert(msgspec.to_builtins(body), type(body))
-    except msgspec.ValidationError as error:
-        raise RefusedError([_problem(body, "", "字段不合规", str(error))]) from error
-    problems = list(_contradictions(body))
-    if problems:
-        raise RefusedError(problems)
-
-
-def _contradictions(body: AnyBody) -> Iterator[Problem]:
-    match body:
-        case RegistryChange() if not _DIGEST.fullmatch(body.digest):
-            yield _problem(body, "digest", "摘要应为64位十六进制", "a digest has 64 hex digits")
-        case Plan():
-            yield from _span(body, body.start, body.end)
-            yield from _plan(body)
-        case Declaration():
-            yield from _span(body, body.start, body.end)
-            yield from _declaration(body)
-        case Consumable() if body.limit_hours is None and body.limit_days is None:
-            message = "a limit in hours or in days is needed"
-            yield _problem(body, "limit_hours", "须填写小时上限或天数上限", message)
-        case Patrol() if body.scope is Scope.UNIT:
-            yield _problem(body, "scope", "巡检对象为企业或产线", "a patrol is of a firm or a line")
-        case _:
-            pass
+    def contradictions(self) -> Iterator[Problem]:
+        """Yield a patrol of a single unit: R18 knows none."""
+        if self.scope is Scope.UNIT:
+            message = "a patrol is of a firm or a line"
+            yield self.problem("scope", "巡检对象为企业或产线", message)
 
 
 def _span(body: Plan | Declaration, start: datetime, end: datetime) -> Iterator[Problem]:
     if end <= start:
-        yield _problem(body, "end", "结束时间须晚于开始时间", "the end is not after the start")
-
-
-def _plan(plan: Plan) -> Iterator[Problem]:
-    if (plan.measure is Measure.LIMIT) != (plan.reduction is not None):
-        message = "a limit has a reduction, a stop has none"
-        yield _problem(plan, "reduction", "限产须填写压减比例,停产不填", message)
-    if plan.cycle is Cycle.DAILY and (plan.from_hour is None or plan.to_hour is None):
-        message = "a daily plan has hours from and to"
-        yield _problem(plan, "from_hour", "按日执行须填写每日起止时刻", message)
-    if plan.cycle is Cycle.CONTINUOUS and (plan.from_hour or plan.to_hour):
-        message = "a continuous plan has no hours of the day"
-        yield _problem(plan, "from_hour", "连续执行不填每日起止时刻", message)
-
-
-def _declaration(declaration: Declaration) -> Iterator[Problem]:
-    if (declaration.repeats is None) != (declaration.until is None):
-        message = "what comes again has a day until which it does"
-        yield _problem(declaration, "until", "重复申报须填写重复方式和截止时间", message)
-    if declaration.until is not None and declaration.until < declaration.end:
-        message = "the last day is before the first stretch's end"
-        yield _problem(declaration, "until", "重复截止时间早于首段结束时间", message)
-
-
-def _problem(body: AnyBody, field: str, zh: str, en: str) -> Problem:
-    return Problem(kind_of(body), str(getattr(body, "id", "")), field, zh, en)
+        yield body.problem("end", "结束时间须晚于开始时间", "the end is not after the start")

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from wattwarden.alarms.decisions.bodies import AnyBody
+from wattwarden.alarms.decisions.kinds import AnyBody
 from wattwarden.alarms.episodes.findings import Finding, in_order
 from wattwarden.alarms.folding import foldtime, rowset
 from wattwarden.alarms.folding.foldtime import NONE, SECOND_MS, Watch
@@ -54,6 +54,7 @@ class City:
         kept: Mapping[str, bytes],
     ) -> None:
         known = {name: msgspec.msgpack.decode(body, type=Kept) for name, body in kept.items()}
+        self.registry = registry
         self.rules = rules
         self.groups = make_groups(
             registry,

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from wattwarden.alarms.decisions.bodies import AnyBody
+from wattwarden.alarms.decisions.kinds import AnyBody
 from wattwarden.alarms.episodes.findings import Finding
 from wattwarden.alarms.folding import foldtime
 from wattwarden.alarms.folding.fold import fold

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from wattwarden.alarms.decisions.bodies import (
-    AnyBody,
     Consumable,
     Cycle,
     Declaration,
@@ -19,8 +18,9 @@ from wattwarden.alarms.decisions.bodies import (
     Repeat,
     Replacement,
     Review,
-    Scope,
 )
+from wattwarden.alarms.decisions.body import Scope
+from wattwarden.alarms.decisions.kinds import AnyBody
 from wattwarden.alarms.plant.plant import BOTH, PRODUCTION, Plant
 from wattwarden.alarms.plant.table import Bools
 

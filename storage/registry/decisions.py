@@ -7,23 +7,24 @@ What a decision concerns decides which slices it holds: one enterprise's, or all
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import asyncpg
 import msgspec
 
-from wattwarden.alarms.decisions.bodies import (
+from wattwarden.alarms.decisions.body import Body, Reference
+from wattwarden.alarms.decisions.chain import FIRST_PREDECESSOR, canonical, sealed
+from wattwarden.alarms.decisions.kinds import (
+    BODIES,
+    FOLDED_KINDS,
     AnyBody,
-    Reference,
     check_body,
     dangling,
     decode_body,
-    kind_of,
-    references_of,
 )
-from wattwarden.alarms.decisions.chain import FIRST_PREDECESSOR, canonical, sealed
 from wattwarden.alarms.decisions.slices import SLICES, slice_of
+from wattwarden.alarms.registry.nouns import KINDS
 from wattwarden.alarms.registry.problems import Problem, RefusedError
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.errors import StorageError
@@ -31,6 +32,8 @@ from wattwarden.storage.moments import us_of
 
 # Any number that nobody else takes in the same database: "decision" as bytes.
 CHAIN_LOCK_KEY: Final = int.from_bytes(b"decision", "big", signed=True)
+# What bodies call a row of the table of alarms that they refer to.
+ALARM: Final = "alarm"
 # A page from the server at a time while the chain is verified: some hundred kilobytes.
 PAGE_ROWS: Final = 500
 
@@ -91,6 +94,36 @@ async def enter_all(connection: Connection, decisions: Sequence[Decision]) -> li
             return await _seal(connection, list(zip(decisions, owners, strict=True)), held)
 
 
+async def owner_of(connection: Connection, body: Body, otherwise: str | None) -> str | None:
+    """Return the enterprise that a body concerns; None for the whole city.
+
+    Raises:
+        RefusedError: It refers to what is not there.
+    """
+    now = datetime.min.replace(tzinfo=UTC)
+    (owner,) = await _owners(connection, [Decision(body, "", now, enterprise=otherwise)])
+    return owner
+
+
+async def hold_for(connection: Connection, enterprise: str | None) -> dict[int, int]:
+    """Hold the slices that an enterprise's decision (None: the city's) concerns, and the chain."""
+    return await hold_slices(connection, None if enterprise is None else [slice_of(enterprise)])
+
+
+async def next_number(connection: Connection) -> int:
+    """Return the number that the next decision gets; the caller holds the chain."""
+    number: int = await connection.fetchval("SELECT coalesce(max(id), 0) + 1 FROM decision")
+    return number
+
+
+async def seal_held(
+    connection: Connection, decision: Decision, enterprise: str | None, held: Mapping[int, int]
+) -> Entered:
+    """Keep a decision that was checked; the caller holds what ``hold_for`` returned."""
+    (entered,) = await _seal(connection, [(decision, enterprise)], held)
+    return entered
+
+
 async def hold_slices(connection: Connection, slices: Collection[int] | None) -> dict[int, int]:
     """Hold slices (None: all) and then the chain to the transaction's end; return their steps."""
     wanted = range(SLICES) if slices is None else sorted(slices)
@@ -111,17 +144,49 @@ async def decisions(
     upto_step: int,
     slices: Collection[int] | None = None,
 ) -> list[Entered]:
-    """Return what takes effect after one step and up to another, by step and then as entered.
+    """Return what the fold takes up after one step and up to another, by step, as entered.
 
     With ``slices``, only what concerns one of them: their enterprises' and the whole city's.
     """
     with errors("reading decisions"):
         rows = await connection.fetch(
             "SELECT * FROM decision WHERE step > $1 AND step <= $2"
-            " AND ($3::smallint[] IS NULL OR slice IS NULL OR slice = ANY($3)) ORDER BY step, id",
+            " AND ($3::smallint[] IS NULL OR slice IS NULL OR slice = ANY($3))"
+            " AND kind <> ALL($4) ORDER BY step, id",
             after_step,
             upto_step,
             None if slices is None else sorted(slices),
+            # What a newer program folds must stop an older one: only what is known may be left out.
+            sorted(BODIES.keys() - FOLDED_KINDS),
+        )
+    return [_entered(row) for row in rows]
+
+
+async def told(
+    connection: Connection,
+    kinds: Collection[str],
+    *,
+    enterprise: str | None = None,
+    where: Mapping[str, str] | None = None,
+    since: datetime | None = None,
+) -> list[Entered]:
+    """Return decisions of some kinds as they were entered, oldest first.
+
+    Args:
+        connection: To the store.
+        kinds: Of which kinds.
+        enterprise: Only what concerns this one.
+        where: Only bodies with these texts in these fields, such as ``{"id": "TK17"}``.
+        since: Only those entered then or later.
+    """
+    with errors("reading decisions"):
+        rows = await connection.fetch(
+            "SELECT * FROM decision WHERE kind = ANY($1) AND ($2::text IS NULL OR enterprise = $2)"
+            " AND body @> $3::jsonb AND ($4::timestamptz IS NULL OR entered_at >= $4) ORDER BY id",
+            list(kinds),
+            enterprise,
+            canonical(dict(where or {})).decode(),
+            since,
         )
     return [_entered(row) for row in rows]
 
@@ -156,23 +221,21 @@ async def first_broken(connection: Connection) -> int | None:
 
 async def _owners(connection: Connection, made: Sequence[Decision]) -> list[str | None]:
     """Whom each decision concerns; refuses those that refer to nothing there is."""
-    wanted = {reference for decision in made for reference in references_of(decision.body)}
-    known = await _enterprises(connection, [one for one in wanted if one.kind != "consumable"])
-    consumables = [one.id for one in wanted if one.kind == "consumable"]
-    if consumables:
-        known |= await _enterprises_of_consumables(connection, consumables)
+    wanted = {reference for decision in made for reference in decision.body.references()}
+    known = await _enterprises(connection, [one for one in wanted if one.kind in KINDS])
+    known |= await _enterprises_of_alarms(connection, [one for one in wanted if one.kind == ALARM])
+    known |= await _enterprises_of_bodies(connection, [one for one in wanted if one.kind in BODIES])
     owners: list[str | None] = []
     problems: list[Problem] = []
     for decision in made:
-        references = references_of(decision.body)
+        references = decision.body.references()
         missing = [one for one in references if (one.kind, one.id) not in known]
         problems += [dangling(decision.body, one) for one in missing]
         first = references[0] if references else None
         owner = decision.enterprise if first is None else known.get((first.kind, first.id))
         owners.append(owner)
-        if kind_of(decision.body) == "consumable":
-            # A replacement further on in the same batch may refer to it.
-            known["consumable", str(getattr(decision.body, "id", ""))] = owner
+        # Another further on in the same batch may refer to it.
+        known[decision.body.kind_name, str(getattr(decision.body, "id", ""))] = owner
     if problems:
         raise RefusedError(problems)
     return owners
@@ -192,15 +255,30 @@ async def _enterprises(
     return {(row["kind"], row["id"]): row["enterprise"] for row in rows}
 
 
-async def _enterprises_of_consumables(
-    connection: Connection, consumables: Collection[str]
+async def _enterprises_of_alarms(
+    connection: Connection, references: Collection[Reference]
+) -> dict[tuple[str, str], str | None]:
+    """Alarms are referred to by their numbers."""
+    rows = await connection.fetch(
+        "SELECT id, enterprise FROM alarm WHERE id = ANY($1) AND NOT withdrawn",
+        [int(one.id) for one in references if one.id.isascii() and one.id.isdecimal()],
+    )
+    return {(ALARM, str(row["id"])): row["enterprise"] for row in rows}
+
+
+async def _enterprises_of_bodies(
+    connection: Connection, references: Collection[Reference]
 ) -> dict[tuple[str, str], str | None]:
     rows = await connection.fetch(
-        "SELECT DISTINCT ON (body ->> 'id') body ->> 'id' AS id, enterprise FROM decision"
-        " WHERE kind = 'consumable' AND body ->> 'id' = ANY($1) ORDER BY body ->> 'id', id DESC",
-        list(consumables),
+        "SELECT DISTINCT ON (kind, id) kind, id, enterprise FROM (SELECT d.id AS number, d.kind,"
+        " d.body ->> 'id' AS id, d.enterprise FROM decision AS d"
+        " JOIN unnest($1::text[], $2::text[]) AS wanted (kind, id)"
+        " ON d.kind = wanted.kind AND d.body ->> 'id' = wanted.id) AS found"
+        " ORDER BY kind, id, number DESC",
+        [one.kind for one in references],
+        [one.id for one in references],
     )
-    return {("consumable", row["id"]): row["enterprise"] for row in rows}
+    return {(row["kind"], row["id"]): row["enterprise"] for row in rows}
 
 
 async def _seal(
@@ -217,7 +295,7 @@ async def _seal(
         step = 1 + (max(positions.values()) if owner is None else positions[slice_of(owner)])
         row: dict[str, Any] = {
             "id": number,
-            "kind": kind_of(decision.body),
+            "kind": decision.body.kind_name,
             "actor": decision.actor,
             "entered_at": decision.entered_at,
             "effective_at": decision.effective_at or decision.entered_at,

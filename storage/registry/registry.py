@@ -6,8 +6,8 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
-from wattwarden.alarms.decisions.bodies import AnyBody, decode_body
 from wattwarden.alarms.decisions.chain import canonical
+from wattwarden.alarms.decisions.kinds import AnyBody, decode_body
 from wattwarden.alarms.registry.changes import Change, changed, summary
 from wattwarden.alarms.registry.check import check
 from wattwarden.alarms.registry.nouns import KINDS, Noun

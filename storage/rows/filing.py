@@ -1,8 +1,10 @@
 """Filing of frames that gave no row, or not all of theirs, into the quarantine.
 
-Bounded in size per frame, and per peer address and hour in number; the journal has it all.
+Bounded in size per frame, and per peer address and hour in number; the journal has it all.  The
+same bytes again raise a count, and their moment of receipt is noted (``0005_quarantine.sql``).
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -24,6 +26,21 @@ MAX_NAME_LETTERS: Final = 128
 FRAMES_PER_PEER_HOUR: Final = 100_000
 
 _HOUR_US: Final = 3_600_000_000
+# What was filed once stays; what would be filed again counts up the row that waits, if one does.
+_FILE: Final = """
+INSERT INTO quarantine (shard, sequence, frame, codec, kind, reason, message, byte_offset, raw,
+ raw_size, peer, identity, meter, received_at, request, program, digest)
+SELECT $1::integer, $2::bigint, $3::integer, $4, $5, $6::text, $7, $8::integer, $9::bytea,
+ $10::integer, $11, $12, $13, $14::timestamptz, $15::bytea, $16, $17::bytea
+WHERE NOT EXISTS (SELECT FROM quarantine WHERE (shard, sequence, frame, reason) = ($1, $2, $3, $6))
+ON CONFLICT (digest) WHERE state = 'open' AND cardinality(received_again) < 255 DO UPDATE SET
+ times = quarantine.times + 1,
+ last_received_at = greatest(
+  quarantine.received_at, quarantine.last_received_at, excluded.received_at),
+ received_again = CASE
+  WHEN excluded.received_at = ANY (quarantine.received_at || quarantine.received_again)
+  THEN quarantine.received_again ELSE quarantine.received_again || excluded.received_at END
+"""
 
 
 class Allowance:
@@ -66,7 +83,7 @@ async def file(
     allowance: Allowance,
     program: str,
 ) -> Filing:
-    """File frames, each once for a reason.  Call it in a transaction."""
+    """File frames, each once for a reason, or count them.  Call it in a transaction."""
     batch = gathered.batch
     due = _one_each(troubles)
     rows = [
@@ -75,13 +92,7 @@ async def file(
         if allowance.take(gathered.peer(trouble.frame), int(batch.received_at[trouble.frame]))
     ]
     if rows:
-        await connection.executemany(
-            "INSERT INTO quarantine (shard, sequence, frame, codec, kind, reason, message,"
-            " byte_offset, raw, raw_size, peer, identity, meter, received_at, request, program)"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
-            " ON CONFLICT (shard, sequence, frame, reason) DO NOTHING",
-            rows,
-        )
+        await connection.executemany(_FILE, rows)
     return Filing(len(rows), len(due) - len(rows))
 
 
@@ -119,4 +130,25 @@ def _row(gathered: Gathered, trouble: Trouble, program: str) -> tuple[Any, ...]:
         moment_of(int(gathered.batch.received_at[frame])),
         gathered.request(frame),
         program,
+        _digest(gathered, trouble),
     )
+
+
+def _digest(gathered: Gathered, trouble: Trouble) -> bytes:
+    """SHA-256 of what makes two frames the same: what was sent, by whom, and why it waits."""
+    frame = trouble.frame
+    request = gathered.request(frame)
+    identity = gathered.identity(frame)
+    sender = host_of(gathered.peer(frame)) if identity is None else identity
+    parts = (
+        gathered.codec.encode(),
+        trouble.reason.encode(),
+        b"peer" if identity is None else b"identity",
+        sender.encode("utf-8", "backslashreplace"),
+        b"" if request is None else b"?" + request,
+        gathered.batch.frame(frame),
+    )
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.digest()

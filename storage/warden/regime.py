@@ -3,7 +3,8 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from wattwarden.alarms.decisions.bodies import AnyBody, RuleSet
+from wattwarden.alarms.decisions.bodies import RuleSet
+from wattwarden.alarms.decisions.kinds import AnyBody
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.rulebook import Rules, default_rules, load_rules
 from wattwarden.storage.database import Connection

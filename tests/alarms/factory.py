@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wattwarden.alarms.decisions.bodies import AnyBody
+from wattwarden.alarms.decisions.kinds import AnyBody
 from wattwarden.alarms.episodes.findings import Ended, Finding, Raised
 from wattwarden.alarms.folding.fold import fold
 from wattwarden.alarms.plant.compile import compile_plant

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tests.alarms.factory import MIDNIGHT_S, RATED_A, RATED_W, RULES, Factory
 
-from wattwarden.alarms.decisions.bodies import AnyBody
+from wattwarden.alarms.decisions.kinds import AnyBody
 from wattwarden.alarms.episodes.findings import Finding, Raised
 from wattwarden.alarms.folding.city import City
 from wattwarden.alarms.folding.rowset import QUANTITIES

@@ -1,3 +1,5 @@
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -100,7 +102,7 @@ async def test_a_repaired_codec_gives_the_rows_and_the_origin_remains(
 ) -> None:
     journal = MemoryJournal()
     journal.frames(reading("m1", volts=5))
-    entry = journal.frames(POISON, reading("m2", volts=5), POISON, received_at=NOON + SECOND)
+    entry = journal.frames(POISON, reading("m2", volts=5), frame(b"P2"), received_at=NOON + SECOND)
     await write(store_dsn, journal, readers())
 
     def repaired(batch: Batch) -> Columns:
@@ -170,7 +172,7 @@ async def test_more_than_a_page_is_retried(
 
 async def test_a_list_is_filtered_and_paged(store: Connection, store_dsn: str) -> None:
     journal = MemoryJournal()
-    journal.frames(REFUSED, POISON, REFUSED, identity="m1")
+    journal.frames(REFUSED, POISON, frame(b"B2"), identity="m1")
     journal.frames(frame(b"B m9"), codec="later", chain="b")
     await write(store_dsn, journal, readers())
 
@@ -207,11 +209,156 @@ async def test_an_address_files_a_limited_number_of_frames_an_hour(
 ) -> None:
     monkeypatch.setattr("wattwarden.storage.rows.writer.Allowance", lambda: Allowance(per_hour=3))
     journal = MemoryJournal()
-    journal.frames(*[REFUSED] * 5, peer="1.1.1.1:1")
+    journal.frames(*(frame(b"B%d" % number) for number in range(5)), peer="1.1.1.1:1")
     journal.frames(REFUSED, peer="2.2.2.2:1")
-    journal.frames(REFUSED, peer="1.1.1.1:7", received_at=NOON + 3600 * SECOND)
+    journal.frames(frame(b"B7"), peer="1.1.1.1:7", received_at=NOON + 3600 * SECOND)
 
     writer = await write(store_dsn, journal, readers())
 
     assert (writer.counters.quarantined, writer.counters.quarantine_overflow) == (5, 2)
     assert len(await states(store)) == 5
+
+
+HOUR = 3600 * SECOND
+
+
+async def counts(store: Connection) -> list[tuple[Any, ...]]:
+    rows = await store.fetch(
+        "SELECT sequence, frame, times, received_at, last_received_at FROM quarantine ORDER BY id"
+    )
+    return [tuple(row) for row in rows]
+
+
+async def test_the_same_frame_again_is_counted_on_the_row_that_waits(
+    store: Connection, store_dsn: str
+) -> None:
+    journal = MemoryJournal()
+    first = journal.frames(REFUSED, POISON, identity="m1")
+    await write(store_dsn, journal, readers())
+    journal.frames(REFUSED, REFUSED, POISON, identity="m1", received_at=NOON + HOUR)
+    # Behind another port it is the same meter, and earlier than what was filed.
+    journal.frames(REFUSED, identity="m1", peer="10.0.0.1:4001", received_at=NOON - HOUR)
+
+    writer = await write(store_dsn, journal, readers())
+
+    last = moment_of(NOON + HOUR)
+    assert await counts(store) == [
+        (first.sequence, 0, 4, moment_of(NOON), last),
+        (first.sequence, 1, 2, moment_of(NOON), last),
+    ]
+    assert writer.counters.quarantined == 4
+    (poison, refused) = await list_held(store, Selection())
+    assert [one.received_at for one in refused.occurrences()] == [
+        moment_of(NOON), last, moment_of(NOON - HOUR),
+    ]  # fmt: skip
+    assert len(list(poison.occurrences())) == 2
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param({"identity": "m2"}, id="another meter"),
+        pytest.param({"identity": None}, id="nobody"),
+        pytest.param({"identity": "m1", "codec": "later"}, id="another codec"),
+        pytest.param({"identity": None, "peer": "10.0.0.2:4000"}, id="another address"),
+    ],
+)
+async def test_frames_that_differ_in_anything_but_the_time_keep_rows_of_their_own(
+    store: Connection, store_dsn: str, other: dict[str, Any]
+) -> None:
+    journal = MemoryJournal()
+    journal.frames(REFUSED, frame(b"BB"), identity="m1")
+    journal.frames(REFUSED, peer="10.0.0.1:1")
+    journal.frames(REFUSED, chain="b", **other)
+    await write(store_dsn, journal, readers())
+
+    (*_, (_, _, times, *_)) = rows = await counts(store)
+
+    nobody_again = other == {"identity": None}
+    assert (len(rows), times) == ((3, 2) if nobody_again else (4, 1))
+
+
+async def test_what_was_resolved_is_not_counted_up(store: Connection, store_dsn: str) -> None:
+    journal = MemoryJournal()
+    journal.frames(reading("m1", volts=1))
+    await write(store_dsn, journal, KNOWN)
+    assert (await retry(store, Selection(), readers())).resolved == 1
+    await store.execute("UPDATE meter SET address = 'm9'")
+    journal.frames(reading("m1", volts=1), received_at=NOON + SECOND)
+
+    await write(store_dsn, journal, KNOWN)
+
+    assert [(times, last) for *_, times, _, last in await counts(store)] == [(1, None), (1, None)]
+
+
+def clockless(batch: Batch) -> Columns:
+    """Every frame is a reading of m1 at the moment of its receipt."""
+    news = [reading("m1", int(at), volts=1) for at in batch.received_at]
+    return decode(replace(Batch.of(news, 0), received_at=batch.received_at))
+
+
+async def test_a_frame_without_a_clock_gives_a_reading_for_every_time_it_came(
+    store: Connection, store_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wattwarden.storage.quarantine.RETRY_FRAMES", 2)
+    journal = MemoryJournal()
+    for minute in range(4):
+        journal.frames(REFUSED, POISON, identity="m1", received_at=NOON + minute * 60 * SECOND)
+    await write(store_dsn, journal, readers())
+    mended = readers(codecs={"fake": replace(FAKE, decode=clockless)})
+
+    done = await retry(store, Selection(reason="refused"), mended)
+
+    assert done == Retried(tried=1, resolved=1, rows=4)
+    assert await store.fetchval("SELECT count(DISTINCT at) FROM reading") == 4
+    assert await retry(store, Selection(), mended) == Retried(tried=1, resolved=1, rows=0)
+    assert await store.fetchval("SELECT count(*) FROM revision") == 0
+
+
+async def test_a_frame_with_a_clock_gives_one_reading_however_often_it_came(
+    store: Connection, store_dsn: str
+) -> None:
+    journal = MemoryJournal()
+    for minute in range(3):
+        journal.frames(reading("m1", volts=1), received_at=NOON + minute * 60 * SECOND)
+    await write(store_dsn, journal, KNOWN)
+
+    assert await retry(store, Selection(), readers()) == Retried(tried=1, resolved=1, rows=1)
+    received = await store.fetchval("SELECT received_at FROM reading")
+    assert received == moment_of(NOON)
+
+
+async def test_a_row_notes_a_bounded_number_of_moments(store: Connection, store_dsn: str) -> None:
+    journal = MemoryJournal()
+    for second in range(300):
+        journal.frames(REFUSED, identity="m1", received_at=NOON + second * SECOND)
+    for _ in range(2):  # a round takes 256 entries
+        await write(store_dsn, journal, readers())
+
+    assert [times for _, _, times, *_ in await counts(store)] == [256, 44]
+    mended = readers(codecs={"fake": replace(FAKE, decode=clockless)})
+    assert await retry(store, Selection(), mended) == Retried(tried=2, resolved=2, rows=300)
+
+
+async def test_a_frame_that_comes_again_while_it_is_read_waits_on(
+    store: Connection, store_dsn: str
+) -> None:
+    journal = MemoryJournal()
+    journal.frames(REFUSED, identity="m1")
+    await write(store_dsn, journal, readers())
+    other = asyncio.new_event_loop()
+
+    async def come_again() -> None:
+        journal.frames(REFUSED, identity="m1", received_at=NOON + SECOND)
+        await write(store_dsn, journal, readers())
+
+    def meanwhile(batch: Batch) -> Columns:
+        if len(journal.entries) == 1:
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(other.run_until_complete, come_again()).result()
+        return clockless(batch)
+
+    mended = readers(codecs={"fake": replace(FAKE, decode=meanwhile)})
+    assert await retry(store, Selection(), mended) == Retried(tried=1, resolved=0, rows=1)
+    assert await retry(store, Selection(), mended) == Retried(tried=1, resolved=1, rows=1)
+    other.close()

@@ -7,9 +7,7 @@ import msgspec
 import pytest
 
 from wattwarden.alarms.decisions.bodies import (
-    BODIES,
     Absence,
-    AnyBody,
     Consumable,
     Cycle,
     Declaration,
@@ -20,13 +18,9 @@ from wattwarden.alarms.decisions.bodies import (
     Repeat,
     Replacement,
     RuleSet,
-    Scope,
-    check_body,
-    dangling,
-    decode_body,
-    kind_of,
-    references_of,
 )
+from wattwarden.alarms.decisions.body import Scope
+from wattwarden.alarms.decisions.kinds import BODIES, AnyBody, check_body, dangling, decode_body
 from wattwarden.alarms.registry.problems import SHOWN_PROBLEMS, Problem, RefusedError
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -68,7 +62,7 @@ SOUND: list[AnyBody] = [
 @pytest.mark.parametrize("body", SOUND, ids=lambda body: type(body).__name__)
 def test_a_sound_body_is_taken_and_read_back(body: AnyBody) -> None:
     check_body(body)
-    assert decode_body(kind_of(body), msgspec.json.encode(body)) == body
+    assert decode_body(body.kind_name, msgspec.json.encode(body)) == body
 
 
 @pytest.mark.parametrize(
@@ -96,7 +90,7 @@ def test_a_body_that_contradicts_itself_is_refused(body: AnyBody, field: str) ->
     with pytest.raises(RefusedError) as refused:
         check_body(body)
     (problem,) = refused.value.problems
-    assert (problem.kind, problem.field) == (kind_of(body), field)
+    assert (problem.kind, problem.field) == (body.kind_name, field)
     assert problem.zh
 
 
@@ -108,16 +102,16 @@ def test_an_unknown_kind_or_field_is_refused() -> None:
 
 
 def test_every_kind_has_a_sound_example_here() -> None:
-    assert {kind_of(body) for body in SOUND} == set(BODIES)
+    assert {body.kind_name for body in SOUND} == set(BODIES)
 
 
 def test_what_a_body_refers_to_is_told() -> None:
-    assert [(one.kind, one.id) for one in references_of(PATROL)] == [
+    assert [(one.kind, one.id) for one in PATROL.references()] == [
         ("line", "L1"),
         ("person", "P1"),
     ]
-    assert references_of(REGISTRY) == ()
-    problem = dangling(PATROL, references_of(PATROL)[1])
+    assert REGISTRY.references() == ()
+    problem = dangling(PATROL, PATROL.references()[1])
     assert str(problem) == "patrol x, person: there is no person P1"
 
 

@@ -18,7 +18,8 @@ from tests.alarms.story import (
     within,
 )
 
-from wattwarden.alarms.decisions.bodies import Consumable, Measure, Patrol, Plan, Scope
+from wattwarden.alarms.decisions.bodies import Consumable, Measure, Patrol, Plan
+from wattwarden.alarms.decisions.body import Scope
 from wattwarden.alarms.registry.nouns import Drive, UnitKind
 from wattwarden.alarms.rulebook import RULE_IDS
 

@@ -10,7 +10,6 @@ from tests.alarms.factory import MIDNIGHT_S, Day, alarms, ends, simple
 
 from wattwarden.alarms.decisions.bodies import (
     Absence,
-    AnyBody,
     Consumable,
     Cycle,
     Declaration,
@@ -20,8 +19,9 @@ from wattwarden.alarms.decisions.bodies import (
     Repeat,
     Replacement,
     Review,
-    Scope,
 )
+from wattwarden.alarms.decisions.body import Scope
+from wattwarden.alarms.decisions.kinds import AnyBody
 from wattwarden.alarms.episodes.findings import Graded, Raised, Returned
 from wattwarden.alarms.registry.nouns import UnitKind
 from wattwarden.alarms.rulebook import default_text, load_rules

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.alarms.factory import MIDNIGHT_S, Day, Factory
 
-from wattwarden.alarms.decisions.bodies import Consumable, Measure, Plan, Scope
+from wattwarden.alarms.decisions.bodies import Consumable, Measure, Plan
+from wattwarden.alarms.decisions.body import Scope
 from wattwarden.alarms.episodes.findings import Finding, in_order
 from wattwarden.alarms.folding.fold import fold
 from wattwarden.alarms.plant.compile import compile_plant

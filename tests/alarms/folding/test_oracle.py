@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from tests.alarms.oracle import Oracle
 
-from wattwarden.alarms.decisions.bodies import Absence, Declaration, Measure, Plan, Review, Scope
+from wattwarden.alarms.decisions.bodies import Absence, Declaration, Measure, Plan, Review
+from wattwarden.alarms.decisions.body import Scope
 from wattwarden.alarms.episodes.findings import Ended, Finding, Raised, Returned, Transition
 from wattwarden.alarms.folding.fold import fold
 from wattwarden.alarms.plant.compile import compile_plant

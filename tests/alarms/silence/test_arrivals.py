@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from tests.alarms.factory import MIDNIGHT_S, RULES, Factory
 
-from wattwarden.alarms.decisions.bodies import Absence, AnyBody, Declaration, Review, Scope
+from wattwarden.alarms.decisions.bodies import Absence, Declaration, Review
+from wattwarden.alarms.decisions.body import Scope
+from wattwarden.alarms.decisions.kinds import AnyBody
 from wattwarden.alarms.episodes.findings import Finding, Raised
 from wattwarden.alarms.plant.compile import compile_plant
 from wattwarden.alarms.plant.orders import compile_orders

@@ -16,6 +16,7 @@ from tests.storage.fakes import (
     SECOND,
     MemoryJournal,
     factors,
+    frame,
     readers,
     reading,
     together,
@@ -330,7 +331,7 @@ async def test_a_frame_that_breaks_its_codec_costs_no_other_its_row(
 ) -> None:
     frames = [reading(f"m{number}", volts=number) for number in range(20)]
     frames[7:7] = [bad]
-    frames.append(bad)
+    frames.append(frame(bad[4:] + b"2"))
     journal.frames(*frames)
 
     await writer.round()
@@ -396,7 +397,7 @@ async def test_an_entry_that_cannot_be_read_is_set_aside(
     writer: Writer, journal: MemoryJournal, store: Connection
 ) -> None:
     for kind in Kind:
-        journal.add(kind, b"\x93nonsense" + bytes([7]))
+        journal.add(kind, b"\x93nonsense" + kind.encode() + bytes([7]))
     journal.frames(reading("m1"))
 
     await writer.round()
@@ -595,7 +596,7 @@ async def test_a_failure_after_any_step_neither_loses_nor_doubles(
 
     journal.frames(reading("m1", volts=1), REFUSED, factors("m1", NOON, {"a": 1.0}))
     journal.tick(1)
-    journal.frames(reading("m2", volts=1), REFUSED)
+    journal.frames(reading("m2", volts=1), frame(b"B2"))
     monkeypatch.setattr(module, name, fail_once)
     with pytest.raises(StorageError) as caught:
         await writer.round()

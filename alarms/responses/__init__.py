@@ -1,0 +1,1 @@
+"""Heavy-pollution responses and off-peak calendars."""

@@ -1,0 +1,11 @@
+"""What firms are helped with: requests, training, documents: the bodies of these decisions."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from wattwarden.alarms.acting.roles import Roles
+from wattwarden.alarms.decisions.body import Body
+
+BODIES: Final[tuple[type[Body], ...]] = ()
+# Who may decide what of these.
+RIGHTS: Final[Mapping[str, Roles]] = {}

@@ -1,0 +1,1 @@
+"""Figures over a span of time, from episodes, states and decisions."""

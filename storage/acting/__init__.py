@@ -1,0 +1,1 @@
+"""The one way to act: checked against role, scope and what stands, then kept as a decision."""
