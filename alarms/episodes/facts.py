@@ -23,6 +23,8 @@ class Facts:
     # Its line's production load, NaN where unknown.
     load: float
     least: float
+    # Below this share of its usual current it draws none.
+    i_off: float
 
 
 def facts(
@@ -49,12 +51,26 @@ def facts(
         load, least = float(beside.load[slot, treat]), float(beside.least[slot, treat])
         add(signals, "production_load", load, "1")
     name = plant.unit_names[unit]
-    return Facts(plant, unit, name, signals, lasted_ms / 1000, load, least)
+    i_off = float(plant.limit["state.i_off"][unit])
+    return Facts(plant, unit, name, signals, lasted_ms / 1000, load, least, i_off)
 
 
 def power_text(watts: float) -> str:
     """Write a power as people do."""
     return f"{watts / 1000:.3g} kW"
+
+
+def span_texts(seconds: float) -> tuple[str, str]:
+    """Write a span as people do, in Chinese and in English: minutes, hours or days.
+
+    >>> span_texts(5_400), span_texts(200_000)
+    (('90 分钟', '90 min'), ('2.3 天', '2.3 days'))
+    """
+    if seconds < 2 * 3_600:
+        return f"{minutes(seconds)} 分钟", f"{minutes(seconds)} min"
+    if seconds < 2 * 86_400:
+        return f"{seconds / 3_600:.1f} 小时", f"{seconds / 3_600:.1f} h"
+    return f"{seconds / 86_400:.1f} 天", f"{seconds / 86_400:.1f} days"
 
 
 def minutes(seconds: float) -> str:

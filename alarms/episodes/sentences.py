@@ -24,7 +24,8 @@ def _evidence(facts: Facts) -> Texts:
         zh.append(f"电流 {current:.0%}")
         en.append(f"current {current:.0%} of the usual")
     factor, normal = value_of(facts, "power_factor"), value_of(facts, "power_factor_reference")
-    if factor is not None:
+    # Of next to no current the factor is whatever the meter makes of it, often 1.00.
+    if factor is not None and (current is None or current >= facts.i_off):
         zh.append(f"功率因数 {factor:.2f}" + ("" if normal is None else f"（正常 {normal:.2f}）"))
         en.append(
             f"power factor {factor:.2f}" + ("" if normal is None else f" (normal {normal:.2f})")

@@ -69,10 +69,14 @@ class Signs:
 
 @dataclass(frozen=True, slots=True)
 class Sky:
-    """Whether we could have heard anybody: gateways' signs, and how many seconds a tick covers."""
+    """Whether we could have heard anybody: gateways' signs, and how many seconds a tick covers.
+
+    ``clashes``: (second, meter) where a gateway saw two peers under one id.
+    """
 
     signs: Signs
     rate: int
+    clashes: Sequence[tuple[int, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +298,7 @@ def _look(listener: Listener, look: Look, sky: Sky) -> Sequence[Finding]:
     for places, start, end in listener.excused:
         excused[places] |= start <= look.second * 1_000 < end
     tick = _tick(look, listener.heard, hidden, producing, excused, listener.skew)
-    tick = replace(tick, unlit=_unlit(listener))
+    tick = replace(tick, unlit=_unlit(listener), duplicate=_clashed(listener, look, sky))
     known = np.flatnonzero(listener.known_to >= look.step)
     before = listener.state
     listener.state, findings = silence.fold_silence(listener.meters, before, tick)
@@ -303,6 +307,17 @@ def _look(listener: Listener, look: Look, sky: Sky) -> Sequence[Finding]:
         table.put(listener.state.meter, meters, table.take(before.meter, meters))
         table.put(listener.state.firm, known, table.take(before.firm, known))
     return findings
+
+
+def _clashed(listener: Listener, look: Look, sky: Sky) -> NDArray[np.bool_]:
+    """Tell which meters' ids two peers used since the last look, as was known shortly after."""
+    clashed = np.zeros(len(listener.heard), np.bool_)
+    until = look.second - SIGN_DELAY_S * sky.rate
+    since = until - look.known_s - look.unknown_s
+    for second, meter in sky.clashes:
+        if since < second <= until and meter in listener.place:
+            clashed[listener.place[meter]] = True
+    return clashed
 
 
 def _tick(

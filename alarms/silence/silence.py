@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from wattwarden.alarms.episodes.facts import span_texts
 from wattwarden.alarms.episodes.findings import (
     Alarm,
     Ended,
@@ -88,14 +89,14 @@ def fold_platform(rules: Rules, state: PlatformState, tick: Tick) -> tuple[Platf
 
 
 def _deaf_alarm(rules: Rules, state: PlatformState, tick: Tick) -> Alarm:
-    minutes = max(1, round(state.unknown_s / 60))
+    zh, en = span_texts(state.unknown_s)
     return Alarm(
         rule="R0", subject=PLATFORM, enterprise=PLATFORM, began=1000 * state.began,
         raised=1000 * tick.second, version=rules.version,
         explanation=Explanation(
-            zh=f"平台有 {minutes} 分钟未能接收数据，期间各表按未知处理，不判掉线。"
+            zh=f"平台有 {zh}未能接收数据，期间各表按未知处理，不判掉线。"
             "请检查网关与时钟服务。",
-            en=f"The platform could not listen for {minutes} min; meters count as unknown for "
+            en=f"The platform could not listen for {en}; meters count as unknown for "
             "that time, none as silent. Check gateways and ticks.",
             signals={"unknown": Signal(float(state.unknown_s), "s")},
             thresholds={"R0.delay_s": Signal(rules.numbers["R0.delay_s"], "s")},

@@ -1,4 +1,4 @@
-"""Gateways' signs of life, as a look at silence needs them."""
+"""Gateways' signs of life and what they saw of meters' ids, as a look at silence needs them."""
 
 import numpy as np
 
@@ -32,4 +32,17 @@ async def read_sky(connection: Connection, first_second: int, last_second: int) 
         seconds,
         last_second + 1 if begun is None else us_of(begun) // _SECOND_US,
     )
-    return Sky(signs, rate)
+    return Sky(signs, rate, await _clashes(connection, since, last_second))
+
+
+async def _clashes(
+    connection: Connection, first_second: int, last_second: int
+) -> list[tuple[int, str]]:
+    """Return when a gateway saw two peers under one meter's id."""
+    rows = await connection.fetch(
+        "SELECT at, codec, identity FROM session_event WHERE at >= $1 AND at <= $2"
+        " AND what = 'duplicate_id' AND codec IS NOT NULL ORDER BY at, shard, sequence, place",
+        moment_of(first_second * _SECOND_US),
+        moment_of(last_second * _SECOND_US),
+    )
+    return [(us_of(row["at"]) // _SECOND_US, f"{row['codec']}:{row['identity']}") for row in rows]

@@ -44,6 +44,23 @@ def test_what_is_said_later_wins() -> None:
 
 
 @pytest.mark.parametrize(
+    ("industry", "number", "value"),
+    [
+        ("furniture", "R15.within_s", 1_800),
+        ("foundry", "R13.theta", 0.60),
+        ("chemicals", "R14.mads", 5),
+        ("coating", "R18.remind", 0.70),
+        ("cement", "R15.within_s", 3_600),
+    ],
+)
+def test_industries_that_work_in_another_way_have_numbers_of_their_own(
+    industry: str, number: str, value: float
+) -> None:
+    firm = Enterprise(id="e", name="e", agency="a", region="r", industry=industry)
+    assert default_rules().numbers_for(unit(), firm)[number] == value
+
+
+@pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         pytest.param("version =", "version ==", "no TOML", id="no TOML"),

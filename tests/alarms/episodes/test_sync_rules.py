@@ -256,3 +256,13 @@ def test_an_alarm_explains_itself() -> None:
     assert said.windows == {"lasted_s": 300.0, "R2.delay_s": 300.0}
     assert said.version == alarm.version == day.rules.version
     assert alarm.line == "l"
+
+
+def test_a_unit_that_draws_no_current_has_no_power_factor_to_speak_of() -> None:
+    day = morning(simple()).share("t", slice(100, 130), 0.0, 0.0, 1.0)
+    (raised,) = [one.alarm for one in day.fold()[1] if isinstance(one, Raised)]
+    assert raised.rule == "R2"
+    assert "功率因数" not in raised.explanation.zh
+    assert "power factor" not in raised.explanation.en
+    # What the meter said of it stays in the record.
+    assert raised.explanation.signals["power_factor"].value == 1.0

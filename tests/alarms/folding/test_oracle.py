@@ -103,7 +103,7 @@ onset = "{}"
 minutes = {}
 """
 WRITTEN_OUT: Final = (
-    ("overload", "E0001-T01", "day 2 09:30", 90),
+    ("overload", "E0001-T01", "day 2 09:30", "90\namount = 1.4"),
     ("hunting", "E0001-T02", "day 1 09:00", 180),
     ("ct_reversed", "E0002-T01", "day 1 10:00", 300),
     ("counter_reset", "E0002-P01", "day 1 11:00", 1),

@@ -1,5 +1,6 @@
 """Looks at all meters: whether we could have heard them, who spoke, and what is kept of it."""
 
+import itertools
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from tests.alarms.factory import MIDNIGHT_S, RULES, Factory
 from wattwarden.alarms.decisions.bodies import Absence, Declaration, Review
 from wattwarden.alarms.decisions.body import Scope
 from wattwarden.alarms.decisions.kinds import AnyBody
-from wattwarden.alarms.episodes.findings import Finding, Raised
+from wattwarden.alarms.episodes.findings import Ended, Finding, Raised
 from wattwarden.alarms.plant.compile import compile_plant
 from wattwarden.alarms.plant.orders import compile_orders
 from wattwarden.alarms.registry.nouns import UnitKind
@@ -201,3 +202,24 @@ def test_a_clock_counts_from_the_step_in_which_its_skew_was_found() -> None:
     ear = Ear()
     assert rules(ear.hear(range(1, 60), "pt", skews=((30, 1, 400.0), (90, 0, 400.0)))) == ["R10"]
     assert rules(ear.hear(range(60, 100), "pt")) == ["R10"]
+
+
+def test_an_id_that_two_peers_use_is_told_once_known_however_looks_are_taken() -> None:
+    def found(*cuts: int) -> list[Finding]:
+        ear = Ear()
+        sign = Signs(NEVER, NEVER, NEVER, begun=2**62)
+        ear.sky = Sky(sign, 1, [(MIDNIGHT_S + 605, "c:t"), (MIDNIGHT_S + 605, "c:stranger")])
+        edges = (1, *cuts, 400)
+        return [
+            one
+            for start, stop in itertools.pairwise(edges)
+            for one in ear.hear(range(start, stop), "pt")
+        ]
+
+    (raised, ended) = found()
+    assert isinstance(raised, Raised)
+    assert (raised.alarm.kind, raised.alarm.subject) == ("duplicate_id", "meter:c:t")
+    # A sign is in the journal ten seconds later, and looks are ten seconds apart.
+    assert raised.alarm.raised == 1_000 * (MIDNIGHT_S + 620)
+    assert isinstance(ended, Ended)
+    assert found(61, 62, 63, 200) == [raised, ended]

@@ -17,7 +17,7 @@ from tests.storage.folding import fold
 
 from wattwarden.server.passes import PassLimits
 from wattwarden.storage.database import Connection
-from wattwarden.storage.moments import us_of
+from wattwarden.storage.moments import moment_of, us_of
 
 FIRMS = ("E0", "E1", "E2")
 MINUTE_US = 60_000_000
@@ -117,3 +117,24 @@ async def test_meters_of_a_gateway_that_went_get_time_to_dial_in_again(
     await store_signs(city, "g2", range(21, 70))
     await fold(store_dsn)
     assert await found(city) == []
+
+
+async def test_two_peers_under_one_meter_s_id_are_an_alarm_of_its_firm(
+    city: Connection, store_dsn: str
+) -> None:
+    await store_rows(city, readings(FIRMS, range(20), lambda *_: 0.8))
+    await store_ticks(city, 60)
+    for place, what in enumerate(("login", "duplicate_id")):
+        await city.execute(
+            "INSERT INTO session_event (shard, sequence, place, at, gateway, epoch, what, peer,"
+            " codec, identity, reason) VALUES (0, 1, $1, $2, 'g', 1, $3, '10.0.0.1:9', 'fake',"
+            " 'E2-p', '10.0.0.1:9 and 10.0.0.2:9')",
+            place,
+            moment_of(START + 5 * MINUTE_US),
+            what,
+        )
+    await fold(store_dsn)
+    kinds = await city.fetch("SELECT kind, subject, ended FROM alarm WHERE rule = 'R10'")
+    assert [(row["kind"], row["subject"]) for row in kinds] == [("duplicate_id", "meter:fake:E2-p")]
+    # Told after half an hour without another, ended when the last was known.
+    assert minute(kinds[0]["ended"]) == 8
