@@ -11,9 +11,11 @@ from cyclopts import Parameter
 from wattwarden.protocol.quality import Quality
 from wattwarden.storage.readings import Span as StoredSpan
 from wattwarden.storage.readings import StoredReading, read_readings
+from wattwarden.storage.rollups import Rollup, Width
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import UsageError
 from wattwarden.tools.options import ALL_TIMES, THE_USUAL_SYSTEM, AsJson, Span, System
+from wattwarden.tools.rollups import find_rollups, show_rollups
 from wattwarden.tools.running import database, meter_name, meter_of, run, settings_of
 from wattwarden.tools.times import rfc3339
 from wattwarden.tools.units import unit_of
@@ -45,8 +47,12 @@ def readings(
             name="--csv", help="Comma-separated values, a line per value.", show_default=False
         ),
     ] = False,
+    every: Annotated[
+        Width | None,
+        Parameter(help="Instead: what was said in each 15 minutes, hour or day (UTC)."),
+    ] = None,
 ) -> None:
-    """Print a meter's stored readings.
+    """Print a meter's stored readings, or with --every what they come to.
 
     Oldest first, as the meter reported them, in UTC. With --json each reading is one line with
     meter, channel, period, at, received_at, quality (its marks by name, none for a good one) and
@@ -56,7 +62,16 @@ def readings(
         raise UsageError("one output at a time", "choose --json or --csv")
     settings = settings_of(system)
     name = meter_name(meter)
-    since, until = span.bounds(datetime.now(UTC))
+    now = datetime.now(UTC)
+    if every is not None:
+
+        async def rollups() -> tuple[str, list[Rollup]]:
+            async with database(settings, "readings") as connection:
+                return await find_rollups(connection, name, every, span, now)
+
+        show_rollups(*run(rollups()), json=json, as_csv=as_csv)
+        return
+    since, until = span.bounds(now)
     wanted = StoredSpan(since=since, until=until, channel=name.channel)
     show = _as_json if json else _csv_lines() if as_csv else _as_text
 
