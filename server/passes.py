@@ -11,12 +11,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import numpy as np
 
-from wattwarden.alarms.decisions.bodies import Declaration, Patrol, Plan
+from wattwarden.alarms.decisions.bodies import Declaration, Patrol, Plan, RegistryChange
 from wattwarden.alarms.decisions.slices import slice_of
 from wattwarden.alarms.episodes.findings import Finding, Raised
 from wattwarden.alarms.folding import foldtime, late, rowset
@@ -32,6 +32,7 @@ from wattwarden.server.redo import fold_again
 from wattwarden.storage.database import Connection
 from wattwarden.storage.moments import moment_of
 from wattwarden.storage.registry.decisions import Entered, decisions
+from wattwarden.storage.registry.registry import points_moved
 from wattwarden.storage.warden import findings as found
 from wattwarden.storage.warden import kept
 from wattwarden.storage.warden.copyout import Columns
@@ -207,32 +208,52 @@ async def _take_up(
         memory.ids = {}
         # What is kept must be of the plant that the steps from here on are folded with.
         memory.kept_at = {}
-        memory.waiting = late.gathered(memory.waiting, _backdated(memory, now))
+        memory.waiting = late.gathered(memory.waiting, await _backdated(connection, memory, now))
         counters.rebuilt += 1
     return min((one.step - 1 for one in new if one.step > step + 1), default=upto)
 
 
-def _backdated(memory: Memory, entered: Sequence[Entered]) -> list[tuple[LateDay, int]]:
+async def _backdated(
+    connection: Connection, memory: Memory, entered: Sequence[Entered]
+) -> list[tuple[LateDay, int]]:
     """Days that decisions concern which are folded already."""
     days = []
     for one in entered:
-        body = one.body
-        begin = (
-            body.start
-            if isinstance(body, Plan | Declaration)
-            else body.at
-            if isinstance(body, Patrol)
-            else None
-        )
-        if begin is None or one.enterprise not in memory.city.index:
-            continue
-        firm = memory.city.firms[memory.city.index[one.enterprise]]
-        at = round(begin.timestamp()) * SECOND_MS
-        if firm.watch.first != NONE and at < memory.city.next_slot(firm) * firm.pace.slot_s * 1000:
-            first = max(at, firm.watch.first * firm.pace.slot_s * SECOND_MS)
+        for name, begin in await _beginnings(connection, memory, one):
+            if name not in memory.city.index:
+                continue
+            firm = memory.city.firms[memory.city.index[name]]
+            slot_ms = firm.pace.slot_s * SECOND_MS
+            at = round(begin.timestamp()) * SECOND_MS
+            if firm.watch.first == NONE or at >= memory.city.next_slot(firm) * slot_ms:
+                continue
+            oldest = firm.watch.heard - late.KEPT_DAYS * foldtime.DAY_MS
+            first = max(at, firm.watch.first * slot_ms, oldest)
             day = foldtime.local_day(first, firm.pace.zone)
             days.append((LateDay(day, firm.name), firm.watch.heard // SECOND_MS))
     return days
+
+
+async def _beginnings(
+    connection: Connection, memory: Memory, one: Entered
+) -> list[tuple[str, datetime]]:
+    """Return whom a decision concerns, and from when on."""
+    match one.body:
+        case Plan() | Declaration() if one.enterprise is not None:
+            return [(one.enterprise, one.body.start)]
+        case Patrol() if one.enterprise is not None:
+            return [(one.enterprise, one.body.at)]
+        case RegistryChange():
+            registry = memory.city.registry
+            owners = {name: unit.enterprise for name, unit in registry.unit.items()}
+            owners |= {name: outlet.enterprise for name, outlet in registry.outlet.items()}
+            return [
+                (owners[place], since)
+                for point, since in await points_moved(connection, one.id)
+                if (place := point.unit or point.outlet or "") in owners
+            ]
+        case _:
+            return []
 
 
 def _cut_by_time(ticks: Columns, seconds: int) -> int:

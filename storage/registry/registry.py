@@ -10,7 +10,7 @@ from wattwarden.alarms.decisions.chain import canonical
 from wattwarden.alarms.decisions.kinds import AnyBody, decode_body
 from wattwarden.alarms.registry.changes import Change, changed, summary
 from wattwarden.alarms.registry.check import check
-from wattwarden.alarms.registry.nouns import KINDS, Noun
+from wattwarden.alarms.registry.nouns import KINDS, Noun, Point
 from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.storage.database import Connection, errors
@@ -115,6 +115,39 @@ async def history(
         (None if row["body"] is None else decode_record(kind, row["body"]), row["decision"])
         for row in rows
     ]
+
+
+async def points_moved(connection: Connection, decision: int) -> list[tuple[Point, datetime]]:
+    """Return points that a decision changed, and from when on the readings there count otherwise.
+
+    A point that is now known from an earlier moment on, or that measures otherwise, counts from its
+    beginning; one that only ended, from its end.
+    """
+    with errors(f"reading the points of decision {decision}"):
+        rows = await connection.fetch(
+            "SELECT e.body, p.body AS before FROM registry_entry AS e LEFT JOIN registry_entry AS p"
+            " ON p.kind = e.kind AND p.id = e.id AND p.version = e.version - 1"
+            " WHERE e.decision = $1 AND e.kind = 'point' ORDER BY e.id",
+            decision,
+        )
+    moved = []
+    for row in rows:
+        versions = [
+            msgspec.json.decode(body, type=Point) for body in row.values() if body is not None
+        ]
+        since = _otherwise_since(versions)
+        if since is not None:
+            moved.append((versions[0], since))
+    return moved
+
+
+def _otherwise_since(versions: Sequence[Point]) -> datetime | None:
+    """Return from when on a point's versions differ in what they make of readings."""
+    bare = {msgspec.structs.replace(one, valid_to=None, video="") for one in versions}
+    if len(versions) == 1 or len(bare) > 1:
+        return min(one.valid_from for one in versions)
+    ends = [one.valid_to for one in versions if one.valid_to is not None]
+    return min(ends) if len({one.valid_to for one in versions}) > 1 else None
 
 
 async def first_altered(connection: Connection) -> int | None:

@@ -96,27 +96,31 @@ async def _start_with_schema(engine: EmbeddedPostgres, admin_dsn: str) -> None:
 # 2026-11-21 to 23 have partitions always: making one costs more than all else in most tests.
 STORE_DAYS = range(20_778, 20_781)
 # Deleting a few rows takes a tenth of the time of truncating, and a hundredth of a new database.
+# Rows of tables that only grow go without their triggers; tables that others refer to go last.
 EMPTY_STORE = """
 DO $$
-DECLARE name text;
+DECLARE name text; guarded boolean; filled boolean;
 BEGIN
     FOR name IN SELECT inhrelid::regclass FROM pg_inherits JOIN pg_class ON oid = inhrelid
         WHERE inhparent IN ('reading'::regclass, 'factor'::regclass)
         AND relname !~ 'default|2026112[123]'
     LOOP EXECUTE 'DROP TABLE ' || name; END LOOP;
-    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public'
-        AND tablename NOT IN ('migration', 'meter', 'decision', 'registry_entry')
-    LOOP EXECUTE 'DELETE FROM ' || name; END LOOP;
-    DELETE FROM meter;
+    FOR name, guarded IN SELECT oid::regclass, EXISTS (SELECT FROM pg_trigger
+            WHERE tgrelid = c.oid AND NOT tgisinternal) FROM pg_class AS c
+        WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+        AND NOT relispartition AND relname <> 'migration'
+        ORDER BY (SELECT count(*) FROM pg_constraint WHERE confrelid = c.oid)
+    LOOP
+        filled := TRUE;
+        IF guarded THEN
+            EXECUTE 'SELECT EXISTS (SELECT FROM ' || name || ')' INTO filled;
+        END IF;
+        CONTINUE WHEN NOT filled;
+        IF guarded THEN EXECUTE 'ALTER TABLE ' || name || ' DISABLE TRIGGER USER'; END IF;
+        EXECUTE 'DELETE FROM ' || name;
+        IF guarded THEN EXECUTE 'ALTER TABLE ' || name || ' ENABLE TRIGGER USER'; END IF;
+    END LOOP;
     INSERT INTO slice_position (slice) SELECT generate_series(0, 31);
-    IF EXISTS (SELECT FROM decision) THEN
-        ALTER TABLE decision DISABLE TRIGGER USER;
-        ALTER TABLE registry_entry DISABLE TRIGGER USER;
-        DELETE FROM registry_entry;
-        DELETE FROM decision;
-        ALTER TABLE decision ENABLE TRIGGER USER;
-        ALTER TABLE registry_entry ENABLE TRIGGER USER;
-    END IF;
     FOR name IN SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'
     LOOP EXECUTE 'ALTER SEQUENCE ' || name || ' RESTART'; END LOOP;
 END $$

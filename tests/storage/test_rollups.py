@@ -12,7 +12,14 @@ from tests.storage.fakes import NOON, SECOND, MemoryJournal, readers, reading
 
 from wattwarden.storage.database import Connection
 from wattwarden.storage.moments import moment_of
-from wattwarden.storage.rollups import Rollup, Width, read_rollups, recompute_due
+from wattwarden.storage.rollups import (
+    HOURS_PER_NOTE,
+    Rollup,
+    Width,
+    note_touched,
+    read_rollups,
+    recompute_due,
+)
 from wattwarden.storage.rows.writer import Writer, WriterLimits
 
 FAST = WriterLimits(lull_s=0.001, first_pause_s=0.001, last_pause_s=0.002)
@@ -161,3 +168,22 @@ async def test_the_hour_after_a_late_row_is_computed_again(
     assert (day.received, day.expected, day.energy_used) == (2, 0, 20)
     assert day.voltage_mean is None
     assert not math.isnan(day.received)
+
+
+async def test_many_touched_hours_are_noted_whole_in_rows_that_stay_in_their_page(
+    store: Connection,
+) -> None:
+    touched = np.arange(2 * HOURS_PER_NOTE + 1, dtype=np.int64) << 32
+
+    await note_touched(store, touched)
+
+    notes = await store.fetch("SELECT touched FROM rollup_due ORDER BY id")
+    assert [hour for note in notes for hour in note["touched"]] == touched.tolist()
+    outside = "SELECT pg_relation_size(reltoastrelid) FROM pg_class WHERE relname = 'rollup_due'"
+    assert await store.fetchval(outside) == 0
+
+
+async def test_nothing_touched_is_not_noted(store: Connection) -> None:
+    await note_touched(store, np.empty(0, np.int64))
+
+    assert await store.fetchval("SELECT count(*) FROM rollup_due") == 0

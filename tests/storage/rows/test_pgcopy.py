@@ -66,7 +66,7 @@ async def test_single_missing_values_become_null(store: Connection) -> None:
     ]
 
 
-@pytest.mark.parametrize("count", [0, 1, 1500, 1501, 4000])
+@pytest.mark.parametrize("count", [0, 1, 500, 501, 4000])
 async def test_any_number_of_rows_arrives_in_order(store: Connection, count: int) -> None:
     numbers = np.arange(count)
     columns = [
@@ -83,12 +83,16 @@ async def test_any_number_of_rows_arrives_in_order(store: Connection, count: int
     ("chunks", "sizes"),
     [
         pytest.param([bytes(10)] * 5, [71], id="small ones are joined"),
-        pytest.param([bytes(100_000)], [32_768, 32_768, 32_768, 1_717], id="large ones are cut"),
+        pytest.param(
+            [bytes(100_000)], [19, 32_768, 32_768, 32_768, 1_698], id="large ones are cut"
+        ),
         pytest.param([bytes(32_749)], [32_770], id="the trailer is no piece"),
         pytest.param([], [21], id="none"),
     ],
 )
-async def test_a_copy_travels_in_pieces_of_one_size(chunks: list[bytes], sizes: list[int]) -> None:
+async def test_a_copy_travels_in_pieces_that_its_socket_holds(
+    chunks: list[bytes], sizes: list[int]
+) -> None:
     pieces = [piece async for piece in pgcopy.stream(chunks)]
 
     assert b"".join(pieces) == b"".join([pgcopy.HEADER, *chunks, pgcopy.TRAILER])

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -24,9 +25,12 @@ from tests.storage.feed import (
 from tests.storage.folding import fold
 
 from wattwarden.alarms.decisions.slices import SLICES
+from wattwarden.alarms.registry.changes import Change
 from wattwarden.server.passes import PassLimits
 from wattwarden.server.warden import Warden
 from wattwarden.storage.database import Connection
+from wattwarden.storage.moments import moment_of
+from wattwarden.storage.registry.registry import save_registry
 
 FIRMS = ("E0", "E1", "E2")
 HOURS_OFF = range(60, 100)
@@ -294,6 +298,28 @@ async def test_a_change_of_the_registry_is_taken_up_at_its_step(
     )
     assert first["at"].timestamp() >= START / SECOND + 60 * 60
     assert warden.counters.rebuilt == 1
+
+
+async def test_a_point_entered_too_late_judges_the_hours_before_it_again(
+    store: Connection, store_dsn: str
+) -> None:
+    entered = small_city(FIRMS)
+    point = entered.point["E1-t-pt"]
+    unknown = msgspec.structs.replace(point, valid_from=moment_of(START + 200 * MINUTE))
+    entered.put("point", unknown)
+    await register(store, entered)
+    await store_rows(store, readings(FIRMS, range(180), power))
+    await store_ticks(store, 120)
+    await fold(store_dsn)
+    alarms = "SELECT subject, found_late, began, ended FROM alarm WHERE rule = 'R2'"
+    assert not await store.fetch(alarms)
+    change = Change("point", point.id, point)
+    await save_registry(store, [change], "test", now=moment_of(START + 119 * MINUTE))
+    await store_ticks(store, 180, from_step=120 * 60 // TICK_S)
+    await fold(store_dsn)
+    (alarm,) = await store.fetch(alarms)
+    assert (alarm["subject"], alarm["found_late"]) == ("unit:E1-t", True)
+    assert alarm["ended"] - alarm["began"] == timedelta(minutes=40)
 
 
 def _minute(row: Row) -> int:
