@@ -26,3 +26,13 @@ async def system_now(connection: Connection) -> datetime:
         return wall
     last = moment_of(row["last"] * 1_000_000)
     return last if row["simulated"] else max(wall, last)
+
+
+async def mark_simulated(connection: Connection) -> None:
+    """Note that the history of this database is a simulation's: its time is its last tick's.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    with errors("marking the database as simulated"):
+        await connection.execute("INSERT INTO simulated DEFAULT VALUES ON CONFLICT DO NOTHING")

@@ -1,0 +1,1 @@
+"""Stories: documents whose commands are played on a simulated city."""

@@ -1,0 +1,46 @@
+"""``wattwarden play``: a story, on a system of its own."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from wattwarden.tools.decode import as_json
+from wattwarden.tools.errors import UsageError
+from wattwarden.tools.options import AsJson
+from wattwarden.tools.running import run, settings_with
+from wattwarden.tools.stories.play import play as play_script
+from wattwarden.tools.stories.script import StoryError, read_script
+
+
+def play(
+    story: Annotated[Path, Parameter(name="FILE", help="A story, such as docs/stories.md.")],
+    /,
+    *,
+    data: Annotated[
+        Path | None,
+        Parameter(help="An empty folder to play in, kept; a temporary one by default."),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Play a story: a simulated city, what people do in it, and what they are shown.
+
+    Each command of the story runs on a real database, journal, writer and warden, at the story's
+    own time; the first that says something else than the story ends it with status 1.
+    """
+    try:
+        script = read_script(story.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, StoryError) as error:
+        message = f"story {story}: {error}"
+        raise UsageError(message, "docs/stories.md shows how one is written") from error
+    if data is not None and data.exists() and any(data.iterdir()):
+        message = f"{data} is not empty"
+        raise UsageError(message, "name a new folder")
+    with tempfile.TemporaryDirectory(prefix="wattwarden-story-") as folder:
+        # The database runs under its own user where we are root.
+        Path(folder).chmod(0o711)
+        settings = settings_with(data=data or Path(folder))
+        played = run(play_script(script, settings, (lambda _text: None) if json else print))
+    told = {"chapters": played.chapters, "commands": played.commands, "frames": played.frames}
+    print(as_json(told) if json else f"\n{told['chapters']} stories, {told['commands']} commands")
