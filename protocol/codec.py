@@ -11,7 +11,7 @@ one frame            ─ read, explain ─► people;  encode ─► simulators 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import datetime, tzinfo
 from enum import Enum
 from itertools import pairwise
 from types import MappingProxyType
@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from wattwarden.protocol.errors import ProtocolError, Refusal
 from wattwarden.protocol.outline import Outline
+from wattwarden.protocol.zone import CHINA
 
-# Wall time in mainland China, fixed since 1991: the zone of a meter nobody has configured.
-DEFAULT_ZONE: Final[tzinfo] = timezone(timedelta(hours=8), "Asia/Shanghai")
+DEFAULT_ZONE: Final[tzinfo] = CHINA
 
 
 class Claim(Enum):

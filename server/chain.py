@@ -72,7 +72,7 @@ class Chain:
 
     ``on_trouble(chain, reason)`` is called when the journal takes nothing of this chain (reason),
     and when it does again (None).  ``profiles(codec name)`` gives the profiles that a codec may
-    ask for.
+    ask for.  ``rate`` seconds of ``now_us`` pass in a real one, in which lulls are counted.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class Chain:
         profiles: Callable[[str], ProfileOf],
         now_us: Callable[[], int],
         on_trouble: Callable[[str, str | None], None],
+        rate: int = 1,
     ) -> None:
         self.counters = ChainCounters()
         self.pending_bytes = 0
@@ -93,6 +94,7 @@ class Chain:
         self._profiles = profiles
         self._now_us = now_us
         self._on_trouble = on_trouble
+        self._second_us = 1_000_000 * rate
         self._queue: deque[Draft] = deque()
         self._open: dict[Codec | None, Draft] = {}
         self._filled = asyncio.Event()
@@ -200,12 +202,12 @@ class Chain:
 
     async def _lull(self, draft: Draft) -> None:
         """Wait for company while few frames are there and the last came just now."""
-        longest = draft.first_at + LONGEST_S * 1e6
+        longest = draft.first_at + LONGEST_S * self._second_us
         while len(draft.frames) < LULL_FRAMES and len(self._queue) == 1 and not self._closing:
-            pause = min(draft.last_at + LULL_S * 1e6, longest) - self._now_us()
+            pause = min(draft.last_at + LULL_S * self._second_us, longest) - self._now_us()
             if pause <= 0:
                 return
-            await asyncio.sleep(pause / 1e6)
+            await asyncio.sleep(pause / self._second_us)
 
     def _next(self) -> Draft:
         draft = self._queue.popleft()

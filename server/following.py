@@ -2,10 +2,13 @@
 
 from typing import Final
 
+from wattwarden.storage.cases import follow as cases
 from wattwarden.storage.database import Connection
+from wattwarden.storage.enforcement import follow as enforcement
+from wattwarden.storage.ledgers import follow as ledgers
 from wattwarden.storage.warden.followed import Followed, Follower
 
-FOLLOWERS: Final[tuple[Follower, ...]] = ()
+FOLLOWERS: Final[tuple[Follower, ...]] = (cases.follow, enforcement.follow, ledgers.follow)
 
 
 async def follow(connection: Connection, followed: Followed) -> None:

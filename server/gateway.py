@@ -59,7 +59,7 @@ class Gateway:
         self._tasks: list[asyncio.Task[None]] = []
         self._chain_tasks: list[asyncio.Task[None]] = []
         self._chains = [
-            Chain(journal, shard, self.name, directory.of, clock.now_us, self._trouble)
+            Chain(journal, shard, self.name, directory.of, clock.now_us, self._trouble, clock.rate)
             for shard in range(journal.shards)
         ]
         self.port = MeterPort(
@@ -68,6 +68,7 @@ class Gateway:
             directory.of_address,
             clock.now_us,
             settings.gateway,
+            clock.rate,
         )
         self._servers: list[asyncio.Server] = []
         self._refused: list[tuple[int, int, str]] = []

@@ -2,17 +2,21 @@
 
 
 class Pacer:
-    """Spreads newcomers: at most ``per_second``, the surplus is delayed, never turned away."""
+    """Spreads newcomers: at most ``per_second``, the surplus is delayed, never turned away.
 
-    def __init__(self, per_second: int) -> None:
-        self._gap_us = 1_000_000 / per_second
+    Seconds are real ones; ``rate`` of the clock's pass in one.
+    """
+
+    def __init__(self, per_second: int, rate: int = 1) -> None:
+        self._second_us = 1_000_000 * rate
+        self._gap_us = self._second_us / per_second
         self._next_us = float("-inf")
 
     def delay_s(self, now: int) -> float:
-        """Return how long the newcomer of this moment has to wait."""
+        """Return how long the newcomer of this moment (µs of the clock) has to wait."""
         # A tenth of a second's worth may come at once; a storm is longer than that.
-        self._next_us = max(self._next_us, now - 100_000.0) + self._gap_us
-        return max(0.0, (self._next_us - now) / 1e6)
+        self._next_us = max(self._next_us, now - self._second_us / 10) + self._gap_us
+        return max(0.0, (self._next_us - now) / self._second_us)
 
 
 class UnknownAllowance:

@@ -19,6 +19,7 @@ import structlog
 from wattwarden.protocol.codec import Codec, ProfileOf
 from wattwarden.protocol.envelope import Occurrence, SessionRow
 from wattwarden.protocol.session import (
+    SECOND_US,
     Closing,
     LoggedIn,
     Received,
@@ -36,7 +37,7 @@ _log: Final = structlog.get_logger(__name__)
 HOUR_US: Final = 3_600_000_000
 # TCP gives up by itself after a quarter of an hour; until then a peer that reads nothing would
 # hold its connection and what it was answered.
-BLOCKED_US: Final = 60_000_000
+BLOCKED_S: Final = 60
 
 
 @dataclass(slots=True)
@@ -64,7 +65,11 @@ class PortCounters:
 
 
 class MeterPort:
-    """All connections of one gateway process."""
+    """All connections of one gateway process.
+
+    ``rate`` seconds of ``now_us`` pass in a real one.  What waits for the network waits in real
+    time; what the protocols count, such as silence in heartbeats, goes by ``now_us``.
+    """
 
     def __init__(
         self,
@@ -73,6 +78,7 @@ class MeterPort:
         profile_of: ProfileOf,
         now_us: Callable[[], int],
         settings: GatewaySettings,
+        rate: int = 1,
     ) -> None:
         self.counters = PortCounters()
         self.codecs = codecs
@@ -86,15 +92,16 @@ class MeterPort:
         # Looked up for every segment, where a setting costs more.
         self.most_pending_bytes = settings.pending_bytes
         self.limits = SessionLimits(
-            settings.pre_login_s,
-            settings.partial_frame_s,
+            settings.pre_login_s * rate,
+            settings.partial_frame_s * rate,
             settings.noise_before_login_bytes,
             settings.noise_bytes,
         )
         self.fleet: Fleet[MeterConnection] = Fleet()
         self.connections: set[MeterConnection] = set()
         self.per_host: dict[str, int] = {}
-        self.pacer = Pacer(settings.logins_per_second)
+        self.pacer = Pacer(settings.logins_per_second, rate)
+        self.blocked_us = BLOCKED_S * rate * SECOND_US
         self.unknown = UnknownAllowance(settings.unknown_records_per_peer_hour, HOUR_US)
         self._chains = chains
         self._epoch = 0
@@ -326,7 +333,7 @@ class MeterConnection(asyncio.Protocol):
 
     def is_stuck(self, now: int) -> bool:
         """Whether the peer has taken nothing for so long that nobody waits any more."""
-        return bool(self._blocked_since) and now - self._blocked_since > BLOCKED_US
+        return bool(self._blocked_since) and now - self._blocked_since > self._port.blocked_us
 
     def abort(self) -> None:
         """Close without waiting for what was written."""

@@ -1,6 +1,6 @@
 """Days folded again: rows as they are stored now, what that changes, and how far it goes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 import numpy as np
@@ -20,6 +20,7 @@ from wattwarden.storage.warden.steps import Wanted, read_span
 
 # Rows ahead of their receipt by less than this are found where they count.
 AHEAD_SLACK_MS = 600_000
+US_PER_MS = 1_000
 
 
 async def fold_again(
@@ -53,40 +54,44 @@ async def fold_again(
 async def _run(connection: Connection, memory: Memory, again: Again, step: int) -> None:
     """Fold day after day, until every enterprise is where it was or at now."""
     while again.firms:
-        since, until = again.span()
-        rows = await _read(connection, memory, again, (since, until), step)
+        rows = await read_day(connection, again, memory.ids, memory.factors, step)
         next_day = again.next_day
         states = await kept.load_days(connection, [(firm.name, next_day) for firm in again.firms])
         again.fold_day(rows, {name: body for (name, _), body in states.items()})
     await kept.save_days(connection, again.days)
 
 
-async def _read(
-    connection: Connection, memory: Memory, again: Again, span: tuple[int, int], step: int
+async def read_day(
+    connection: Connection,
+    again: Again,
+    ids: Mapping[str, int],
+    factors: Sequence[tuple[int, str, str]],
+    step: int,
 ) -> Rows:
-    """The rows of a span of fold time: of each meter, where its clock puts them."""
+    """Read the rows of the day that is folded, up to a step: of each meter, where its clock is.
+
+    ``ids`` are meters' numbers by name, ``factors`` the points that are a factor.
+
+    Raises:
+        StorageError: The database is away.
+    """
     by_skew: dict[int, set[int]] = {}
     for firm in again.firms:
         for meter, skew in zip(firm.meters, firm.watch.skew, strict=True):
-            if meter in memory.ids:
-                by_skew.setdefault(skew, set()).add(memory.ids[meter])
-    since, until = span
-    parts = [
-        rows_of(
-            await read_span(
-                connection,
-                (since + skew) * 1_000,
-                (until + skew + AHEAD_SLACK_MS) * 1_000,
-                step,
-                Wanted(
-                    np.array(sorted(meters), np.int32),
-                    [point for point in memory.factors if point[0] in meters],
-                ),
-            ),
-            [point for point in memory.factors if point[0] in meters],
+            if meter in ids:
+                by_skew.setdefault(skew, set()).add(ids[meter])
+    since, until = again.span()
+    parts = []
+    for skew, meters in sorted(by_skew.items()):
+        mine = [point for point in factors if point[0] in meters]
+        rows = await read_span(
+            connection,
+            (since + skew) * US_PER_MS,
+            (until + skew + AHEAD_SLACK_MS) * US_PER_MS,
+            step,
+            Wanted(np.array(sorted(meters), np.int32), mine),
         )
-        for skew, meters in sorted(by_skew.items())
-    ]
+        parts.append(rows_of(rows, mine))
     return Rows.joined(parts)
 
 

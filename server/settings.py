@@ -16,31 +16,17 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from wattwarden.server.addresses import check_dsn, check_listen, check_nats
 from wattwarden.storage.enrolment import ENROLMENTS_PER_PEER_HOUR, Policy
 from wattwarden.storage.rows.binding import ClockBounds
 
 # All addresses, since meters dial in from outside.  Above the well-known ports, below the
 # ephemeral ones; 212 as in HJ 212.
 DEFAULT_LISTEN: Final = "0.0.0.0:10212"
-MOST_PORT: Final = 65_535
 
 # Time as it is; and an hour a tick: what rules tell apart by minutes is lost beyond.
 REAL_RATE: Final = 1
 FASTEST_RATE: Final = 3600
-
-
-def check_listen(address: str) -> str:
-    """Return HOST:PORT as given.
-
-    Raises:
-        ValueError: It has no host, or no port from 0 (the kernel chooses) to 65535.
-    """
-    host, _, port = address.rpartition(":")
-    if not host or not (port.isascii() and port.isdigit()) or int(port) > MOST_PORT:
-        message = f"{address!r} is no HOST:PORT, as 0.0.0.0:10212 is"
-        raise ValueError(message)
-    return address
-
 
 Positive = Annotated[int, Field(gt=0)]
 PositiveSeconds = Annotated[float, Field(gt=0)]
@@ -122,8 +108,9 @@ class Settings(BaseSettings):
     )
 
     data: Path = Field(default_factory=default_data_folder)
-    dsn: str | None = None
-    nats: str | None = None
+    dsn: Annotated[str, AfterValidator(check_dsn)] | None = None
+    # One address, or several of a cluster, separated by commas.
+    nats: Annotated[str, AfterValidator(check_nats)] | None = None
     # How many seconds pass in one, for simulated cities; unset: as the data folder has it.
     clock_rate: Annotated[int, Field(ge=REAL_RATE, le=FASTEST_RATE)] | None = None
     gateway: GatewaySettings = GatewaySettings()

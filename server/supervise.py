@@ -17,6 +17,7 @@ import structlog
 from wattwarden.server.backoff import Backoff
 from wattwarden.server.children import Role
 from wattwarden.server.clock import Clock
+from wattwarden.server.listening import check_port
 from wattwarden.server.places import Places, dsn_of, nats_of, running_of, write_running
 from wattwarden.server.rate import check_rate, record_rate
 from wattwarden.server.settings import Settings
@@ -74,8 +75,10 @@ class System:
             StorageError: an engine or the schema is in the way.
             RoleError: a role did not start.
             RateRefusedError: the folder's time runs at another rate.
+            PortRefusedError: meters could not be listened for.
         """
         check_rate(self._settings.data, self._settings.clock_rate)
+        check_port(self._settings)
         for name in self._engines:
             say(f"starting {name}")
         await asyncio.gather(*(engine.start() for engine in self._engines.values()))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.rows.tables import Rows
+from wattwarden.storage.statistics.collected import count_hours
 
 HOUR_US: Final = 3_600_000_000
 # A meter that was away for longer says nothing of when the energy was used meanwhile.
@@ -115,6 +116,7 @@ async def recompute(connection: Connection, touched: NDArray[np.int64]) -> None:
     for width, query in ((Width.QUARTER, _QUARTERS), (Width.HOUR, _HOURS)):
         await connection.execute(_forget(width), meters, hours)
         await connection.execute(query, meters, hours)
+    await count_hours(connection, meters, hours)
     days = sorted({(meter, hour // 24 * 24) for meter, hour in zip(meters, hours, strict=True)})
     await connection.execute(_DAYS, [meter for meter, _ in days], [hour for _, hour in days])
 

@@ -4,7 +4,6 @@ import ctypes
 import platform
 import resource
 import shutil
-import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +16,15 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from wattwarden.protocol.checksum import hj212, modbus
-from wattwarden.server.places import NotRunningError, Places, read_running
+from wattwarden.server.addresses import check_listen
+from wattwarden.server.listening import (
+    PortRefusedError,
+    gateway_pids,
+    holders,
+    living_system,
+    port_of,
+    probe,
+)
 from wattwarden.server.settings import Settings
 from wattwarden.storage.engines.engine_report import engine_report
 from wattwarden.storage.journal.survey import FULL_SHARE, NEARLY_FULL_SHARE, StreamFacts
@@ -123,40 +130,25 @@ def engines(settings: Settings) -> Iterator[Check]:
 
 
 def meter_port(settings: Settings) -> Check:
-    """Whether the meter port is free, or held by our own system."""
-    listen = settings.gateway.listen
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdecimal():
-        return Check("meter port", State.FAIL, listen, "write it as HOST:PORT: 0.0.0.0:10212")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    """Whether the meter port of the running system is held by it, or else ours is free."""
+    running = living_system(settings.data)
+    listen = settings.gateway.listen if running is None else running.listen
+    ours = gateway_pids(running)
     try:
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            # Connections of an earlier run that are dying away do not count.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host.strip("[]"), int(port)))
-    except (OSError, OverflowError) as error:
-        holder = _holder(settings)
-        if holder:
-            return Check("meter port", State.OK, f"{listen}, held by our gateway {holder}")
-        cure = f"stop what holds it (ss -ltnp sport = :{port}), or start with --listen HOST:PORT"
-        return Check("meter port", State.FAIL, f"{listen}: {error}", cure)
+        check_listen(listen)
+        probe(listen)
+    except ValueError as error:
+        return Check("meter port", State.FAIL, str(error), "write it as HOST:PORT: 0.0.0.0:10212")
+    except PortRefusedError as error:
+        held = [one.pid for one in holders(port_of(listen)) if one.pid in ours]
+        if held:
+            pids = ", ".join(map(str, held))
+            return Check("meter port", State.OK, f"{listen}, held by our gateway {pids}")
+        return Check("meter port", State.FAIL, error.message, error.cure)
+    if running is not None:
+        found = f"{listen}, free, though our gateway runs"
+        return Check("meter port", State.WARN, found, "its log says why it does not listen")
     return Check("meter port", State.OK, f"{listen}, free")
-
-
-def _holder(settings: Settings) -> str:
-    """Name the living processes of the system in the data folder, "" when none lives."""
-    try:
-        running = read_running(Places(settings.data))
-    except NotRunningError:
-        return ""
-    if running is None or running.listen.rpartition(":")[2] != _port(settings):
-        return ""
-    pids = [pid for pids in running.pids.values() for pid in pids]
-    return ", ".join(str(pid) for pid in pids if Path(f"/proc/{pid}").exists())
-
-
-def _port(settings: Settings) -> str:
-    return settings.gateway.listen.rpartition(":")[2]
 
 
 def clock(now: datetime) -> Iterator[Check]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from wattwarden.protocol.codec import Claim, Codec
 from wattwarden.protocol.outline import FRAME, MORE, SKIP, next_head
-from wattwarden.protocol.session import MAX_HEAD_BYTES
+from wattwarden.protocol.recognition import MAX_HEAD_BYTES
 
 Claimants = Callable[[bytes, int], Sequence[Codec]]
 """The codecs that a frame beginning at a place may belong to, the likeliest first."""

@@ -23,6 +23,7 @@ from wattwarden.protocol.codec import (
 from wattwarden.protocol.errors import ProtocolError, Refusal
 from wattwarden.protocol.quantity import MISSING, QUANTITIES
 from wattwarden.tools.cutting import Cutter, Piece, all_of, recognising
+from wattwarden.tools.strangers import unknown_bytes
 from wattwarden.tools.units import unit_of
 
 # Stands for a meter that no frame names, so that its readings can be shown.
@@ -146,8 +147,7 @@ class Decoder:
     def _unread(self, piece: Piece) -> Unread:
         """Say what is wrong with bytes that are no frame."""
         if piece.codec is None:
-            head = piece.raw[:SHOWN_BYTES].hex(" ")
-            return _refuse(piece, Refusal.UNKNOWN, f"no codec knows bytes that begin with {head}")
+            return _refuse(piece, Refusal.UNKNOWN, unknown_bytes(piece.raw, SHOWN_BYTES))
         try:
             piece.codec.read(piece.raw, self._profile_of)
         except ProtocolError as error:

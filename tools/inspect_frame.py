@@ -9,9 +9,10 @@ from cyclopts import Parameter
 
 from wattwarden.protocol.codec import Field
 from wattwarden.protocol.errors import ProtocolError
-from wattwarden.tools.decode import as_json, decoder_for
+from wattwarden.tools.decode import as_json
 from wattwarden.tools.decoding import Decoded, Unread
 from wattwarden.tools.errors import UsageError
+from wattwarden.tools.frame_rows import decoder_for
 from wattwarden.tools.lines import STANDARD_INPUT, payload
 from wattwarden.tools.options import AsJson, CodecName, Keys
 from wattwarden.tools.render import show_explained

@@ -10,8 +10,9 @@ from wattwarden.storage.quarantine import Held, Retried, Selection, list_held
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import UsageError
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
-from wattwarden.tools.render import elided, show_table
+from wattwarden.tools.render import show_notes, show_table
 from wattwarden.tools.running import database, meter_name, retry_held, run, settings_of
+from wattwarden.tools.strangers import advice_on_the_port
 from wattwarden.tools.times import rfc3339
 
 PAGE_FRAMES: Final = 200
@@ -88,22 +89,27 @@ def list_frames(
             print(as_json(_row(held)))
         return
     show_table(
-        ("id", "received at", "meter", "peer", "codec", "kind", "reason", "tries", "what"),
+        ("id", "received at", "times", "meter", "peer", "codec", "kind", "reason", "tries"),
         [
             (
                 held.id,
                 rfc3339(held.received_at),
+                held.times,
                 held.meter or held.identity,
                 held.peer,
                 held.codec,
                 held.kind,
                 held.reason,
                 held.tries,
-                elided(held.message),
             )
             for held in frames
         ],
     )
+    notes: dict[str, list[int]] = {}
+    for held in frames:
+        parts = filter(None, (held.message, advice_on_the_port(held.raw)))
+        notes.setdefault("; ".join(parts), []).append(held.id)
+    show_notes(notes)
 
 
 @app.command
@@ -142,6 +148,8 @@ def _row(held: Held) -> dict[str, Any]:
     return {
         "id": held.id,
         "received_at": rfc3339(held.received_at),
+        "times": held.times,
+        "last_received_at": rfc3339(held.last_received_at or held.received_at),
         "codec": held.codec,
         "meter": held.meter,
         "identity": held.identity,
@@ -156,5 +164,6 @@ def _row(held: Held) -> dict[str, Any]:
         "resolved_at": None if held.resolved_at is None else rfc3339(held.resolved_at),
         "tries": held.tries,
         "program": held.program,
+        # Of the first, when it came more than once.
         "origin": {"shard": held.shard, "sequence": held.sequence, "frame": held.frame},
     }

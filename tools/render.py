@@ -28,6 +28,8 @@ MAX_DEPTH: Final = 6
 MAX_CELL: Final = 120
 # Wide enough for the longest cell beside its name.
 PIPED_WIDTH: Final = 240
+# Where more rows share a note, the others are found by what they share.
+MAX_NOTED_ROWS: Final = 10
 
 
 def console() -> Console:
@@ -113,6 +115,16 @@ def show_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
     for row in rows:
         table.add_row(*(Text("" if cell is None else printable(str(cell))) for cell in row))
     console().print(table)
+
+
+def show_notes(notes: Mapping[str, Sequence[object]]) -> None:
+    """Print sentences below a table, whole, each behind the names of the rows that it is about."""
+    out = console()
+    for sentence, rows in notes.items():
+        names = ", ".join(map(str, rows[:MAX_NOTED_ROWS]))
+        left = len(rows) - MAX_NOTED_ROWS
+        heading = f"{names} and {left} more: " if left > 0 else f"{names}: "
+        out.print(Text.assemble((printable(heading), "bold"), printable(sentence)))
 
 
 @contextmanager

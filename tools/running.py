@@ -2,10 +2,10 @@
 
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 import uvloop
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from wattwarden.server import places
 from wattwarden.server.places import NotRunningError, Places
-from wattwarden.server.roles import readers_of
+from wattwarden.server.readers import readers_of
 from wattwarden.server.settings import Settings, load_settings
 from wattwarden.storage.database import Connection, connect
 from wattwarden.storage.meters import Meter, MeterName, NoSuchMeter, find_meter, parse_meter
@@ -21,6 +21,16 @@ from wattwarden.storage.profiles import ProfileBook, load_profiles
 from wattwarden.storage.quarantine import Retried, Selection, retry
 from wattwarden.tools.errors import CommandError, UsageError
 from wattwarden.tools.options import System
+
+OPTIONS: Final = {
+    "data": "--data",
+    "dsn": "--dsn",
+    "nats": "--nats",
+    "clock_rate": "--clock-rate",
+    "gateway.listen": "--listen",
+    "writer.unknown_meters": "--unknown-meters",
+}
+"""Settings that commands take as options."""
 
 _T = TypeVar("_T")
 
@@ -43,13 +53,25 @@ def settings_with(**flags: Any) -> Settings:
     try:
         settings = load_settings(**flags)
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()
-        )
-        message = f"settings: {wrong}"
-        raise CommandError(message, "correct wattwarden.toml or the environment") from error
+        raise _refused(error, flags) from error
     # Roles started from another folder must mean the same one.
     return settings.model_copy(update={"data": settings.data.expanduser().resolve()})
+
+
+def _refused(error: ValidationError, flags: Mapping[str, Any]) -> CommandError:
+    """Say what is wrong where it was written: in an option, or in the settings."""
+    in_options, in_settings = [], []
+    for one in error.errors():
+        name = ".".join(map(str, one["loc"]))
+        text = one["msg"].removeprefix("Value error, ")
+        if name in OPTIONS and flags.get(str(one["loc"][0])) is not None:
+            in_options.append(f"{OPTIONS[name]}: {text}")
+        else:
+            in_settings.append(f"{name}: {text}")
+    if in_options:
+        return UsageError("; ".join(in_options), "see --help")
+    message = f"settings: {'; '.join(in_settings)}"
+    return CommandError(message, "correct wattwarden.toml or the environment (WATTWARDEN_…)")
 
 
 def dsn_of(settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""Commands that serve: `wattwarden up`, and each role alone."""
+"""Commands that serve: `wattwarden up`, and each role alone; the warden's is ``serve_warden``."""
 
 import asyncio
 import sys
@@ -13,9 +13,11 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from wattwarden.server.children import RoleError
+from wattwarden.server.lifetime import stop_event
+from wattwarden.server.listening import PortRefusedError
 from wattwarden.server.logs import configure_logs
 from wattwarden.server.rate import RateRefusedError
-from wattwarden.server.roles import run_archivist, run_gateway, run_warden, run_writer, stop_event
+from wattwarden.server.roles import run_archivist, run_gateway, run_writer
 from wattwarden.server.settings import Settings
 from wattwarden.server.supervise import run_up
 from wattwarden.server.ticker import ClockRefusedError
@@ -65,7 +67,12 @@ def up(
         stop = stop_event()
         await run_up(settings, stop.wait, say, ready)
 
-    _run(serve())
+    try:
+        _run(serve())
+    except StorageError as error:
+        # Nothing of the system runs yet: what did not answer is what it was given.
+        cure = getattr(error, "cure", "") or "see that what --dsn and --nats name answers"
+        raise CommandError(error.message, cure) from error
 
 
 def gateway(
@@ -85,7 +92,7 @@ def gateway(
     """
     settings = settings_of(data, listen, dsn, nats, None)
     configure_logs("gateway")
-    _run_role(run_gateway(settings))
+    run_role(run_gateway(settings))
 
 
 def writer(
@@ -105,7 +112,7 @@ def writer(
     """
     settings = settings_of(data, None, dsn, nats, unknown_meters)
     configure_logs("writer")
-    _run_role(run_writer(settings))
+    run_role(run_writer(settings))
 
 
 def archivist(
@@ -123,25 +130,7 @@ def archivist(
     """
     settings = settings_of(data, None, dsn, nats, None)
     configure_logs("archivist")
-    _run_role(run_archivist(settings))
-
-
-def warden(
-    *,
-    data: Path | None = None,
-    dsn: str | None = None,
-) -> None:
-    """Run the warden alone: rows and decisions become states and alarms.
-
-    Several share the city; one that dies is replaced by the others within ten seconds.
-
-    Args:
-        data: Folder for everything that is kept.
-        dsn: Address of PostgreSQL.
-    """
-    settings = settings_of(data, None, dsn, None, None)
-    configure_logs("warden")
-    _run_role(run_warden(settings))
+    run_role(run_archivist(settings))
 
 
 def settings_of(
@@ -166,8 +155,13 @@ def settings_of(
     return settings_with(**flags)
 
 
-def _run_role(work: Coroutine[Any, Any, None]) -> None:
-    """Run a role; what it cannot go on without is said as every other line of its log."""
+def run_role(work: Coroutine[Any, Any, None]) -> None:
+    """Run a role; what it cannot go on without is said as every other line of its log.
+
+    Raises:
+        CommandError: it cannot start.
+        SystemExit: with status 1, when it was told what it cannot go on without.
+    """
     try:
         _run(work)
     except StorageError as error:
@@ -181,6 +175,8 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
             runner.run(work)
     except (RoleError, ClockRefusedError, RateRefusedError) as error:
         raise CommandError(str(error)) from error
+    except PortRefusedError as error:
+        raise CommandError(error.message, error.cure) from error
 
 
 def _ready_line(facts: Mapping[str, object]) -> str:

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
-from wattwarden.protocol.codec import DEFAULT_ZONE
+from wattwarden.protocol.zone import CHINA
 from wattwarden.tools.errors import UsageError
 
 _RELATIVE: Final = re.compile(r"-(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
@@ -16,7 +16,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-def parse_time(text: str, now: datetime, zone: tzinfo = DEFAULT_ZONE) -> datetime:
+def parse_time(text: str, now: datetime, zone: tzinfo = CHINA) -> datetime:
     """Read a time: RFC 3339, local without offset (``zone``), a date, ``now``, or ``-2h30m`` ago.
 
     Raises:

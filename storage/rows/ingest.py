@@ -163,10 +163,6 @@ async def store(
         tables[name] = block.table
         for partition, part in by_partition(name, rows, known.partitions.days(name)):
             waiting[name, partition].append(part)
-    readings = [
-        part for (name, _), parts in waiting.items() if name == READING.name for part in parts
-    ]
-    await note_touched(connection, touched_hours(readings))
     for (name, partition), parts in sorted(waiting.items()):
         stored = await put(connection, tables[name], partition, parts, prepared.gathered)
         _add(outcome.stored.setdefault(name, Stored()), stored)
@@ -174,6 +170,8 @@ async def store(
             Trouble(fault.frame, Refusal.DECODE, Reason.ROW_REFUSED, fault.message)
             for fault in stored.faults
         )
+    stored_rows = [part for parts in waiting.values() for part in parts]
+    await note_touched(connection, touched_hours(stored_rows))
     return outcome
 
 

@@ -125,23 +125,21 @@ def encode(columns: Sequence[Column], count: int) -> Iterator[bytes | bytearray]
         yield _cut(chunk, columns, start) if ragged else raw
 
 
-async def stream(
-    chunks: Iterable[bytes | bytearray],
-) -> AsyncIterator[bytearray | memoryview]:
+async def stream(chunks: Iterable[bytes | bytearray]) -> AsyncIterator[bytes]:
     """Yield a whole COPY, header, chunks and trailer, in pieces of some PIECE_BYTES at most."""
     waiting = bytearray(HEADER)
     for chunk in chunks:
         if len(waiting) + len(chunk) <= PIECE_BYTES:
             waiting += chunk
             continue
-        yield waiting
+        yield bytes(waiting)
         whole = memoryview(chunk)
         cut = len(chunk) // PIECE_BYTES * PIECE_BYTES
         for start in range(0, cut, PIECE_BYTES):
-            yield whole[start : start + PIECE_BYTES]
+            yield bytes(whole[start : start + PIECE_BYTES])
         waiting = bytearray(whole[cut:])
     waiting += TRAILER
-    yield waiting
+    yield bytes(waiting)
 
 
 def _shape(columns: Sequence[Column]) -> tuple[np.dtype[Any], bytes]:

@@ -1,7 +1,7 @@
 """One round of the writer: what is done before its transaction, and what is done in it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -91,9 +91,12 @@ def prepare_round(desk: Desk, old: Position, entries: Sequence[Entry], chains: C
 
 
 async def commit_round(
-    connection: Connection, desk: Desk, work: Work
+    connection: Connection, desk: Desk, work: Work, on_rows: Callable[[], None]
 ) -> tuple[WriterCounters, set[str]]:
     """Store a round in one transaction; return what it did, and which partitions got rows.
+
+    ``on_rows`` is called when the rows are next: the database then works longest without a word
+    from us.
 
     Raises:
         Fenced: Another writer was here.
@@ -106,6 +109,8 @@ async def commit_round(
     enrolled_before = desk.known.meters.enrolled
     async with connection.transaction():
         await position.move_position(connection, desk.shard, work.old, work.new)
+        await _save_events(connection, desk.shard, work.intake)
+        on_rows()
         parts: Counter[tuple[int, str]] = Counter()
         for prepared in work.prepared:
             outcome = await store(connection, prepared, desk.known, desk.readers.admission)
@@ -117,7 +122,6 @@ async def commit_round(
             tally.count_reasons(trouble.reason for trouble in troubles)
             await _file(connection, desk, gathered, troubles, tally)
         await note_parts(connection, desk.shard, dict(parts))
-        await _save_events(connection, desk.shard, work.intake)
     tally.meters_enrolled = desk.known.meters.enrolled - enrolled_before
     return tally, {partition for _, partition in parts}
 

@@ -49,6 +49,7 @@ def brace_outline(
         least_bytes=LEAST_BRACED,
         most_bytes=most_bytes,
         fits=fits,
+        residue=modbus,
         scan=WindowScan(2 * most_bytes, 2, 2),
         plausible=braced_plausible,
     )

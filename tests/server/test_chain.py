@@ -68,6 +68,24 @@ async def test_frames_of_one_segment_are_answered_in_one_write() -> None:
     assert second.sent == [ACK]
 
 
+async def test_a_lull_is_real_time_at_any_rate_of_the_clock() -> None:
+    journal, clock = FakeJournal(), 0
+    chain = Chain(
+        journal, 1, "gw", lambda _: default_profile, lambda: clock, lambda *_: None, rate=1000
+    )
+    task = asyncio.create_task(chain.run())
+    chain.add(FakeSource("a"), CODEC, [FRAME], 0)
+    clock = 2_500_000  # 2.5 ms of real time: half a millisecond is left
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not journal.attempts
+    clock = 3_000_001
+    async with asyncio.timeout(1):
+        await journal.attempted.wait()
+    chain.close()
+    await asyncio.wait_for(task, 5)
+
+
 async def test_an_envelope_gives_back_what_was_added() -> None:
     journal = FakeJournal()
     a, b = FakeSource("a", "1"), FakeSource("b")

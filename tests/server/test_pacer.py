@@ -1,5 +1,7 @@
 """Newcomers are spread, never turned away; unknown bytes have an allowance."""
 
+import pytest
+
 from wattwarden.server.pacer import Pacer, UnknownAllowance
 
 
@@ -14,6 +16,14 @@ def test_a_storm_is_spread_at_the_rate() -> None:
     assert delays[:100] == [0.0] * 100
     assert abs(delays[-1] - 1.0) < 0.01
     assert delays == sorted(delays)
+
+
+def test_newcomers_are_paced_in_real_time_at_any_rate_of_the_clock() -> None:
+    pacer, fast = Pacer(1000), Pacer(1000, 60)
+    moments = [*[1_000_000] * 200, *[1_100_000] * 50]
+    slow = [pacer.delay_s(at) for at in moments]
+    assert [fast.delay_s(60 * at) for at in moments] == pytest.approx(slow)
+    assert max(slow) > 0.05
 
 
 def test_the_allowance_of_one_host_is_its_own_and_comes_back_with_the_window() -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from tests.server.fakes import FakeJournal
 
 from wattwarden.codecs import load_codecs
@@ -12,8 +13,9 @@ from wattwarden.codecs.acrel.frame import ACKS, REGISTER, UPLOAD
 from wattwarden.codecs.acrel.message import encode
 from wattwarden.protocol.codec import DEFAULT_PROFILE, Message, Profile, default_profile
 from wattwarden.protocol.envelope import Envelope, decode_envelope, decode_occurrences
+from wattwarden.protocol.session import SECOND_US
 from wattwarden.server.chain import Chain
-from wattwarden.server.port import MeterConnection, MeterPort
+from wattwarden.server.port import BLOCKED_S, MeterConnection, MeterPort
 from wattwarden.server.settings import GatewaySettings
 from wattwarden.storage.journal.journal import Kind
 
@@ -52,7 +54,7 @@ class FakeTransport(asyncio.Transport):
 class City:
     """A meter port with one chain, and the connections to it."""
 
-    def __init__(self, journal: FakeJournal, settings: GatewaySettings) -> None:
+    def __init__(self, journal: FakeJournal, settings: GatewaySettings, rate: int) -> None:
         loop = asyncio.get_running_loop()
         self.journal = journal
         self.chain = Chain(
@@ -64,6 +66,7 @@ class City:
             _profile_of,
             self.now_us,
             settings,
+            rate,
         )
         self.writing = loop.create_task(self.chain.run())
 
@@ -93,9 +96,9 @@ class City:
 
 @asynccontextmanager
 async def city(
-    journal: FakeJournal | None = None, settings: GatewaySettings | None = None
+    journal: FakeJournal | None = None, settings: GatewaySettings | None = None, rate: int = 1
 ) -> AsyncIterator[City]:
-    made = City(journal or FakeJournal(), settings or GatewaySettings())
+    made = City(journal or FakeJournal(), settings or GatewaySettings(), rate)
     try:
         yield made
     finally:
@@ -180,6 +183,30 @@ async def test_a_frame_whose_checksum_fails_after_the_gateway_was_told_to_stop_i
         [unknown] = [envelope for envelope in place.envelopes() if envelope.codec == "unknown"]
         assert unknown.data == REPORT
         assert unknown.reasons == ["checksum does not fit"]
+
+
+@pytest.mark.parametrize("rate", [1, 60])
+async def test_a_peer_has_real_time_to_log_in_at_any_rate_of_the_clock(rate: int) -> None:
+    settings = GatewaySettings()
+    async with city(settings=settings, rate=rate) as place:
+        _, transport = place.dial()
+        start, second = place.now_us(), SECOND_US * rate
+        place.port.sweep(start + round((settings.pre_login_s - 1) * second))
+        assert not transport.is_closing()
+        place.port.sweep(start + round((settings.pre_login_s + 1) * second))
+        assert transport.is_closing()
+
+
+@pytest.mark.parametrize("rate", [1, 60])
+async def test_a_peer_has_real_time_to_take_its_answers_at_any_rate_of_the_clock(rate: int) -> None:
+    async with city(settings=GatewaySettings(pre_login_s=1e6), rate=rate) as place:
+        connection, transport = place.dial()
+        connection.pause_writing()
+        start, second = place.now_us(), SECOND_US * rate
+        place.port.sweep(start + (BLOCKED_S - 1) * second)
+        assert not transport.is_closing()
+        place.port.sweep(start + (BLOCKED_S + 1) * second)
+        assert transport.is_closing()
 
 
 async def test_the_end_of_a_connection_is_recorded_with_its_reason_and_leaves_nothing() -> None:

@@ -97,20 +97,40 @@ def test_engines_are_looked_at_unless_they_are_somebody_elses(
     assert not any("secret" in one.found for one in found)
 
 
-def test_a_free_port_is_fine_and_one_in_use_is_not(tmp_path: Path) -> None:
+def says(data: Path, listen: str, **pids: int) -> None:
+    write_running(Places(data), Running(listen, {name: [pid] for name, pid in pids.items()}))
+
+
+def test_a_free_port_is_fine_and_one_in_use_names_its_holder_and_the_cure(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         listen = f"127.0.0.1:{taken.getsockname()[1]}"
         found = checks.meter_port(settings(tmp_path, listen))
         assert found.state is State.FAIL
-        assert "ss -ltnp" in found.cure
-        (tmp_path / "run").mkdir()
-        write_running(Places(tmp_path), Running(listen, {"gateway": [os.getpid()]}))
-        held = checks.meter_port(settings(tmp_path, listen))
-        assert held.state is State.OK
-        assert str(os.getpid()) in held.found
-        write_running(Places(tmp_path), Running("127.0.0.1:9", {"gateway": [os.getpid()]}))
-        assert checks.meter_port(settings(tmp_path, listen)).state is State.FAIL
+        assert f"held by process {os.getpid()} (" in found.found
+        assert "--listen" in found.cure
     assert checks.meter_port(settings(tmp_path, listen)).state is State.OK
+
+
+def test_the_port_of_the_running_system_is_looked_at_whatever_the_shell_would_use(
+    tmp_path: Path,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as theirs:
+        listen = f"127.0.0.1:{theirs.getsockname()[1]}"
+        says(tmp_path, listen, gateway=os.getpid(), writer=1, postgres=2)
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            usual = f"127.0.0.1:{taken.getsockname()[1]}"
+            held = checks.meter_port(settings(tmp_path, usual))
+        assert held.state is State.OK
+        assert held.found == f"{listen}, held by our gateway {os.getpid()}"
+    gone = checks.meter_port(settings(tmp_path, listen))
+    assert (gone.state, "log" in gone.cure) == (State.WARN, True)
+
+
+def test_a_system_that_runs_no_more_holds_no_port(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        says(tmp_path, listen, gateway=2**30)
+        assert checks.meter_port(settings(tmp_path, listen)).state is State.FAIL
 
 
 @pytest.mark.parametrize("listen", ["10212", "127.0.0.1:port", ":1", "127.0.0.1:99999"])

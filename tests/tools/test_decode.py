@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 
 from wattwarden.tools import lines
-from wattwarden.tools.decode import as_json, decoder_for, line_rows
+from wattwarden.tools.decode import as_json
+from wattwarden.tools.frame_rows import decoder_for, line_rows
 from wattwarden.tools.main import main
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -181,3 +183,12 @@ def test_wrong_options_are_named_with_the_cure(
     file.touch()
     assert main(["decode", str(file), *options]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_help_waits_for_no_codec() -> None:
+    look = "import sys; from wattwarden.tools.main import main; main(['decode', '--help'])"
+    heavy = "print([name for name in ('numpy', 'construct', 'asyncpg') if name in sys.modules])"
+    words = [sys.executable, "-c", f"{look}; {heavy}"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert "Show what frames say" in done.stdout
+    assert done.stdout.endswith("\n[]\n")

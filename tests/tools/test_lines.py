@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from wattwarden.protocol.errors import ProtocolError, Refusal
+from wattwarden.storage import profiles
 from wattwarden.tools import lines
 from wattwarden.tools.errors import CommandError, UsageError
 from wattwarden.tools.lines import numbered_lines, opened, parse_key, payload
+
+KEY = "000102030405060708090a0b0c0d0e0f"
 
 
 @pytest.mark.parametrize(
@@ -31,7 +34,7 @@ def test_a_line_stands_for_bytes(line: bytes, expected: bytes) -> None:
     ("line", "offset"), [(b"7b7bzz", 2), (b"7b 7", 1), (b"7b7b7", 2), (b"7bx", 1)]
 )
 def test_a_line_that_is_not_hex_says_after_how_many_bytes(line: bytes, offset: int) -> None:
-    with pytest.raises(ProtocolError) as caught:
+    with pytest.raises(ProtocolError, match=r"two of 0-9|lacks one") as caught:
         payload(line)
     assert (caught.value.kind, caught.value.offset) == (Refusal.UNKNOWN, offset)
 
@@ -71,11 +74,19 @@ def test_a_hyphen_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_key_is_read_and_its_meter_may_contain_equals_signs() -> None:
-    assert parse_key("A=B=0011") == ("A=B", b"\x00\x11")
+    assert parse_key(f"A=B={KEY}") == ("A=B", bytes.fromhex(KEY))
 
 
-@pytest.mark.parametrize("text", ["", "A", "A=", "=00", "A=xyz", "A=0"])
+def test_a_key_is_as_long_as_the_store_wants_it() -> None:
+    assert lines.KEY_BYTES == profiles.KEY_BYTES
+
+
+@pytest.mark.parametrize(
+    "text", ["", "A", "A=", f"={KEY}", "A=xyz", "A=0", f"A={KEY}00", f"A={KEY[2:]}", "A=0011"]
+)
 def test_a_key_of_another_form_is_refused_without_being_shown(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_key(text)
     assert "xyz" not in caught.value.message
+    assert KEY[2:] not in caught.value.message
+    assert caught.value.cure == "write --key MN=HEX, 32 hex digits"

@@ -1,6 +1,7 @@
 """``wattwarden quarantine``: what waits is seen, and read again when it can be."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ from tests.tools.conftest import Execute
 from tests.tools.test_meters import AT, enrolled, held, upload
 
 from wattwarden.tools.main import main
+
+LATER = AT + timedelta(hours=1)
 
 
 def rows(capsys: pytest.CaptureFixture[str], *words: str) -> list[dict[str, Any]]:
@@ -39,6 +42,33 @@ def test_frames_are_listed_the_latest_first_with_their_bytes_and_origin(
     assert (first["meter"], first["received_at"]) == ("M1", "2026-11-22T03:00:00Z")
     assert main(["quarantine", "list", *where]) == 0
     assert "nobody registered this meter" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("waiting")
+def test_what_is_in_the_way_is_shown_whole_on_a_terminal_of_any_width(
+    where: list[str],
+    execute: Execute,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cure = " ".join(f"word{number}" for number in range(60))
+    execute("UPDATE quarantine SET message = $1 WHERE reason = 'unframed'", cure)
+    for width in (40, 80, 240):
+        monkeypatch.setattr("wattwarden.tools.render.PIPED_WIDTH", width)
+        assert main(["quarantine", "list", *where]) == 0
+        shown = capsys.readouterr().out
+        assert "…" not in shown
+        assert set(cure.split()) <= set(shown.replace(";", " ").split())
+
+
+@pytest.mark.usefixtures("waiting")
+def test_how_often_a_frame_came_is_told(
+    where: list[str], execute: Execute, capsys: pytest.CaptureFixture[str]
+) -> None:
+    execute("UPDATE quarantine SET times = 7, last_received_at = $1 WHERE shard = 1", LATER)
+    latest, first = rows(capsys, "list", *where)
+    assert (latest["times"], latest["last_received_at"]) == (7, "2026-11-22T04:00:00Z")
+    assert (first["times"], first["last_received_at"]) == (1, "2026-11-22T03:00:00Z")
 
 
 @pytest.mark.parametrize(

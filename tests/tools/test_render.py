@@ -14,6 +14,7 @@ from wattwarden.tools.render import (
     frame_progress,
     printable,
     show_frames,
+    show_notes,
     show_table,
 )
 
@@ -42,6 +43,18 @@ def test_depth_is_bounded() -> None:
 def test_long_cells_are_cut_with_their_length() -> None:
     assert elided("x" * MAX_CELL) == "x" * MAX_CELL
     assert elided("x" * 1500).endswith("… 1,500 characters")
+
+
+def test_a_note_is_whole_and_names_the_rows_that_share_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wattwarden.tools.render.PIPED_WIDTH", 30)
+    sentence = "a long [b]sentence[/b]\x1b with its cure at the very end"
+    show_notes({sentence: [7, 9], "short": range(1, 13)})
+    out = capsys.readouterr().out
+    assert " ".join(out.split()) == (
+        f"7, 9: {printable(sentence)} 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 2 more: short"
+    )
 
 
 def test_text_of_a_meter_is_never_taken_for_markup(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,79 @@
+"""Addresses as people write them: refused at once when they are none, with the way to write them.
+
+What is wrong is said without the address itself, which may hold a password.
+"""
+
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+MOST_PORT: Final = 65_535
+DSN_FORM: Final = "postgresql://USER@HOST:5432/DATABASE"
+NATS_FORM: Final = "nats://HOST:4222"
+
+_DSN_SCHEMES: Final = ("postgresql", "postgres")
+_NATS_SCHEMES: Final = ("nats", "tls", "ws", "wss")
+
+
+def check_listen(address: str) -> str:
+    """Return HOST:PORT as given.
+
+    Raises:
+        ValueError: It has no host, or no port from 0 (the kernel chooses) to 65535.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not is_port(port):
+        message = f"{address!r} is no HOST:PORT, as 0.0.0.0:10212 is"
+        raise ValueError(message)
+    return address
+
+
+def check_dsn(address: str) -> str:
+    """Return the address of a PostgreSQL as given; several hosts are separated by commas.
+
+    Raises:
+        ValueError: It is none.
+    """
+    url = _split(address, _DSN_SCHEMES, DSN_FORM)
+    _check_ports(url, DSN_FORM)
+    return address
+
+
+def check_nats(addresses: str) -> str:
+    """Return the addresses of NATS servers, separated by commas, as given.
+
+    Raises:
+        ValueError: One of them is none.
+    """
+    for address in addresses.split(","):
+        url = _split(address.strip(), _NATS_SCHEMES, NATS_FORM)
+        _check_ports(url, NATS_FORM)
+        if not url.hostname or url.path.strip("/"):
+            message = f"an address names no host, or more than a host and a port: {NATS_FORM}"
+            raise ValueError(message)
+    return addresses
+
+
+def is_port(text: str) -> bool:
+    """Whether a text is the number of a port, 0 included."""
+    return text.isascii() and text.isdigit() and int(text) <= MOST_PORT
+
+
+def _split(address: str, schemes: tuple[str, ...], form: str) -> SplitResult:
+    try:
+        url = urlsplit(address)
+    except ValueError as error:
+        message = f"this is no address ({error}): write it as {form}"
+        raise ValueError(message) from error
+    if url.scheme not in schemes or not address.startswith(f"{url.scheme}://"):
+        message = f"an address begins with {schemes[0]}://: write it as {form}"
+        raise ValueError(message)
+    return url
+
+
+def _check_ports(url: SplitResult, form: str) -> None:
+    for host in url.netloc.rpartition("@")[2].split(","):
+        # What follows the brackets of an IPv6 address, or the whole of any other.
+        _, colon, port = host.rpartition("]")[2].rpartition(":")
+        if colon and not (is_port(port) and int(port)):
+            message = f"a port is a number from 1 to {MOST_PORT}: write it as {form}"
+            raise ValueError(message)

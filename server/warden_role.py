@@ -1,0 +1,17 @@
+"""What a warden's process does from start to stop.
+
+Apart from the other roles: nothing that the warden imports can keep them from starting.
+"""
+
+from wattwarden.server.lifetime import report_ready, stop_event
+from wattwarden.server.places import dsn_of
+from wattwarden.server.settings import Settings
+from wattwarden.server.warden import Warden
+
+
+async def run_warden(settings: Settings) -> None:
+    """Fold rows and decisions into states and alarms until told to stop."""
+    stop = stop_event()
+    warden = Warden(dsn_of(settings), settings.journal.shards)
+    report_ready("warden", holder=warden.holder)
+    await warden.run(stop)
