@@ -45,10 +45,13 @@ class AcrelDialogue:
         """Answer registration and time requests."""
         out = b""
         for frame in frames:
-            if self.identity is None or frame[2] == REGISTER:
-                self._identify(frame)
-            if frame[2] in _ANSWERED_AT_ONCE:
+            command = frame[2]
+            if command in _ANSWERED_AT_ONCE:
+                if command == REGISTER or self.identity is None:
+                    self._identify(frame)
                 out += self._answer(frame, now)
+            elif self.identity is None:
+                self._identify(frame)
         return out
 
     def tick(self, now: int) -> bytes:  # noqa: ARG002  # the seam's; these meters talk by themselves

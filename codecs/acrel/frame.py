@@ -98,6 +98,8 @@ OUTLINE: Final = Delimited(
     least_bytes=LEAST_BYTES,
     most_bytes=MOST_BYTES,
     fits=fits,
+    # A message followed by its own CRC leaves none.
+    residue=modbus_at_once,
     scan=WindowScan(2 * MOST_BYTES, len(HEAD), len(TAIL)),
     plausible=_plausible,
 )
