@@ -18,20 +18,37 @@ _MAD = 1.4826
 def night(plant: Plant, totals: Totals, unit: int, makers: I64) -> Verdict | None:
     """R13: treatment is more unequal between day and night than its production."""
     days = int(plant.limit["R13.days"][unit])
-    past = totals.past_energy[:, -days:]
-    if (past[makers] < 0).any() or (past[unit] < 0).any():
+    past, group = totals.past_energy[:, -days:], standing_by(plant, unit)
+    if unit != group[0] or (past[makers] < 0).any() or (past[group] < 0).any():
         return None
-    own = _imbalance(past[unit], totals.past_night[unit, -days:])
+    own = _imbalance(past[group], totals.past_night[group, -days:])
     production = _imbalance(past[makers], totals.past_night[makers, -days:])
     if own is None or production is None:
         return None
     return Verdict(own - production, -np.inf, float(plant.limit["R13.theta"][unit]))
 
 
+def standing_by(plant: Plant, unit: int) -> I64:
+    """Return a treatment unit and those that stand by with it: days show only what all of them did.
+
+    The first of them is judged for all.
+    """
+    place = int(np.flatnonzero(plant.treats == unit)[0])
+    groups = plant.member_group[plant.members == place]
+    if not len(groups):
+        return np.array([unit], np.int64)
+    found: I64 = np.sort(plant.treats[plant.members[plant.member_group == groups[0]]])
+    return found
+
+
 def ratio(plant: Plant, totals: Totals, unit: int, makers: I64) -> Verdict | None:
     """R14: a day's treatment energy for its production's is unlike the days before."""
-    own, production = totals.past_energy[unit], totals.past_energy[makers].sum(axis=0)
-    usable = (totals.past_energy[makers] > 0).all(axis=0) & (own >= 0)
+    group = standing_by(plant, unit)
+    if unit != group[0]:
+        return None
+    own, production = (totals.past_energy[units].sum(axis=0) for units in (group, makers))
+    usable = (totals.past_energy[makers] > 0).all(axis=0)
+    usable &= (totals.past_energy[group] >= 0).all(axis=0)
     shares = np.where(usable, own / np.where(usable, production, 1), np.nan)
     return _beside_median(
         shares,

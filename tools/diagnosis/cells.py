@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from wattwarden.alarms.plant.plant import Plant
 from wattwarden.alarms.states.grid import Grid, empty_grid
-from wattwarden.tools.simulator.readings import Block, Late, Readings
+from wattwarden.tools.simulator.readings import Block, Emitted, Late, Readings
 
 # Back-fill of a day's carrier outage; four blocks of six hours of a city are 0.3 GB.
 WAIT_BLOCKS: Final = 4
@@ -53,9 +53,16 @@ class Settled:
 
 
 class Cells:
-    """Grids of one plant from blocks whose columns are the world's units."""
+    """Grids of one plant from blocks whose columns are the world's units.
 
-    def __init__(self, plant: Plant, units: Iterable[str]) -> None:
+    ``outlets`` are the columns of what was emitted: (outlet, factor).
+    """
+
+    def __init__(
+        self, plant: Plant, units: Iterable[str], outlets: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        watches = {watch: place for place, watch in enumerate(plant.watches)}
+        self._watches = np.array([watches.get(one, -1) for one in outlets], dtype=np.intp)
         places = {unit: place for place, unit in enumerate(units)}
         self._plant = plant
         self._columns = np.array([places[unit] for unit in plant.units], dtype=np.intp)
@@ -76,6 +83,7 @@ class Cells:
         first = block.first * block.slot_s // slot_s
         slots = len(at) * block.slot_s // slot_s
         grid = empty_grid(self._plant, first, slots)
+        self._put_emissions(grid, block.emitted)
         if slot_s != block.slot_s:
             _spread(grid, cells, at)
             return grid
@@ -86,6 +94,21 @@ class Cells:
             getattr(grid, name)[:] = values
         _move(grid, cells, at, strayed, span)
         return grid
+
+    def _put_emissions(self, grid: Grid, emitted: Emitted) -> None:
+        """Put what outlets said into its slots, in order, the last of a slot staying."""
+        if not len(self._watches):
+            return
+        rows, stations = np.nonzero((emitted.received_ms >= 0) & (self._watches >= 0))
+        at = emitted.at_ms[rows, stations]
+        slots = at // (_SECOND_MS * grid.slot_s) - grid.first
+        inside = (slots >= 0) & (slots < len(grid.at))
+        rows, stations, at, slots = (part[inside] for part in (rows, stations, at, slots))
+        self.readings += len(rows)
+        watches = self._watches[stations]
+        grid.factor_at[slots, watches] = at
+        grid.factor_value[slots, watches] = emitted.value[rows, stations]
+        grid.factor_flag[slots, watches] = emitted.flag[rows, stations]
 
     def _skew(self, live: Readings, said: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Return each unit's clock error in this block, 0 where it is small."""

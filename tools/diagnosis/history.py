@@ -11,30 +11,24 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-import numpy as np
-
-from wattwarden.alarms.decisions.bodies import AnyBody
+from wattwarden.alarms.decisions.kinds import AnyBody
 from wattwarden.alarms.decisions.slices import SLICES
 from wattwarden.alarms.episodes.findings import Finding
 from wattwarden.alarms.folding.again import Again
 from wattwarden.alarms.folding.city import City
 from wattwarden.alarms.folding.foldtime import DAY_MS, local_day
-from wattwarden.alarms.folding.stamped import Rows
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.rulebook import Rules
-from wattwarden.server.memory import rows_of
+from wattwarden.server.redo import read_day
 from wattwarden.storage.database import Connection
 from wattwarden.storage.registry.decisions import decisions
 from wattwarden.storage.registry.registry import load_registry
 from wattwarden.storage.warden.kept import KeptState, load_days, load_states
-from wattwarden.storage.warden.steps import Wanted, meter_ids, read_span
+from wattwarden.storage.warden.steps import meter_ids
 
 # A day of so many firms is 200,000 rows of one-minute meters and some 100 MB while it is folded.
 FIRMS_AT_ONCE: Final = 16
-# Rows ahead of their receipt by less than this are found where they count.
-AHEAD_SLACK_MS: Final = 600_000
 LAST_STEP: Final = 2**31 - 1
-US_PER_MS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,28 +134,7 @@ class _Batch:
     async def _run(self, runs: Sequence[Again], until: int) -> None:
         """Fold day after day; every rule file has the same rows."""
         while runs[0].firms and runs[0].span()[0] < until:
-            rows = await self._read(runs[0])
+            rows = await read_day(self._connection, runs[0], self._ids, self._factors, LAST_STEP)
             for again in runs:
                 # Nothing that was kept stands for a day by these rules: all go on to the end.
                 again.fold_day(rows, {})
-
-    async def _read(self, again: Again) -> Rows:
-        """Read the rows of a day: of each meter, where its clock puts them."""
-        by_skew: dict[int, set[int]] = {}
-        for firm in again.firms:
-            for meter, skew in zip(firm.meters, firm.watch.skew, strict=True):
-                if meter in self._ids:
-                    by_skew.setdefault(skew, set()).add(self._ids[meter])
-        since, until = again.span()
-        parts = []
-        for skew, meters in sorted(by_skew.items()):
-            factors = [point for point in self._factors if point[0] in meters]
-            rows = await read_span(
-                self._connection,
-                (since + skew) * US_PER_MS,
-                (until + skew + AHEAD_SLACK_MS) * US_PER_MS,
-                LAST_STEP,
-                Wanted(np.array(sorted(meters), np.int32), factors),
-            )
-            parts.append(rows_of(rows, factors))
-        return Rows.joined(parts)

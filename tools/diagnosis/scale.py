@@ -8,7 +8,12 @@ from typing import Final
 import msgspec
 
 from wattwarden.tools.errors import UsageError
-from wattwarden.tools.simulator.scenario import Scenario, load_scenario, parse_scenario
+from wattwarden.tools.simulator.scenario import (
+    Scenario,
+    lasting,
+    load_scenario,
+    parse_scenario,
+)
 from wattwarden.tools.simulator.site import build_site
 
 DEFAULT: Final = "judge"
@@ -29,7 +34,7 @@ def chosen(files: tuple[Path, ...], days: int | None, lines: int | None) -> list
     """
     scenarios = [load_scenario(file) for file in files] or [shipped(DEFAULT)]
     if days is not None:
-        scenarios = [msgspec.structs.replace(one, days=days) for one in scenarios]
+        scenarios = [lasting(one, days) for one in scenarios]
     return scenarios if lines is None else [_with_lines(one, lines) for one in scenarios]
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from wattwarden.alarms.decisions.bodies import AnyBody
+from wattwarden.alarms.decisions.kinds import AnyBody
 from wattwarden.alarms.episodes.findings import Findings, Raised
 from wattwarden.alarms.folding.fold import fold
 from wattwarden.alarms.plant.compile import compile_plant, slot_of
@@ -20,8 +20,9 @@ from wattwarden.alarms.rulebook import Rules
 from wattwarden.alarms.states import state as states
 from wattwarden.tools.diagnosis.cells import Cells, Settled
 from wattwarden.tools.diagnosis.score import OFFENCES, Claim, Delay, Offence, Verdict, judge
+from wattwarden.tools.simulator.orders import orders_of
 from wattwarden.tools.simulator.readings import Block
-from wattwarden.tools.simulator.registry import orders_of, registry_of
+from wattwarden.tools.simulator.registry import registry_of
 from wattwarden.tools.simulator.world import World
 
 DAY_S: Final = 86_400
@@ -79,7 +80,8 @@ class _Group:
 
     def __init__(self, world: World, registry: Registry, rules: Rules, firms: list[str]) -> None:
         self.plant = compile_plant(registry, rules, firms)
-        self.cells = Cells(self.plant, world.units)
+        outlets = [(one.spec.id, one.spec.factor) for one in world.site.stations]
+        self.cells = Cells(self.plant, world.units, outlets)
         self._rules = rules
         first = world.first_slot * world.slot_s // self.plant.slot_s
         self._state = states.initial(self.plant, first)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import time
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell import WriteOnlyCell
@@ -80,9 +80,18 @@ def read_book(path: Path, watch: Watch = unwatched) -> list[Table]:
 
 
 def write_book(path: Path, tables: Iterable[Table], watch: Watch = unwatched) -> None:
-    """Write tables as a file (.xlsx), or as .csv files into a folder that is made if need be."""
+    """Write tables as a file (.xlsx), or as .csv files into a folder.
+
+    Folders that are not there are made.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     if path.suffix.casefold() == ".xlsx":
-        _write_workbook(path, tables, watch)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Opened first: sheets of a book that cannot be saved complain when they go.
+        with path.open("wb") as file:
+            _write_workbook(file, tables, watch)
         return
     path.mkdir(parents=True, exist_ok=True)
     for table in tables:
@@ -179,7 +188,7 @@ def _bound(found: int, most: int, what: str) -> None:
         raise CommandError(message, "is it the right file?")
 
 
-def _write_workbook(path: Path, tables: Iterable[Table], watch: Watch) -> None:
+def _write_workbook(file: IO[bytes], tables: Iterable[Table], watch: Watch) -> None:
     book = Workbook(write_only=True)
     for table in tables:
         sheet = book.create_sheet(table.title)
@@ -189,7 +198,7 @@ def _write_workbook(path: Path, tables: Iterable[Table], watch: Watch) -> None:
         sheet.append([_written(sheet, head, bold=True) for head in table.heads])
         for _, row in watch(table.title, table.rows):
             sheet.append([_written(sheet, cell) for cell in row])
-    book.save(path)
+    book.save(file)
 
 
 def _written(sheet: Any, cell: object, *, bold: bool = False) -> Any:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
 
-from wattwarden.alarms.decisions.bodies import AnyBody, kind_of
+from wattwarden.alarms.decisions.kinds import AnyBody
 from wattwarden.alarms.registry.changes import Change, difference
 from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.alarms.registry.registry import Registry
@@ -18,7 +18,7 @@ from wattwarden.storage.registry.registry import load_registry, save_all
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError, UsageError
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
-from wattwarden.tools.registry.book import Table, read_book, write_book
+from wattwarden.tools.registry.book import MAX_ROWS, Table, read_book, write_book
 from wattwarden.tools.registry.importing import (
     Draft,
     draft_import,
@@ -36,14 +36,44 @@ Actor = Annotated[
 ]
 
 
+# Ids and credit codes have four digits for firms; a book holds so many rows of a kind.
+MOST_ENTERPRISES: Final = 9_999
+MOST_UNITS: Final = MAX_ROWS // 2
+
+
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True)
 class CitySize:
     """How large a city is asked for."""
 
     enterprises: Annotated[int, Parameter(help="How many firms.")] = WHOLE_CITY.enterprises
-    production: Annotated[int, Parameter(help="How many production units.")] = WHOLE_CITY.production
-    treatment: Annotated[int, Parameter(help="How many treatment units.")] = WHOLE_CITY.treatment
+    production: Annotated[
+        int | None, Parameter(help="How many production units; as many a firm by default.")
+    ] = None
+    treatment: Annotated[
+        int | None, Parameter(help="How many treatment units; as many a firm by default.")
+    ] = None
+
+    def checked(self) -> Size:
+        """Return the size in full.
+
+        Raises:
+            UsageError: It is that of no city.
+        """
+        firms = self.enterprises
+        if not 1 <= firms <= MOST_ENTERPRISES:
+            message = f"--enterprises {firms} is not between 1 and {MOST_ENTERPRISES:,}"
+            raise UsageError(message)
+        made = {}
+        for kind in ("production", "treatment"):
+            given, usual = getattr(self, kind), getattr(WHOLE_CITY, kind)
+            count = round(usual * firms / WHOLE_CITY.enterprises) if given is None else given
+            if not firms <= count <= MOST_UNITS:
+                message = f"--{kind} {count:,} is not between {firms:,} and {MOST_UNITS:,}"
+                cure = f"each of {firms:,} firms has one at least; fewer firms: --enterprises"
+                raise UsageError(message, cure)
+            made[kind] = count
+        return Size(firms, **made)
 
 
 AS_SEEN: Final = CitySize()
@@ -94,7 +124,8 @@ def import_book(
     if draft.faults:
         show_faults(draft.faults, json=json)
         if not json:
-            print(f"{len(draft.faults):,} faults; nothing was imported")
+            count = len(draft.faults)
+            print(f"{count:,} {'fault' if count == 1 else 'faults'}; nothing was imported")
         return 1
     _tell(_counts(draft.changes, draft.bodies), json=json, dry_run=dry_run)
     return 0
@@ -155,10 +186,7 @@ def sample(
     """
     if (output is None) == (not into_store):
         raise UsageError("where to?", "give -o FILE or --into-store")
-    try:
-        city = sample_city(seed, Size(size.enterprises, size.production, size.treatment))
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+    city = sample_city(seed, size.checked())
     changes = difference(Registry(), city)
     if output is not None:
         _write(output, tables_of(known_of(city, {})))
@@ -173,7 +201,8 @@ def sample(
                 await _save(connection, changes, [], actor(actor_named))
 
         run(work())
-    _tell(_counts(changes, []), json=json, dry_run=False)
+    units = Counter(unit.kind.value for unit in city.unit.values())
+    _tell(_counts(changes, []), json=json, dry_run=False, units=dict(units.most_common()))
 
 
 async def _save(
@@ -196,15 +225,25 @@ def _write(path: Path, tables: Sequence[Table]) -> None:
 
 def _counts(changes: Sequence[Change], bodies: Sequence[AnyBody]) -> dict[str, int]:
     kinds = Counter(change.kind for change in changes)
-    return dict(kinds + Counter(kind_of(body) for body in bodies))
+    return dict(kinds + Counter(body.kind_name for body in bodies))
 
 
-def _tell(counts: dict[str, int], *, json: bool, dry_run: bool) -> None:
+def _tell(
+    counts: dict[str, int], *, json: bool, dry_run: bool, units: dict[str, int] | None = None
+) -> None:
+    """Print what was changed; ``units`` by their kind, where that is told."""
     if json:
         row: dict[str, Any] = {"changed": counts, "dry_run": dry_run}
-        print(as_json(row))
+        print(as_json(row | ({"units": units} if units else {})))
     elif not counts:
         print("nothing to change")
     else:
-        listed = ", ".join(f"{kind} {count:,}" for kind, count in counts.items())
+        kinds = f" ({_listed(units)})" if units else ""
+        listed = ", ".join(
+            f"{kind} {count:,}{kinds if kind == 'unit' else ''}" for kind, count in counts.items()
+        )
         print(f"would change: {listed}" if dry_run else listed)
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{kind} {count:,}" for kind, count in counts.items())

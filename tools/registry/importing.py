@@ -4,15 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
-from wattwarden.alarms.decisions.bodies import (
-    AnyBody,
-    Consumable,
-    check_body,
-    dangling,
-    references_of,
-)
+from wattwarden.alarms.decisions.bodies import Consumable
+from wattwarden.alarms.decisions.body import Body
+from wattwarden.alarms.decisions.kinds import AnyBody, check_body, dangling
 from wattwarden.alarms.registry.changes import Change, changed, difference
-from wattwarden.alarms.registry.check import check
+from wattwarden.alarms.registry.check import REFERENCES, check
 from wattwarden.alarms.registry.nouns import KINDS, Noun
 from wattwarden.alarms.registry.problems import Problem, RefusedError
 from wattwarden.alarms.registry.registry import Registry
@@ -59,11 +55,12 @@ def draft_import(
     bodies: dict[str, dict[str, AnyBody]],
     leavers: Leavers = nobody_leaves,
 ) -> Draft:
-    """Read tables and hold them against what is in force; what is the same already is left out."""
+    """Read tables and hold them against what is in force; what is the same already is left out.
+
+    Beside what cannot be read, references to what is nowhere are told in the same round.
+    """
     known = known_of(registry, bodies)
     parsed = parse_tables(tables, known)
-    if parsed.faults:
-        return Draft(faults=sorted(parsed.faults))
     wanted = [
         Change(kind, identity, cast("Noun", record))
         for kind in KINDS
@@ -72,11 +69,29 @@ def draft_import(
     new = changed(registry, [*wanted, *leavers(parsed, registry)])
     made = _new_bodies(parsed, known)
     problems = [*check(new), *_problems_of(made, new, known)]
+    if parsed.faults:
+        certain = [one for one in problems if _dangles(one, parsed, new)]
+        return Draft(faults=sorted([*parsed.faults, *map(parsed.located, certain)]))
     return Draft(
         changes=difference(registry, new),
         bodies=made,
         faults=sorted(parsed.located(problem) for problem in problems),
     )
+
+
+def _dangles(problem: Problem, parsed: Parsed, registry: Registry) -> bool:
+    """Whether a problem is a reference to what is nowhere, also not in a row with a fault."""
+    record = parsed.records.get(problem.kind, {}).get(problem.id)
+    if record is None:
+        return False
+    if isinstance(record, Body):
+        named = next((one for one in record.references() if one.field == problem.field), None)
+        target, identity = (named.kind, named.id) if named else ("", "")
+    else:
+        target = REFERENCES.get(problem.kind, {}).get(problem.field, "")
+        identity = getattr(record, problem.field) if target else ""
+    there = getattr(registry, target, parsed.records.get(target, {}))
+    return bool(target) and identity not in there and not parsed.may_have(target, identity)
 
 
 def _new_bodies(parsed: Parsed, known: Known) -> list[AnyBody]:
@@ -96,7 +111,7 @@ def _problems_of(bodies: Sequence[AnyBody], registry: Registry, known: Known) ->
             check_body(body)
         except RefusedError as error:
             problems += error.problems
-        for reference in references_of(body):
+        for reference in body.references():
             there = (
                 consumables if reference.kind == "consumable" else getattr(registry, reference.kind)
             )

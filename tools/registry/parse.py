@@ -54,11 +54,20 @@ Known = Mapping[str, Mapping[str, msgspec.Struct]]
 
 @dataclass(slots=True)
 class Parsed:
-    """Records and bodies by kind and id, where each stands, and what could not be read."""
+    """Records and bodies by kind and id, where each stands, and what could not be read.
+
+    ``failed`` are ids by kind whose row has a fault; of kinds in ``unread`` nothing is known.
+    """
 
     records: dict[str, dict[str, msgspec.Struct]] = field(default_factory=dict)
     places: dict[tuple[str, str], Place] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    failed: dict[str, set[str]] = field(default_factory=dict)
+    unread: set[str] = field(default_factory=set)
+
+    def may_have(self, kind: str, identity: str) -> bool:
+        """Whether the tables may name a record, had they been read without fault."""
+        return kind in self.unread or identity in self.failed.get(kind, ())
 
     def located(self, problem: Problem) -> Fault:
         """Say where in the tables a problem's record stands; its kind and id where it does not."""
@@ -84,6 +93,8 @@ def parse_tables(tables: Sequence[Table], known: Known) -> Parsed:
             listed = "、".join(one.zh for one in SHEETS.values())
             en = f"no such sheet; there are {', '.join(SHEETS)}"
             parsed.faults.append(Fault(table.title, 0, "", f"未知工作表,可用:{listed}", en))
+            # It may have been meant for any of them.
+            parsed.unread.update(SHEETS)
     return parsed
 
 
@@ -102,11 +113,15 @@ class _Reader:
         self._heads: dict[str, str] = {}
 
     def read(self) -> None:
-        if not self._table.heads or not self._read_heads():
+        if not self._table.heads:
+            return
+        if not self._read_heads():
+            self._parsed.unread.add(self._sheet.kind)
             return
         for number, row in self._table.rows:
             self._read_row(number, row)
             if len(self._parsed.faults) >= MAX_FAULTS:
+                self._parsed.unread.update(SHEETS)
                 return
 
     def _read_heads(self) -> bool:
@@ -140,6 +155,8 @@ class _Reader:
             self._fault(number, f"#{len(row)}", "该列没有表头", "a cell in a column without a head")
         if len(self._parsed.faults) == before:
             self._keep(number, values, empty)
+        elif "id" in values:
+            self._fail(values["id"])
 
     def _keep(self, number: int, values: dict[str, Any], empty: set[str]) -> None:
         identity = values.get("id")
@@ -157,10 +174,14 @@ class _Reader:
             record = msgspec.convert(merged, self._sheet.type)
         except msgspec.ValidationError as error:
             self._invalid(number, str(error))
+            self._fail(identity)
             return
         self._records[identity] = record
         place = Place(self._table.title, number, self._heads)
         self._parsed.places[self._sheet.kind, identity] = place
+
+    def _fail(self, identity: str) -> None:
+        self._parsed.failed.setdefault(self._sheet.kind, set()).add(identity)
 
     def _invalid(self, number: int, message: str) -> None:
         """A field is out of bounds, or a required one is missing."""

@@ -37,8 +37,16 @@ class Draft:
 
 
 def draft_firms(chance: Random, firms: int, production: int, treatment: int) -> list[Draft]:
-    """Draft a city's firms with exactly so many production and treatment units in all."""
+    """Draft a city's firms with exactly so many production and treatment units in all.
+
+    Raises:
+        ValueError: There are fewer units of a kind than firms.
+    """
+    if not firms <= min(production, treatment):
+        message = f"{firms} firms need at least one unit of each kind"
+        raise ValueError(message)
     drafts = [_draft(chance, trade) for trade in _trades(chance, firms)]
+    _narrow(drafts, min(production, treatment))
     lines = [line for draft in drafts for line in draft.lines]
     _settle(chance, lines, production, lambda line: len(line.production), _more_work, _less_work)
     _settle(chance, lines, treatment, lambda line: line.treatment_units, _more_air, _less_air)
@@ -66,6 +74,14 @@ def _line(chance: Random, workline: Workline) -> DraftLine:
     return line
 
 
+def _narrow(drafts: list[Draft], most: int) -> None:
+    """Take lines from the largest firms, until there are units for each."""
+    count = sum(len(draft.lines) for draft in drafts)
+    while count > most:
+        max(drafts, key=lambda draft: len(draft.lines)).lines.pop()
+        count -= 1
+
+
 def _settle(
     chance: Random,
     lines: list[DraftLine],
@@ -75,9 +91,6 @@ def _settle(
     less: Callable[[DraftLine], None],
 ) -> None:
     """Add and take units, one here and one there, until there are as many as wanted."""
-    if wanted < len(lines):
-        message = f"{len(lines)} lines need at least one unit each, got {wanted}"
-        raise ValueError(message)
     total = sum(map(count, lines))
     while total < wanted:
         more(chance, chance.choice(lines))

@@ -51,7 +51,7 @@ def sample_city(seed: int = DEFAULT_SEED, size: Size = WHOLE_CITY) -> Registry:
         size: How many enterprises, production units and treatment units; exactly so many are made.
 
     Raises:
-        ValueError: There are fewer units than lines.
+        ValueError: There are fewer units of a kind than enterprises.
     """
     chance = Random(seed)  # noqa: S311  # a sample city keeps no secret
     namer = Namer(chance)

@@ -8,16 +8,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect
 
-from wattwarden.alarms.decisions.bodies import (
-    BODIES,
-    Absence,
-    Cycle,
-    Measure,
-    Repeat,
-    Review,
-    Scope,
-    WarningLevel,
-)
+from wattwarden.alarms.decisions.bodies import Absence, Cycle, Measure, Repeat, Review, WarningLevel
+from wattwarden.alarms.decisions.body import Scope
+from wattwarden.alarms.decisions.kinds import BODIES
 from wattwarden.alarms.registry.nouns import (
     KINDS,
     Drive,
@@ -205,6 +198,7 @@ _HEADS: Final = {
     "enabled": "启用",
     "base_energy": "基准日电量kWh",
     "reason": "事由",
+    "origin": "来源",
     "repeats": "重复",
     "until": "重复至",
     "state": "审核状态",
@@ -215,6 +209,7 @@ _HEADS: Final = {
     "consumable": "耗材",
     "amount": "数量",
     "waste": "危废入库",
+    "rejected": "核查不通过",
     "note": "备注",
     "at": "时间",
     "findings": "发现问题",

@@ -4,7 +4,7 @@ import getpass
 import os
 from collections.abc import Iterable
 
-from wattwarden.alarms.decisions.bodies import AnyBody
+from wattwarden.alarms.decisions.kinds import AnyBody
 from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.storage.database import Connection
 from wattwarden.storage.registry.decisions import in_force

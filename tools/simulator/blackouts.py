@@ -10,6 +10,7 @@ from typing import Final
 from wattwarden.tools.simulator.chance import share, stream
 from wattwarden.tools.simulator.scenario import Often, Scenario
 from wattwarden.tools.simulator.site import Firm
+from wattwarden.tools.simulator.spoken_for import SpokenFor
 from wattwarden.tools.simulator.steps import DAY_S, MINUTE_S, OFF, How, Span, Step
 
 # Feeders come back one after the other.
@@ -18,6 +19,8 @@ TREATMENT_BACK_MIN: Final = (1.0, 4.0)
 # Behind the last treatment unit, and what the line asks of it.
 PRODUCTION_BACK_MIN: Final = (1.0, 15.0)
 LATEST_HOUR: Final = 22.0
+# An offence that is written out has none so near.
+CLEAR_S: Final = 60 * MINUTE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +30,25 @@ class Blackouts:
     scenario: Scenario
     seed: int
     fixed: dict[int, tuple[Span, ...]]
+    spoken: SpokenFor
 
     def of(self, firm: Firm, day: int) -> list[Span]:
         """Return the blackouts of a firm that begin on a day."""
-        found = [span for span in self.fixed.get(firm.index, ()) if int(span.begin // DAY_S) == day]
+        fixed = [span for span in self.fixed.get(firm.index, ()) if int(span.begin // DAY_S) == day]
+        return fixed + [span for span in self._drawn(firm, day) if not self._covers(firm, span)]
+
+    def _drawn(self, firm: Firm, day: int) -> list[Span]:
         confounders = self.scenario.confounders
         own = _drawn(self.seed, f"firm {firm.id}", day, confounders.firm_blackout)
-        found += [own] if own else []
+        found = [own] if own else []
         city = _drawn(self.seed, "city", day, confounders.city_blackout)
         if city is not None:
             late = share(self.seed, "feeder", firm.spec.region, day) * FEEDER_SPREAD_S
             found.append(Span(city.begin, city.end + late))
         return found
+
+    def _covers(self, firm: Firm, span: Span) -> bool:
+        return self.spoken.hides(firm, span.widened(CLEAR_S, CLEAR_S))
 
     def around(self, firm: Firm, day: int) -> list[Span]:
         """Return those of the day before, the day and the day after."""

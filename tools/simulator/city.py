@@ -26,6 +26,12 @@ from wattwarden.tools.simulator.scenario import (
 INDUSTRIES: Final = (
     "coating", "casting", "furniture", "printing", "cement", "chemical", "rubber", "sewage",
 )  # fmt: skip
+# Non-methane hydrocarbons, particulate matter, sulphur dioxide, ammonia: codes of HJ 212, mg/m³.
+EMISSIONS: Final = {
+    "coating": ("a24088", 60.0), "casting": ("a34013", 30.0), "furniture": ("a24088", 60.0),
+    "printing": ("a24088", 50.0), "cement": ("a34013", 10.0), "chemical": ("a21026", 100.0),
+    "rubber": ("a24088", 10.0), "sewage": ("a21001", 30.0),
+}  # fmt: skip
 TREATMENTS: Final = (
     "废气治理风机", "除尘风机", "喷淋泵", "活性炭吸附风机", "催化燃烧风机", "脱硫循环泵",
     "曝气风机",
@@ -100,10 +106,12 @@ class _Factory:
         if self._happens(self._city.mains):
             power = min(1000.0, 1.2 * sum(unit.power_kw for unit in units))
             units.append(UnitSpec(id=f"{self._id}-M01", name="总电", kind="main", power_kw=power))
-        outlets: tuple[OutletSpec, ...] = ()
-        if self._happens(self._city.outlets):
-            outlets = (OutletSpec(id=f"{self._id}-O1", name="废气排口", line=lines[0].id),)
+        monitored = self._happens(self._city.outlets)
         industry = INDUSTRIES[int(chance.integers(len(INDUSTRIES)))]
+        factor, limit = EMISSIONS[industry]
+        outlet = OutletSpec(
+            id=f"{self._id}-O1", name="废气排口", line=lines[0].id, factor=factor, limit=limit
+        )
         return FactorySpec(
             id=self._id,
             name=f"{industry} {self._id}",
@@ -114,7 +122,7 @@ class _Factory:
             rest_days=self._rest_days(),
             line=lines,
             unit=tuple(units),
-            outlet=outlets,
+            outlet=(outlet,) if monitored else (),
         )
 
     def _happens(self, share: float) -> bool:

@@ -90,13 +90,21 @@ class _Chain:
 
 
 class Direct:
-    """Writes a world's time into a journal.  ``shards`` are the journal's."""
+    """Writes a world's time into a journal.  ``shards`` are the journal's; ``tick`` its last."""
 
-    def __init__(self, journal: Appender, shards: int, frames: Frames, tick: Tick | None) -> None:
+    def __init__(
+        self,
+        journal: Appender,
+        shards: int,
+        frames: Frames,
+        tick: Tick | None,
+        tick_s: int = TICK_S,
+    ) -> None:
         self.written = Written()
         self._journal = journal
         self._shards = shards
         self._frames = frames
+        self.tick_s = tick_s
         self._last = tick
         self._gateway = f"gw-{token_hex(6)}"
         self._chains = [_Chain(f"{self._gateway}.{shard}") for shard in range(shards)]
@@ -139,9 +147,9 @@ class Direct:
         fresh = []
         for sending in sendings:
             if sending.column not in self._callers:
-                machine = self._frames.site.machines[sending.column]
-                codec = self._frames.codec(machine)
-                caller = _Caller(len(self._callers) + 1, machine.address, codec)
+                speaker = self._frames.site.speakers[sending.column]
+                codec = self._frames.codec(speaker)
+                caller = _Caller(len(self._callers) + 1, speaker.address, codec)
                 self._callers[sending.column] = caller
                 for what in ("open", "login"):
                     at = sending.at_ms * MILLI_US
@@ -187,7 +195,7 @@ class Direct:
         await self._append(0, Kind.ALIVE, encode(alive), f"{self._gateway}:a{self._entries}")
 
     async def _tick(self, second: int) -> None:
-        covers = second - self._last.second if self._last else TICK_S
+        covers = second - self._last.second if self._last else self.tick_s
         self._last = Tick(FORMAT, self.tick + 1, second, covers)
         payload = encode(self._last)
         for shard in range(self._shards):

@@ -8,7 +8,9 @@ from wattwarden.storage.meters import add_meter, list_meters
 from wattwarden.storage.profiles import ProfileBody
 from wattwarden.storage.registry.decisions import Decision, enter, hold_slices
 from wattwarden.storage.registry.registry import load_registry, save_registry
-from wattwarden.tools.simulator.registry import Order, changes_of
+from wattwarden.tools.simulator.frames import protocol_of
+from wattwarden.tools.simulator.orders import Order
+from wattwarden.tools.simulator.registry import changes_of
 from wattwarden.tools.simulator.world import World
 
 ACTOR: Final = "simulator"
@@ -26,13 +28,11 @@ async def enter_world(connection: Connection, world: World, now: datetime) -> tu
     await save_registry(connection, changes, ACTOR, now=now)
     known = await _known_meters(connection)
     added = 0
-    for machine in world.site.machines:
-        codec = world.site.firms[machine.firm].spec.protocol
-        if (codec, machine.address) not in known:
-            profile = ProfileBody(cycle_s=machine.cycle_s)
-            await add_meter(
-                connection, codec, machine.address, profile=profile, actor=ACTOR, now=now
-            )
+    for speaker in world.site.speakers:
+        codec, address = protocol_of(world.site, speaker), speaker.address
+        if (codec, address) not in known:
+            profile = ProfileBody(cycle_s=speaker.cycle_s)
+            await add_meter(connection, codec, address, profile=profile, actor=ACTOR, now=now)
             added += 1
     return len(changes), added
 

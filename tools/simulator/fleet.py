@@ -18,7 +18,7 @@ from wattwarden.protocol.framer import Framer
 from wattwarden.tools.simulator.chance import share
 from wattwarden.tools.simulator.frames import Frames
 from wattwarden.tools.simulator.sendings import Sending
-from wattwarden.tools.simulator.site import Machine
+from wattwarden.tools.simulator.site import Speaker
 from wattwarden.tools.simulator.world import World
 
 # A journal that syncs answers within milliseconds; a restart takes seconds.
@@ -27,6 +27,8 @@ REDIAL_S: Final = 1.0
 SWEEP_S: Final = 0.5
 # What is still on its way at the end has this long to be answered.
 LAST_ANSWERS_S: Final = 30.0
+# Whoever pressed Ctrl-C waits for what a healthy system answers at once.
+HURRIED_S: Final = 2.0
 QUIET_CYCLES: Final = 3
 # Due sendings between two looks at the loop.
 BURST: Final = 64
@@ -46,8 +48,8 @@ class Tally:
 class _Meter(asyncio.Protocol):
     """One meter and its memory."""
 
-    def __init__(self, fleet: "Fleet", machine: Machine, codec: Codec) -> None:
-        self.machine = machine
+    def __init__(self, fleet: "Fleet", speaker: Speaker, codec: Codec) -> None:
+        self.speaker = speaker
         self.kept: list[bytes] = []
         self.said_at = 0.0
         self._fleet = fleet
@@ -87,7 +89,7 @@ class _Meter(asyncio.Protocol):
         self._fleet.tally.connections += 1
         self._fleet.tally.resent += again
         self._flight = [(now, frame) for frame in self.kept]
-        login = self._fleet.frames.login(self.machine)
+        login = self._fleet.frames.login(self.speaker)
         self._transport.write(login + b"".join(self.kept))  # type: ignore[union-attr]  # just set
 
     def data_received(self, data: bytes) -> None:
@@ -96,7 +98,7 @@ class _Meter(asyncio.Protocol):
             acked = self._acked(frame)
             if acked is None:
                 continue
-            if self._fleet.loses_answer(self.machine):
+            if self._fleet.loses_answer(self.speaker):
                 self.hang_up()
                 return
             self._flight = [one for one in self._flight if one[1] is not acked]
@@ -160,20 +162,23 @@ class Fleet:
         now_ms: Callable[[], float],
         speed: float,
         seen: Callable[[int], object],
+        stop: asyncio.Event,
     ) -> None:
-        """Send everything when it is due, then wait for the last answers."""
+        """Send everything when it is due, or what is due until ``stop``; wait for last answers."""
         sweeping = asyncio.create_task(self._sweep(speed))
         try:
             for number, sending in enumerate(due):
                 wait_s = (sending.at_ms - now_ms()) / 1000 / speed
                 if wait_s > 0:
-                    await asyncio.sleep(wait_s)
+                    await _wait(stop, wait_s)
                 elif number % BURST == 0:
                     await asyncio.sleep(0)
+                if stop.is_set():
+                    break
                 self._meter(sending.column).say(sending.frame, asyncio.get_running_loop().time())
                 self.tally.sent += 1
                 seen(self.tally.sent)
-            await self._last_answers()
+            await self._last_answers(HURRIED_S if stop.is_set() else LAST_ANSWERS_S)
         finally:
             self.ended = True
             sweeping.cancel()
@@ -185,18 +190,18 @@ class Fleet:
         """How many frames nobody has acknowledged yet."""
         return sum(len(meter.kept) for meter in self._meters.values())
 
-    def loses_answer(self, machine: Machine) -> bool:
+    def loses_answer(self, speaker: Speaker) -> bool:
         """Whether an answer is lost on its way to the meter."""
         self._answers += 1
         rate = self._world.scenario.confounders.ack_loss
-        drawn = share(self._world.seed, "answer", machine.spec.id, self._answers)
+        drawn = share(self._world.seed, "answer", speaker.spec.id, self._answers)
         return drawn < rate
 
     def _meter(self, column: int) -> _Meter:
         meter = self._meters.get(column)
         if meter is None:
-            machine = self._world.site.machines[column]
-            meter = _Meter(self, machine, self.frames.codec(machine))
+            speaker = self._world.site.speakers[column]
+            meter = _Meter(self, speaker, self.frames.codec(speaker))
             self._meters[column] = meter
         return meter
 
@@ -205,10 +210,16 @@ class Fleet:
             await asyncio.sleep(SWEEP_S)
             now = asyncio.get_running_loop().time()
             for meter in self._meters.values():
-                meter.look(now, max(PATIENCE_S, QUIET_CYCLES * meter.machine.cycle_s / speed))
+                meter.look(now, max(PATIENCE_S, QUIET_CYCLES * meter.speaker.cycle_s / speed))
 
-    async def _last_answers(self) -> None:
+    async def _last_answers(self, patience_s: float) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LAST_ANSWERS_S):
+            async with asyncio.timeout(patience_s):
                 while self.unacked:  # noqa: ASYNC110  # once a run, at its end
                     await asyncio.sleep(SWEEP_S / 5)
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()

@@ -14,7 +14,7 @@ from wattwarden.codecs import load_codecs
 from wattwarden.protocol.clock import LocalTime
 from wattwarden.protocol.codec import Codec, Message
 from wattwarden.tools.simulator.moments import ZONE
-from wattwarden.tools.simulator.site import Machine, Site
+from wattwarden.tools.simulator.site import Machine, Site, Speaker, Station
 
 ACREL_CHANNEL: Final = "1-1"
 ACREL_LAYOUT: Final = "prepaid_0x60"
@@ -24,12 +24,20 @@ STATUS_CODE: Final = "SB1-RS"
 VERSION_2017: Final = 5
 VERSION_2025: Final = 9
 SYSTEM: Final = "51"  # process conditions of waste gas treatment
+EMISSION_SYSTEM: Final = "31"  # sources of air pollution
 PASSWORD: Final = "123456"  # noqa: S105  # the standard's example, known to everybody
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PHASES: Final = ("a", "b", "c")
 
 Values = Mapping[str, float]
 """One reading by the names of ``Readings``, in primary units; NaN and -1 for what is missing."""
+
+
+def protocol_of(site: Site, speaker: Speaker) -> str:
+    """Return the name of the codec that a machine's meter, or a station, speaks."""
+    if isinstance(speaker, Station):
+        return "hj212"
+    return site.firms[speaker.firm].spec.protocol
 
 
 def channel_of(protocol: str, meter: str) -> str:
@@ -45,22 +53,22 @@ class Frames:
 
     site: Site
 
-    def codec(self, machine: Machine) -> Codec:
-        """Return the codec of a machine's meter."""
-        return load_codecs()[self._protocol(machine)]
+    def codec(self, speaker: Speaker) -> Codec:
+        """Return the codec of a machine's meter, or of a station."""
+        return load_codecs()[self._protocol(speaker)]
 
-    def login(self, machine: Machine) -> bytes:
+    def login(self, speaker: Speaker) -> bytes:
         """Return what a meter says first on a connection, b"" for nothing."""
-        if self._protocol(machine) != "acrel":
+        if self._protocol(speaker) != "acrel":
             return b""
         fields = {
-            "serial": machine.address,
-            "iccid": f"898604{machine.address}",
+            "serial": speaker.address,
+            "iccid": f"898604{speaker.address}",
             "rssi": 23,
-            "report_interval_min": max(1, machine.cycle_s // 60),
+            "report_interval_min": max(1, speaker.cycle_s // 60),
         }
-        message = Message("register", machine.address, None, fields)
-        return self.codec(machine).encode(message)
+        message = Message("register", speaker.address, None, fields)
+        return self.codec(speaker).encode(message)
 
     def report(self, machine: Machine, values: Values, *, kept: bool) -> bytes:
         """Return the frame of a reading; ``kept`` says that it could not be sent before."""
@@ -68,8 +76,22 @@ class Frames:
             return self._acrel(machine, values)
         return self._hj212(machine, values, kept=kept)
 
-    def _protocol(self, machine: Machine) -> str:
-        return self.site.firms[machine.firm].spec.protocol
+    def emission(self, station: Station, at_ms: int, value: float, flag: int) -> bytes:
+        """Return the frame of a pollutant at an outlet, in the unit of its limit."""
+        at, code = _local(at_ms), station.spec.factor
+        fields: dict[str, Any] = {
+            "QN": f"{at:%Y%m%d%H%M%S}000",
+            "ST": EMISSION_SYSTEM,
+            "CN": "2011",
+            "PW": PASSWORD,
+            "MN": station.address,
+            "Flag": str(VERSION_2017),
+            "CP": f"DataTime={at:%Y%m%d%H%M%S};{code}-Rtd={value:.3f},{code}-Flag={chr(flag)}",
+        }
+        return self.codec(station).encode(Message("realtime", station.address, None, fields))
+
+    def _protocol(self, speaker: Speaker) -> str:
+        return protocol_of(self.site, speaker)
 
     def _acrel(self, machine: Machine, values: Values) -> bytes:
         ratio = machine.ratio

@@ -100,6 +100,8 @@ async def open_house(settings: Settings, roles: tuple[str, ...]) -> AsyncIterato
             await nats.start()
             stack.push_async_callback(nats.stop)
         write_running(Places(settings.data), running_of(settings, NO_PORT, {}))
+        # Whoever comes later starts everything anew, and may choose how fast time runs.
+        stack.callback(Places(settings.data).running.unlink, missing_ok=True)
         connection = await connect(dsn_of(settings), name="simulate")
         stack.push_async_callback(connection.close)
         await migrate(connection, load_migrations())

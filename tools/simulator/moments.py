@@ -24,7 +24,7 @@ def midnight_ms(start: date) -> int:
 
 
 def parse_moment(text: str, start: date, key: str, begin_s: float = 0.0) -> float:
-    """Read a moment of a scenario; ``+`` counts from ``begin_s`` on.
+    """Read a moment of a scenario; ``+`` counts from ``begin_s`` on; ``key`` is where it stands.
 
     Raises:
         UsageError: it is none; names the key and the cure.
@@ -38,7 +38,7 @@ def parse_moment(text: str, start: date, key: str, begin_s: float = 0.0) -> floa
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        message = f"scenario: {key}: {text!r} is no moment"
+        message = f"{key}: {text!r} is no moment"
         raise UsageError(message, CURE) from error
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=ZONE)

@@ -44,7 +44,8 @@ class Occasion:
     """A unit's day, for whoever looks for a moment to do something.
 
     ``runs`` are when its lines work without a break, ``spans`` when it is switched on; ``fresh``
-    are the runs that begin a session which did not go on over midnight; ``avoid`` has blackouts.
+    are the runs that begin a session which did not go on over midnight; ``avoid`` has blackouts,
+    and what the scenario writes out for the unit.
     """
 
     machine: Machine
@@ -59,7 +60,7 @@ class Occasion:
         return max(DELAY_S[rule], 2 * self.delay_cycle_s)
 
     def is_clear(self, span: Span) -> bool:
-        """Whether no blackout is near."""
+        """Whether nothing of ``avoid`` is near."""
         wide = span.widened(CLEAR_S, CLEAR_S)
         return not any(wide.overlaps(other) for other in self.avoid)
 

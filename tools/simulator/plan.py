@@ -21,6 +21,7 @@ from wattwarden.tools.simulator.offences import (
 from wattwarden.tools.simulator.scenario import Scenario
 from wattwarden.tools.simulator.shifts import Work, work_of
 from wattwarden.tools.simulator.site import Firm, Machine
+from wattwarden.tools.simulator.spoken_for import SpokenFor
 from wattwarden.tools.simulator.steps import DAY_S, MINUTE_S, Cause, How, Span, Step, merged
 from wattwarden.tools.simulator.treatment import sessions_of, treatment_spans
 
@@ -49,7 +50,10 @@ def plan_of(
     if day < 0:
         return plan
     chance = stream(seed, "plan", firm.id, day)
-    works = [_work(firm, line, start, day, scenario, chance) for line in range(len(firm.lines))]
+    spoken = blackouts.spoken
+    works = [
+        _work(firm, line, start, day, scenario, chance, spoken) for line in range(len(firm.lines))
+    ]
     for work in works:
         plan.steps += work.steps
         for step in work.steps:
@@ -63,7 +67,8 @@ def plan_of(
             load = machine.base * (low + (high - low) * chance.random())
             load *= _fouled(scenario, seed, machine, day)
             plan.steps += [Step(machine.column, *span, How.SET, load) for span in spans]
-            spoiling.spoil(_occasion(machine, works, spans, spoiling.blackouts, firm), day)
+            avoid = spoiling.blackouts + spoken.of_unit(machine.column)
+            spoiling.spoil(_occasion(machine, works, spans, avoid, firm), day)
         elif machine.spec.kind == "indirect":
             spans = [span for work in works for span in work.sessions]
             plan.steps += [Step(machine.column, *span, How.SET, machine.base) for span in spans]
@@ -74,14 +79,15 @@ def plan_of(
 
 
 def _work(
-    firm: Firm, line: int, start: date, day: int, scenario: Scenario, chance: np.random.Generator
-) -> Work:
+    firm: Firm, line: int, start: date, day: int, scenario: Scenario,
+    chance: np.random.Generator, spoken: SpokenFor,
+) -> Work:  # fmt: skip
     """A line's day; on a day of maintenance it does not work at all."""
     work = work_of(firm, line, start, day, chance)
     if work.from_before or work.into_next:
         return work
     stands = chance.random() < scenario.confounders.maintenance / 30.0
-    return Work() if stands else work
+    return Work() if stands and not spoken.is_day_of(firm, day) else work
 
 
 def _fouled(scenario: Scenario, seed: int, machine: Machine, day: int) -> float:
@@ -94,7 +100,7 @@ def _fouled(scenario: Scenario, seed: int, machine: Machine, day: int) -> float:
 
 
 def _occasion(
-    machine: Machine, works: list[Work], spans: list[Span], blackouts: list[Span], firm: Firm
+    machine: Machine, works: list[Work], spans: list[Span], avoid: list[Span], firm: Firm
 ) -> Occasion:
     lines = machine.lines
     runs = merged([run for line in lines for run in works[line].runs])
@@ -110,7 +116,7 @@ def _occasion(
         runs=[(run, _line_of(lines, works, run)) for run in runs],
         spans=spans,
         fresh=fresh,
-        avoid=blackouts,
+        avoid=avoid,
         delay_cycle_s=max(one.cycle_s for one in meters),
     )
 

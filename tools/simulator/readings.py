@@ -106,8 +106,39 @@ class Late:
 
 
 @dataclass(frozen=True, slots=True)
+class Emitted:
+    """What stations at outlets said, in the unit of their factor; -1 and NaN for nothing.
+
+    All arrays have one shape; ``flag`` is the code point of HJ 212's letter.
+    """
+
+    at_ms: Integers
+    received_ms: Integers
+    value: Floats
+    flag: NDArray[np.int8]
+
+    @classmethod
+    def empty(cls, *shape: int) -> Self:
+        """Return arrays of a shape, not filled."""
+        return cls(
+            np.empty(shape, np.int64),
+            np.empty(shape, np.int64),
+            np.empty(shape, np.float32),
+            np.empty(shape, np.int8),
+        )
+
+    @classmethod
+    def side_by_side(cls, parts: Sequence["Emitted"]) -> "Emitted":
+        """Put the stations of several parts below one another, then turn them: slots × stations."""
+        names = ("at_ms", "received_ms", "value", "flag")
+        return cls(*(np.concatenate([getattr(one, name) for one in parts]).T for name in names))
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """Consecutive slots: ``live`` is slots × units, ``late`` what came in this time from before.
+
+    ``emitted`` is slots × stations.
 
     Slot ``first`` + i covers [(first + i) · slot_s, …) of Unix seconds.  The arrays lie in memory
     unit by unit: ``live.power.T`` is contiguous.
@@ -117,3 +148,4 @@ class Block:
     slot_s: int
     live: Readings
     late: Late
+    emitted: Emitted

@@ -1,12 +1,8 @@
-"""Factories and decisions of a scenario as the registry has them; only this module knows both."""
+"""Factories of a scenario as the registry has them; only this module knows both."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
-import msgspec
-
-from wattwarden.alarms.decisions.bodies import BODIES, AnyBody
 from wattwarden.alarms.registry.changes import Change, difference
 from wattwarden.alarms.registry.nouns import (
     Agency,
@@ -25,58 +21,24 @@ from wattwarden.alarms.registry.nouns import (
     UnitKind,
 )
 from wattwarden.alarms.registry.registry import Registry
-from wattwarden.tools.errors import UsageError
 from wattwarden.tools.simulator.frames import STATUS_CODE, channel_of
 from wattwarden.tools.simulator.mains import NOMINAL_BETWEEN_V
-from wattwarden.tools.simulator.site import Firm, Machine
+from wattwarden.tools.simulator.site import Firm, Machine, Station
 from wattwarden.tools.simulator.world import World
 
 CITY: Final = "CITY"
 MINUTE_S: Final = 60.0
-# Fields of decisions that are moments: they may be written as all others of a scenario.
-MOMENTS: Final = frozenset(("at", "start", "end", "until", "replaced_at"))
-
-
-class Order(NamedTuple):
-    """What somebody decides, and when (ms UTC)."""
-
-    at_ms: int
-    actor: str
-    body: AnyBody
+_CITY_PEOPLE: Final = {
+    Role.CITY_OFFICER: "支队执法员",
+    Role.LEADER: "支队领导",
+    Role.ADMINISTRATOR: "系统管理员",
+}
 
 
 def changes_of(world: World, registry: Registry) -> list[Change]:
     """Return what a registry lacks of a world's."""
     wanted = registry_of(world)
     return [change for change in difference(registry, wanted) if change.record is not None]
-
-
-def orders_of(world: World) -> list[Order]:
-    """Return the decisions of a scenario in the order of their moments.
-
-    Raises:
-        UsageError: one of them is none; names the key and the cure.
-    """
-    return sorted(_orders(world), key=lambda order: order.at_ms)
-
-
-def _orders(world: World) -> Iterator[Order]:
-    for number, spec in enumerate(world.scenario.decision):
-        at_ms = world.midnight_ms + round(1000 * world.site.moment(spec.at, "decision.at"))
-        body = {"id": f"{spec.kind}-{number + 1}", **spec.body}
-        for name in MOMENTS.intersection(body):
-            body[name] = _moment(world, str(body[name]), f"decision.body.{name}")
-        try:
-            yield Order(at_ms, spec.actor, msgspec.convert(body, BODIES[spec.kind]))
-        except msgspec.ValidationError as error:
-            message = f"scenario: decision[{number}].body: {error}"
-            known = ", ".join(BODIES[spec.kind].__struct_fields__)
-            raise UsageError(message, f"keys of a {spec.kind} are {known}") from error
-
-
-def _moment(world: World, text: str, key: str) -> datetime:
-    seconds = world.site.moment(text, key)
-    return datetime.fromtimestamp(world.midnight_ms / 1000 + seconds, UTC)
 
 
 def registry_of(world: World) -> Registry:
@@ -86,6 +48,9 @@ def registry_of(world: World) -> Registry:
     since = datetime.fromtimestamp(world.midnight_ms / 1000, UTC) - timedelta(days=1)
     registry.put("region", Region(id=CITY, name="模拟市"))
     registry.put("agency", Agency(id=CITY, name="模拟市生态环境局", region=CITY))
+    for role, name in _CITY_PEOPLE.items():
+        person = Person(id=f"{CITY}-{role}", name=name, role=role, agency=CITY)
+        registry.put("person", person)
     for firm in world.site.firms:
         for kind, record in _district(firm):
             registry.put(kind, record)
@@ -97,6 +62,8 @@ def registry_of(world: World) -> Registry:
             for line in machine.lines:
                 link = _link(firm, machine, line)
                 registry.put("link", link)
+    for station in world.site.stations:
+        registry.put("point", _station_point(station, since))
     return registry
 
 
@@ -117,6 +84,7 @@ def _enterprise(firm: Firm) -> list[tuple[str, Noun]]:
     duty = Person(
         id=f"{spec.id}-duty", name=f"{spec.id}环保专员", role=Role.DUTY, enterprise=spec.id
     )
+    head = Person(id=f"{spec.id}-head", name=f"{spec.id}负责人", role=Role.HEAD, enterprise=spec.id)
     enterprise = Enterprise(
         id=spec.id,
         name=spec.name or spec.id,
@@ -127,7 +95,11 @@ def _enterprise(firm: Firm) -> list[tuple[str, Noun]]:
         maintainer=duty.id,
         registered_power=_registered_power(firm),
     )
-    found: list[tuple[str, Noun]] = [("enterprise", enterprise), ("person", duty)]
+    found: list[tuple[str, Noun]] = [
+        ("enterprise", enterprise),
+        ("person", duty),
+        ("person", head),
+    ]
     found += [
         ("line", Line(id=line.id, enterprise=spec.id, name=line.name or line.id))
         for line in firm.lines
@@ -200,5 +172,17 @@ def _point(firm: Firm, machine: Machine, since: datetime) -> Point:
         unit=machine.spec.id,
         ct=float(machine.ratio),
         cycle_s=machine.cycle_s,
+        valid_from=since,
+    )
+
+
+def _station_point(station: Station, since: datetime) -> Point:
+    return Point(
+        id=f"{station.spec.id}-P",
+        meter=f"hj212:{station.address}",
+        factor=station.spec.factor,
+        measures="pollutant",
+        outlet=station.spec.id,
+        cycle_s=station.cycle_s,
         valid_from=since,
     )

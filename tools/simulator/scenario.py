@@ -5,18 +5,21 @@ TOML ─► Scenario    every error names the key and the cure
 
 import re
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
 from wattwarden.tools.errors import UsageError
+from wattwarden.tools.simulator.moments import parse_moment
 from wattwarden.tools.simulator.motor import LEAST_KW, MOST_KW
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Rate = Annotated[float, msgspec.Meta(ge=0, le=100)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
 MINUTE_S: Final = 60.0
+DAY_S: Final = 86_400.0
 Minutes = Annotated[float, msgspec.Meta(ge=0, le=100_000)]
 Hertz = Annotated[float, msgspec.Meta(ge=5, le=60)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9._-]+$")]
@@ -33,7 +36,9 @@ RestDay = Literal["saturday", "sunday"]
 Happening = Literal[
     "meter_outage", "carrier_outage", "blackout", "frozen", "ct_off", "ct_reversed", "skew",
     "counter_reset", "sag", "overload", "hunting", "fouling", "maintenance", "trial_run",
+    "exceedance", "stuck", "flagged",
 ]  # fmt: skip
+_UNKNOWN: Final = re.compile(r"unknown field `(.*?)`")
 DecisionKind = Literal["plan", "declaration", "patrol", "consumable", "replacement"]
 
 
@@ -78,8 +83,9 @@ class OutletSpec(_Table, frozen=True):
     id: Name
     name: str = ""
     line: Name | None = None
-    factor: str = "a34004"
+    factor: Annotated[str, msgspec.Meta(pattern=r"^[a-z][0-9a-z]{5}$")] = "a34004"
     limit: Annotated[float, msgspec.Meta(gt=0)] = 20.0
+    cycle_s: int | None = None
 
 
 class FactorySpec(_Table, frozen=True):
@@ -182,13 +188,14 @@ class Confounders(_Table, frozen=True):
 
 
 class HappeningSpec(_Table, frozen=True):
-    """One disturbance, written out; of a unit, a firm, or (neither named) the city."""
+    """One disturbance, written out; of a unit, an outlet, a firm, or (none named) the city."""
 
     kind: Happening
     onset: When
     minutes: Annotated[float, msgspec.Meta(gt=0, le=1_000_000)] = 60.0
     unit: Name | None = None
     factory: Name | None = None
+    outlet: Name | None = None
     amount: float | None = None
 
 
@@ -243,12 +250,35 @@ def parse_scenario(text: str, name: str = "scenario") -> Scenario:
         tables = msgspec.toml.decode(text)
         scenario = msgspec.convert({"name": name, **tables}, Scenario, strict=False)
     except msgspec.ValidationError as error:
-        message = f"scenario: {_named(error)}"
+        message = f"scenario {name}: {_named(error)}"
         raise UsageError(message, _cure(error)) from error
     except msgspec.DecodeError as error:
-        message = f"scenario: not TOML: {error}"
+        message = f"scenario {name}: not TOML: {error}"
         raise UsageError(message, "correct the line that is named") from error
     return msgspec.structs.replace(scenario, confounders=_completed(scenario.confounders))
+
+
+def lasting(scenario: Scenario, days: int) -> Scenario:
+    """Return a scenario that lasts so many days.
+
+    What the file writes out for days that are cut off is left out; what lies beyond its own days
+    stays wrong.
+
+    Raises:
+        UsageError: a moment is none; names the key.
+    """
+
+    def stays(text: str, key: str) -> bool:
+        at = parse_moment(text, scenario.start, f"scenario {scenario.name}: {key}")
+        return not days * DAY_S <= at < scenario.days * DAY_S
+
+    return msgspec.structs.replace(
+        scenario,
+        days=days,
+        offence=tuple(one for one in scenario.offence if stays(one.onset, "offence.onset")),
+        happening=tuple(one for one in scenario.happening if stays(one.onset, "happening.onset")),
+        decision=tuple(one for one in scenario.decision if stays(one.at, "decision.at")),
+    )
 
 
 def _completed(given: Confounders) -> Confounders:
@@ -273,7 +303,10 @@ def _cure(error: msgspec.ValidationError) -> str:
     _, _, where = str(error).partition(" - at `")
     table = _table_at(where.rstrip("`"))
     if "unknown field" in str(error) or "missing required" in str(error):
-        return f"keys of this table are {', '.join(table.__struct_fields__)}"
+        known = f"keys of this table are {', '.join(table.__struct_fields__)}"
+        given = _UNKNOWN.search(str(error))
+        near = get_close_matches(given[1], table.__struct_fields__, n=1) if given else []
+        return f"did you mean {near[0]}? {known}" if near else known
     return "docs/scenarios.md tells what each key may be"
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from wattwarden.tools.simulator.acrel_frames import AcrelFrames
 from wattwarden.tools.simulator.frames import Frames
-from wattwarden.tools.simulator.readings import NAMES, Block, Late
+from wattwarden.tools.simulator.readings import NAMES, Block, Emitted, Late
 from wattwarden.tools.simulator.world import World
 
 # Long enough that a block costs little beside its frames, short enough to begin soon.
@@ -39,6 +39,7 @@ def sendings(
         if end_ms < from_ms:
             continue
         waiting += making.of(_flat(block, from_ms), late=False)
+        waiting += making.emissions(block.emitted, from_ms)
         waiting += making.of(block.late.take(block.late.readings.received_ms >= from_ms), late=True)
         waiting.sort(key=lambda one: one[:2])
         ready = next((n for n, one in enumerate(waiting) if one.at_ms >= end_ms), len(waiting))
@@ -69,6 +70,15 @@ class _Making:
         self.is_acrel = np.array([name == "acrel" for name in names])
         mine = tuple(one for one in world.site.machines if self.is_acrel[one.column])
         self.acrel = AcrelFrames(self.frames, mine) if mine else None
+
+    def emissions(self, emitted: Emitted, from_ms: int) -> Iterator[Sending]:
+        """Make the frames of stations at outlets."""
+        units = len(self.world.units)
+        for slot, number in np.argwhere(emitted.received_ms >= max(0, from_ms)).tolist():
+            station = self.world.site.stations[number]
+            at_ms, value = int(emitted.at_ms[slot, number]), float(emitted.value[slot, number])
+            frame = self.frames.emission(station, at_ms, value, int(emitted.flag[slot, number]))
+            yield Sending(int(emitted.received_ms[slot, number]), units + number, frame)
 
     def of(self, flat: Late, *, late: bool) -> Iterator[Sending]:
         """Make the frame of each reading."""

@@ -4,6 +4,7 @@ Columns are units in the order of (enterprise, unit).
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -15,8 +16,15 @@ from wattwarden.tools.simulator.chance import key_of, share
 from wattwarden.tools.simulator.city import draw_city
 from wattwarden.tools.simulator.drives import STEPS, table_of
 from wattwarden.tools.simulator.mains import NOMINAL_BETWEEN_V
+from wattwarden.tools.simulator.mistakes import mistake, unknown
 from wattwarden.tools.simulator.moments import parse_moment
-from wattwarden.tools.simulator.scenario import FactorySpec, LineSpec, Scenario, UnitSpec
+from wattwarden.tools.simulator.scenario import (
+    FactorySpec,
+    LineSpec,
+    OutletSpec,
+    Scenario,
+    UnitSpec,
+)
 
 # Primary currents of transformers with 5 A behind them, over 5; 1 is a meter without one.
 RATIOS: Final = (1, 2, 3, 4, 6, 8, 10, 15, 20, 30, 40, 60, 80, 120, 160, 200, 300, 400)
@@ -55,6 +63,27 @@ class Machine:
     def base(self) -> float:
         """Its shaft load when nothing is wrong: what is set, times the cube of its speed."""
         return self.spec.load * (self.spec.hertz / 50.0) ** 3
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """What measures at an outlet: it speaks HJ 212; its column lies behind those of all machines.
+
+    ``lines`` are those whose emissions pass it.
+    """
+
+    spec: OutletSpec
+    column: int
+    firm: int
+    lines: tuple[int, ...]
+    cycle_s: int
+    phase_s: int
+    address: str
+    key: int
+
+
+Speaker = Machine | Station
+"""Whoever has a connection of its own."""
 
 
 @dataclass(frozen=True)
@@ -107,15 +136,27 @@ class Site:
     begin_s: float
     slot_s: int
     firms: tuple[Firm, ...]
+    stations: tuple[Station, ...]
 
     def moment(self, text: str, key: str) -> float:
         """Read a moment of the scenario, in seconds since its first midnight; raises UsageError."""
-        return parse_moment(text, self.scenario.start, key, self.begin_s)
+        where = f"scenario {self.scenario.name}: {key}"
+        return parse_moment(text, self.scenario.start, where, self.begin_s)
 
     @cached_property
     def machines(self) -> tuple[Machine, ...]:
         """All machines in the order of their columns."""
         return tuple(machine for firm in self.firms for machine in firm.machines)
+
+    @cached_property
+    def speakers(self) -> tuple[Speaker, ...]:
+        """All that have a connection, in the order of their columns."""
+        return (*self.machines, *self.stations)
+
+    @cached_property
+    def by_outlet(self) -> dict[str, Station]:
+        """Stations by the id of their outlet."""
+        return {station.spec.id: station for station in self.stations}
 
     @cached_property
     def by_id(self) -> dict[str, Machine]:
@@ -133,24 +174,55 @@ def build_site(scenario: Scenario, seed: int, begin_s: float = 0.0) -> Site:
     if scenario.city is not None:
         specs += draw_city(scenario.city, seed)
     if not specs:
-        raise UsageError("scenario: no factory", "add a [city] or a [[factory]] table")
+        message = f"scenario {scenario.name}: no factory"
+        raise UsageError(message, "add a [city] or a [[factory]] table")
     specs = sorted((_with_line(spec) for spec in specs), key=lambda spec: spec.id)
-    _check_unique("factory.id", [spec.id for spec in specs])
-    _check_unique("factory.unit.id", [unit.id for spec in specs for unit in spec.unit])
-    _check_unique("factory.line.id", [line.id for spec in specs for line in spec.line])
+    _check_unique(scenario, "factory.id", [spec.id for spec in specs])
+    _check_unique(scenario, "factory.unit.id", [unit.id for spec in specs for unit in spec.unit])
+    outlets = [outlet.id for spec in specs for outlet in spec.outlet]
+    _check_unique(scenario, "factory.outlet.id", outlets)
+    _check_unique(scenario, "factory.line.id", [line.id for spec in specs for line in spec.line])
     firms: list[Firm] = []
     column = 0
     for spec in specs:
         firm = _Founding(scenario, seed, spec, len(firms), column).firm()
         firms.append(firm)
         column = firm.behind
+    stations = tuple(_stations(scenario, seed, firms))
     cycles = {machine.cycle_s for firm in firms for machine in firm.machines}
+    cycles |= {station.cycle_s for station in stations}
     slot_s = min(cycles)
     for cycle_s in sorted(cycles):
         if HOUR_S % cycle_s or cycle_s % slot_s:
-            message = f"scenario: cycle_s {cycle_s} does not fit into an hour, or not {slot_s} s"
-            raise UsageError(message, CYCLES_HINT)
-    return Site(scenario, seed, begin_s, slot_s, tuple(firms))
+            what = f"{cycle_s} does not fit into an hour, or not {slot_s} s"
+            raise mistake(scenario, "cycle_s", what, CYCLES_HINT)
+    return Site(scenario, seed, begin_s, slot_s, tuple(firms), stations)
+
+
+def _stations(scenario: Scenario, seed: int, firms: list[Firm]) -> Iterator[Station]:
+    column = firms[-1].behind
+    for firm in firms:
+        lines = {line.id: number for number, line in enumerate(firm.lines)}
+        for spec in firm.spec.outlet:
+            cycle_s = spec.cycle_s or firm.spec.cycle_s or scenario.cycle_s
+            _check_cycle(scenario, f"outlet {spec.id}", cycle_s)
+            yield Station(
+                spec=spec,
+                column=column,
+                firm=firm.index,
+                lines=tuple(lines.values()) if spec.line is None else (lines[spec.line],),
+                cycle_s=cycle_s,
+                phase_s=int(share(seed, "phase", spec.id) * max(1, cycle_s - JITTER_S)),
+                address=f"{key_of(seed, 'address', spec.id) % 10**14:014d}",
+                key=key_of(seed, "outlet", spec.id),
+            )
+            column += 1
+
+
+def _check_cycle(scenario: Scenario, key: str, cycle_s: int) -> None:
+    if not 1 <= cycle_s <= HOUR_S:
+        what = f"cycle_s {cycle_s} is not between 1 and 3600"
+        raise mistake(scenario, key, what, CYCLES_HINT)
 
 
 def _with_line(spec: FactorySpec) -> FactorySpec:
@@ -161,13 +233,12 @@ def _with_line(spec: FactorySpec) -> FactorySpec:
     return FactorySpec(**values | {"line": (LineSpec(id=f"{spec.id}-L1", name="1号线"),)})
 
 
-def _check_unique(key: str, ids: list[str]) -> None:
+def _check_unique(scenario: Scenario, key: str, ids: list[str]) -> None:
     twice = [one for one, count in Counter(ids).items() if count > 1]
     if twice:
-        message = f"scenario: {key}: {twice[0]} stands {ids.count(twice[0])} times"
-        raise UsageError(
-            message, "ids are unique in the whole scenario, a drawn city's (E0001) too"
-        )
+        what = f"{twice[0]} stands {ids.count(twice[0])} times"
+        cure = "ids are unique in the whole scenario, a drawn city's (E0001) too"
+        raise mistake(scenario, key, what, cure)
 
 
 class _Founding:
@@ -187,8 +258,12 @@ class _Founding:
         """Return the firm."""
         spec = self._spec
         if not spec.unit:
-            message = f"scenario: factory {spec.id} has no unit"
-            raise UsageError(message, "add [[factory.unit]] tables behind it")
+            cure = "add [[factory.unit]] tables behind it"
+            raise mistake(self._scenario, f"factory {spec.id}", "it has no unit", cure)
+        for outlet in spec.outlet:
+            if outlet.line is not None and outlet.line not in self._lines:
+                key, noun = f"outlet {outlet.id}: line", "line"
+                raise unknown(self._scenario, key, noun, outlet.line, self._lines)
         units = sorted(spec.unit, key=lambda unit: unit.id)
         machines = tuple(
             self._machine(unit, self._column + number) for number, unit in enumerate(units)
@@ -198,9 +273,7 @@ class _Founding:
     def _machine(self, unit: UnitSpec, column: int) -> Machine:
         self._check(unit)
         cycle_s = unit.cycle_s or self._spec.cycle_s or self._scenario.cycle_s
-        if not 1 <= cycle_s <= HOUR_S:
-            message = f"scenario: unit {unit.id}: cycle_s {cycle_s} is not between 1 and 3600"
-            raise UsageError(message, CYCLES_HINT)
+        _check_cycle(self._scenario, f"unit {unit.id}", cycle_s)
         rated_w, rated_a = _rated(unit)
         return Machine(
             spec=unit,
@@ -239,20 +312,21 @@ class _Founding:
         names = unit.lines or tuple(self._lines)
         for name in names:
             if name not in self._lines:
-                message = f"scenario: unit {unit.id}: lines names {name!r}, which is none"
-                raise UsageError(message, f"lines of {self._spec.id}: {', '.join(self._lines)}")
+                key, noun = f"unit {unit.id}: lines", "line"
+                raise unknown(self._scenario, key, noun, name, self._lines)
         if unit.kind == "production" and len(names) > 1:
-            message = f"scenario: unit {unit.id}: a production unit belongs to one line"
-            raise UsageError(message, f"give it lines = [{names[0]!r}]")
+            what, cure = "a production unit belongs to one line", f"give it lines = [{names[0]!r}]"
+            raise mistake(self._scenario, f"unit {unit.id}", what, cure)
         return tuple(self._lines[name] for name in names)
 
     def _check(self, unit: UnitSpec) -> None:
+        key = f"unit {unit.id}"
         if unit.follows and unit.drive != "vfd":
-            message = f"scenario: unit {unit.id}: follows needs a frequency converter"
-            raise UsageError(message, 'give it drive = "vfd"')
+            what = "follows needs a frequency converter"
+            raise mistake(self._scenario, key, what, 'give it drive = "vfd"')
         if unit.meter != "full" and self._spec.protocol != "hj212":
-            message = f"scenario: unit {unit.id}: meter = {unit.meter!r} needs HJ 212"
-            raise UsageError(message, 'give its factory protocol = "hj212"')
+            what = f"meter = {unit.meter!r} needs HJ 212"
+            raise mistake(self._scenario, key, what, 'give its factory protocol = "hj212"')
 
 
 def _rated(unit: UnitSpec) -> tuple[float, float]:

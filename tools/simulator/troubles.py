@@ -3,6 +3,7 @@
 Drawn for each firm and day, and kept away from its offences: what cannot be seen cannot be judged.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -12,7 +13,7 @@ from wattwarden.tools.simulator.chance import stream
 from wattwarden.tools.simulator.plan import Plan
 from wattwarden.tools.simulator.scenario import Often, Scenario
 from wattwarden.tools.simulator.site import Firm
-from wattwarden.tools.simulator.steps import DAY_S, MINUTE_S, Disturbance, Span
+from wattwarden.tools.simulator.steps import DAY_S, MINUTE_S, Cause, Disturbance, Span
 
 CARRIER: Final = "carrier_outage"
 # An offence is seen from half an hour before it begins until its alarm has cleared.
@@ -22,12 +23,17 @@ FROZEN_INSIDE_S: Final = 10 * MINUTE_S
 
 
 def troubles_of(
-    firm: Firm, day: int, plans: tuple[Plan, Plan], scenario: Scenario, seed: int
-) -> list[Disturbance]:
-    """Draw the disturbances of a firm's day; ``plans`` are those of the day before and the day."""
+    firm: Firm, day: int, plans: tuple[Plan, Plan], written: Sequence[Cause],
+    scenario: Scenario, seed: int,
+) -> list[Disturbance]:  # fmt: skip
+    """Draw the disturbances of a firm's day.
+
+    ``plans`` are those of the day before and the day, ``written`` offences of the scenario's own.
+    """
     chance = stream(seed, "troubles", firm.id, day)
     confounders = scenario.confounders
-    seen = [cause.span.widened(SEEN_S, SEEN_S) for plan in plans for cause in plan.causes]
+    causes = [cause for plan in plans for cause in plan.causes]
+    seen = [cause.span.widened(SEEN_S, SEEN_S) for cause in (*causes, *written)]
     found: list[Disturbance] = []
 
     def add(columns: list[int], span: Span | None, kind: str, amount: float = 0.0) -> None:

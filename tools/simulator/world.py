@@ -14,13 +14,21 @@ import numpy as np
 from wattwarden.tools.simulator.blackouts import Blackouts
 from wattwarden.tools.simulator.chance import Numbers
 from wattwarden.tools.simulator.electric import Mains
-from wattwarden.tools.simulator.explicit import Explicit, blackouts_of, explicit_of
+from wattwarden.tools.simulator.emissions import Emissions
+from wattwarden.tools.simulator.explicit import (
+    Explicit,
+    Unable,
+    blackouts_of,
+    explicit_of,
+    refuse,
+)
 from wattwarden.tools.simulator.meters import Meters
 from wattwarden.tools.simulator.moments import iso, midnight_ms
 from wattwarden.tools.simulator.plan import Plan, plan_of
-from wattwarden.tools.simulator.readings import Block, Late, Readings
+from wattwarden.tools.simulator.readings import Block, Emitted, Late, Readings
 from wattwarden.tools.simulator.scenario import Scenario
-from wattwarden.tools.simulator.site import Firm, Machine, Site, build_site
+from wattwarden.tools.simulator.site import Firm, Site, Speaker, build_site
+from wattwarden.tools.simulator.spoken_for import spoken_for
 from wattwarden.tools.simulator.steps import DAY_S, Cause, Disturbance, Span, Step
 from wattwarden.tools.simulator.troubles import troubles_of
 
@@ -33,7 +41,10 @@ NEAR_DAYS: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """An offence (R1 … R5), or a late start (R6), as it was committed; times in ms UTC."""
+    """An offence (R1 … R5), a late start (R6), or an emission that is wrong (R20); ms UTC.
+
+    ``unit`` is the outlet of an R20.
+    """
 
     rule: str
     unit: str
@@ -70,19 +81,31 @@ class Trouble:
 
 
 class World:
-    """One scenario with one seed.  The same of both gives the same everywhere."""
+    """One scenario with one seed.  The same of both gives the same everywhere.
 
-    def __init__(self, scenario: Scenario, seed: int | None = None, begin_s: float = 0.0) -> None:
+    What the scenario writes out and cannot be at its moment is left out when ``unable``, which is
+    told of it, lets it pass.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        seed: int | None = None,
+        begin_s: float = 0.0,
+        unable: Unable = refuse,
+    ) -> None:
         self.scenario = scenario
+        self.unable = unable
         self.seed = scenario.seed if seed is None else seed
         self.site: Site = build_site(scenario, self.seed, begin_s)
         self.slot_s = self.site.slot_s
         self.midnight_ms = midnight_ms(scenario.start)
         self.units: tuple[str, ...] = tuple(m.spec.id for m in self.site.machines)
-        self._blackouts = Blackouts(scenario, self.seed, blackouts_of(self.site))
+        dark = blackouts_of(self.site, unable)
+        self._blackouts = Blackouts(scenario, self.seed, dark, spoken_for(self.site))
         self._plans: dict[tuple[int, int], Plan] = {}
         self._troubled: dict[tuple[int, int], list[Disturbance]] = {}
-        self._explicit: Explicit = explicit_of(self.site, self.plan)
+        self._explicit: Explicit = explicit_of(self.site, self.plan, dark, unable)
 
     @property
     def first_slot(self) -> int:
@@ -124,10 +147,9 @@ class World:
         return tuple(sorted(found, key=lambda one: (one.onset_ms, one.unit)))
 
     def _truth(self, firm: Firm, cause: Cause) -> Truth:
-        machine = self.site.machines[cause.column]
         return Truth(
             rule=cause.rule,
-            unit=machine.spec.id,
+            unit=self.site.speakers[cause.column].spec.id,
             line=None if cause.line is None else firm.lines[cause.line].id,
             enterprise=firm.id,
             onset_ms=self.midnight_ms + round(1000 * cause.onset_s),
@@ -141,31 +163,32 @@ class World:
         for day in range(self.scenario.days):
             span = Span(day * DAY_S, (day + 1) * DAY_S)
             for firm in self.site.firms:
-                for machine, one in self._of_day(firm, day, span):
+                for speaker, one in self._of_day(firm, day, span):
                     yield Trouble(
                         one.kind,
-                        machine.spec.id,
+                        speaker.spec.id,
                         firm.id,
                         self.midnight_ms + round(1000 * one.begin),
                         self.midnight_ms + round(1000 * one.end),
                     )
             self._forget(day - 1)
 
-    def _of_day(self, firm: Firm, day: int, span: Span) -> Iterator[tuple[Machine, Disturbance]]:
+    def _of_day(self, firm: Firm, day: int, span: Span) -> Iterator[tuple[Speaker, Disturbance]]:
         found = list(self._troubles_on(firm, day))
         fixed = self._explicit.disturbances.get(firm.index, ())
         found += [one for one in fixed if span.begin <= one.begin < span.end]
         for dark in self._blackouts.of(firm, day):
             found += [Disturbance(one.column, *dark, "blackout") for one in firm.machines]
         for one in found:
-            yield self.site.machines[one.column], one
+            yield self.site.speakers[one.column], one
 
     def _troubles_on(self, firm: Firm, day: int) -> list[Disturbance]:
         key = (firm.index, day)
         found = self._troubled.get(key)
         if found is None:
             plans = (self.plan(firm, day - 1), self.plan(firm, day))
-            found = troubles_of(firm, day, plans, self.scenario, self.seed)
+            written = self._explicit.causes.get(firm.index, [])
+            found = troubles_of(firm, day, plans, written, self.scenario, self.seed)
             self._troubled[key] = found
         return found
 
@@ -184,12 +207,20 @@ class World:
         for first in range(first_s // self.slot_s, end, size):
             slots = min(size, end - first)
             live = Readings.empty(len(self.units), slots)
+            emitted: list[Emitted] = []
             for part in parts:
-                readings, late = part.read(first, slots)
+                readings, late, said = part.read(first, slots)
                 live.put(part.rows, readings)
                 waiting += late
+                emitted.append(said)
             late_now, waiting = self._arrived(waiting, first + slots)
-            yield Block(self.first_slot + first, self.slot_s, live.turned(), late_now)
+            yield Block(
+                self.first_slot + first,
+                self.slot_s,
+                live.turned(),
+                late_now,
+                Emitted.side_by_side(emitted),
+            )
             self._forget((first * self.slot_s) // int(DAY_S) - 1 - NEAR_DAYS)
 
     def _arrived(self, waiting: list[Late], behind: int) -> tuple[Late, list[Late]]:
@@ -246,9 +277,10 @@ class _Part:
         self._world = world
         self._mains = Mains(world.site, firms, Numbers())
         self._meters = Meters(world.site, self._mains.machines, world.midnight_ms)
+        self._emissions = Emissions(world.site, firms, self._mains.machines, world.midnight_ms)
         self.rows = slice(self._mains.first, self._mains.behind)
 
-    def read(self, first: int, slots: int) -> tuple[Readings, list[Late]]:
+    def read(self, first: int, slots: int) -> tuple[Readings, list[Late], Emitted]:
         """Work out some slots, which follow those worked out before."""
         slot_s = self._world.slot_s
         span = Span(float(first * slot_s), float((first + slots) * slot_s))
@@ -261,4 +293,7 @@ class _Part:
             troubles += disturbed
             dark += [(one, firm.first, firm.behind) for one in blackouts]
         electric = self._mains.slots(steps, first, slots)
-        return self._meters.read(electric, first, troubles, dark)
+        said = self._emissions.read(electric, first, troubles, dark)
+        units = len(self._world.units)
+        of_meters = [one for one in troubles if one.column < units]
+        return *self._meters.read(electric, first, of_meters, dark), said

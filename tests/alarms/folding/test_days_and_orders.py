@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from tests.alarms.factory import MIDNIGHT_S, Day, alarms, ends, simple
+from tests.alarms.factory import MIDNIGHT_S, Day, Factory, alarms, ends, simple
 
 from wattwarden.alarms.decisions.bodies import (
     Absence,
@@ -256,6 +256,31 @@ def test_two_days_of_another_ratio_are_r14() -> None:
     state.totals.energy[:] = 240_000_000
     state.totals.night[:] = 80_000_000
     assert [rule for rule, _ in ends(third, third.fold(state=state)[1])] == ["R14"]
+
+
+@pytest.mark.parametrize(
+    ("energy", "found"),
+    [
+        pytest.param((240, 0, 240), [], id="they changed over"),
+        pytest.param((240, 0, 100), ["R14"], id="together they did less"),
+    ],
+)
+def test_units_that_stand_by_for_each_other_are_one_to_r14(
+    energy: tuple[int, int, int], found: list[str]
+) -> None:
+    factory = Factory().standby().unit("p", UnitKind.PRODUCTION)
+    factory.unit("s", standby="g").unit("t", standby="g")
+    day = Day(factory, 2)
+    state = rings(day)
+    # One of them did all the work up to now, the other one does it for two days.
+    state.totals.past_energy[2] = state.totals.past_night[2] = 0
+    for number in range(2):
+        day = Day(factory, 2, first_s=MIDNIGHT_S + number * 86_400)
+        state.firm.next_slot[:] = day.first
+        state.totals.energy[:] = np.array(energy) * 1_000_000
+        state.totals.night[:] = state.totals.energy // 3
+        state, told = day.fold(state=state)
+    assert [rule for rule, *_ in alarms(day, told)] == found
 
 
 def test_energy_that_no_meter_shows_is_r17() -> None:

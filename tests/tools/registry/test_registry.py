@@ -184,7 +184,7 @@ def test_people_read_faults_as_sentences(firm: Path, where: list[str], capsys: C
     assert main(["registry", "import", str(firm), *where]) == 1
     out = capsys.readouterr().out
     assert "设施 row 3, 额定功率kW: 应为数字 (a number is wanted, got viel)" in out
-    assert "1 faults; nothing was imported" in out
+    assert "1 fault; nothing was imported" in out
 
 
 def test_many_faults_are_shown_in_part(tmp_path: Path, where: list[str], capsys: Capture) -> None:
@@ -265,6 +265,88 @@ def test_a_sample_city_goes_into_a_file_and_into_an_empty_store(
     assert "the registry is not empty" in capsys.readouterr().err
     assert main(["registry", "sample", *where]) == 2
     assert main(["registry", "sample", "--treatment", "3", "-o", str(tmp_path / "x")]) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "cure"),
+    [
+        (["--enterprises", "0"], "--enterprises 0 is not between 1 and 9,999", ""),
+        (["--enterprises", "-3"], "--enterprises -3", ""),
+        (["--production", "0"], "--production 0 is not between 344", "fewer firms: --enterprises"),
+        (["--treatment", "-1"], "--treatment -1 is not between 344", "one at least"),
+        (["--enterprises", "8", "--treatment", "7"], "between 8 and", "each of 8 firms"),
+    ],
+)
+def test_a_city_that_cannot_be_is_refused_with_what_can(
+    tmp_path: Path, capsys: Capture, words: list[str], message: str, cure: str
+) -> None:
+    assert main(["registry", "sample", *words, "-o", str(tmp_path / "x")]) == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert cure in told
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_small_city_has_as_many_units_a_firm_as_the_whole(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    out = tmp_path / "new" / "folder" / "city.xlsx"
+    (told,) = rows(capsys, "sample", "--enterprises", "4", "-o", str(out))
+    assert out.exists()
+    assert (told["units"]["production"], told["units"]["treatment"]) == (20, 11)
+    assert sum(told["units"].values()) == told["changed"]["unit"]
+
+
+def test_people_are_told_the_units_by_kind(tmp_path: Path, capsys: Capture) -> None:
+    words = ["sample", "--enterprises", "9", "-o", str(tmp_path / "c")]
+    assert main(["registry", *words]) == 0
+    out = capsys.readouterr().out
+    assert "enterprise 9" in out
+    assert "(production 46, treatment 25" in out
+
+
+@pytest.mark.parametrize("name", ["file/city.xlsx", "city.xlsx"], ids=["no folder", "a folder"])
+def test_a_file_that_cannot_be_written_is_told(tmp_path: Path, capsys: Capture, name: str) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "city.xlsx").mkdir()
+    words = ["sample", "--enterprises", "4", "-o", str(tmp_path / name)]
+    assert main(["registry", *words]) == 1
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_references_to_nothing_are_told_beside_what_cannot_be_read(
+    firm: Path, where: list[str], capsys: Capture
+) -> None:
+    cell("设施", 2, "额定功率kW", "viel")(firm)
+    cell("产线", 2, "企业", "E7")(firm)
+    add(firm, "巡检", "编号,对象类型,对象编号,人员,时间", "X-1,企业,E8,P2,2026-11-22 09:00")
+    faults = rows(capsys, "import", str(firm), *where, status=1)
+    places = [(one["sheet"], one["row"], one["column"]) for one in faults]
+    assert sorted(places) == [
+        ("产线", 2, "企业"),
+        ("巡检", 2, "对象编号"),
+        ("设施", 2, "额定功率kW"),
+    ]
+
+
+def test_what_a_row_with_a_fault_names_is_not_told_to_be_nowhere(
+    firm: Path, where: list[str], capsys: Capture
+) -> None:
+    cell("产线", 2, "企业", "=A1")(firm)
+    cell("企业", 2, "经度", "x")(firm)
+    faults = rows(capsys, "import", str(firm), *where, status=1)
+    assert {(one["sheet"], one["row"]) for one in faults} == {("企业", 2), ("产线", 2)}
+
+
+def test_a_sheet_without_ids_hides_no_other_fault(
+    firm: Path, where: list[str], capsys: Capture
+) -> None:
+    (firm / "区域.csv").write_text("名称\n青岛\n", "utf-8")
+    cell("产线", 2, "企业", "E7")(firm)
+    faults = rows(capsys, "import", str(firm), *where, status=1)
+    assert {(one["sheet"], one["column"]) for one in faults} == {
+        ("区域", "编号"), ("产线", "企业"),
+    }  # fmt: skip
 
 
 def reported(execute: Execute, since: datetime, sign: float) -> None:

@@ -69,7 +69,9 @@ def test_every_line_has_production_and_treatment(city: Registry) -> None:
     assert all({"production", "treatment"} <= found for found in kinds.values())
 
 
-@pytest.mark.parametrize("size", [Size(1, 3, 4), Size(12, 40, 40), Size(20, 200, 60)])
+@pytest.mark.parametrize(
+    "size", [Size(1, 1, 1), Size(1, 3, 4), Size(12, 12, 40), Size(12, 40, 40), Size(20, 200, 60)]
+)
 def test_a_city_of_another_size_has_that_size(size: Size) -> None:
     city = sample_city(3, size)
     kinds = Counter(unit.kind for unit in city.unit.values())
@@ -81,6 +83,6 @@ def test_a_city_of_another_size_has_that_size(size: Size) -> None:
     assert check(city) == []
 
 
-def test_more_lines_than_units_are_refused() -> None:
-    with pytest.raises(ValueError, match="at least one unit each"):
+def test_more_firms_than_units_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least one unit of each kind"):
         sample_city(1, Size(10, 5, 5))

@@ -12,10 +12,10 @@ from wattwarden.protocol.envelope import (
     digest,
 )
 from wattwarden.storage.journal.journal import Kind
-from wattwarden.tools.simulate import group_by_tick
 from wattwarden.tools.simulator.direct import TICK_S, Direct
 from wattwarden.tools.simulator.frames import Frames
 from wattwarden.tools.simulator.sendings import Sending, sendings
+from wattwarden.tools.simulator.straight import group_by_tick
 
 SHARDS = 2
 
@@ -26,7 +26,7 @@ async def journal() -> FakeJournal:
     journal = FakeJournal()
     direct = Direct(journal, SHARDS, Frames(made.site), None)
     midnight_s = made.midnight_ms // 1000
-    for second, due in group_by_tick(sendings(made, 0, 1200), midnight_s, 0, 1200):
+    for second, due in group_by_tick(sendings(made, 0, 1200), midnight_s, (0, 1200)):
         await direct.minute(due, second)
     await direct.close(midnight_s + 1200)
     assert direct.tick == 1200 // TICK_S
@@ -77,3 +77,17 @@ async def test_signs_of_life_and_sessions_are_there(journal: FakeJournal) -> Non
     ]
     assert rows.count("open") == rows.count("login") == rows.count("close")
     assert rows.count("open") == len(world(SMALL).units)
+
+
+async def test_a_history_may_tick_seldom_and_ends_with_a_tick_at_its_end() -> None:
+    made = world(SMALL)
+    journal = FakeJournal()
+    direct = Direct(journal, SHARDS, Frames(made.site), None, 600)
+    midnight_s = made.midnight_ms // 1000
+    due = sendings(made, 0, 1500)
+    for second, group in group_by_tick(due, midnight_s, (0, 1500), 600):
+        await direct.minute(group, second)
+    ticks = [decode_tick(p) for p in payloads(journal, Kind.TICK, 0)]
+    assert [tick.second - midnight_s for tick in ticks] == [600, 1200, 1500]
+    assert [tick.covers_s for tick in ticks] == [600, 600, 300]
+    assert direct.written.frames == len(list(sendings(made, 0, 1500)))

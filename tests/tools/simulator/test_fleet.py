@@ -66,7 +66,7 @@ async def test_meters_report_until_everything_is_acknowledged_and_stored() -> No
     journal = FakeJournal()
     async with meter_port(journal) as target:
         fleet = Fleet(made, target)
-        await fleet.play(due, lambda: float(due[-1].at_ms), 1.0, lambda _: None)
+        await fleet.play(due, lambda: float(due[-1].at_ms), 1.0, lambda _: None, asyncio.Event())
     tally = fleet.tally
     assert tally.sent == tally.acked == len(due)
     assert fleet.unacked == 0
@@ -89,7 +89,9 @@ async def test_a_meter_keeps_what_nobody_takes_and_sends_it_to_who_comes() -> No
             everything_said.set()
 
     fleet = Fleet(made, free, redial_s=0.01)
-    playing = asyncio.create_task(fleet.play(due, lambda: float(due[-1].at_ms), 1.0, seen))
+    playing = asyncio.create_task(
+        fleet.play(due, lambda: float(due[-1].at_ms), 1.0, seen, asyncio.Event())
+    )
     await everything_said.wait()
     assert fleet.unacked == len(due)
     journal = FakeJournal()
@@ -98,3 +100,36 @@ async def test_a_meter_keeps_what_nobody_takes_and_sends_it_to_who_comes() -> No
     assert fleet.tally.refused_dials > 0
     assert fleet.tally.acked == len(due)
     assert journal.stored
+
+
+async def test_a_fleet_that_is_stopped_sends_no_more_and_knows_what_is_not_acknowledged() -> None:
+    made = world(FACTORY)
+    due = list(sendings(made, 0, 3600))
+    stop = asyncio.Event()
+    tellable = 10
+
+    def seen(count: int) -> None:
+        if count == tellable:
+            stop.set()
+
+    async with meter_port(FakeJournal()) as target:
+        fleet = Fleet(made, target)
+        await fleet.play(due, lambda: float(due[-1].at_ms), 1.0, seen, stop)
+    assert fleet.tally.sent == tellable
+    assert fleet.tally.acked + fleet.unacked == tellable
+    assert fleet.unacked == 0
+
+
+async def test_a_stop_is_heard_while_the_next_frame_is_waited_for() -> None:
+    made = world(FACTORY)
+    due = list(sendings(made, 0, 3600))
+    stop = asyncio.Event()
+    async with meter_port(FakeJournal()) as target:
+        fleet = Fleet(made, target)
+        playing = asyncio.create_task(
+            fleet.play(due, lambda: due[0].at_ms - 3_600_000.0, 1.0, lambda _: None, stop)
+        )
+        await asyncio.sleep(0)
+        stop.set()
+        await asyncio.wait_for(playing, 5)
+    assert fleet.tally.sent == 0

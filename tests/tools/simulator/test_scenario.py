@@ -1,5 +1,6 @@
 """Scenario files: what is wrong in them is named, with the cure; those we ship are sound."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -7,12 +8,38 @@ from tests.tools.simulator.worlds import CITY, FACTORY, world
 
 from wattwarden.tools.errors import UsageError
 from wattwarden.tools.simulate import find_scenario
-from wattwarden.tools.simulator.registry import orders_of, registry_of
-from wattwarden.tools.simulator.scenario import TABLES, Often, Scenario, parse_scenario
+from wattwarden.tools.simulator.orders import orders_of
+from wattwarden.tools.simulator.registry import registry_of
+from wattwarden.tools.simulator.scenario import TABLES, Often, Scenario, lasting, parse_scenario
 from wattwarden.tools.simulator.world import World
 
 DOCS = Path(__file__).parents[3] / "docs" / "scenarios.md"
 SHIPPED = ("factory", "city", "judge", "blackout", "silent", "demo")
+PAIR = """[[factory.unit]]
+id = "S1"
+standby = "F-S"
+[[factory.unit]]
+id = "S2"
+standby = "F-S"
+"""
+
+
+def again(rule: str, unit: str, onset: str) -> str:
+    return f'[[offence]]\nrule = "{rule}"\nunit = "{unit}"\nonset = "{onset}"\nminutes = 45\n'
+
+
+def offence(rule: str, unit: str, onset: str, more: str = "") -> str:
+    return FACTORY + more + again(rule, unit, onset)
+
+
+def blackout(onset: str) -> str:
+    return f'[[happening]]\nkind = "blackout"\nonset = "{onset}"\n'
+
+
+def decision(at: str = "day 1 10:00", subject: str = "F") -> str:
+    body = f'{{scope = "enterprise", subject = "{subject}", measure = "stop"'
+    times = 'start = "day 1 11:00", end = "day 1 12:00"'
+    return FACTORY + f'[[decision]]\nkind = "plan"\nat = "{at}"\nbody = {body}, {times}}}\n'
 
 
 @pytest.mark.parametrize(
@@ -26,13 +53,13 @@ SHIPPED = ("factory", "city", "judge", "blackout", "silent", "demo")
         ("start = 2026-03-02", "no factory", "[city]"),
         (FACTORY + "powr = 3", "factory[0].unit[3]", "power_kw"),
         (FACTORY + 'meter = "status"', "HJ 212", "protocol"),
-        (FACTORY + "cycle_s = 7", "cycle_s 7", "divide an hour"),
-        (FACTORY + 'lines = ["L9"]', "L9", "lines of F"),
+        (FACTORY + "cycle_s = 7", "cycle_s: 7", "divide an hour"),
+        (FACTORY + 'lines = ["L9"]', "L9", "lines are F-L1"),
         (FACTORY + '[[factory.unit]]\nid = "P"', "P stands 2 times", "unique"),
         (FACTORY + '[[factory.unit]]\nid = "X"\nfollows = true', "follows", "vfd"),
         (FACTORY + '[[offence]]\nrule = "R2"\nunit = "X"\nonset = "+1h"\nminutes = 9', "X", "P"),
-        (FACTORY + '[[offence]]\nrule = "R2"\nunit = "P"\nonset = "soon"\nminutes = 9',
-         "offence.onset", "day 3 09:30"),
+        (FACTORY + '[[offence]]\nrule = "R2"\nunit = "T-fan"\nonset = "soon"\nminutes = 9',
+         "offence[0].onset", "day 3 09:30"),
         (FACTORY + '[[offence]]\nrule = "R4"\nunit = "T-fan"\nonset = "+9h"\nminutes = 9',
          "R4", "vfd"),
         (FACTORY + '[[offence]]\nrule = "R5"\nunit = "T-vfd"\nonset = "+9h"\nminutes = 9',
@@ -40,6 +67,33 @@ SHIPPED = ("factory", "city", "judge", "blackout", "silent", "demo")
         (FACTORY + '[[offence]]\nrule = "R1"\nunit = "T-fan"\nonset = "+12h"\nminutes = 9',
          "does not start", "shifts of F"),
         (FACTORY + '[[happening]]\nkind = "blackout"\nonset = "+9h"\nfactory = "Z"', "Z", "F"),
+        (FACTORY + "[[offence]]\nrul = 'R2'", "offence[0]", "did you mean rule?"),
+        (offence("R2", "T-fen", "day 1 10:00"), "offence[0].unit: there is no unit 'T-fen'",
+         "did you mean T-fan"),
+        (offence("R2", "P", "day 1 10:00"), "kind production", "T-fan, T-follows, T-vfd"),
+        (offence("R2", "T-fan", "day 2 03:00"), "does not run at day 2 03:00", "F-L1 works day 2"),
+        (offence("R2", "T-fan", "day 4 10:00"), "not within the 3 simulated days", "days = 4"),
+        (offence("R2", "T-fan", "2026-03-01 10:00"), "not within", "later moment"),
+        (offence("R2", "T-fan", "day 1 10:00") + blackout("day 1 09:50"),
+         "without power", "outside its blackouts"),
+        (offence("R2", "T-fan", "day 1 10:00") + again("R3", "T-fan", "day 1 10:30"),
+         "offence[1].onset: T-fan still offends by offence[0] until day 1 10:45", "begin later"),
+        (offence("R2", "S2", "day 2 10:30", PAIR), "S2 is not switched on", "standby group"),
+        (FACTORY + '[[happening]]\nkind = "overload"\nunit = "P"\nonset = "+9h"',
+         "happening[0].amount: overload needs an amount", "such as 1.4"),
+        (FACTORY + '[[happening]]\nkind = "hunting"\nunit = "P"\nonset = "+9h"\namount = 0',
+         "0 is not between 0.1 and 1440", "minutes between"),
+        (FACTORY + '[[happening]]\nkind = "frozen"\nunit = "P"\nonset = "+9h"\namount = 3',
+         "has no amount", "leave it out"),
+        (FACTORY + '[[happening]]\nkind = "frozen"\nunit = "Pe"\nonset = "+9h"',
+         "no unit 'Pe'", "units are P,"),
+        (FACTORY + '[[happening]]\nkind = "blackout"\nonset = "day 9 10:00"',
+         "happening[0].onset", "days = 9"),
+        (FACTORY + '[[happening]]\nkind = "frozen"\nunit = "P"\nfactory = "G"\nonset = "+9h"',
+         "P is of F", "the unit alone"),
+        (FACTORY + '[[factory.outlet]]\nid = "O"\nline = "L8"', "no line 'L8'", "F-L1"),
+        (decision(subject="G"), "decision[0].body.subject: there is no enterprise 'G'", "F"),
+        (decision(at="day 9 10:00"), "decision[0].at", "days = 9"),
         (FACTORY + '[[decision]]\nkind = "plan"\nat = "+1h"\nbody = {subject = "F"}',
          "decision[0].body", "measure"),
     ],
@@ -49,6 +103,43 @@ def test_what_is_wrong_is_named_with_its_cure(text: str, named: str, cure: str) 
         orders_of(World(parse_scenario(text)))
     assert named in caught.value.message
     assert cure in caught.value.cure
+
+
+def test_an_offence_that_begins_with_production_moves_to_its_start() -> None:
+    made = World(parse_scenario(offence("R1", "T-fan", "day 1 07:30")))
+    (truth,) = made.truth()
+    assert abs(truth.onset_ms - made.midnight_ms - 6 * 3_600_000) <= 8 * 60_000
+
+
+def test_what_cannot_be_is_left_out_where_that_is_asked_for() -> None:
+    told: list[UsageError] = []
+    text = offence("R2", "T-fan", "day 2 03:00") + again("R2", "T-vfd", "day 2 10:00")
+    made = World(parse_scenario(text), unable=told.append)
+    assert [one.unit for one in made.truth()] == ["T-vfd"]
+    assert ["offence[0].onset" in one.message for one in told] == [True]
+
+
+def test_a_shortened_scenario_leaves_out_what_lies_in_the_days_that_are_cut_off() -> None:
+    text = offence("R2", "T-fan", "day 1 10:00") + again("R2", "T-fan", "day 3 10:00")
+    shorter = lasting(parse_scenario(text), 2)
+    assert [one.onset for one in shorter.offence] == ["day 1 10:00"]
+    assert len(World(shorter).truth()) == 1
+    assert len(World(lasting(parse_scenario(text), 9)).truth()) == 2
+
+
+def test_what_is_drawn_keeps_away_from_what_is_written_out() -> None:
+    drawn = "[offences]\nR1 = 30\nR2 = 30\nR3 = 30\n[confounders]\nmaintenance = 29\n"
+    drawn += "firm_blackout = { rate = 30, minutes = [60, 120] }\n"
+    drawn += "meter_outage = { rate = 30, minutes = [200, 240] }\n"
+    text = offence("R2", "T-fan", "day 2 12:00")
+    for seed in range(6):
+        made = World(parse_scenario(text + drawn), seed)
+        mine = [one for one in made.truth() if one.unit == "T-fan"]
+        spans = sorted((one.onset_ms, one.end_ms) for one in mine)
+        assert all(end <= begin for (_, end), (begin, _) in pairwise(spans))
+        noon = made.midnight_ms + 36 * 3_600_000
+        hidden = [one for one in made.troubles() if one.onset_ms < noon + 2_700_000]
+        assert not [one for one in hidden if one.end_ms > noon and one.unit == "T-fan"]
 
 
 @pytest.mark.parametrize("name", SHIPPED)
