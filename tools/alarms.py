@@ -1,17 +1,27 @@
-"""``wattwarden alarms`` and ``wattwarden states``: what the warden found."""
+"""``wattwarden alarms`` and ``wattwarden states``: what was found, and what became of it."""
 
-from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from wattwarden.storage.warden.listing import (
-    Chosen,
-    ListedAlarm,
-    find_alarm,
-    list_alarms,
-    units_now,
+from wattwarden.alarms.cases.case import Case, Level, State
+from wattwarden.alarms.cases.districts import firms_of
+from wattwarden.alarms.registry.nouns import Agency, Enterprise, Region
+from wattwarden.storage.cases.load import Chosen, load_case, load_cases
+from wattwarden.storage.database import Connection
+from wattwarden.storage.registry.records import load_kind
+from wattwarden.storage.system_time import system_now
+from wattwarden.storage.warden.listing import ListedAlarm, find_alarm, find_alarms, units_now
+from wattwarden.tools.cases import acts
+from wattwarden.tools.cases.shown import (
+    HEADINGS,
+    case_row,
+    done_row,
+    show_totals,
+    table_row,
+    tell_case,
+    totals,
 )
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError, UsageError
@@ -20,53 +30,122 @@ from wattwarden.tools.render import show_table
 from wattwarden.tools.running import database, run, settings_of
 from wattwarden.tools.times import rfc3339
 
-app = App(name="alarms", help="See what was found, and why.")
+app = App(name="alarms", help="See what was found, and why; say what is done about it.")
+for deed in (
+    acts.ack,
+    acts.handle,
+    acts.plan,
+    acts.rectify,
+    acts.verify,
+    acts.reject,
+    acts.close,
+    acts.declare,
+    acts.comment,
+):
+    app.command(deed)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which cases are listed; all that is given."""
+
+    standing: Annotated[
+        bool, Parameter(name="--open", help="Only those that go on.", show_default=False)
+    ] = False
+    todo: Annotated[
+        bool, Parameter(help="Only those in which something is left to do.", show_default=False)
+    ] = False
+    overdue: Annotated[
+        bool, Parameter(help="Only those whose deadline has passed.", show_default=False)
+    ] = False
+    untold: Annotated[
+        bool,
+        Parameter(name="--all", help="Also those of which another says more.", show_default=False),
+    ] = False
+    state: Annotated[
+        tuple[State, ...], Parameter(help="Only in this state.", show_default=False)
+    ] = ()
+    level: Annotated[
+        tuple[Literal[1, 2, 3, 4], ...], Parameter(help="Only of this level.", show_default=False)
+    ] = ()
+    grade: Annotated[
+        tuple[str, ...],
+        Parameter(name="--class", help="Only of this class, A to F.", show_default=False),
+    ] = ()
+    rule: Annotated[tuple[str, ...], Parameter(help="Only of this rule.", show_default=False)] = ()
+    enterprise: Annotated[str | None, Parameter(help="Only this enterprise's, by its id.")] = None
+    district: Annotated[str | None, Parameter(help="Only of this region or agency, by its id.")] = (
+        None
+    )
+
+
+ALL_CASES = Wanted()
 
 
 @app.command(name="list")
 def list_found(
     *,
-    open_only: Annotated[
-        bool, Parameter(name="--open", help="Only those that go on.", show_default=False)
-    ] = False,
-    enterprise: Annotated[str | None, Parameter(help="Only this enterprise's, by its id.")] = None,
+    wanted: Wanted = ALL_CASES,
     span: Span = ALL_TIMES,
     limit: Annotated[int, Parameter(help="At most so many, the latest first.")] = 100,
+    count: Annotated[
+        bool, Parameter(name="--totals", help="Only how many there are.", show_default=False)
+    ] = False,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
-    """List alarms, the latest first; with --json each line holds the explanation as well."""
+    """List alarms with their cases, the latest first; with --json the explanations as well."""
     if limit < 1:
         raise UsageError("--limit is above 0", "such as --limit 20")
     settings = settings_of(system)
-    since, until = span.bounds(datetime.now(UTC))
 
-    async def work() -> list[ListedAlarm]:
+    async def work() -> tuple[list[Case], dict[int, ListedAlarm]]:
         async with database(settings, "alarms list") as connection:
-            return await list_alarms(connection, Chosen(open_only, enterprise, since, until), limit)
+            cases = await _chosen(connection, wanted, span)
+            numbers = [case.id for case in cases[:limit]] if json and not count else []
+            return cases, await find_alarms(connection, numbers)
 
-    alarms = run(work())
-    if json:
-        for alarm in alarms:
-            print(as_json(_plain(alarm)))
-        return
-    show_table(
-        ("id", "rule", "subject", "enterprise", "began", "raised", "ended", "late", "what"),
-        [
-            (
-                alarm.id,
-                alarm.rule,
-                alarm.subject,
-                alarm.enterprise,
-                rfc3339(alarm.began),
-                rfc3339(alarm.raised),
-                rfc3339(alarm.ended) if alarm.ended else "",
-                "late" if alarm.found_late else "",
-                alarm.explanation["zh"],
-            )
-            for alarm in alarms
-        ],
+    cases, alarms = run(work())
+    counted = totals(cases)
+    if json and count:
+        print(as_json(counted))
+    elif json:
+        for case in cases[:limit]:
+            print(as_json(_plain(alarms[case.id]) | case_row(case)))
+    else:
+        if not count:
+            show_table(HEADINGS, [table_row(case) for case in cases[:limit]])
+        show_totals(counted)
+
+
+async def _chosen(connection: Connection, wanted: Wanted, span: Span) -> list[Case]:
+    now = await system_now(connection)
+    since, until = span.bounds(now)
+    firms = None if wanted.enterprise is None else {wanted.enterprise}
+    if wanted.district is not None:
+        within = await _firms(connection, wanted.district)
+        firms = within if firms is None else firms & within
+    chosen = Chosen(
+        enterprises=firms,
+        rules=wanted.rule or None,
+        since=since,
+        until=until,
+        states=wanted.state or None,
+        levels=[Level(level) for level in wanted.level] or None,
+        grades=wanted.grade or None,
+        overdue=wanted.overdue,
+        open=wanted.todo,
+        untold=wanted.untold,
     )
+    cases = await load_cases(connection, chosen, now=now)
+    return [case for case in cases if case.cleared is None or not wanted.standing]
+
+
+async def _firms(connection: Connection, district: str) -> set[str]:
+    regions = {one.id: one for one in await load_kind(connection, Region)}
+    agencies = {one.id: one for one in await load_kind(connection, Agency)}
+    return set(firms_of(district, await load_kind(connection, Enterprise), regions, agencies))
 
 
 @app.command
@@ -77,22 +156,27 @@ def show(
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
-    """Show one alarm: what was seen, which limits it crossed, and what changed it later."""
+    """Show one alarm: what was seen, what changed it later, and what was done about it."""
     settings = settings_of(system)
 
     async def work() -> Any:
         async with database(settings, "alarms show") as connection:
-            return await find_alarm(connection, number)
+            case = await load_case(connection, number, now=await system_now(connection))
+            return await find_alarm(connection, number), case
 
-    found = run(work())
-    if found is None:
+    found, case = run(work())
+    if found is None or case is None:
         message = f"there is no alarm {number}"
         raise CommandError(message, "see wattwarden alarms list")
     alarm, corrections = found
     if json:
-        print(as_json({**_plain(alarm), "corrections": [asdict(one) for one in corrections]}))
+        changed = {"corrections": [asdict(one) for one in corrections]}
+        names = ("at", "actor", "deed", "state", "reason")
+        done = [dict(zip(names, done_row(one), strict=True)) for one in case.history]
+        print(as_json({**_plain(alarm), **case_row(case), **changed, "history": done}))
         return
     _tell(alarm)
+    tell_case(case)
     for one in corrections:
         print(f"corrected at step {one.step}: {one.before} → {one.after}")
 
@@ -127,7 +211,7 @@ def states(
 def _plain(alarm: ListedAlarm) -> dict[str, Any]:
     """An alarm as JSON holds it."""
     values = asdict(alarm)
-    for name in ("began", "raised", "ended"):
+    for name in ("began", "raised", "ended", "graded"):
         values[name] = rfc3339(values[name]) if values[name] else None
     return values
 

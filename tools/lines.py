@@ -14,6 +14,10 @@ STANDARD_INPUT: Final = "-"
 # A line is what one connection sent in one go; bodies of push platforms stay below half of this.
 MAX_LINE_BYTES: Final = 2 * 1024 * 1024
 
+# Of SM4, the only cipher that meters use here (GB/T 32907).
+KEY_BYTES: Final = 16
+
+_KEY_CURE: Final = f"write --key MN=HEX, {2 * KEY_BYTES} hex digits"
 _HEX: Final = b"0123456789abcdefABCDEF"
 _SPACES: Final = b" \t:-"
 
@@ -75,9 +79,10 @@ def payload(line: bytes) -> bytes:
     wrong = len(digits) - len(digits.lstrip(_HEX))
     if wrong < len(digits):
         shown = digits[wrong : wrong + 1].decode("latin-1")
-        raise ProtocolError(Refusal.UNKNOWN, f"hex digits expected, found {shown!r}", wrong // 2)
+        message = f"hex digits expected, found {shown!r}: give each byte as two of 0-9 and a-f"
+        raise ProtocolError(Refusal.UNKNOWN, message, wrong // 2)
     if len(digits) % 2:
-        message = f"hex digits come in pairs, found {len(digits)}"
+        message = f"hex digits come in pairs, found {len(digits)}: the line lacks one, or its end"
         raise ProtocolError(Refusal.UNKNOWN, message, len(digits) // 2)
     return bytes.fromhex(digits.decode("ascii"))
 
@@ -93,7 +98,10 @@ def parse_key(text: str) -> tuple[str, bytes]:
         key = bytes.fromhex(digits)
     except ValueError as error:
         message = f"the key of {address or 'a meter'} is not hex"
-        raise UsageError(message, "write --key MN=HEX, 32 hex digits for SM4") from error
+        raise UsageError(message, _KEY_CURE) from error
     if not address or not key:
-        raise UsageError("--key names no meter or no key", "write --key MN=HEX")
+        raise UsageError("--key names no meter or no key", _KEY_CURE)
+    if len(key) != KEY_BYTES:
+        message = f"a key is {KEY_BYTES} bytes, that of {address} is {len(key)}"
+        raise UsageError(message, _KEY_CURE)
     return address, key

@@ -36,7 +36,7 @@ COMMANDS: Final = {
     "gateway": Command("wattwarden.tools.serve:gateway", "Run the meter port alone."),
     "writer": Command("wattwarden.tools.serve:writer", "Run the writers of all shards alone."),
     "warden": Command(
-        "wattwarden.tools.serve:warden",
+        "wattwarden.tools.serve_warden:warden",
         "Run the warden alone: rows and decisions become states and alarms.",
     ),
     "archivist": Command(
@@ -51,7 +51,18 @@ COMMANDS: Final = {
     "replay": Command("wattwarden.tools.replay:replay", "Send captured frames to a meter port."),
     "meters": Command("wattwarden.tools.meters:app", "See, register and configure meters."),
     "readings": Command("wattwarden.tools.readings:readings", "Print a meter's stored readings."),
-    "alarms": Command("wattwarden.tools.alarms:app", "See what was found, and why."),
+    "alarms": Command(
+        "wattwarden.tools.alarms:app",
+        "See what was found, and why; say what is done about it.",
+    ),
+    "declarations": Command(
+        "wattwarden.tools.cases.declarations:app",
+        "Declare stops and faults (申报), and review them.",
+    ),
+    "evidence": Command(
+        "wattwarden.tools.cases.evidence:app",
+        "Keep, show and verify files that prove something.",
+    ),
     "states": Command("wattwarden.tools.alarms:states", "Print what units do now, and since when."),
     "quarantine": Command(
         "wattwarden.tools.quarantine:app", "See and retry what did not become readings."
@@ -60,6 +71,14 @@ COMMANDS: Final = {
         "wattwarden.tools.registry.commands:app",
         "Import, export, check and show who has what and where it is metered.",
     ),
+    "ledger": Command(
+        "wattwarden.tools.ledgers.commands:app",
+        "See, print, verify and correct the ledgers (台账) of enterprises.",
+    ),
+    "patrol": Command(
+        "wattwarden.tools.ledgers.patrol:app", "Enter patrols (巡检) of a firm's machines."
+    ),
+    "repair": Command("wattwarden.tools.ledgers.repair:app", "Enter repairs (检修) of units."),
     "rules": Command(
         "wattwarden.tools.rules:app", "See, check and change the rules that readings are judged by."
     ),
@@ -78,6 +97,64 @@ COMMANDS: Final = {
     "simulate": Command(
         "wattwarden.tools.simulate:simulate",
         "Simulate a city or a factory: its machines, its meters, and what is wrong on purpose.",
+    ),
+    "play": Command(
+        "wattwarden.tools.stories.commands:play",
+        "Play a story: a simulated city, what people do in it, and what they are shown.",
+    ),
+    "plans": Command(
+        "wattwarden.tools.plans:app",
+        "See and order what is stopped or limited; keep firms' presets.",
+    ),
+    "responses": Command(
+        "wattwarden.tools.responses:app",
+        "Answer heavy-pollution warnings, and see who responded.",
+    ),
+    "calendars": Command(
+        "wattwarden.tools.calendars:app", "Keep off-peak calendars of industries and firms."
+    ),
+    "consumables": Command(
+        "wattwarden.tools.consumables:app",
+        "See and record what wears out and is replaced or serviced.",
+    ),
+    "tasks": Command(
+        "wattwarden.tools.enforcement.tasks:app", "Send officers, and follow what comes of it."
+    ),
+    "inspections": Command(
+        "wattwarden.tools.enforcement.inspections:app",
+        "Look into firms from afar or on site, and count both.",
+    ),
+    "stations": Command(
+        "wattwarden.tools.enforcement.stations:app",
+        "Station supervisors at firms, round the clock.",
+    ),
+    "findings": Command(
+        "wattwarden.tools.enforcement.findings:app",
+        "Enter what other sources saw, and tie it to alarms and tasks.",
+    ),
+    "clues": Command(
+        "wattwarden.tools.enforcement.clues:app",
+        "Make clues of alarms, give them to officers, tell what they were.",
+    ),
+    "focus": Command(
+        "wattwarden.tools.enforcement.focus:app",
+        "Keep the list of a firm's weak points until each is put right.",
+    ),
+    "flags": Command(
+        "wattwarden.tools.enforcement.flags:flags_of",
+        "Show which firms are flagged for false rectification and the like.",
+    ),
+    "assist": Command(
+        "wattwarden.tools.service.commands:app",
+        "Requests for help, training, round tables, manuals, reminders, weak points of a firm.",
+    ),
+    "stats": Command(
+        "wattwarden.tools.statistics.commands:stats",
+        "Print statistics: alarms, shares, coverage, enforcement, help, health of the system.",
+    ),
+    "share": Command(
+        "wattwarden.tools.statistics.sharing:app",
+        "Write what an agency may see into a file, to be read by other systems.",
     ),
     "kinds": Command(
         "wattwarden.tools.kinds:kinds",

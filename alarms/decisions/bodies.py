@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final, Protocol
 
 import msgspec
 
@@ -126,6 +126,8 @@ class Plan(Body, frozen=True, kw_only=True):
     # The energy of a normal day in Wh, where it was agreed; learned otherwise.
     base_energy: Positive | None = None
     reason: Text = ""
+    # The response or the calendar that it follows from; "" where somebody ordered it by itself.
+    origin: Text = ""
 
     def references(self) -> tuple[Reference, ...]:
         """Return the enterprise, line or unit."""
@@ -134,15 +136,44 @@ class Plan(Body, frozen=True, kw_only=True):
     def contradictions(self) -> Iterator[Problem]:
         """Yield measures and hours that do not go together."""
         yield from _span(self, self.start, self.end)
-        if (self.measure is Measure.LIMIT) != (self.reduction is not None):
-            message = "a limit has a reduction, a stop has none"
-            yield self.problem("reduction", "限产须填写压减比例,停产不填", message)
-        if self.cycle is Cycle.DAILY and (self.from_hour is None or self.to_hour is None):
-            message = "a daily plan has hours from and to"
-            yield self.problem("from_hour", "按日执行须填写每日起止时刻", message)
-        if self.cycle is Cycle.CONTINUOUS and (self.from_hour or self.to_hour):
-            message = "a continuous plan has no hours of the day"
-            yield self.problem("from_hour", "连续执行不填每日起止时刻", message)
+        yield from unordered(self, self)
+
+
+class Ordered(Protocol):
+    """What plans have in common with all that becomes plans: presets and calendars."""
+
+    @property
+    def measure(self) -> Measure:
+        """Stop or limit."""
+
+    @property
+    def reduction(self) -> float | None:
+        """How much less, of a limit."""
+
+    @property
+    def cycle(self) -> Cycle:
+        """All the time, or some hours of each day."""
+
+    @property
+    def from_hour(self) -> str | None:
+        """When it begins each day."""
+
+    @property
+    def to_hour(self) -> str | None:
+        """When it ends each day."""
+
+
+def unordered(body: Body, order: Ordered) -> Iterator[Problem]:
+    """Yield what does not go together in an order; ``body`` is the decision that holds it."""
+    if (order.measure is Measure.LIMIT) != (order.reduction is not None):
+        message = "a limit has a reduction, a stop has none"
+        yield body.problem("reduction", "限产须填写压减比例,停产不填", message)
+    if order.cycle is Cycle.DAILY and (order.from_hour is None or order.to_hour is None):
+        message = "a daily plan has hours from and to"
+        yield body.problem("from_hour", "按日执行须填写每日起止时刻", message)
+    if order.cycle is Cycle.CONTINUOUS and (order.from_hour or order.to_hour):
+        message = "a continuous plan has no hours of the day"
+        yield body.problem("from_hour", "连续执行不填每日起止时刻", message)
 
 
 class Declaration(Body, frozen=True, kw_only=True):
@@ -224,10 +255,16 @@ class Replacement(Body, frozen=True, kw_only=True):
     # The record of the waste's storage (危废入库), where there is waste.
     waste: Text = ""
     note: Text = ""
+    # An officer who checked it did not believe it: the hours count on from before.
+    rejected: bool = False
 
     def references(self) -> tuple[Reference, ...]:
         """Return the consumable."""
         return (Reference("consumable", "consumable", self.consumable),)
+
+    def right(self) -> str:
+        """Return the right to replace, or to reject what was reported."""
+        return "consumable_check" if self.rejected else "replacement"
 
 
 class Patrol(Body, frozen=True, kw_only=True):

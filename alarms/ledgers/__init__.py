@@ -1,1 +1,1 @@
-"""What people write into ledgers, and correct there."""
+"""Environmental ledgers (台账): what is entered, how entries are sealed, corrected and printed."""

@@ -82,7 +82,7 @@ def compile_orders(plant: Plant, decisions: Iterable[AnyBody]) -> Orders:
         bodies[type(body), str(getattr(body, "id", ""))] = body
     replaced: dict[str, datetime] = {}
     for body in bodies.values():
-        if isinstance(body, Replacement):
+        if isinstance(body, Replacement) and not body.rejected:
             latest = replaced.get(body.consumable, body.replaced_at)
             replaced[body.consumable] = max(latest, body.replaced_at)
     orders = Orders()
@@ -117,6 +117,21 @@ def mask(stretches: Iterable[Stretch], end: np.ndarray, units: int, grace_ms: in
 def milliseconds(moment: datetime) -> int:
     """Return a moment as ms Unix."""
     return round(moment.timestamp() * 1000)
+
+
+def plan_hours(body: Plan, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
+    """Yield when a plan holds, from and to: once, or its hours of every local day."""
+    if body.cycle is not Cycle.DAILY or body.from_hour is None or body.to_hour is None:
+        yield body.start, body.end
+        return
+    day = body.start.astimezone(zone).date() - timedelta(days=1)
+    while (start := _clock(day, body.from_hour, zone)) < body.end:
+        end = _clock(day, body.to_hour, zone)
+        if end <= start:
+            end = _clock(day + timedelta(days=1), body.to_hour, zone)
+        if end > body.start:
+            yield max(start, body.start), min(end, body.end)
+        day += timedelta(days=1)
 
 
 def taken(orders: Orders, plant: Plant, part: Plant, units: Iterable[int]) -> Orders:
@@ -166,7 +181,7 @@ def _planned(plant: Plant, orders: Orders, body: Plan) -> Orders:
     firm = int(plant.unit.firm[units[0]])
     stretches = tuple(
         Stretch(units, milliseconds(start), milliseconds(end), body.id)
-        for start, end in _hours(body, ZoneInfo(plant.zones[firm]))
+        for start, end in plan_hours(body, ZoneInfo(plant.zones[firm]))
     )
     if body.measure is Measure.STOP or body.reduction is None:
         return replace(orders, stopped=orders.stopped + stretches)
@@ -175,21 +190,6 @@ def _planned(plant: Plant, orders: Orders, body: Plan) -> Orders:
         Limit(stretch, subject, firm, body.reduction, body.base_energy) for stretch in stretches
     )
     return replace(orders, limited=orders.limited + limits)
-
-
-def _hours(body: Plan, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
-    """Yield when a plan holds: once, or its hours of every day."""
-    if body.cycle is not Cycle.DAILY or body.from_hour is None or body.to_hour is None:
-        yield body.start, body.end
-        return
-    day = body.start.astimezone(zone).date() - timedelta(days=1)
-    while (start := _clock(day, body.from_hour, zone)) < body.end:
-        end = _clock(day, body.to_hour, zone)
-        if end <= start:
-            end = _clock(day + timedelta(days=1), body.to_hour, zone)
-        if end > body.start:
-            yield max(start, body.start), min(end, body.end)
-        day += timedelta(days=1)
 
 
 def _clock(day: date, hour: str, zone: ZoneInfo) -> datetime:

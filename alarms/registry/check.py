@@ -246,7 +246,7 @@ def _missing_equipment(registry: Registry) -> Iterator[Problem]:
         if one.installed and one.networked
     }
     for enterprise in registry.enterprise.values():
-        obliged = {one.equipment for one in _obliging(registry.requirement.values(), enterprise)}
+        obliged = {one.equipment for one in obliging(registry.requirement.values(), enterprise)}
         for equipment in sorted(obliged):
             if (enterprise.id, equipment) not in present:
                 zh = f"应装未装或未联网:{equipment}"
@@ -254,7 +254,8 @@ def _missing_equipment(registry: Registry) -> Iterator[Problem]:
                 yield Problem("enterprise", enterprise.id, "", zh, en)
 
 
-def _obliging(requirements: Iterable[Requirement], firm: Enterprise) -> Iterator[Requirement]:
+def obliging(requirements: Iterable[Requirement], firm: Enterprise) -> Iterator[Requirement]:
+    """Yield the requirements that oblige a firm."""
     for one in requirements:
         wanted = (one.supervision, one.industry, one.region)
         found = (firm.supervision, firm.industry, firm.region)

@@ -6,10 +6,24 @@ from typing import Final
 
 from wattwarden.alarms.decisions.body import Body
 from wattwarden.storage.acting.acting import Admission, Deed, act
-from wattwarden.storage.database import Connection
+from wattwarden.storage.cases.admit import CASE_ADMISSIONS
+from wattwarden.storage.consumables.admit import CONSUMABLE_ADMISSIONS
+from wattwarden.storage.database import Connection, errors
+from wattwarden.storage.enforcement.admit import ENFORCEMENT_ADMISSIONS
+from wattwarden.storage.ledgers.admit import ADMISSIONS as LEDGER_ADMISSIONS
+from wattwarden.storage.ledgers.record import record
 from wattwarden.storage.registry.decisions import Entered
+from wattwarden.storage.responses.admit import RESPONSE_ADMISSIONS
+from wattwarden.storage.service.admit import SERVICE_ADMISSIONS
 
-ADMISSIONS: Final[Mapping[str, Admission]] = {}
+ADMISSIONS: Final[Mapping[str, Admission]] = {
+    **CASE_ADMISSIONS,
+    **ENFORCEMENT_ADMISSIONS,
+    **LEDGER_ADMISSIONS,
+    **CONSUMABLE_ADMISSIONS,
+    **RESPONSE_ADMISSIONS,
+    **SERVICE_ADMISSIONS,
+}
 
 
 async def decide(
@@ -28,4 +42,8 @@ async def decide(
         StorageError: The database is away.
     """
     deed = Deed(body, actor, now, effective_at, enterprise)
-    return await act(connection, deed, ADMISSIONS.get(body.kind_name))
+    with errors(f"writing a {body.kind_name} into the ledger"):
+        async with connection.transaction():
+            entered = await act(connection, deed, ADMISSIONS.get(body.kind_name))
+            await record(connection, entered)
+    return entered

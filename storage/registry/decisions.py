@@ -34,6 +34,8 @@ from wattwarden.storage.moments import us_of
 CHAIN_LOCK_KEY: Final = int.from_bytes(b"decision", "big", signed=True)
 # What bodies call a row of the table of alarms that they refer to.
 ALARM: Final = "alarm"
+# What fits a bigint whatever its digits are.
+MAX_ALARM_DIGITS: Final = 18
 # A page from the server at a time while the chain is verified: some hundred kilobytes.
 PAGE_ROWS: Final = 500
 
@@ -261,7 +263,11 @@ async def _enterprises_of_alarms(
     """Alarms are referred to by their numbers."""
     rows = await connection.fetch(
         "SELECT id, enterprise FROM alarm WHERE id = ANY($1) AND NOT withdrawn",
-        [int(one.id) for one in references if one.id.isascii() and one.id.isdecimal()],
+        [
+            int(one.id)
+            for one in references
+            if one.id.isascii() and one.id.isdecimal() and len(one.id) <= MAX_ALARM_DIGITS
+        ],
     )
     return {(ALARM, str(row["id"])): row["enterprise"] for row in rows}
 

@@ -50,9 +50,10 @@ async def save_findings(
                 await _end(connection, finding.key, None)
             case Graded():
                 await connection.execute(
-                    f"UPDATE alarm SET grade_up = $5 WHERE {_IDENTITY}",  # noqa: S608  ours
+                    f"UPDATE alarm SET grade_up = $5, graded = $6 WHERE {_IDENTITY}",  # noqa: S608  ours
                     *_identity(finding.key),
                     finding.up,
+                    _moment(finding.at),
                 )
             case _:
                 pass

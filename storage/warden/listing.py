@@ -1,6 +1,6 @@
 """What people ask of the warden: alarms, one with its explanation, what units do now."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,6 +25,8 @@ class ListedAlarm:
     raised: datetime
     ended: datetime | None
     grade_up: int
+    # Since when it counts those levels more; None: since the raise.
+    graded: datetime | None
     version: str
     explanation: dict[str, Any]
     suppressed_by: dict[str, Any] | None
@@ -101,6 +103,17 @@ async def find_alarm(
         Correction(one["step"], _json(one["before"]), _json(one["after"])) for one in rows
     ]
     return _alarm(row), corrections
+
+
+async def find_alarms(connection: Connection, numbers: Collection[int]) -> dict[int, ListedAlarm]:
+    """Return alarms by their numbers.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    with errors("reading alarms"):
+        rows = await connection.fetch("SELECT * FROM alarm WHERE id = ANY($1)", list(numbers))
+    return {row["id"]: _alarm(row) for row in rows}
 
 
 async def units_now(connection: Connection, enterprise: str | None) -> list[UnitNow]:

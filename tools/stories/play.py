@@ -16,7 +16,7 @@ from wattwarden.server.settings import Settings
 from wattwarden.storage.system_time import mark_simulated
 from wattwarden.tools.errors import CommandError
 from wattwarden.tools.main import COMMANDS, main
-from wattwarden.tools.simulator.direct import TICK_S, Direct, last_tick
+from wattwarden.tools.simulator.direct import Direct, last_tick
 from wattwarden.tools.simulator.entering import enter_world
 from wattwarden.tools.simulator.frames import Frames
 from wattwarden.tools.simulator.house import FOLDING_ROLE, House, open_house
@@ -29,6 +29,8 @@ from wattwarden.tools.stories.script import Chapter, Command, Script, Until
 
 ROLES: Final = ("writer", FOLDING_ROLE)
 MILLI: Final = 1000
+# People act by the quarter of an hour; ticks cost two entries of the journal each.
+TICK_S: Final = 600
 # What is shown of an output that is not as expected.
 SHOWN_LETTERS: Final = 4_000
 
@@ -80,7 +82,7 @@ async def play(script: Script, settings: Settings, tell: Tell) -> Played:
         await mark_simulated(house.connection)
         await enter_world(house.connection, world, begin)
         tick = await last_tick(house.journal)
-        direct = Direct(house.journal, house.journal.shards, Frames(world.site), tick)
+        direct = Direct(house.journal, house.journal.shards, Frames(world.site), tick, TICK_S)
         stage = Stage(world, house, direct, settings.data)
         played = Played()
         for chapter in script.chapters:
@@ -114,9 +116,11 @@ async def _go_on(stage: Stage, until: Until) -> None:
         message = f"line {until.line}: {until.moment} is over already"
         raise MismatchError(message)
     midnight_s = world.midnight_ms // MILLI
-    due = sendings(world, 0, end, stage.second)
-    for second, minute in group_by_tick(due, midnight_s, stage.second, end):
-        await stage.direct.minute(minute, second)
+    if end > stage.second:
+        due = sendings(world, 0, end, stage.second)
+        span = (stage.second, end)
+        for second, sent in group_by_tick(due, midnight_s, span, stage.direct.tick_s):
+            await stage.direct.minute(sent, second)
     stage.second = end
     await stage.house.caught_up(stage.direct.tick)
 

@@ -1,0 +1,1 @@
+"""Responses, presets and calendars in the database."""

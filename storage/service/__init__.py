@@ -1,0 +1,1 @@
+"""Requests for help, what was done about them, and what firms are shown."""

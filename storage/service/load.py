@@ -1,0 +1,101 @@
+"""Requests for help as they stand, and what firms are shown."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from wattwarden.alarms.registry.nouns import Enterprise
+from wattwarden.alarms.service.bodies import (
+    Assistance,
+    AssistanceStep,
+    Document,
+    Reminder,
+    ReminderRead,
+)
+from wattwarden.alarms.service.requests import Request, Step, fold
+from wattwarden.storage.database import Connection
+from wattwarden.storage.registry.decisions import Entered, told
+
+
+@dataclass(frozen=True, slots=True)
+class Reminded:
+    """A reminder to a firm, and when somebody of it read it."""
+
+    body: Reminder
+    by: str
+    at: datetime
+    read_at: datetime | None = None
+
+
+async def load_requests(
+    connection: Connection,
+    *,
+    enterprise: str | None = None,
+    identity: str | None = None,
+    upto: datetime | None = None,
+) -> list[Request]:
+    """Return requests as they stand, or stood at ``upto``, in the order in which they were made.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    asked = await told(
+        connection,
+        [Assistance.kind_name],
+        enterprise=enterprise,
+        where=None if identity is None else {"id": identity},
+    )
+    done = await told(
+        connection,
+        [AssistanceStep.kind_name],
+        enterprise=enterprise,
+        where=None if identity is None else {"assistance": identity},
+    )
+    steps: dict[str, list[Step]] = {}
+    for one in done:
+        if isinstance(one.body, AssistanceStep) and _by(one, upto):
+            step = Step(one.body, one.actor, one.entered_at)
+            steps.setdefault(one.body.assistance, []).append(step)
+    return [
+        fold(Request(one.body, one.actor, one.entered_at), steps.get(one.body.id, ()))
+        for one in asked
+        if isinstance(one.body, Assistance) and _by(one, upto)
+    ]
+
+
+async def load_documents(connection: Connection, industry: str | None = None) -> list[Document]:
+    """Return the manuals in force, of one industry or all; those taken back are left out.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    entered = await told(connection, [Document.kind_name])
+    newest = {one.body.id: one.body for one in entered if isinstance(one.body, Document)}
+    return [one for one in newest.values() if one.enabled and industry in (None, one.industry)]
+
+
+async def load_reminders(connection: Connection, firm: Enterprise) -> list[Reminded]:
+    """Return what a firm was reminded of by name or with its industry, oldest first.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    found = await told(connection, [Reminder.kind_name])
+    read = await told(connection, [ReminderRead.kind_name], enterprise=firm.id)
+    read_at: dict[str, datetime] = {}
+    for one in read:
+        if isinstance(one.body, ReminderRead):
+            read_at.setdefault(one.body.reminder, one.entered_at)
+    return [
+        Reminded(one.body, one.actor, one.entered_at, read_at.get(one.body.id))
+        for one in found
+        if isinstance(one.body, Reminder) and is_for(one.body, firm)
+    ]
+
+
+def is_for(reminder: Reminder, firm: Enterprise) -> bool:
+    """Tell whether a reminder is meant for a firm."""
+    return firm.id == reminder.enterprise or firm.industry == reminder.industry
+
+
+def _by(entered: Entered, upto: datetime | None) -> bool:
+    return upto is None or entered.entered_at < upto

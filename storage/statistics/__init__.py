@@ -1,0 +1,1 @@
+"""What figures are counted from: states, alarms, readings and decisions of a span of time."""

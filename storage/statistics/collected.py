@@ -1,0 +1,112 @@
+"""What came of meters hour by hour, counted whenever rows came, and read day by day."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from wattwarden.alarms.statistics.collection import DAY_MS, Came, Listened
+from wattwarden.protocol.quality import Quality
+from wattwarden.storage.database import Connection, errors
+from wattwarden.storage.moments import moment_of
+
+# A reading with one of these is there, but is not to be relied on.  That it was sent again, or
+# timed by its receipt, takes nothing from its values.
+INVALID: Final = (
+    Quality.CLOCK_AHEAD
+    | Quality.CLOCK_OLD
+    | Quality.DEFAULT_PARTITION
+    | Quality.DOUBTFUL
+    | Quality.SECTION_CHECKSUM
+)
+
+_FORGET: Final = (
+    "DELETE FROM collected_hour AS c USING unnest($1::integer[], $2::integer[]) AS w (meter, hour)"
+    " WHERE c.meter = w.meter AND c.start = to_timestamp(w.hour * 3600.0)"
+)
+# A minute's average counts only where a channel has no instantaneous rows in the hour.
+_COUNT: Final = f"""
+WITH wanted AS MATERIALIZED (
+    SELECT w.meter, to_timestamp(w.hour * 3600.0) AS start,
+        to_timestamp((w.hour + 1) * 3600.0) AS stop
+    FROM unnest($1::integer[], $2::integer[]) AS w (meter, hour)
+), came AS (
+    SELECT r.meter, r.channel, FALSE AS factors, w.start, r.at, r.quality, r.period
+    FROM wanted AS w JOIN reading AS r
+        ON r.meter = w.meter AND r.at >= w.start AND r.at < w.stop AND r.period IN ('i', 'm')
+    UNION ALL
+    SELECT f.meter, f.channel, TRUE, w.start, f.at, f.quality, f.period
+    FROM wanted AS w JOIN factor AS f
+        ON f.meter = w.meter AND f.at >= w.start AND f.at < w.stop AND f.period IN ('i', 'm')
+), chosen AS (
+    SELECT *, bool_or(period = 'i') OVER (PARTITION BY meter, channel, factors, start) AS measured
+    FROM came
+)
+INSERT INTO collected_hour (meter, channel, factors, start, received, valid, slots)
+SELECT meter, channel, factors, start, least(count(DISTINCT at), 32767),
+    least(count(DISTINCT at) FILTER (WHERE quality & {int(INVALID)} = 0), 32767),
+    count(DISTINCT floor(extract(epoch FROM at) / 300))
+FROM chosen WHERE period = 'i' OR NOT measured
+GROUP BY meter, channel, factors, start
+"""  # noqa: S608  a number of ours
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Where a point is heard: a meter's number, its channel, readings or factors."""
+
+    meter: int
+    channel: str
+    factors: bool
+
+
+async def count_hours(connection: Connection, meters: Sequence[int], hours: Sequence[int]) -> None:
+    """Count the rows of hours (since 1970) of meters anew.  Call it in a transaction."""
+    await connection.execute(_FORGET, meters, hours)
+    await connection.execute(_COUNT, meters, hours)
+
+
+async def load_came(
+    connection: Connection,
+    listened: Mapping[str, Listened],
+    heard: Mapping[str, Heard],
+    offsets_ms: Mapping[str, int],
+) -> dict[str, dict[int, Came]]:
+    """Return what came of points, by the start (ms) of each day of their zone within their span.
+
+    Args:
+        connection: To the store.
+        listened: The points, each with its span, which begins and ends with an hour.
+        heard: Where they are heard; a point whose meter never spoke is left out.
+        offsets_ms: How far each point's zone is ahead of UTC.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    points = sorted(set(listened) & set(heard))
+    spans = [listened[point].span for point in points]
+    with errors("counting what came of meters"):
+        rows = await connection.fetch(
+            "SELECT w.point, floor((extract(epoch FROM c.start) * 1000 + w.ahead) / $8)::bigint"
+            " AS day, sum(c.slots)::integer AS slots, sum(c.received)::integer AS received,"
+            " sum(c.valid)::integer AS valid"
+            " FROM unnest($1::text[], $2::integer[], $3::text[], $4::boolean[], $5::timestamptz[],"
+            " $6::timestamptz[], $7::bigint[])"
+            " AS w (point, meter, channel, factors, since, until, ahead)"
+            " JOIN collected_hour AS c ON c.meter = w.meter AND c.channel = w.channel"
+            " AND c.factors = w.factors AND c.start >= w.since AND c.start < w.until"
+            " GROUP BY w.point, day",
+            points,
+            [heard[point].meter for point in points],
+            [heard[point].channel for point in points],
+            [heard[point].factors for point in points],
+            [moment_of(1000 * span.start) for span in spans],
+            [moment_of(1000 * span.end) for span in spans],
+            [offsets_ms[point] for point in points],
+            DAY_MS,
+        )
+    found: dict[str, dict[int, Came]] = {point: {} for point in listened}
+    for row in rows:
+        midnight = row["day"] * DAY_MS - offsets_ms[row["point"]]
+        start = max(midnight, listened[row["point"]].span.start)
+        found[row["point"]][start] = Came(row["slots"], row["received"], row["valid"])
+    return found

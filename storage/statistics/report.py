@@ -1,0 +1,145 @@
+"""A report: the figures of a span for the city, its districts, industries or firms."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from wattwarden.alarms.cases.case import Case
+from wattwarden.alarms.decisions.body import Body
+from wattwarden.alarms.enforcement.lives import InspectionLife, TaskLife
+from wattwarden.alarms.registry.nouns import Supervision
+from wattwarden.alarms.registry.registry import Registry
+from wattwarden.alarms.service.bodies import RoundTable, Solution, Training
+from wattwarden.alarms.service.requests import Request
+from wattwarden.alarms.statistics.figures import By, Figures, figures, groups, prepare
+from wattwarden.alarms.statistics.health import Health, health
+from wattwarden.alarms.statistics.numbers import default_numbers
+from wattwarden.alarms.statistics.response import Enforced, Period, Served, enforced, served
+from wattwarden.storage.database import Connection
+from wattwarden.storage.enforcement.lives import INSPECTION, TASK, load_lives
+from wattwarden.storage.registry.decisions import told
+from wattwarden.storage.service.load import load_requests
+from wattwarden.storage.statistics.load import load_sources
+
+_B = TypeVar("_B", bound=Body)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a report; ``name`` is "" for all together."""
+
+    name: str
+    figures: Figures
+    enforced: Enforced
+    served: Served
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Rows in order of their names, and the health of the alarm system as a whole."""
+
+    since: datetime
+    until: datetime
+    rows: tuple[Row, ...]
+    health: Health
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What people did within a span."""
+
+    cases: tuple[Case, ...]
+    inspections: tuple[InspectionLife, ...]
+    tasks: tuple[TaskLife, ...]
+    requests: tuple[Request, ...]
+    solutions: tuple[Solution, ...]
+    trainings: tuple[Training, ...]
+    tables: tuple[RoundTable, ...]
+
+
+async def load_report(
+    connection: Connection, registry: Registry, firms: Collection[str], period: Period, by: By
+) -> Report:
+    """Return the report of some firms over a span.
+
+    What was done about the span's alarms counts as it stood at its end; inspections, tasks and help
+    count where they began.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    loaded = await load_sources(connection, registry, firms, period.since, period.until)
+    sources, done = loaded.sources, await _done(connection, loaded.cases, period)
+    prepared = prepare(sources)
+    rows = [
+        Row(
+            name,
+            figures(sources, prepared, chosen),
+            _enforced(done, registry, frozenset(chosen)),
+            _served(done, registry, frozenset(chosen)),
+        )
+        for name, chosen in groups(registry, by, firms).items()
+    ]
+    operators = {
+        firm.id: firm.officer or firm.agency
+        for firm in registry.enterprise.values()
+        if firm.id in set(firms)
+    }
+    return Report(
+        period.since,
+        period.until,
+        tuple(rows),
+        health(sources.alarms, operators, sources.span, default_numbers()),
+    )
+
+
+async def _done(connection: Connection, cases: Iterable[Case], period: Period) -> _Done:
+    inspections = await load_lives(connection, INSPECTION)
+    tasks = await load_lives(connection, TASK)
+    requests = await load_requests(connection, upto=period.until)
+    return _Done(
+        cases=tuple(one for one in cases if one.raised in period),
+        inspections=tuple(one for one in inspections if one.told.body.at in period),
+        tasks=tuple(one for one in tasks if one.told.at in period),
+        requests=tuple(one for one in requests if one.asked_at in period),
+        solutions=await _held(connection, Solution, period),
+        trainings=tuple(one for one in await _held(connection, Training, None) if one.at in period),
+        tables=tuple(one for one in await _held(connection, RoundTable, None) if one.at in period),
+    )
+
+
+async def _held(connection: Connection, kind: type[_B], period: Period | None) -> tuple[_B, ...]:
+    """Return bodies of a kind that were entered within a period (None: ever)."""
+    entered = await told(connection, [kind.kind_name])
+    return tuple(
+        one.body
+        for one in entered
+        if isinstance(one.body, kind) and (period is None or one.entered_at in period)
+    )
+
+
+def _enforced(done: _Done, registry: Registry, firms: frozenset[str]) -> Enforced:
+    positive = {
+        firm for firm in firms if registry.enterprise[firm].supervision is Supervision.POSITIVE
+    }
+    return enforced(
+        (one for one in done.inspections if one.told.body.enterprise in firms),
+        (one for one in done.tasks if one.told.body.enterprise in firms),
+        (one for one in done.cases if one.enterprise in firms),
+        positive,
+    )
+
+
+def _served(done: _Done, registry: Registry, firms: frozenset[str]) -> Served:
+    industries = {registry.enterprise[firm].industry for firm in firms}
+    return served(
+        (one for one in done.requests if one.body.enterprise in firms),
+        (one for one in done.solutions if one.enterprise in firms),
+        (
+            one
+            for one in done.trainings
+            if firms.intersection(one.enterprises) or one.industry in industries
+        ),
+        (one for one in done.tables if firms.intersection(one.enterprises)),
+    )

@@ -1,0 +1,107 @@
+"""The lifecycle: each pair of a state and a deed, allowed or refused."""
+
+import pytest
+from tests.alarms.cases.made import GRADING, action, after, case, declared, did, episode
+
+from wattwarden.alarms.cases.bodies import Verb
+from wattwarden.alarms.cases.case import STATES_ZH, Case, State
+from wattwarden.alarms.cases.lifecycle import DEEDS_ZH, TRANSITIONS, VERBS_ZH, Deed, able
+from wattwarden.alarms.cases.standing import File, Terms, against
+
+HANDLED = [did(1, Verb.ACK), did(2, Verb.HANDLE)]
+RECTIFIED = [*HANDLED, did(3, Verb.RECTIFY)]
+VERIFIED = [*RECTIFIED, did(20, Verb.VERIFY, "P1")]
+# A case in each state that people may find it in, half an hour after the raise.
+CASES: dict[State, Case] = {
+    State.RAISED: case(),
+    State.REOPENED: case(parent=7),
+    State.ACKED: case([did(1, Verb.ACK)]),
+    State.CLEARED_UNACK: case(of=episode(ended=5)),
+    State.CLEARED: case([did(1, Verb.ACK)], of=episode(ended=5)),
+    State.DECLARED: case([declared(1), did(2, Verb.DECLARE)]),
+    State.RECTIFYING: case(HANDLED),
+    State.RECTIFIED: case(RECTIFIED, of=episode(ended=5)),
+    State.VERIFIED: case(VERIFIED, of=episode(ended=5)),
+    State.CLOSED: case([*VERIFIED, did(25, Verb.CLOSE, "P1")], of=episode(ended=5)),
+}
+# What each state takes from people; everything else is refused.
+TAKES = {
+    State.RAISED: "ack declare comment",
+    State.REOPENED: "ack declare comment",
+    State.ACKED: "handle plan declare comment",
+    State.CLEARED_UNACK: "ack declare comment",
+    State.CLEARED: "handle plan declare close comment",
+    State.DECLARED: "comment",
+    State.RECTIFYING: "handle plan rectify comment",
+    State.RECTIFIED: "verify reject comment",
+    State.VERIFIED: "close comment",
+    State.CLOSED: "comment",
+}
+LEADS = {
+    (State.RAISED, Verb.ACK): State.ACKED,
+    (State.REOPENED, Verb.ACK): State.ACKED,
+    (State.CLEARED_UNACK, Verb.ACK): State.CLEARED,
+    (State.ACKED, Verb.HANDLE): State.RECTIFYING,
+    (State.CLEARED, Verb.HANDLE): State.RECTIFYING,
+    (State.RECTIFYING, Verb.RECTIFY): State.RECTIFIED,
+    (State.RECTIFIED, Verb.VERIFY): State.VERIFIED,
+    (State.RECTIFIED, Verb.REJECT): State.RECTIFYING,
+    (State.VERIFIED, Verb.CLOSE): State.CLOSED,
+    (State.CLEARED, Verb.CLOSE): State.CLOSED,
+    (State.RAISED, Verb.DECLARE): State.DECLARED,
+    (State.REOPENED, Verb.DECLARE): State.DECLARED,
+    (State.ACKED, Verb.DECLARE): State.DECLARED,
+    (State.CLEARED_UNACK, Verb.DECLARE): State.DECLARED,
+    (State.CLEARED, Verb.DECLARE): State.DECLARED,
+}
+PAIRS = [(state, verb) for state in CASES for verb in Verb]
+
+
+def terms() -> Terms:
+    file = File("ab" * 32, after(1))
+    return Terms(GRADING, after(31), [file], None, {"P1": "王建国", "P2": "李敏"}.__getitem__)
+
+
+def test_the_table_names_each_state_once() -> None:
+    assert set(TRANSITIONS) == set(State) == set(STATES_ZH)
+    assert set(CASES) == set(State) - {State.PENDING}
+    assert all(CASES[state].state is state for state in CASES)
+
+
+@pytest.mark.parametrize(("state", "verb"), PAIRS, ids=[f"{s}-{v}" for s, v in PAIRS])
+def test_a_state_takes_what_the_table_says_and_refuses_the_rest(state: State, verb: Verb) -> None:
+    found = list(against(CASES[state], action(verb), terms()))
+    if verb in TAKES[state].split():
+        assert found == []
+        expected = LEADS.get((state, verb), state)
+        assert TRANSITIONS[state][verb] is expected
+    else:
+        (problem,) = found
+        assert STATES_ZH[state] in problem.zh
+        assert state in problem.en
+
+
+@pytest.mark.parametrize("state", [*State])
+def test_the_condition_goes_in_every_state_but_is_rectified_in_none(state: State) -> None:
+    after_it = TRANSITIONS[state].get(Deed.CLEAR)
+    assert after_it not in (State.RECTIFIED, State.VERIFIED) or state is after_it
+    assert (after_it is None) == (state in (
+        State.PENDING, State.CLEARED, State.CLEARED_UNACK, State.VERIFIED
+    ))  # fmt: skip
+
+
+def test_who_is_second_is_told_who_was_first_and_when() -> None:
+    (problem,) = against(CASES[State.ACKED], action(Verb.ACK), terms())
+    assert "已由李敏于2026-11-22 09:01确认" in problem.zh
+    assert "ack by 李敏 at 2026-11-22 09:01" in problem.en
+
+
+def test_what_was_never_possible_is_told_with_the_states_in_which_it_is() -> None:
+    (problem,) = against(CASES[State.RAISED], action(Verb.VERIFY), terms())
+    assert able(Verb.VERIFY) == "整改待核实"
+    assert "核实须在整改待核实时办理" in problem.zh
+
+
+def test_every_deed_has_its_chinese_name() -> None:
+    assert set(VERBS_ZH) == set(Verb)
+    assert set(DEEDS_ZH) == set(Deed)

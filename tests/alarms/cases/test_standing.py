@@ -1,0 +1,133 @@
+"""What stands against an action beyond the table: proof, deadlines, files, declarations."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from tests.alarms.cases.made import FILE, GRADING, action, after, case, declared, did, episode
+
+from wattwarden.alarms.cases.bodies import PlanStep, Verb
+from wattwarden.alarms.cases.case import Case
+from wattwarden.alarms.cases.standing import File, Terms, against, older
+from wattwarden.alarms.decisions.bodies import Declaration, Review
+
+ACKED = [did(1, Verb.ACK)]
+HANDLED = [*ACKED, did(2, Verb.HANDLE)]
+RECTIFIED = [*HANDLED, did(3, Verb.RECTIFY)]
+GOOD = File(FILE, after(2))
+
+
+def told(
+    found: Case,
+    verb: Verb,
+    *,
+    now: float = 60,
+    files: Sequence[File] = (GOOD,),
+    declaration: Declaration | None = None,
+    **more: Any,
+) -> list[str]:
+    """The fields that something stands against."""
+    terms = Terms(GRADING, after(now), files, declaration, str)
+    return [problem.field for problem in against(found, action(verb, **more), terms)]
+
+
+@pytest.mark.parametrize(
+    ("ended", "now", "fields"),
+    [(None, 60, ["verb"]), (51, 60, ["verb"]), (50, 60, [])],
+    ids=["stands", "may-return", "gone"],
+)
+@pytest.mark.parametrize("verb", [Verb.VERIFY, Verb.CLOSE])
+def test_nothing_is_verified_or_closed_before_the_condition_is_gone_for_good(
+    verb: Verb, ended: float | None, now: float, fields: list[str]
+) -> None:
+    verified = [*RECTIFIED, did(59, Verb.VERIFY, "P1")] if verb is Verb.CLOSE else RECTIFIED
+    assert told(case(verified, of=episode(ended=ended), now=now), verb, now=now) == fields
+
+
+@pytest.mark.parametrize(
+    ("grade", "fields"), [(grade, ["evidence"] if grade in "ABC" else []) for grade in "ABCDEF"]
+)
+def test_what_was_rectified_is_shown_by_a_file_where_the_class_asks_for_it(
+    grade: str, fields: list[str]
+) -> None:
+    found = case(HANDLED, of=episode(grade))
+    assert told(found, Verb.RECTIFY, evidence=()) == fields
+    assert told(found, Verb.RECTIFY) == []
+
+
+def test_a_file_given_when_the_case_was_handled_is_proof_enough() -> None:
+    found = case([*ACKED, did(2, Verb.HANDLE, evidence=(FILE,))])
+    assert told(found, Verb.RECTIFY, evidence=()) == []
+
+
+@pytest.mark.parametrize(
+    ("received", "taken", "is_older"),
+    [
+        (1, None, False),
+        (1, 0, False),
+        (1, -1, True),
+        (-1, None, True),
+        (-1, 5, True),
+        (0, None, False),
+    ],
+    ids=["new", "taken-then", "taken-before", "came-before", "came-before-a-lie", "came-then"],
+)
+def test_what_is_older_than_the_alarm_proves_nothing(
+    received: float,
+    taken: float | None,
+    is_older: bool,  # noqa: FBT001  a column
+) -> None:
+    file = File(FILE, after(received), None if taken is None else after(taken))
+    found = case(HANDLED)
+    assert older(found, file) is is_older
+    assert told(found, Verb.RECTIFY, files=[file]) == (["evidence"] if is_older else [])
+
+
+def test_a_file_that_never_came_proves_nothing() -> None:
+    assert told(case(HANDLED), Verb.RECTIFY, files=[]) == ["evidence"]
+
+
+@pytest.mark.parametrize(
+    ("deadline", "by", "fields"),
+    [
+        (after(61), after(61), []),
+        (after(60), after(60), ["deadline"]),
+        (after(30 * 1440), after(61), []),
+        (after(30 * 1440 + 1), after(61), ["deadline"]),
+        (after(100), after(101), ["steps"]),
+    ],
+    ids=["soon", "past", "a-month", "too-far", "step-too-late"],
+)
+def test_a_plan_s_deadline_is_to_come_and_not_too_far(
+    deadline: datetime, by: datetime, fields: list[str]
+) -> None:
+    steps = (PlanStep(what="换皮带", by=by),)
+    assert told(case(ACKED), Verb.PLAN, deadline=deadline, steps=steps) == fields
+
+
+@pytest.mark.parametrize(
+    ("more", "fields"),
+    [
+        ({}, []),
+        ({"state": Review.APPROVED}, []),
+        ({"state": Review.REJECTED}, ["declaration"]),
+        ({"start": after(90)}, ["declaration"]),
+        ({"end": after(-6)}, ["declaration"]),
+    ],
+    ids=["pending", "approved", "rejected", "begins-later", "was-over"],
+)
+def test_a_declaration_explains_alarms_of_its_own_time(
+    more: dict[str, Any], fields: list[str]
+) -> None:
+    body = declared(1, **more).body
+    assert isinstance(body, Declaration)
+    assert told(case(), Verb.DECLARE, declaration=body) == fields
+
+
+def test_a_declaration_that_comes_again_explains_until_its_last_day() -> None:
+    body = declared(
+        1, start=after(-2000), end=after(-1900), until=after(0) + timedelta(days=9)
+    ).body
+    assert isinstance(body, Declaration)
+    assert told(case(), Verb.DECLARE, declaration=body) == []

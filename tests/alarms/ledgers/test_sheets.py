@@ -1,0 +1,67 @@
+"""How entries that follow from readings read."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from wattwarden.alarms.ledgers.contents import AlarmEvent, Content, Motion, Withdrawn
+from wattwarden.alarms.ledgers.entries import Draft, Entry, Head, LedgerKind, append
+from wattwarden.alarms.ledgers.reconcile import BY_ITSELF
+from wattwarden.alarms.ledgers.sheets import SHEETS, cells
+from wattwarden.alarms.registry.nouns import UnitKind
+
+NOW = datetime(2026, 11, 22, 3, tzinfo=UTC)
+CHINA = ZoneInfo("Asia/Shanghai")
+
+
+def entry(kind: LedgerKind, content: Content, corrects: int | None = None) -> Entry:
+    draft = Draft(
+        kind=kind, source="x", occurred_at=NOW, entered_at=NOW + timedelta(minutes=30),
+        actor=BY_ITSELF, content=content, corrects=corrects,
+    )  # fmt: skip
+    return append("E1", Head(5, b"\0" * 32, NOW), [draft])[0]
+
+
+def motion(*, hidden: str = "", since: datetime | None = None) -> Motion:
+    return Motion(
+        name="磨机", unit="U1", kind=UnitKind.PRODUCTION, running=False, hidden=hidden,
+        hidden_since=since,
+    )  # fmt: skip
+
+
+ALARM = AlarmEvent(name="风机", alarm=7, rule="R2", raised=False, text="风机停运")
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "own"),
+    [
+        (LedgerKind.PRODUCTION, motion(), ("磨机", "停止", "")),
+        (LedgerKind.TREATMENT, motion(hidden="never"), ("磨机", "停止", "此前未联网")),
+        (
+            LedgerKind.TREATMENT,
+            motion(hidden="offline", since=NOW),
+            ("磨机", "停止", "2026-11-22 11:00:00起掉线,启停发生在其间"),
+        ),
+        (LedgerKind.ALARM, ALARM, ("风机", 7, "R2", "解除", "风机停运")),
+    ],
+    ids=["motion", "seen first", "in a gap", "alarm"],
+)
+def test_what_follows_from_readings_is_the_systems(
+    kind: LedgerKind, content: Content, own: tuple[object, ...]
+) -> None:
+    number, at, *middle, actor, entered_at, remark = cells(entry(kind, content), None, CHINA, str)
+    assert (number, at, entered_at) == (6, NOW, NOW + timedelta(minutes=30))
+    assert (tuple(middle), actor, remark) == (own, "系统", "")
+
+
+def test_what_is_taken_back_says_why() -> None:
+    taken = entry(LedgerKind.PRODUCTION, Withdrawn(name="磨机", what="stop"), 4)
+    shown = cells(taken, None, CHINA, str)
+    assert shown[2:5] == ("磨机", "", "补传数据表明未发生")
+    assert shown[-1] == "撤销第4条"
+
+
+def test_every_ledger_has_a_sheet_of_its_own() -> None:
+    assert set(SHEETS) == set(LedgerKind)
+    assert len({sheet.title for sheet in SHEETS.values()}) == len(LedgerKind)

@@ -1,0 +1,129 @@
+"""What the commands share with which people act: who, when it is entered, what was refused.
+
+    --as PERSON ─► acting_as ─► Desk(connection, person, now) ─► act(body) ─► a decision
+                                                                        └──► CommandError: why not
+
+Relative times of options are read by the system's time, ``Desk.now``, not by the wall's.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+from cyclopts import Parameter
+
+from wattwarden.alarms.acting.rights import SYSTEM
+from wattwarden.alarms.decisions.body import Body
+from wattwarden.alarms.registry.problems import SHOWN_PROBLEMS, Problem, RefusedError
+from wattwarden.server.settings import Settings
+from wattwarden.storage.acting.admissions import decide
+from wattwarden.storage.database import Connection
+from wattwarden.storage.registry.decisions import Entered
+from wattwarden.storage.system_time import system_now
+from wattwarden.tools.decode import as_json
+from wattwarden.tools.errors import CommandError
+from wattwarden.tools.running import database, run
+from wattwarden.tools.times import rfc3339
+
+AsPerson = Annotated[str, Parameter(name="--as", help="Who acts: a person's id in the registry.")]
+# What a refusal says next; nothing of a refused deed is ever kept.
+NOTHING_CHANGED: Final = "nothing was changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where a person acts: ``now`` is the system's time, by which relative times are read."""
+
+    connection: Connection
+    person: str
+    now: datetime
+
+    async def act(
+        self, body: Body, *, enterprise: str | None = None, effective_at: datetime | None = None
+    ) -> Entered:
+        """Decide a body as this person; ``enterprise`` only where it refers to nothing that tells.
+
+        Raises:
+            CommandError: They may not, or something stands against it; told in both languages.
+            StorageError: The database is away.
+        """
+        try:
+            return await decide(
+                self.connection,
+                body,
+                self.person,
+                self.now,
+                enterprise=enterprise,
+                effective_at=effective_at,
+            )
+        except RefusedError as error:
+            raise refused(error) from error
+
+
+@asynccontextmanager
+async def acting_as(settings: Settings, person: str, command: str) -> AsyncIterator[Desk]:
+    """Open the database for a command by which somebody acts.
+
+    Raises:
+        CommandError: Nobody acts in the system's name, or no database is known.
+        StorageError: It does not answer.
+    """
+    if person == SYSTEM:
+        message = f"the system itself is nobody's name: {person}"
+        raise CommandError(message, "act with --as and a person's id")
+    async with database(settings, command) as connection:
+        yield Desk(connection, person, await system_now(connection))
+
+
+def perform(
+    settings: Settings, body: Body, person: str, command: str, *, enterprise: str | None = None
+) -> Entered:
+    """Decide one body and return it as it was kept; raises as ``acting_as`` and ``Desk.act``."""
+
+    async def work() -> Entered:
+        async with acting_as(settings, person, command) as desk:
+            return await desk.act(body, enterprise=enterprise)
+
+    return run(work())
+
+
+def refused(error: RefusedError) -> CommandError:
+    """Return a refusal as a command's own error, each problem in Chinese and in English."""
+    shown = "; ".join(map(_both, error.problems[:SHOWN_PROBLEMS]))
+    more = len(error.problems) - SHOWN_PROBLEMS
+    return CommandError(f"{shown}; and {more} more" if more > 0 else shown, NOTHING_CHANGED)
+
+
+def show_entered(entered: Entered, *, json: bool) -> None:
+    """Print what was kept: the id of the thing, the decision's number, who, when."""
+    if json:
+        print(as_json(entered_row(entered)))
+        return
+    at = rfc3339(entered.entered_at)
+    print(f"{entered.kind} {_id_of(entered)}: decision {entered.id} by {entered.actor} at {at}")
+
+
+def entered_row(entered: Entered) -> dict[str, Any]:
+    """Return a decision as JSON holds it."""
+    return {
+        "decision": entered.id,
+        "kind": entered.kind,
+        "id": _id_of(entered),
+        "actor": entered.actor,
+        "entered_at": rfc3339(entered.entered_at),
+        "enterprise": entered.enterprise,
+    }
+
+
+def _id_of(entered: Entered) -> str:
+    """Return the id of what was decided about: the body's own, else the first thing it names."""
+    references = entered.body.references()
+    return str(getattr(entered.body, "id", references[0].id if references else ""))
+
+
+def _both(problem: Problem) -> str:
+    place = f"{problem.kind} {problem.id}".strip()
+    where = f"{place}, {problem.field}" if problem.field else place
+    return f"{where}: {problem.zh} / {problem.en}"

@@ -1,0 +1,1 @@
+"""Commands about cases: what people do about alarms, declare, and prove."""

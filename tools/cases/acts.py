@@ -1,0 +1,327 @@
+"""``wattwarden alarms ack|handle|plan|rectify|verify|reject|close|declare|comment``."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+from cyclopts import Parameter
+
+from wattwarden.alarms.cases.bodies import Action, Cause, Fault, PlanStep, Verb
+from wattwarden.alarms.cases.case import STATES_ZH
+from wattwarden.alarms.decisions.bodies import Absence, Declaration, Repeat
+from wattwarden.alarms.decisions.body import NEW, Scope
+from wattwarden.alarms.registry.problems import RefusedError
+from wattwarden.storage.cases.evidence import Arrived
+from wattwarden.storage.cases.load import load_case
+from wattwarden.storage.cases.together import act_with_files
+from wattwarden.storage.cases.together import declare as declare_together
+from wattwarden.storage.registry.decisions import Entered
+from wattwarden.tools.acting import AsPerson, Desk, acting_as, entered_row, refused
+from wattwarden.tools.cases.files import read_file
+from wattwarden.tools.cases.shown import case_row
+from wattwarden.tools.decode import as_json
+from wattwarden.tools.errors import CommandError, UsageError
+from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
+from wattwarden.tools.running import run, settings_of
+from wattwarden.tools.times import parse_time, rfc3339
+
+Number = Annotated[int, Parameter(name="ID", help="The alarm's number, as list shows it.")]
+Reason = Annotated[str, Parameter(help="What you say about it.")]
+Note = Annotated[str, Parameter(name="--note", help="What you say about it.")]
+Deadline = Annotated[
+    str, Parameter(allow_leading_hyphen=True, help="By when it will be rectified; a time.")
+]
+Steps = Annotated[
+    tuple[str, ...],
+    Parameter(name="--step", help="WHAT@TIME or WHAT@TIME@WHO; repeatable.", show_default=False),
+]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """Files that go with what is said."""
+
+    file: Annotated[
+        tuple[Path, ...], Parameter(show_default=False, help="A file to send along; repeatable.")
+    ] = ()
+    evidence: Annotated[
+        tuple[str, ...],
+        Parameter(show_default=False, help="SHA-256 of a kept file; repeatable."),
+    ] = ()
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handling:
+    """Why it happened, and what is done about it."""
+
+    cause: Annotated[Cause, Parameter(help="Why it happened.")]
+    reason: Reason
+    part: Annotated[str, Parameter(help="Which part is at fault.")] = ""
+    deadline: Deadline | None = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rectification:
+    """What was done."""
+
+    reason: Reason
+    part: Annotated[str, Parameter(help="Which part was replaced or mended.")] = ""
+    cause: Annotated[Cause | None, Parameter(help="Why it happened, if known by now.")] = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What is declared of the alarm's unit, line or firm."""
+
+    kind: Annotated[Absence | None, Parameter(help="What is declared, if it is new.")] = None
+    start: Annotated[
+        str | None, Parameter(allow_leading_hyphen=True, help="Since when; the alarm's beginning.")
+    ] = None
+    end: Annotated[str | None, Parameter(allow_leading_hyphen=True, help="Until when.")] = None
+    repeats: Annotated[Repeat | None, Parameter(help="How it comes again.")] = None
+    until: Annotated[
+        str | None, Parameter(allow_leading_hyphen=True, help="The last time it comes again.")
+    ] = None
+
+
+NO_PROOF: Final = Proof()
+NOTHING_NEW: Final = Explanation()
+
+
+def ack(
+    number: Number,
+    /,
+    *,
+    person: AsPerson,
+    note: Note = "",
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Acknowledge an alarm (确认): you saw it. Nothing is handled by that."""
+    _do(_action(number, Verb.ACK, reason=note), person, system, json=json)
+
+
+def handle(
+    number: Number,
+    /,
+    *,
+    form: Handling,
+    proof: Proof = NO_PROOF,
+    person: AsPerson,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Say why an alarm happened and what is done about it (处置)."""
+    values = {"cause": form.cause, "part": form.part, "evidence": proof.evidence}
+    action = _action(number, Verb.HANDLE, reason=form.reason, **values)
+    _do(action, person, system, json=json, files=proof.file, deadline=form.deadline)
+
+
+def plan(
+    number: Number,
+    /,
+    *,
+    person: AsPerson,
+    step: Steps,
+    deadline: Deadline,
+    note: Note = "",
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Give a rectification plan (整改方案): steps, and a deadline for all of them."""
+    action = _action(number, Verb.PLAN, reason=note)
+    _do(action, person, system, json=json, deadline=deadline, steps=step)
+
+
+def rectify(
+    number: Number,
+    /,
+    *,
+    form: Rectification,
+    proof: Proof = NO_PROOF,
+    person: AsPerson,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Report that it is rectified (整改完成), with the files that show it."""
+    values = {"cause": form.cause, "part": form.part, "evidence": proof.evidence}
+    action = _action(number, Verb.RECTIFY, reason=form.reason, **values)
+    _do(action, person, system, json=json, files=proof.file)
+
+
+def verify(
+    number: Number,
+    /,
+    *,
+    person: AsPerson,
+    fault: Annotated[Fault, Parameter(help="Where the fault was.")] = Fault.ENTERPRISE,
+    note: Note = "",
+    proof: Proof = NO_PROOF,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Verify that it is rectified (核实), and say whether firm or meter was at fault."""
+    action = _action(number, Verb.VERIFY, reason=note, fault=fault, evidence=proof.evidence)
+    _do(action, person, system, json=json, files=proof.file)
+
+
+def reject(
+    number: Number,
+    /,
+    *,
+    person: AsPerson,
+    reason: Reason,
+    deadline: Deadline | None = None,
+    proof: Proof = NO_PROOF,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Send a rectification back (退回): it is not what it should be."""
+    action = _action(number, Verb.REJECT, reason=reason, evidence=proof.evidence)
+    _do(action, person, system, json=json, files=proof.file, deadline=deadline)
+
+
+def close(
+    number: Number,
+    /,
+    *,
+    person: AsPerson,
+    reason: Reason,
+    fault: Annotated[Fault | None, Parameter(help="Where the fault was.")] = None,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Close a case (办结) of which nothing more is needed."""
+    _do(_action(number, Verb.CLOSE, reason=reason, fault=fault), person, system, json=json)
+
+
+def comment(
+    number: Number,
+    /,
+    *,
+    person: AsPerson,
+    reason: Reason,
+    proof: Proof = NO_PROOF,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Say something about an alarm (备注), in whatever state it is."""
+    action = _action(number, Verb.COMMENT, reason=reason, evidence=proof.evidence)
+    _do(action, person, system, json=json, files=proof.file)
+
+
+def declare(
+    number: Number,
+    /,
+    *,
+    person: AsPerson,
+    declaration: Annotated[
+        str | None, Parameter(help="One that was entered before, by its id.")
+    ] = None,
+    form: Explanation = NOTHING_NEW,
+    reason: Reason = "",
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Declare what explains an alarm (申报): a stop, maintenance, a meter's fault, a power cut."""
+    if declaration is not None:
+        action = _action(number, Verb.DECLARE, reason=reason, declaration=declaration)
+        _do(action, person, system, json=json)
+        return
+    kind, end = form.kind, form.end
+    if kind is None or end is None:
+        raise UsageError("what is declared needs --kind and --end", "or name a --declaration")
+
+    async def work(desk: Desk) -> Entered:
+        case = await load_case(desk.connection, number, now=desk.now)
+        if case is None:
+            raise _unknown(number)
+        scope, subject = (
+            (Scope.UNIT, case.unit)
+            if case.unit
+            else (Scope.LINE, case.line)
+            if case.line
+            else (Scope.ENTERPRISE, case.enterprise)
+        )
+        body = Declaration(
+            id=NEW,
+            scope=scope,
+            subject=subject,
+            kind=kind,
+            start=case.episode.began if form.start is None else parse_time(form.start, desk.now),
+            end=parse_time(end, desk.now),
+            repeats=form.repeats,
+            until=None if form.until is None else parse_time(form.until, desk.now),
+            reason=reason,
+        )
+        return await declare_together(desk.connection, body, number, desk.person, desk.now)
+
+    _perform(work, number, person, system, json=json)
+
+
+def _action(number: int, verb: Verb, **values: Any) -> Action:
+    return Action(id=NEW, alarm=str(number), verb=verb, **values)
+
+
+def _do(
+    action: Action,
+    person: str,
+    system: System,
+    *,
+    json: bool,
+    files: Sequence[Path] = (),
+    deadline: str | None = None,
+    steps: Sequence[str] = (),
+) -> None:
+    """Do something about an alarm, and print where its case stands then."""
+    sent = [Arrived(read_file(file), file.name, "alarm", action.alarm) for file in files]
+
+    async def work(desk: Desk) -> Entered:
+        body = msgspec.structs.replace(
+            action,
+            deadline=None if deadline is None else parse_time(deadline, desk.now),
+            steps=tuple(_step(text, desk.now) for text in steps),
+        )
+        return await act_with_files(desk.connection, body, sent, desk.person, desk.now)
+
+    _perform(work, int(action.alarm), person, system, json=json)
+
+
+def _perform(work: Any, number: int, person: str, system: System, *, json: bool) -> None:
+    """Run a deed at the desk of a person; ``work`` takes it and returns what was entered."""
+    settings = settings_of(system)
+
+    async def whole() -> tuple[Entered, Any]:
+        async with acting_as(settings, person, "alarms") as desk:
+            try:
+                entered = await work(desk)
+            except RefusedError as error:
+                raise refused(error) from error
+            return entered, await load_case(desk.connection, number, now=desk.now)
+
+    entered, case = run(whole())
+    if json:
+        print(as_json({**entered_row(entered), "case": case_row(case)}))
+        return
+    at = rfc3339(entered.entered_at)
+    print(f"alarm {number}: {STATES_ZH[case.state]} ({case.state}), by {entered.actor} at {at}")
+
+
+def _step(text: str, now: datetime) -> PlanStep:
+    what, *more = text.split("@")
+    if not what or len(more) not in (1, 2):
+        message = f"a step is WHAT@TIME or WHAT@TIME@WHO, got {text!r}"
+        raise UsageError(message, 'such as --step "换皮带@2026-11-23 10:00@张三"')
+    return PlanStep(what=what, by=parse_time(more[0], now), who=more[1] if len(more) > 1 else "")
+
+
+def _unknown(number: int) -> CommandError:
+    message = f"there is no alarm {number}"
+    return CommandError(message, "see wattwarden alarms list")

@@ -1,0 +1,133 @@
+"""``wattwarden evidence``: files that show something, hashed as they arrive."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from wattwarden.alarms.cases.bodies import Evidence
+from wattwarden.alarms.registry.problems import RefusedError
+from wattwarden.storage.cases.evidence import Arrived, KeptFile, altered_files, load_file
+from wattwarden.storage.cases.together import keep_evidence
+from wattwarden.storage.registry.decisions import Entered, told
+from wattwarden.tools.acting import AsPerson, acting_as, entered_row, refused
+from wattwarden.tools.cases.files import read_file
+from wattwarden.tools.decode import as_json
+from wattwarden.tools.errors import CommandError
+from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
+from wattwarden.tools.running import database, run, settings_of
+from wattwarden.tools.times import rfc3339
+
+app = App(name="evidence", help="Keep, show and verify files that prove something.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A file, and each time that somebody sent it."""
+
+    file: KeptFile | None
+    sent: list[Entered]
+
+
+@app.command
+def add(
+    subject: Annotated[str, Parameter(name="SUBJECT", help="What it is about: an alarm's number.")],
+    file: Annotated[Path, Parameter(name="FILE", help="The file.")],
+    /,
+    *,
+    person: AsPerson,
+    about: Annotated[
+        str, Parameter(help="What the subject is: alarm, task, unit, enterprise…")
+    ] = "alarm",
+    note: Annotated[str, Parameter(help="What it shows.")] = "",
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Keep a file; one that is older than the alarm it should prove something about is refused."""
+    arrived = Arrived(read_file(file), file.name, about, subject, note)
+    settings = settings_of(system)
+
+    async def work() -> Entered:
+        async with acting_as(settings, person, "evidence add") as desk:
+            try:
+                return await keep_evidence(desk.connection, arrived, person, desk.now)
+            except RefusedError as error:
+                raise refused(error) from error
+
+    _show(run(work()), json=json)
+
+
+@app.command
+def show(
+    digest: Annotated[str, Parameter(name="SHA256", help="The file's hash.")],
+    /,
+    *,
+    out: Annotated[Path | None, Parameter(help="Write the file here.")] = None,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Show who sent a file, when, and about what; with --out the file itself."""
+    settings = settings_of(system)
+
+    async def work() -> _Found:
+        async with database(settings, "evidence show") as connection:
+            sent = await told(connection, [Evidence.kind_name], where={"sha256": digest})
+            return _Found(await load_file(connection, digest), sent)
+
+    found = run(work())
+    if found.file is None:
+        message = f"there is no file {digest}"
+        raise CommandError(message, "see wattwarden alarms show")
+    for one in found.sent:
+        _show(one, json=json)
+    if out is not None:
+        out.write_bytes(found.file.data)
+
+
+@app.command
+def verify(*, system: System = THE_USUAL_SYSTEM, json: AsJson = False) -> int:
+    """Compare all files with the hashes that were sealed; the exit status is 1 if one differs."""
+    settings = settings_of(system)
+
+    async def work() -> list[str]:
+        async with database(settings, "evidence verify") as connection:
+            return await altered_files(connection)
+
+    altered = run(work())
+    if json:
+        print(as_json({"altered": altered}))
+    else:
+        for digest in altered:
+            print(f"{digest} is gone, or not what was sealed")
+        if not altered:
+            print("all files are what was sealed")
+    return 1 if altered else 0
+
+
+def _show(entered: Entered, *, json: bool) -> None:
+    body = entered.body
+    assert isinstance(body, Evidence)  # noqa: S101  by its kind
+    row = _row(entered, body)
+    if json:
+        print(as_json(row))
+        return
+    taken = f", taken {row['taken_at']}" if body.taken_at else ""
+    print(f"{body.id} {body.sha256}")
+    print(f"  {body.name}  {body.media}  {body.size} bytes  about {body.about} {body.subject}")
+    print(f"  received {row['received_at']} from {entered.actor}{taken}  {body.note}".rstrip())
+
+
+def _row(entered: Entered, body: Evidence) -> dict[str, Any]:
+    return {
+        **entered_row(entered),
+        "sha256": body.sha256,
+        "about": body.about,
+        "subject": body.subject,
+        "name": body.name,
+        "media": body.media,
+        "size": body.size,
+        "received_at": rfc3339(body.received_at),
+        "taken_at": None if body.taken_at is None else rfc3339(body.taken_at),
+        "note": body.note,
+    }

@@ -1,0 +1,1 @@
+"""What officers do, from the command line: tasks, visits, findings, clues, weak points."""

@@ -1,0 +1,140 @@
+"""``wattwarden clues``: selected alarms that somebody is to look into."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from wattwarden.alarms.decisions.body import NEW
+from wattwarden.alarms.enforcement.bodies import Clue, ClueStep
+from wattwarden.alarms.enforcement.lives import ClueLife
+from wattwarden.alarms.enforcement.words import ClueVerb
+from wattwarden.storage.enforcement.lives import CLUE
+from wattwarden.tools.acting import AsPerson, perform, show_entered
+from wattwarden.tools.enforcement.forms import (
+    AlarmNumbers,
+    Enterprise,
+    Note,
+    OfEnterprise,
+    TaskId,
+    Thing,
+    life_row,
+    listed,
+    show,
+    texts,
+)
+from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
+from wattwarden.tools.running import settings_of
+from wattwarden.tools.times import rfc3339
+
+app = App(name="clues", help="Make clues of alarms, give them to officers, tell what they were.")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClueForm:
+    """A clue as it is given."""
+
+    text: Annotated[str, Parameter(help="What is to be looked into.")]
+    alarm: AlarmNumbers = ()
+    finding: Annotated[tuple[str, ...], Parameter(help="A finding's id; repeatable.")] = ()
+    to: Annotated[str | None, Parameter(help="Issue it to this officer at once.")] = None
+
+
+@app.command
+def add(
+    enterprise: Enterprise,
+    /,
+    *,
+    form: ClueForm,
+    person: AsPerson,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Make a clue of alarms and findings of one enterprise."""
+    body = Clue(
+        id=NEW,
+        enterprise=enterprise,
+        text=form.text,
+        alarms=texts(form.alarm),
+        findings=form.finding,
+        person=form.to,
+    )
+    show_entered(perform(settings_of(system), body, person, "clues add"), json=json)
+
+
+@app.command(name="list")
+def list_clues(
+    *,
+    enterprise: OfEnterprise = None,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """List clues, oldest first: with whom they are, what they were."""
+    found, called = listed(settings_of(system), "clues list", CLUE, enterprise)
+    cells = [
+        (
+            one.id,
+            one.told.body.enterprise,
+            one.machine.states_zh[one.state],
+            called.get(holder(one), holder(one)),
+            "、".join(one.told.body.alarms),
+            rfc3339(one.told.at),
+            one.told.body.text,
+        )
+        for one in found
+    ]
+    headings = ("线索", "企业", "状态", "核查人", "报警", "时间", "内容")
+    show([life_row(one) for one in found], headings, cells, json=json)
+
+
+@app.command
+def assign(
+    identity: Thing,
+    /,
+    *,
+    to: Annotated[str, Parameter(help="The officer who is to look.")],
+    person: AsPerson,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Give a clue to an officer."""
+    body = ClueStep(clue=identity, verb=ClueVerb.ASSIGN, person=to)
+    show_entered(perform(settings_of(system), body, person, "clues assign"), json=json)
+
+
+@app.command
+def confirm(
+    identity: Thing,
+    /,
+    *,
+    note: Note,
+    task: TaskId = "",
+    person: AsPerson,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Tell that a clue was borne out, and which task it led to."""
+    body = ClueStep(clue=identity, verb=ClueVerb.CONFIRM, note=note, task=task)
+    show_entered(perform(settings_of(system), body, person, "clues confirm"), json=json)
+
+
+@app.command
+def dismiss(
+    identity: Thing,
+    /,
+    *,
+    note: Note,
+    person: AsPerson,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Tell that there was nothing in a clue."""
+    body = ClueStep(clue=identity, verb=ClueVerb.DISMISS, note=note)
+    show_entered(perform(settings_of(system), body, person, "clues dismiss"), json=json)
+
+
+def holder(clue: ClueLife) -> str:
+    """Return who is to look into a clue, "" for nobody yet."""
+    step = clue.latest(ClueVerb.ASSIGN)
+    return (clue.told.body.person if step is None else step.body.person) or ""

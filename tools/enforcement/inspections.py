@@ -1,0 +1,187 @@
+"""``wattwarden inspections``: firms looked into, from afar and on site."""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from wattwarden.alarms.decisions.body import NEW
+from wattwarden.alarms.enforcement.bodies import Inspection, InspectionStep
+from wattwarden.alarms.enforcement.inspections import count, problems_found
+from wattwarden.alarms.enforcement.words import MEANS_ZH, MODES_ZH, InspectionVerb, Means, Mode
+from wattwarden.storage.enforcement.lives import INSPECTION
+from wattwarden.tools.acting import AsPerson, show_entered
+from wattwarden.tools.decode import as_json
+from wattwarden.tools.enforcement.forms import (
+    NOW,
+    AlarmNumbers,
+    At,
+    Enterprise,
+    Note,
+    OfEnterprise,
+    TaskId,
+    Thing,
+    act,
+    life_row,
+    listed,
+    show,
+    texts,
+)
+from wattwarden.tools.options import ALL_TIMES, THE_USUAL_SYSTEM, AsJson, Span, System
+from wattwarden.tools.running import settings_of
+from wattwarden.tools.times import rfc3339
+
+app = App(name="inspections", help="Look into firms from afar or on site, and count both.")
+
+Problems = Annotated[int, Parameter(help="How many problems were found.")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InspectionForm:
+    """An inspection as it is given."""
+
+    mode: Annotated[Mode, Parameter(help="From afar, on site, or on site without notice.")]
+    at: At = NOW
+    means: Annotated[tuple[Means, ...], Parameter(help="What is looked at; repeatable.")] = ()
+    with_person: Annotated[
+        tuple[str, ...], Parameter(name="--with", help="An officer who takes part; repeatable.")
+    ] = ()
+    alarm: AlarmNumbers = ()
+    task: TaskId = ""
+    problems: Problems = 0
+    note: Note = ""
+
+
+@app.command
+def add(
+    enterprise: Enterprise,
+    /,
+    *,
+    form: InspectionForm,
+    person: AsPerson,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Enter an inspection.
+
+    A visit to a firm of the positive list takes a leader, or a task that a leader has approved.
+    """
+    entered = act(
+        settings_of(system),
+        person,
+        "inspections add",
+        lambda moment: Inspection(
+            id=NEW,
+            enterprise=enterprise,
+            mode=form.mode,
+            at=moment(form.at),
+            means=form.means,
+            people=form.with_person,
+            alarms=texts(form.alarm),
+            task=form.task,
+            problems=form.problems,
+            report=form.note,
+        ),
+    )
+    show_entered(entered, json=json)
+
+
+@app.command(name="list")
+def list_inspections(
+    *,
+    enterprise: OfEnterprise = None,
+    span: Span = ALL_TIMES,
+    total: Annotated[
+        bool, Parameter(help="Only the numbers, with the off-site share.", show_default=False)
+    ] = False,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """List inspections, oldest first, or count them."""
+    since, until = span.bounds(datetime.now(UTC))
+    found, called = listed(settings_of(system), "inspections list", INSPECTION, enterprise)
+    chosen = [
+        one
+        for one in found
+        if (since is None or one.told.body.at >= since)
+        and (until is None or one.told.body.at < until)
+    ]
+    if total:
+        counted = count(chosen)
+        if json:
+            print(as_json(asdict(counted) | {"total": counted.total, "share": counted.share}))
+            return
+        share = "-" if counted.share is None else f"{counted.share:.1%}"
+        print(
+            f"检查 {counted.total}  非现场 {counted.off_site} ({share})  现场 {counted.on_site}"
+            f"  突击 {counted.surprise}  转现场 {counted.switched}  问题 {counted.problems}"
+        )
+        return
+    cells = [
+        (
+            one.id,
+            one.told.body.enterprise,
+            MODES_ZH[one.told.body.mode],
+            one.machine.states_zh[one.state],
+            rfc3339(one.told.body.at),
+            "、".join(MEANS_ZH[means] for means in one.told.body.means),
+            problems_found(one),
+            called.get(one.told.actor, one.told.actor),
+        )
+        for one in chosen
+    ]
+    headings = ("检查", "企业", "方式", "状态", "时间", "手段", "问题", "录入人")
+    show([life_row(one) for one in chosen], headings, cells, json=json)
+
+
+@app.command
+def switch(
+    identity: Thing,
+    /,
+    *,
+    at: At = NOW,
+    note: Note,
+    person: AsPerson,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Go on site with an inspection that began from afar, saying why."""
+    entered = act(
+        settings_of(system),
+        person,
+        "inspections switch",
+        lambda moment: InspectionStep(
+            inspection=identity, verb=InspectionVerb.SWITCH, at=moment(at), report=note
+        ),
+    )
+    show_entered(entered, json=json)
+
+
+@app.command
+def conclude(
+    identity: Thing,
+    /,
+    *,
+    at: At = NOW,
+    problems: Problems,
+    note: Note = "",
+    person: AsPerson,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """End an inspection, telling how many problems it found."""
+    entered = act(
+        settings_of(system),
+        person,
+        "inspections conclude",
+        lambda moment: InspectionStep(
+            inspection=identity,
+            verb=InspectionVerb.CONCLUDE,
+            at=moment(at),
+            problems=problems,
+            report=note,
+        ),
+    )
+    show_entered(entered, json=json)

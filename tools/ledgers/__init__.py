@@ -1,0 +1,1 @@
+"""``wattwarden ledger``, ``patrol`` and ``repair``: entered, shown, printed, verified."""

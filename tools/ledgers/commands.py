@@ -1,0 +1,270 @@
+"""``wattwarden ledger``: shown, printed, verified, corrected; and what people write into it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+from cyclopts import App, Parameter
+
+from wattwarden.alarms.decisions.body import NEW, Body
+from wattwarden.alarms.ledgers.bodies import Abnormal, LedgerCorrection, Occasion, SpecialPeriod
+from wattwarden.alarms.ledgers.entries import Entry, LedgerKind
+from wattwarden.alarms.ledgers.sheets import SHEETS
+from wattwarden.storage.ledgers.ledger import Chosen
+from wattwarden.storage.ledgers.verify import LedgerFault, Printed, keepers
+from wattwarden.storage.ledgers.verify import verify as verify_one
+from wattwarden.tools.decode import as_json
+from wattwarden.tools.errors import UsageError
+from wattwarden.tools.ledgers.book import write_ledger
+from wattwarden.tools.ledgers.reading import Ledger, read_ledger
+from wattwarden.tools.ledgers.writing import (
+    NOTHING,
+    About,
+    MaybeMoment,
+    Moment,
+    Who,
+    at_or_none,
+    write_down,
+)
+from wattwarden.tools.options import ALL_TIMES, THE_USUAL_SYSTEM, AsJson, Span, System
+from wattwarden.tools.render import show_table
+from wattwarden.tools.running import database, run, settings_of
+from wattwarden.tools.times import parse_time, rfc3339
+
+Whose = Annotated[str, Parameter(name="ENTERPRISE", help="Whose ledger, by the enterprise's id.")]
+Kinds = Annotated[
+    tuple[LedgerKind, ...], Parameter(name="--kind", help="Only this one; repeatable.")
+]
+
+app = App(name="ledger", help="See, print, verify and correct the ledgers (台账) of enterprises.")
+
+
+@app.command
+def show(
+    enterprise: Whose,
+    /,
+    *,
+    kind: Kinds = (),
+    span: Span = ALL_TIMES,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Show entries by number; with --json each line holds all that was sealed, and the seal."""
+    ledger = _read(enterprise, kind, span, system, "ledger show")
+    if json:
+        for entry in ledger.entries:
+            print(as_json(_plain(entry, ledger)))
+        return
+    show_table(
+        ("序号", "台账", "发生时间", "内容", "录入人", "录入时间", "备注"),
+        [_row(entry, ledger) for entry in ledger.entries],
+    )
+
+
+@app.command
+def export(
+    enterprise: Whose,
+    file: Annotated[Path, Parameter(name="FILE", help="The Excel file (.xlsx) to write.")],
+    /,
+    *,
+    kind: Kinds = (),
+    span: Span = ALL_TIMES,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Write a ledger as an Excel book to be printed and signed, a sheet a kind.
+
+    The footer names the ledger's end; `wattwarden ledger verify --printed` takes it years later.
+    """
+    if file.suffix.casefold() != ".xlsx":
+        message = f"{file} is no .xlsx"
+        raise UsageError(message, "name the file .xlsx")
+    ledger = _read(enterprise, kind, span, system, "ledger export")
+    cover = ledger.cover(*span.bounds(datetime.now(UTC)))
+    write_ledger(file, cover, ledger.pages(kind))
+    told = {"file": str(file), "entries": len(ledger.entries), "seal": cover.seal}
+    print(as_json(told) if json else f"{file}: {len(ledger.entries)} entries, {cover.seal}")
+
+
+@app.command
+def verify(
+    enterprise: Annotated[
+        str | None, Parameter(name="ENTERPRISE", help="Whose; everybody's when left out.")
+    ] = None,
+    /,
+    *,
+    printed: Annotated[
+        str | None,
+        Parameter(help="What the footer of a printed page says, such as 412:9f8e7d6c5b4a3921."),
+    ] = None,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> int:
+    """Hold ledgers against their seals, the decisions and the readings; 1 if anything is wrong."""
+    page = None if printed is None else _printed(printed)
+    if page is not None and enterprise is None:
+        raise UsageError("a printed page is one enterprise's", "name the enterprise")
+    settings = settings_of(system)
+
+    async def work() -> tuple[int, list[LedgerFault]]:
+        async with database(settings, "ledger verify") as connection:
+            whose = await keepers(connection) if enterprise is None else [enterprise]
+            found = [await verify_one(connection, one, page) for one in whose]
+            return len(whose), [fault for faults in found for fault in faults]
+
+    count, faults = run(work())
+    if json:
+        for fault in faults:
+            print(as_json(msgspec.to_builtins(fault)))
+    elif faults:
+        rows = [(one.enterprise, one.number or "", one.zh, one.en) for one in faults]
+        show_table(("enterprise", "序号", "问题", "problem"), rows)
+    else:
+        print(f"{count} ledgers are as they were entered")
+    return 1 if faults else 0
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What else is known of an abnormal condition."""
+
+    cause: Annotated[str, Parameter(help="Why.")] = ""
+    measure: Annotated[str, Parameter(help="What was done about it.")] = ""
+    reported: Annotated[bool, Parameter(help="The authority was told.", show_default=False)] = False
+
+
+NO_DETAILS: Final = Details()
+
+
+@app.command
+def correct(
+    enterprise: Whose,
+    number: Annotated[int, Parameter(name="NUMBER", help="The entry, by its number.")],
+    text: Annotated[str, Parameter(name="TEXT", help="What it should have said.")],
+    /,
+    *,
+    who: Who,
+    reason: Annotated[str, Parameter(help="Why it said otherwise.")],
+    at: MaybeMoment = None,
+    system: System = THE_USUAL_SYSTEM,
+) -> None:
+    """Correct an entry that a person made, by another; both stay. `--at`: when it truly was."""
+
+    def body(now: datetime) -> Body:
+        return LedgerCorrection(
+            id=NEW,
+            enterprise=enterprise,
+            entry=number,
+            text=text,
+            reason=reason,
+            occurred_at=at_or_none(at, now),
+        )
+
+    write_down(system, who, "ledger correct", body)
+
+
+@app.command
+def add_abnormal(
+    condition: Annotated[str, Parameter(name="CONDITION", help="What was abnormal.")],
+    /,
+    *,
+    who: Who,
+    start: Moment,
+    about: About = NOTHING,
+    end: MaybeMoment = None,
+    details: Details = NO_DETAILS,
+    system: System = THE_USUAL_SYSTEM,
+) -> None:
+    """Write down an abnormal condition (异常情况) of an enterprise, a line or a unit."""
+    scope, subject = about.subject()
+
+    def body(now: datetime) -> Body:
+        return Abnormal(
+            id=NEW,
+            scope=scope,
+            subject=subject,
+            start=parse_time(start, now),
+            end=at_or_none(end, now),
+            condition=condition,
+            cause=details.cause,
+            measure=details.measure,
+            reported=details.reported,
+        )
+
+    write_down(system, who, "ledger add-abnormal", body)
+
+
+@app.command
+def add_special(
+    enterprise: Whose,
+    measure: Annotated[str, Parameter(name="MEASURE", help="What was done.")],
+    /,
+    *,
+    who: Who,
+    occasion: Annotated[Occasion, Parameter(help="Why the period is special.")],
+    start: Moment,
+    end: MaybeMoment = None,
+    system: System = THE_USUAL_SYSTEM,
+) -> None:
+    """Write down what was done in a special period (特殊时段): one entry a day."""
+
+    def body(now: datetime) -> Body:
+        return SpecialPeriod(
+            id=NEW,
+            enterprise=enterprise,
+            occasion=occasion,
+            start=parse_time(start, now),
+            end=at_or_none(end, now),
+            measure=measure,
+        )
+
+    write_down(system, who, "ledger add-special", body)
+
+
+def _read(
+    enterprise: str, kinds: tuple[LedgerKind, ...], span: Span, system: System, command: str
+) -> Ledger:
+    settings = settings_of(system)
+    chosen = Chosen(kinds, *span.bounds(datetime.now(UTC)))
+
+    async def work() -> Ledger:
+        async with database(settings, command) as connection:
+            return await read_ledger(connection, enterprise, chosen)
+
+    return run(work())
+
+
+def _row(entry: Entry, ledger: Ledger) -> tuple[object, ...]:
+    number, at, *_, actor, entered_at, remark = ledger.cells(entry)
+    title = SHEETS[entry.kind].title
+    return (number, f"{at:%Y-%m-%d %H:%M:%S}", title, ledger.said(entry), actor,
+            f"{entered_at:%Y-%m-%d %H:%M:%S}", remark)  # fmt: skip
+
+
+def _plain(entry: Entry, ledger: Ledger) -> dict[str, Any]:
+    """An entry as JSON holds it."""
+    return {
+        "enterprise": entry.enterprise,
+        "number": entry.number,
+        "kind": entry.kind,
+        "source": entry.source,
+        "occurred_at": rfc3339(entry.occurred_at),
+        "entered_at": rfc3339(entry.entered_at),
+        "late": entry.late,
+        "actor": entry.actor,
+        "corrects": entry.corrects,
+        "corrected_by": ledger.correctors.get(entry.number),
+        "content": msgspec.to_builtins(entry.content),
+        "digest": entry.digest.hex(),
+    }
+
+
+def _printed(text: str) -> Printed:
+    number, _, digest = text.strip().partition(":")
+    if not (number.isdecimal() and digest and set(digest.lower()) <= set("0123456789abcdef")):
+        message = f"{text!r} is no footer of a ledger"
+        raise UsageError(message, "it is written 412:9f8e7d6c5b4a3921")
+    return Printed(int(number), digest)

@@ -1,0 +1,59 @@
+"""``wattwarden repair``: what was repaired or serviced, by whom (检修)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Final
+
+from cyclopts import App, Parameter
+
+from wattwarden.alarms.decisions.body import NEW, Body
+from wattwarden.alarms.ledgers.bodies import Repair
+from wattwarden.tools.ledgers.writing import MaybeMoment, Moment, Who, at_or_none, write_down
+from wattwarden.tools.options import THE_USUAL_SYSTEM, System
+from wattwarden.tools.times import parse_time
+
+app = App(name="repair", help="Enter repairs (检修) of units.")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What else is known of a repair."""
+
+    by: Annotated[
+        str | None, Parameter(help="Who repaired it, if not who enters it; a person's id.")
+    ] = None
+    cause: Annotated[str, Parameter(help="Why it was needed.")] = ""
+    parts: Annotated[str, Parameter(help="Which parts were replaced.")] = ""
+
+
+NO_DETAILS: Final = Details()
+
+
+@app.command
+def add(
+    unit: Annotated[str, Parameter(name="UNIT", help="What was repaired, by its id.")],
+    work: Annotated[str, Parameter(name="WORK", help="What was done.")],
+    /,
+    *,
+    who: Who,
+    began: Moment,
+    ended: MaybeMoment = None,
+    details: Details = NO_DETAILS,
+    system: System = THE_USUAL_SYSTEM,
+) -> None:
+    """Enter a repair of a unit. It is entered now, whenever it was."""
+
+    def body(now: datetime) -> Body:
+        return Repair(
+            id=NEW,
+            unit=unit,
+            person=details.by or who.person,
+            began=parse_time(began, now),
+            ended=at_or_none(ended, now),
+            work=work,
+            cause=details.cause,
+            parts=details.parts,
+        )
+
+    write_down(system, who, "repair add", body)

@@ -1,0 +1,1 @@
+"""``wattwarden assist``: what firms ask for, and what they are helped with."""

@@ -1,0 +1,312 @@
+"""``wattwarden assist list, show, documents, reminders, weak-points``: what is shown to whom."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from wattwarden.alarms.acting.rights import reaches
+from wattwarden.alarms.registry.nouns import Agency, Enterprise, Person
+from wattwarden.alarms.service.bodies import TOPICS_ZH, Document
+from wattwarden.alarms.service.matters import Matter
+from wattwarden.alarms.service.requests import DEEDS_ZH, STATES_ZH, Request, State
+from wattwarden.alarms.service.weak_points import WeakPoint
+from wattwarden.alarms.statistics.scope import firms_of_person
+from wattwarden.storage.database import Connection
+from wattwarden.storage.registry.records import load_kind, load_record
+from wattwarden.storage.service.firm import load_matters, load_weak_points
+from wattwarden.storage.service.load import (
+    Reminded,
+    load_documents,
+    load_reminders,
+    load_requests,
+)
+from wattwarden.storage.system_time import system_now
+from wattwarden.tools.decode import as_json
+from wattwarden.tools.errors import CommandError
+from wattwarden.tools.options import ALL_TIMES, THE_USUAL_SYSTEM, AsJson, Span, System
+from wattwarden.tools.render import show_table
+from wattwarden.tools.running import database, run, settings_of
+from wattwarden.tools.statistics.commands import bounds
+from wattwarden.tools.statistics.lines import minutes
+from wattwarden.tools.times import rfc3339
+
+Viewer = Annotated[str | None, Parameter(name="--as", help="Only what this person may see: an id.")]
+FirmId = Annotated[str, Parameter(name="ENTERPRISE", help="A firm's id.")]
+
+
+def list_requests(
+    *,
+    state: Annotated[State | None, Parameter(help="Only in this state.")] = None,
+    enterprise: Annotated[str | None, Parameter(help="Only this firm's.")] = None,
+    person: Viewer = None,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """List requests for help, oldest first."""
+    settings = settings_of(system)
+
+    async def work() -> list[Request]:
+        async with database(settings, "assist list") as connection:
+            firms = await visible(connection, person)
+            found = await load_requests(connection, enterprise=enterprise)
+            return [one for one in found if one.body.enterprise in firms]
+
+    chosen = [one for one in run(work()) if state in (None, one.state)]
+    if json:
+        for one in chosen:
+            print(as_json(_plain(one)))
+        return
+    headings = ("编号", "企业", "类别", "诉求", "提出时间", "状态", "预约", "方案")
+    show_table(headings, [_cells(one) for one in chosen])
+
+
+def show(
+    identity: Annotated[str, Parameter(name="ID", help="A request's id, as list shows it.")],
+    /,
+    *,
+    person: Viewer = None,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Show one request with all that was done about it."""
+    settings = settings_of(system)
+
+    async def work() -> list[Request]:
+        async with database(settings, "assist show") as connection:
+            firms = await visible(connection, person)
+            found = await load_requests(connection, identity=identity)
+            return [one for one in found if one.body.enterprise in firms]
+
+    found = run(work())
+    if not found:
+        message = f"没有帮扶诉求{identity} / there is no request {identity}"
+        raise CommandError(message, "see wattwarden assist list")
+    (one,) = found
+    if json:
+        print(as_json(_plain(one)))
+        return
+    print(f"{one.body.id} {one.body.enterprise} {TOPICS_ZH[one.body.topic]} {STATES_ZH[one.state]}")
+    print(f"  {one.body.problem_text}")
+    steps = [("", "提出", one.asked_by, rfc3339(one.asked_at), one.body.contact)]
+    steps += [
+        ("", DEEDS_ZH[step.body.deed], step.actor, rfc3339(step.at), step.body.text)
+        for step in one.steps
+    ]
+    show_table(("", "办理", "人员", "时间", "说明"), steps)
+
+
+def documents(
+    identity: Annotated[str | None, Parameter(name="ID", help="Print this manual.")] = None,
+    /,
+    *,
+    industry: Annotated[str | None, Parameter(help="Only this industry's.")] = None,
+    person: Annotated[
+        str | None, Parameter(name="--as", help="Only those of this person's firm.")
+    ] = None,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """List compliance manuals, or print one; a firm sees those of its industry."""
+    settings = settings_of(system)
+
+    async def work() -> list[Document]:
+        async with database(settings, "assist documents") as connection:
+            of = industry if person is None else await _industry(connection, person, industry)
+            return await load_documents(connection, of)
+
+    found = [one for one in run(work()) if identity in (None, one.id)]
+    if identity is not None and not found:
+        message = f"没有手册{identity} / there is no manual {identity}"
+        raise CommandError(message, "see wattwarden assist documents")
+    if json:
+        for one in found:
+            print(as_json(asdict_of(one)))
+    elif identity is None:
+        rows = [(one.id, one.industry, one.title, len(one.text)) for one in found]
+        show_table(("编号", "行业", "名称", "字数"), rows)
+    else:
+        print(found[0].text)
+
+
+def reminders(
+    firm: FirmId,
+    /,
+    *,
+    person: Viewer = None,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Show what a firm should see to now, and what officers reminded it of."""
+    settings = settings_of(system)
+
+    async def work() -> tuple[list[Matter], list[Reminded]]:
+        async with database(settings, "assist reminders") as connection:
+            found = await _firm(connection, firm, person)
+            now = await system_now(connection)
+            return await load_matters(connection, found, now), await load_reminders(
+                connection, found
+            )
+
+    due, told = run(work())
+    if json:
+        for matter in due:
+            print(as_json(asdict(matter) | {"due": _when(matter.due)}))
+        for one in told:
+            print(as_json(_reminded(one)))
+        return
+    rows: list[tuple[str | None, ...]]
+    rows = [(one.kind, one.zh, _when(one.due), None) for one in due]
+    rows += [(one.body.id, one.body.text, _when(one.body.due), _when(one.read_at)) for one in told]
+    show_table(("来源", "提醒", "期限", "已读"), rows)
+
+
+def weak_points(
+    firm: FirmId,
+    /,
+    *,
+    span: Span = ALL_TIMES,
+    person: Viewer = None,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Show where a firm's weak points are: its machines by time with an open alarm, with causes."""
+    settings = settings_of(system)
+
+    async def work() -> list[WeakPoint]:
+        async with database(settings, "assist weak-points") as connection:
+            period = bounds(span, await system_now(connection))
+            await _firm(connection, firm, person)
+            return await load_weak_points(connection, firm, period)
+
+    points = run(work())
+    if json:
+        for one in points:
+            print(as_json(asdict(one)))
+        return
+    headings = ("对象", "报警", "持续min", "规则", "原因", "更换部件")
+    show_table(
+        headings,
+        [
+            (
+                one.subject,
+                one.alarms,
+                minutes(one.open_ms),
+                _counted(one.rules),
+                _counted(one.causes),
+                "、".join(one.parts),
+            )
+            for one in points
+        ],
+    )
+
+
+async def visible(connection: Connection, person: str | None) -> frozenset[str]:
+    """Return the firms that a person may see; all where nobody is named.
+
+    Raises:
+        CommandError: There is no such person.
+    """
+    firms = await load_kind(connection, Enterprise)
+    if person is None:
+        return frozenset(one.id for one in firms)
+    agencies = {one.id: one for one in await load_kind(connection, Agency)}
+    return frozenset(firms_of_person(await _person(connection, person), firms, agencies))
+
+
+async def _firm(connection: Connection, identity: str, person: str | None) -> Enterprise:
+    found = await load_record(connection, Enterprise, identity)
+    if found is None:
+        message = f"没有企业{identity} / there is no enterprise {identity}"
+        raise CommandError(message, "see wattwarden registry show enterprise")
+    if person is not None:
+        viewer = await _person(connection, person)
+        agencies = {one.id: one for one in await load_kind(connection, Agency)}
+        if not reaches(viewer, found, agencies):
+            message = f"{viewer.name}无权查看{identity} / {identity} is not {person}'s to see"
+            raise CommandError(message)
+    return found
+
+
+async def _industry(connection: Connection, person: str, named: str | None) -> str | None:
+    """Return the industry of a person's firm; officers see the one that is named, or all."""
+    found = await _person(connection, person)
+    if found.enterprise is None:
+        return named
+    firm = await load_record(connection, Enterprise, found.enterprise)
+    return None if firm is None else firm.industry
+
+
+async def _person(connection: Connection, identity: str) -> Person:
+    found = await load_record(connection, Person, identity)
+    if found is None:
+        message = f"没有人员{identity} / there is no person {identity}"
+        raise CommandError(message, "see wattwarden registry show person")
+    return found
+
+
+def asdict_of(document: Document) -> dict[str, Any]:
+    """Return a manual as JSON holds it."""
+    return {name: getattr(document, name) for name in document.__struct_fields__}
+
+
+def _plain(one: Request) -> dict[str, Any]:
+    """A request as JSON holds it."""
+    return {
+        "id": one.body.id,
+        "enterprise": one.body.enterprise,
+        "topic": one.body.topic,
+        "problem": one.body.problem_text,
+        "wanted_at": _when(one.body.wanted_at),
+        "asked_by": one.asked_by,
+        "asked_at": rfc3339(one.asked_at),
+        "state": one.state,
+        "appointment": _when(one.appointment),
+        "visitor": one.visitor,
+        "solution": one.solution,
+        "solved_at": _when(one.solved_at),
+        "steps": [
+            {
+                "deed": step.body.deed,
+                "actor": step.actor,
+                "at": rfc3339(step.at),
+                "text": step.body.text,
+            }
+            for step in one.steps
+        ],
+    }
+
+
+def _cells(one: Request) -> tuple[object, ...]:
+    body = one.body
+    return (
+        body.id,
+        body.enterprise,
+        TOPICS_ZH[body.topic],
+        body.problem_text,
+        rfc3339(one.asked_at),
+        STATES_ZH[one.state],
+        _when(one.appointment),
+        one.solution,
+    )
+
+
+def _reminded(one: Reminded) -> dict[str, Any]:
+    return {
+        "kind": "reminder",
+        "subject": one.body.id,
+        "zh": one.body.text,
+        "by": one.by,
+        "at": rfc3339(one.at),
+        "due": _when(one.body.due),
+        "read_at": _when(one.read_at),
+    }
+
+
+def _when(at: datetime | None) -> str | None:
+    return None if at is None else rfc3339(at)
+
+
+def _counted(counts: Any) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items())

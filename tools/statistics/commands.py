@@ -1,0 +1,164 @@
+"""``wattwarden stats``: the figures of a span, as authorities report them."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final
+
+from cyclopts import Parameter
+
+from wattwarden.alarms.registry.registry import Registry
+from wattwarden.alarms.statistics.figures import By
+from wattwarden.alarms.statistics.rates import Rate
+from wattwarden.alarms.statistics.response import Period
+from wattwarden.alarms.statistics.scope import firms_of_agency, firms_of_person
+from wattwarden.storage.registry.registry import load_registry
+from wattwarden.storage.statistics.report import Report, Row, load_report
+from wattwarden.storage.system_time import system_now
+from wattwarden.tools.decode import as_json
+from wattwarden.tools.errors import CommandError, UsageError
+from wattwarden.tools.options import ALL_TIMES, THE_USUAL_SYSTEM, AsJson, Span, System
+from wattwarden.tools.render import show_table
+from wattwarden.tools.running import database, run, settings_of
+from wattwarden.tools.statistics.lines import health_lines, lines, minutes, percent, share
+from wattwarden.tools.times import rfc3339
+
+# Authorities count by month.
+USUAL: Final = timedelta(days=30)
+
+
+def stats(
+    *,
+    by: Annotated[By, Parameter(help="A row for each of these.")] = By.ALL,
+    span: Span = ALL_TIMES,
+    agency: Annotated[str | None, Parameter(help="Only its firms, and those below it.")] = None,
+    enterprise: Annotated[str | None, Parameter(help="Only this enterprise, by its id.")] = None,
+    person: Annotated[
+        str | None, Parameter(name="--as", help="Only what this person may see.")
+    ] = None,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Print statistics of the last 30 days, or from --since to --until.
+
+    Shares are told as percentages, durations in minutes. What came of meters is counted in whole
+    hours; everything else to the millisecond. With --json, one line a row and one of the health
+    of the alarm system; a share is told with what it is made of.
+    """
+    settings = settings_of(system)
+
+    async def work() -> tuple[Registry, Report]:
+        async with database(settings, "stats") as connection:
+            period = bounds(span, await system_now(connection))
+            registry = await load_registry(connection)
+            firms = chosen_firms(registry, agency, enterprise, person)
+            return registry, await load_report(connection, registry, firms, period, by)
+
+    registry, report = run(work())
+    if json:
+        for row in report.rows:
+            print(as_json(plain({"by": by, **asdict(row)} | _bounds(report))))
+        print(as_json(plain({"health": asdict(report.health)} | _bounds(report))))
+        return
+    print(f"{rfc3339(report.since)} – {rfc3339(report.until)}")
+    if by is By.ALL:
+        for row in report.rows:
+            show_table(("指标", "数值"), list(lines(row)))
+        show_table(("报警系统健康度", "数值"), list(health_lines(report.health)))
+    else:
+        show_table(("", *_HEADINGS), [_cells(registry, by, row) for row in report.rows])
+
+
+def bounds(span: Span, now: datetime) -> Period:
+    """Read the ends of a report: to now, and from 30 days before its end, where not given.
+
+    Raises:
+        UsageError: The end is to come, or not behind the beginning.
+    """
+    since, until = span.bounds(now)
+    until = now if until is None else until
+    since = until - USUAL if since is None else since
+    if until > now:
+        message = f"--until {rfc3339(until)} is to come"
+        raise UsageError(message, f"it is {rfc3339(now)} for the system")
+    if since >= until:
+        message = f"there is nothing between {rfc3339(since)} and {rfc3339(until)}"
+        raise UsageError(message, "give an earlier --since")
+    return Period(since, until)
+
+
+def chosen_firms(
+    registry: Registry, agency: str | None, enterprise: str | None, person: str | None
+) -> list[str]:
+    """Return the firms that are asked for, and that the person may see.
+
+    Raises:
+        CommandError: There is no such agency, enterprise or person, or nothing that they may see.
+    """
+    firms = registry.enterprise.values()
+    for kind, name in (("agency", agency), ("enterprise", enterprise), ("person", person)):
+        if name is not None and name not in getattr(registry, kind):
+            message = f"there is no {kind} {name}"
+            raise CommandError(message, f"see wattwarden registry show {kind}")
+    found = {one.id for one in firms}
+    if agency is not None:
+        found &= set(firms_of_agency(agency, firms, registry.agency))
+    if enterprise is not None:
+        found &= {enterprise}
+    if person is not None:
+        who = registry.person[person]
+        found &= set(firms_of_person(who, firms, registry.agency))
+        if not found:
+            message = f"{who.name}无权查看 / {who.id} may see none of this"
+            raise CommandError(message)
+    return sorted(found)
+
+
+def _bounds(report: Report) -> dict[str, str]:
+    return {"since": rfc3339(report.since), "until": rfc3339(report.until)}
+
+
+def plain(value: Any) -> Any:
+    """Return what JSON can hold: shares with their value, texts for keys."""
+    if isinstance(value, Mapping):
+        found = {str(key): plain(inner) for key, inner in value.items()}
+        if set(found) == {"part", "whole"}:
+            found["value"] = Rate(found["part"], found["whole"]).value
+        return found
+    if isinstance(value, (list, tuple)):
+        return [plain(inner) for inner in value]
+    return value
+
+
+_HEADINGS: Final = (
+    "企业", "报警", "未结束", "及时处置率", "平均时长min", "中位min", "P90min", "采集率", "在线率",
+    "传输有效率", "生产开停率", "治污开停率", "同步率", "负荷率", "非现场占比", "任务", "解决问题",
+)  # fmt: skip
+
+
+def _cells(registry: Registry, by: By, row: Row) -> tuple[object, ...]:
+    shown, time, name = row.figures, row.figures.time, row.name
+    if by is By.DISTRICT:
+        name = registry.region[name].name
+    elif by is By.ENTERPRISE:
+        name = f"{name} {registry.enterprise[name].name}"
+    return (
+        name,
+        shown.enterprises,
+        shown.alarms,
+        shown.alarms_open,
+        percent(shown.in_time),
+        minutes(shown.durations.mean),
+        minutes(shown.durations.median),
+        minutes(shown.durations.p90),
+        percent(time.collected.collection),
+        percent(time.online),
+        share(time.collected.transmission_valid),
+        percent(time.production),
+        percent(time.treatment),
+        percent(time.synchronous),
+        percent(time.load),
+        percent(row.enforced.off_site),
+        row.enforced.tasks,
+        row.served.problems_solved,
+    )
