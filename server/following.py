@@ -6,9 +6,15 @@ from wattwarden.storage.cases import follow as cases
 from wattwarden.storage.database import Connection
 from wattwarden.storage.enforcement import follow as enforcement
 from wattwarden.storage.ledgers import follow as ledgers
+from wattwarden.storage.outbox import follow as outbox
 from wattwarden.storage.warden.followed import Followed, Follower
 
-FOLLOWERS: Final[tuple[Follower, ...]] = (cases.follow, enforcement.follow, ledgers.follow)
+FOLLOWERS: Final[tuple[Follower, ...]] = (
+    cases.follow,
+    enforcement.follow,
+    ledgers.follow,
+    outbox.follow,
+)
 
 
 async def follow(connection: Connection, followed: Followed) -> None:

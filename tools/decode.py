@@ -42,7 +42,7 @@ def decode(
     The exit status is 1 if anything was refused.
     """
     # The codecs bring numpy, cryptography and more: half of the start, for which no help waits.
-    from wattwarden.tools.frame_rows import decoder_for, line_rows  # noqa: PLC0415
+    from wattwarden.tools.frame_rows import decoder_for, line_rows  # noqa: PLC0415  # see above
 
     decoder = decoder_for(codec, key)
     moment = to_us(parse_time(now, datetime.now(UTC)))

@@ -5,7 +5,6 @@ a week of history ─► everything starts ─► meters dial in ─► five off
 
 import asyncio
 import contextlib
-import os
 import sys
 import tempfile
 import time
@@ -26,6 +25,7 @@ from wattwarden.server.supervise import run_up
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.warden.listing import Chosen, ListedAlarm, list_alarms
 from wattwarden.tools.errors import CommandError
+from wattwarden.tools.logfile import logged
 from wattwarden.tools.render import printable
 from wattwarden.tools.running import database, run, settings_with
 from wattwarden.tools.simulate import find_scenario
@@ -51,7 +51,6 @@ STARTS_IN: Final = timedelta(minutes=20)
 WORKS_FOR: Final = timedelta(hours=20)
 POLL_S: Final = 0.5
 # The descriptor that roles inherit, whatever stands for it in this process.
-STANDARD_ERROR: Final = 2
 # Of the log, when something did not start: its folder may be gone afterwards.
 LAST_WORDS: Final = 5
 # What is still not found then is told to be looked for by hand.
@@ -75,7 +74,7 @@ def demo(
         log = settings.data / "demo.log"
         print(f"logs: {log}", flush=True)
         try:
-            with _logged(log):
+            with logged(log):
                 run(_serve(settings))
         except RoleError as error:
             said = log.read_text("utf-8", "replace").splitlines()[-LAST_WORDS:]
@@ -228,22 +227,6 @@ def _say(text: str) -> None:
 
 def _log(text: str) -> None:
     print(text, file=sys.stderr)
-
-
-@contextmanager
-def _logged(log: Path) -> Iterator[None]:
-    """Send standard error, also that of all roles, into a file."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    sys.stderr.flush()
-    terminal = os.dup(STANDARD_ERROR)
-    with log.open("ab") as file:
-        os.dup2(file.fileno(), STANDARD_ERROR)
-    try:
-        yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(terminal, STANDARD_ERROR)
-        os.close(terminal)
 
 
 @contextmanager

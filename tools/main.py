@@ -50,7 +50,10 @@ COMMANDS: Final = {
     "inspect": Command("wattwarden.tools.inspect_frame:inspect", "Show a frame byte by byte."),
     "replay": Command("wattwarden.tools.replay:replay", "Send captured frames to a meter port."),
     "meters": Command("wattwarden.tools.meters:app", "See, register and configure meters."),
-    "readings": Command("wattwarden.tools.readings:readings", "Print a meter's stored readings."),
+    "readings": Command(
+        "wattwarden.tools.readings:readings",
+        "Print a meter's stored readings, or with --every what they come to.",
+    ),
     "alarms": Command(
         "wattwarden.tools.alarms:app",
         "See what was found, and why; say what is done about it.",
@@ -92,7 +95,7 @@ COMMANDS: Final = {
     ),
     "demo": Command(
         "wattwarden.tools.demo:demo",
-        "Run a whole system with a simulated city that dials in, and something wrong in it.",
+        "Run a whole system with a few simulated firms that dial in, and something wrong in one.",
     ),
     "simulate": Command(
         "wattwarden.tools.simulate:simulate",
@@ -142,19 +145,19 @@ COMMANDS: Final = {
     ),
     "flags": Command(
         "wattwarden.tools.enforcement.flags:flags_of",
-        "Show which firms are flagged for false rectification and the like.",
+        "Show which firms are flagged, and for what.",
     ),
     "assist": Command(
         "wattwarden.tools.service.commands:app",
-        "Requests for help, training, round tables, manuals, reminders, weak points of a firm.",
+        "Ask for help, help, and see what a firm is helped with.",
     ),
     "stats": Command(
         "wattwarden.tools.statistics.commands:stats",
-        "Print statistics: alarms, shares, coverage, enforcement, help, health of the system.",
+        "Print statistics of the last 30 days, or from --since to --until.",
     ),
     "share": Command(
         "wattwarden.tools.statistics.sharing:app",
-        "Write what an agency may see into a file, to be read by other systems.",
+        "Share what an agency may see, read-only.",
     ),
     "kinds": Command(
         "wattwarden.tools.kinds:kinds",

@@ -10,13 +10,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from wattwarden.alarms.acting.roles import CITY_WIDE, ENTERPRISE, OFFICERS, Roles
+from wattwarden.alarms.acting.roles import (
+    CITY_WIDE,
+    ENTERPRISE,
+    OFFICERS,
+    ROLES_ZH,
+    Roles,
+    roles_zh,
+)
 from wattwarden.alarms.cases import bodies as cases
 from wattwarden.alarms.consumables import bodies as consumables
 from wattwarden.alarms.enforcement import bodies as enforcement
 from wattwarden.alarms.ledgers import bodies as ledgers
 from wattwarden.alarms.registry.nouns import Agency, Enterprise, Person, Role
 from wattwarden.alarms.responses import bodies as responses
+from wattwarden.alarms.routing import bodies as routing
 from wattwarden.alarms.service import bodies as service
 
 # What the system itself decides: tasks that follow from rules.  No person has this id.
@@ -40,6 +48,7 @@ RIGHTS: Final[Mapping[str, Roles]] = {
     **enforcement.RIGHTS,
     **ledgers.RIGHTS,
     **responses.RIGHTS,
+    **routing.RIGHTS,
     **service.RIGHTS,
 }
 
@@ -69,7 +78,10 @@ def refusal(
     if person.role not in RIGHTS[right]:
         able = ", ".join(sorted(RIGHTS[right]))
         en = f"{person.id} is {person.role}; {right} takes {able}"
-        return Refusal(f"{person.name}({person.role})无权办理{right},须由{able}办理", en)
+        zh = (
+            f"{person.name}是{ROLES_ZH[person.role]},此事({right})须由{roles_zh(RIGHTS[right])}办理"
+        )
+        return Refusal(zh, en)
     if reaches(person, enterprise, agencies):
         return None
     zh = "全市事项" if enterprise is None else f"企业{enterprise.id}"

@@ -85,7 +85,7 @@ def _values(tiff: bytes, order: str, offset: int, wanted: int) -> tuple[int | st
 def _moment(said: str, offset: str, zone: tzinfo) -> datetime | None:
     try:
         # The camera's zone is added below.
-        naive = datetime.strptime(said, "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007
+        naive = datetime.strptime(said, "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007  # EXIF has none
         return naive.replace(tzinfo=_zone(offset) or zone).astimezone(UTC)
     except (ValueError, OverflowError):
         # A clock that was never set says 0000:00:00.

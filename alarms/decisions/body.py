@@ -55,4 +55,5 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     def problem(self, field: str, zh: str, en: str) -> Problem:
         """Say in both languages what is wrong with a field."""
-        return Problem(self.kind_name, str(getattr(self, "id", "")), field, zh, en)
+        name = str(getattr(self, "id", ""))
+        return Problem(self.kind_name, "" if name == NEW else name, field, zh, en)

@@ -20,6 +20,7 @@ from wattwarden.alarms.enforcement import bodies as enforcement
 from wattwarden.alarms.ledgers import bodies as ledgers
 from wattwarden.alarms.registry.problems import Problem, RefusedError
 from wattwarden.alarms.responses import bodies as responses
+from wattwarden.alarms.routing import bodies as routing
 from wattwarden.alarms.service import bodies as service
 
 AnyBody: TypeAlias = Body
@@ -43,6 +44,7 @@ BODIES: Final[dict[str, type[Body]]] = {
         *enforcement.BODIES,
         *ledgers.BODIES,
         *responses.BODIES,
+        *routing.BODIES,
         *service.BODIES,
     )
 }

@@ -19,7 +19,7 @@ class Problem:
     en: str
 
     def __str__(self) -> str:
-        place = f"{self.kind} {self.id}" + (f", {self.field}" if self.field else "")
+        place = f"{self.kind} {self.id}".rstrip() + (f", {self.field}" if self.field else "")
         return f"{place}: {self.en}"
 
 

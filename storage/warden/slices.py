@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wattwarden.alarms.decisions.slices import SLICES
-from wattwarden.storage.database import Connection
+from wattwarden.storage.database import Connection, errors
 
 # Renewed every second or two: a dead warden's slices are taken over within 10 s.
 LEASE_TTL_S: Final = 5.0
@@ -43,12 +43,11 @@ async def share_slices(connection: Connection, holder: str) -> dict[int, Held]:
     wardens = await connection.fetchval("SELECT count(*) FROM warden")
     fair = -(-SLICES // max(1, wardens))
     async with connection.transaction():
-        mine = await connection.fetch(
-            "UPDATE slice_position SET renewed_at = clock_timestamp() WHERE holder = $1"
-            " RETURNING slice",
-            holder,
+        mine = await _lock_in_order(connection, holder)
+        await connection.execute(
+            "UPDATE slice_position SET renewed_at = clock_timestamp() WHERE holder = $1", holder
         )
-        surplus = sorted(row["slice"] for row in mine)[fair:]
+        surplus = mine[fair:]
         if surplus:
             await connection.execute(
                 "UPDATE slice_position SET holder = NULL WHERE slice = ANY($1)", surplus
@@ -93,7 +92,30 @@ async def move_slices(connection: Connection, slices: Collection[int], step: int
 async def release_slices(connection: Connection, holder: str) -> None:
     """Let others have everything at once."""
     async with connection.transaction():
+        await _lock_in_order(connection, holder)
         await connection.execute(
             "UPDATE slice_position SET holder = NULL WHERE holder = $1", holder
         )
         await connection.execute("DELETE FROM warden WHERE holder = $1", holder)
+
+
+async def _lock_in_order(connection: Connection, holder: str) -> list[int]:
+    """Lock a holder's slices by number, as decisions do, and return them.
+
+    In the order in which rows lie in the table, two who want several would wait for each other.
+    """
+    rows = await connection.fetch(
+        "SELECT slice FROM slice_position WHERE holder = $1 ORDER BY slice FOR UPDATE", holder
+    )
+    return [row["slice"] for row in rows]
+
+
+async def least_position(connection: Connection) -> int:
+    """Return the step to which every slice is folded.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    with errors("asking how far slices are folded"):
+        step: int = await connection.fetchval("SELECT min(step) FROM slice_position")
+    return step

@@ -38,7 +38,11 @@ def flags_of(
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
-    """Show which firms are flagged (虚假整改, 长期带病, 高频报警, 严重报警未消除), and for what."""
+    """Show which firms are flagged, and for what.
+
+    False rectification (虚假整改), long-term faulty running (长期带病), frequent alarms (高频报警) and
+    severe alarms that stand (严重报警未消除).
+    """
     settings = settings_of(system)
 
     async def work() -> list[_Row]:

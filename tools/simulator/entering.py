@@ -6,8 +6,9 @@ from typing import Final
 from wattwarden.storage.database import Connection
 from wattwarden.storage.meters import add_meter, list_meters
 from wattwarden.storage.profiles import ProfileBody
-from wattwarden.storage.registry.decisions import Decision, enter, hold_slices
+from wattwarden.storage.registry.decisions import Decision, enter
 from wattwarden.storage.registry.registry import load_registry, save_registry
+from wattwarden.storage.warden.slices import least_position
 from wattwarden.tools.simulator.frames import protocol_of
 from wattwarden.tools.simulator.orders import Order
 from wattwarden.tools.simulator.registry import changes_of
@@ -50,8 +51,7 @@ async def enter_order(connection: Connection, order: Order) -> None:
 
 async def folded_to(connection: Connection) -> int:
     """Return the step to which every slice is folded."""
-    async with connection.transaction():
-        return min((await hold_slices(connection, None)).values())
+    return await least_position(connection)
 
 
 async def _known_meters(connection: Connection) -> set[tuple[str, str]]:

@@ -17,6 +17,7 @@ from wattwarden.alarms.registry.nouns import (
     Region,
     Role,
     Standby,
+    Supervision,
     Unit,
     UnitKind,
 )
@@ -91,6 +92,7 @@ def _enterprise(firm: Firm) -> list[tuple[str, Noun]]:
         agency=spec.region,
         region=spec.region,
         industry=spec.industry,
+        supervision=Supervision(spec.supervision),
         officer=f"{spec.region}-officer",
         maintainer=duty.id,
         registered_power=_registered_power(firm),

@@ -88,12 +88,17 @@ class OutletSpec(_Table, frozen=True):
     cycle_s: int | None = None
 
 
+Watched = Literal["positive", "ordinary", "focus"]
+
+
 class FactorySpec(_Table, frozen=True):
     """A firm."""
 
     id: Name
     name: str = ""
     industry: str = "general"
+    # How closely the authority watches it; meters and machines know nothing of that.
+    supervision: Watched = "ordinary"
     region: str = "R1"
     protocol: Protocol = "acrel"
     cycle_s: int | None = None

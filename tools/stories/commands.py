@@ -1,5 +1,6 @@
 """``wattwarden play``: a story, on a system of its own."""
 
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +9,7 @@ from cyclopts import Parameter
 
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import UsageError
+from wattwarden.tools.logfile import logged
 from wattwarden.tools.options import AsJson
 from wattwarden.tools.running import run, settings_with
 from wattwarden.tools.stories.play import play as play_script
@@ -22,8 +24,12 @@ def play(
         Path | None,
         Parameter(help="An empty folder to play in, kept; a temporary one by default."),
     ] = None,
+    keep_going: Annotated[
+        bool,
+        Parameter(help="Play on after a command that says something else.", show_default=False),
+    ] = False,
     json: AsJson = False,
-) -> None:
+) -> int:
     """Play a story: a simulated city, what people do in it, and what they are shown.
 
     Each command of the story runs on a real database, journal, writer and warden, at the story's
@@ -41,6 +47,17 @@ def play(
         # The database runs under its own user where we are root.
         Path(folder).chmod(0o711)
         settings = settings_with(data=data or Path(folder))
-        played = run(play_script(script, settings, (lambda _text: None) if json else print))
-    told = {"chapters": played.chapters, "commands": played.commands, "frames": played.frames}
+        tell = (lambda _text: None) if json else print
+        # What the roles log would stand between the lines of the story.
+        with logged(settings.data / "play.log"):
+            played = run(play_script(script, settings, tell, go_on=keep_going))
+    for mismatch in played.mismatches:
+        print(mismatch, file=sys.stderr)
+    told = {
+        "chapters": played.chapters,
+        "commands": played.commands,
+        "frames": played.frames,
+        "mismatches": len(played.mismatches),
+    }
     print(as_json(told) if json else f"\n{told['chapters']} stories, {told['commands']} commands")
+    return 1 if played.mismatches else 0

@@ -6,13 +6,14 @@ import io
 import json
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from wattwarden.server.settings import Settings
+from wattwarden.storage.rollups import recompute_due
 from wattwarden.storage.system_time import mark_simulated
 from wattwarden.tools.errors import CommandError
 from wattwarden.tools.main import COMMANDS, main
@@ -22,10 +23,11 @@ from wattwarden.tools.simulator.frames import Frames
 from wattwarden.tools.simulator.house import FOLDING_ROLE, House, open_house
 from wattwarden.tools.simulator.moments import parse_moment
 from wattwarden.tools.simulator.scenario import load_scenario
-from wattwarden.tools.simulator.sendings import sendings
+from wattwarden.tools.simulator.sendings import Sending, sendings
+from wattwarden.tools.simulator.steps import DAY_S
 from wattwarden.tools.simulator.straight import group_by_tick
 from wattwarden.tools.simulator.world import World
-from wattwarden.tools.stories.script import Chapter, Command, Script, Until
+from wattwarden.tools.stories.script import Command, Scene, Script
 
 ROLES: Final = ("writer", FOLDING_ROLE)
 MILLI: Final = 1000
@@ -41,11 +43,12 @@ class MismatchError(CommandError):
 
 @dataclass(slots=True)
 class Played:
-    """What a story came to."""
+    """What a story came to; ``mismatches`` is empty unless it was to go on after them."""
 
     chapters: int = 0
     commands: int = 0
     frames: int = 0
+    mismatches: list[MismatchError] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -56,15 +59,28 @@ class Stage:
     house: House
     direct: Direct
     folder: Path
+    # What is sent before each tick; the world is simulated once, as far as it is needed.
+    ticks: Iterator[tuple[int, list[Sending]]]
     second: int = 0
-    kept: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A scene at its second since the first midnight, and what its chapter has kept up to then."""
+
+    second: int
+    title: str
+    scene: Scene
+    kept: dict[str, str]
 
 
 Tell = Callable[[str], object]
 
 
-async def play(script: Script, settings: Settings, tell: Tell) -> Played:
-    """Play all chapters in order; ``tell`` hears each step as it begins.
+async def play(script: Script, settings: Settings, tell: Tell, *, go_on: bool = False) -> Played:
+    """Play all scenes in order of time; ``tell`` hears each step as it begins.
+
+    With ``go_on``, commands that say something else than the story are collected.
 
     Raises:
         MismatchError: A command failed, did not fail, or said something else.
@@ -77,56 +93,70 @@ async def play(script: Script, settings: Settings, tell: Tell) -> Played:
     world = World(load_scenario(path), None)
     for name, body in script.files.items():
         (settings.data / name).write_text(body, encoding="utf-8")
+    played = Played(chapters=len(script.chapters))
     async with open_house(settings, ROLES) as house:
         begin = datetime.fromtimestamp(world.midnight_ms / MILLI, UTC)
         await mark_simulated(house.connection)
         await enter_world(house.connection, world, begin)
         tick = await last_tick(house.journal)
         direct = Direct(house.journal, house.journal.shards, Frames(world.site), tick, TICK_S)
-        stage = Stage(world, house, direct, settings.data)
-        played = Played()
-        for chapter in script.chapters:
-            tell(f"## {chapter.title}")
-            played.commands += await _chapter(stage, chapter, tell)
-            played.chapters += 1
+        stage = Stage(world, house, direct, settings.data, _ticks(world))
+        for turn in _turns(script, world):
+            tell(f"\n@ {turn.scene.moment}  {turn.title}")
+            await _go_on(stage, turn.second)
+            for command in turn.scene.commands:
+                try:
+                    await _run(stage, turn, command, tell)
+                except MismatchError as error:
+                    if not go_on:
+                        raise
+                    played.mismatches.append(error)
+                played.commands += 1
     played.frames = direct.written.frames
     return played
 
 
-async def _chapter(stage: Stage, chapter: Chapter, tell: Tell) -> int:
-    count = 0
-    for step in chapter.steps:
-        match step:
-            case Until():
-                tell(f"@ {step.moment}")
-                await _go_on(stage, step)
-            case Command():
-                tell(f"$ {step.text}")
-                await _run(stage, step, tell)
-                count += 1
-    return count
+def _turns(script: Script, world: World) -> list[Turn]:
+    """Return all scenes by time; at one moment in the order of the chapters."""
+    turns = []
+    for chapter in script.chapters:
+        kept: dict[str, str] = {}
+        last = 0
+        for scene in chapter.scenes:
+            where = f"line {scene.line}"
+            moment = parse_moment(scene.moment, world.scenario.start, where) if scene.moment else 0
+            second = -(-int(moment) // TICK_S) * TICK_S
+            if second < last:
+                message = f"{where}: {scene.moment} is over already in this chapter"
+                raise MismatchError(message)
+            last = second
+            turns.append(Turn(second, chapter.title, scene, kept))
+    return sorted(turns, key=lambda turn: turn.second)
 
 
-async def _go_on(stage: Stage, until: Until) -> None:
-    """Write what is measured up to a moment, and wait until it is stored and folded."""
-    world = stage.world
-    moment = parse_moment(until.moment, world.scenario.start, f"line {until.line}")
-    end = -(-int(moment) // TICK_S) * TICK_S
-    if end < stage.second:
-        message = f"line {until.line}: {until.moment} is over already"
-        raise MismatchError(message)
-    midnight_s = world.midnight_ms // MILLI
-    if end > stage.second:
-        due = sendings(world, 0, end, stage.second)
-        span = (stage.second, end)
-        for second, sent in group_by_tick(due, midnight_s, span, stage.direct.tick_s):
-            await stage.direct.minute(sent, second)
+def _ticks(world: World) -> Iterator[tuple[int, list[Sending]]]:
+    end = world.scenario.days * DAY_S
+    return group_by_tick(sendings(world, 0, end), world.midnight_ms // MILLI, (0, end), TICK_S)
+
+
+async def _go_on(stage: Stage, end: int) -> None:
+    """Write what is measured up to a second, and wait until it is stored and folded."""
+    if end <= stage.second:
+        return
+    last = stage.world.midnight_ms // MILLI + end
+    for second, sent in stage.ticks:
+        await stage.direct.minute(sent, second)
+        if second >= last:
+            break
     stage.second = end
     await stage.house.caught_up(stage.direct.tick)
+    # What the archivist would do in its next round.
+    await recompute_due(stage.house.connection)
 
 
-async def _run(stage: Stage, command: Command, tell: Tell) -> None:
-    words = shlex.split(_filled(command.text, stage.kept, command.line))
+async def _run(stage: Stage, turn: Turn, command: Command, tell: Tell) -> None:
+    tell(f"$ {command.text}")
+    words = shlex.split(_filled(command.text, turn.kept, command.line))
     if not words or words[0] != "wattwarden" or len(words) < 2 or words[1] not in COMMANDS:
         message = f"line {command.line}: only commands of wattwarden are played"
         raise MismatchError(message)
@@ -137,10 +167,10 @@ async def _run(stage: Stage, command: Command, tell: Tell) -> None:
     if (status == 0) == bool(command.refused):
         wanted = "fail" if command.refused else "succeed"
         raise _mismatch(command, f"did not {wanted} (status {status})", said + complained)
-    _hold(command, command.shown, said, stage.kept)
-    _hold(command, command.refused, complained, stage.kept)
+    _hold(command, command.shown, said, turn.kept)
+    _hold(command, command.refused, complained, turn.kept)
     for name, key in command.kept.items():
-        stage.kept[name] = _first(command, said, key)
+        turn.kept[name] = _first(command, said, key)
 
 
 def _called(words: list[str], data: str, folder: Path) -> tuple[int, str, str]:

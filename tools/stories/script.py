@@ -10,7 +10,8 @@
     > task = id          keep the field id of the first line of --json as {task}
     ```
 
-Everything else is prose, and is left alone.  ``## `` begins a chapter.
+Everything else is prose, and is left alone.  ``## `` begins a chapter.  Chapters happen side by
+side, each in the order in which it is written.
 """
 
 import re
@@ -24,14 +25,6 @@ _KEEP: Final = re.compile(r"^(\w+) = (\w+)$")
 
 class StoryError(ValueError):
     """A story that is written wrongly; names the line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Until:
-    """Time goes on to a moment, as the scenario writes them."""
-
-    line: int
-    moment: str
 
 
 @dataclass(slots=True)
@@ -48,11 +41,20 @@ class Command:
 
 
 @dataclass(slots=True)
+class Scene:
+    """Commands at one moment, as the scenario writes moments; "" is the beginning."""
+
+    line: int
+    moment: str
+    commands: list[Command] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Chapter:
     """A story with its heading."""
 
     title: str
-    steps: list[Until | Command] = field(default_factory=list)
+    scenes: list[Scene] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -83,10 +85,10 @@ def read_script(text: str) -> Script:
                 if not script.chapters:
                     message = f"line {line}: a story begins under a heading (## …)"
                     raise StoryError(message)
-                script.chapters[-1].steps += _steps(body, line + 1)
+                _read_scenes(script.chapters[-1].scenes, body, line + 1)
     if not script.scenario:
         raise StoryError("there is no ```scenario block")
-    script.chapters = [chapter for chapter in script.chapters if chapter.steps]
+    script.chapters = [chapter for chapter in script.chapters if chapter.scenes]
     return script
 
 
@@ -113,22 +115,23 @@ def _blocks(text: str) -> Iterator[tuple[int, str, str, list[str]]]:
         raise StoryError(message)
 
 
-def _steps(lines: list[str], first: int) -> list[Until | Command]:
-    steps: list[Until | Command] = []
+def _read_scenes(scenes: list[Scene], lines: list[str], first: int) -> None:
+    """Add a block's scenes; commands before its first moment go on with the scene before."""
     for number, line in enumerate(lines, first):
         sign, _, rest = line.partition(" ")
         if not line.strip():
             continue
         if sign == "@":
-            steps.append(Until(number, rest.strip()))
+            scenes.append(Scene(number, rest.strip()))
         elif sign == "$":
-            steps.append(Command(number, rest.strip()))
-        elif steps and isinstance(last := steps[-1], Command):
-            _expect(last, number, line)
+            if not scenes:
+                scenes.append(Scene(number, ""))
+            scenes[-1].commands.append(Command(number, rest.strip()))
+        elif scenes and scenes[-1].commands:
+            _expect(scenes[-1].commands[-1], number, line)
         else:
             message = f"line {number}: {line!r} follows no command"
             raise StoryError(message)
-    return steps
 
 
 def _expect(command: Command, number: int, line: str) -> None:

@@ -1,5 +1,6 @@
 """Reading steps as columns, and sharing slices."""
 
+import asyncio
 import math
 from typing import Any
 
@@ -8,8 +9,9 @@ import pytest
 from tests.storage.fakes import NOON, SECOND, MemoryJournal, factors, readers, reading
 
 from wattwarden.protocol.quantity import MISSING
-from wattwarden.storage.database import Connection
+from wattwarden.storage.database import Connection, connect
 from wattwarden.storage.errors import StorageError
+from wattwarden.storage.registry.decisions import hold_slices
 from wattwarden.storage.rows.pgcopy import HEADER, TRAILER
 from wattwarden.storage.rows.writer import Writer, WriterLimits
 from wattwarden.storage.warden.copyout import number, parse
@@ -168,3 +170,27 @@ async def test_slices_are_locked_only_as_they_are_held(store: Connection) -> Non
     assert {one.step for one in (await share_slices(store, "w1")).values()} == {7}
     await release_slices(store, "w1")
     assert await store.fetchval("SELECT count(holder) FROM slice_position") == 0
+
+
+async def test_wardens_and_decisions_about_the_whole_city_never_wait_for_each_other(
+    store: Connection, store_dsn: str
+) -> None:
+    await share_slices(store, "w1")
+    # Rows lie in the table as they were written last: in no order.
+    for place in (7, 3, 29, 0, 18, 11):
+        await store.execute("UPDATE slice_position SET step = 1 WHERE slice = $1", place)
+    other = await connect(store_dsn, name="decides")
+
+    async def renew() -> None:
+        for _ in range(60):
+            await share_slices(store, "w1")
+
+    async def decide() -> None:
+        for _ in range(60):
+            async with other.transaction():
+                await hold_slices(other, None)
+
+    try:
+        await asyncio.gather(renew(), decide())
+    finally:
+        await other.close()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wattwarden.tools.stories.script import Command, StoryError, Until, read_script
+from wattwarden.tools.stories.script import StoryError, read_script
 
 STORY = """
 # Stories
@@ -36,11 +36,10 @@ def test_a_story_is_moments_and_commands_with_what_they_say() -> None:
     assert script.files == {"report.txt": "what was found"}
     (chapter,) = script.chapters
     assert chapter.title == "Second"
-    until, shown, refused = chapter.steps
-    assert until == Until(16, "day 2 09:30")
-    assert isinstance(shown, Command)
+    (scene,) = chapter.scenes
+    assert (scene.line, scene.moment) == (16, "day 2 09:30")
+    shown, refused = scene.commands
     assert (shown.shown, shown.kept) == (["R2 … A-T1"], {"alarm": "id"})
-    assert isinstance(refused, Command)
     assert refused.refused == ["there is no person"]
     assert refused.text == "wattwarden alarms ack {alarm} --as nobody"
 
