@@ -244,6 +244,10 @@ class Limit:
     scope: Scope = Scope.CREDENTIAL
     reserve: int = 0
 
+    def __post_init__(self) -> None:
+        if self.window_s <= 0 or not 0 <= self.reserve < self.count:
+            raise ValueError("a limit needs a window, and room beside its reserve")
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:

@@ -33,7 +33,7 @@ from wattwarden.alarms.channels.channel import (
     Response,
 )
 from wattwarden.alarms.channels.posts import Base, post_json
-from wattwarden.alarms.channels.texts import cut_bytes, cut_chars, harmless, one_line
+from wattwarden.alarms.channels.texts import cut_bytes, cut_chars, harmless
 
 MAX_BODY_BYTES: Final = 20_000  # the robot's manual: 20 kB
 # JSON doubles quotes and breaks at worst (other controls are gone): half of what remains is text.
@@ -89,7 +89,7 @@ def interpret(response: Response, _message: Message, now_us: int) -> Outcome:
 
 def _markdown(message: Message, settings: Settings) -> Mapping[str, Any]:
     """Return the document; whoever is called by number must be named in the text as well."""
-    title = harmless(one_line(message.title))
+    title = harmless(message.title)
     lines = [f"### {title}", harmless(message.text).replace("\n", "  \n")]
     tail = [f"[查看并处理]({message.url})"] if message.url else []
     tail += [" ".join(f"@{mobile}" for mobile in message.to)] if message.to else []

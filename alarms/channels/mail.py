@@ -9,6 +9,7 @@ The Message-ID is made of the message's id: servers and readers that see it twic
 
 import re
 from datetime import UTC, datetime
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -99,7 +100,7 @@ def _mail(message: Message, settings: Settings) -> EmailMessage:
     try:
         mail["From"] = Address(one_line(settings.name), addr_spec=settings.sender)
         mail["To"] = [Address(addr_spec=address) for address in message.to]
-    except (ValueError, IndexError) as error:  # the parser of addresses raises both
+    except (ValueError, IndexError, MessageError) as error:  # whatever its parser stumbles over
         raise BuildError("address is none of mail") from error
     mail["Subject"] = cut_chars(one_line(message.title), MAX_SUBJECT_CHARS)
     mail["Date"] = format_datetime(datetime.fromtimestamp(message.at_us // SECOND_US, UTC))

@@ -15,6 +15,7 @@ from wattwarden.alarms.channels.texts import cut_bytes, iso_utc
 
 # Standard Webhooks 1.0.0 recommends less than 20 kB.
 MAX_PAYLOAD_BYTES: Final = 20_000
+_MAX_ESCAPE_BYTES: Final = 6  # \u0001
 PAYLOAD_VERSION: Final = 1
 
 
@@ -32,8 +33,8 @@ def payload(message: Message) -> bytes:
         document = _document(message, cut_bytes(message.text, room))
         if len(document) <= MAX_PAYLOAD_BYTES:
             return document
-        # Quotes, backslashes and controls grow when they are written as JSON.
-        room -= len(document) - MAX_PAYLOAD_BYTES
+        # JSON writes one byte as up to six: so much less is surely not too little.
+        room -= -(-(len(document) - MAX_PAYLOAD_BYTES) // _MAX_ESCAPE_BYTES)
     raise BuildError("fields are longer than a webhook may be")
 
 

@@ -14,5 +14,5 @@ def backoff_s(failures: int, spread: float) -> float:
 
     A gateway's own time (RetryAt, Throttled) holds where it is later.
     """
-    wait = WAITS_S[min(failures, len(WAITS_S)) - 1]
+    wait = WAITS_S[min(max(failures, 1), len(WAITS_S)) - 1]
     return wait * (1 - JITTER + 2 * JITTER * spread)

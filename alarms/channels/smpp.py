@@ -72,8 +72,11 @@ RULINGS: Final = {
     0xFF: UNCERTAIN,
 }
 
-Name = Annotated[str, msgspec.Meta(max_length=15)]  # 5.2.1: 16 octets with the zero
-Number = Annotated[str, msgspec.Meta(max_length=20)]  # 5.2.8: 21 octets with the zero
+ASCII: Final = "^[ -~]*$"  # 3.1: octet strings are ASCII
+# 5.2.1, 5.2.3 and 5.2.8, each without the zero at its end.
+Name = Annotated[str, msgspec.Meta(pattern=ASCII, max_length=15)]
+Type = Annotated[str, msgspec.Meta(pattern=ASCII, max_length=12)]
+Number = Annotated[str, msgspec.Meta(pattern=ASCII, max_length=20)]
 Octet = Annotated[int, msgspec.Meta(ge=0, le=255)]
 
 
@@ -83,7 +86,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     host: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
     system_id: Name
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 2775
-    system_type: Annotated[str, msgspec.Meta(max_length=12)] = ""  # 5.2.3: 13 octets with the zero
+    system_type: Type = ""
     source: Number = ""
     source_ton: Octet = 0
     source_npi: Octet = 0
@@ -108,8 +111,8 @@ def bind(settings: Settings, credentials: Credentials, sequence: int) -> bytes:
         BuildError: The password is missing, or longer than SMPP allows.
     """
     password = credentials.reveal("password")
-    if len(password) > MAX_PASSWORD_CHARS:
-        raise BuildError("password is longer than SMPP allows")
+    if len(password) > MAX_PASSWORD_CHARS or not password.isascii():
+        raise BuildError("password is longer than SMPP allows, or not ASCII")
     fields = {
         "system_id": settings.system_id,
         "password": password,
@@ -192,7 +195,8 @@ def reference(message_id: str) -> int:
 def _text(message: Message, settings: Settings) -> str:
     """Return title and text in what room the link leaves."""
     link = f" {message.url}" if message.url else ""
-    room = MAX_PARTS * MAX_PART_UNITS - _units(link)
+    # A part may end one unit early, so as not to cut a character in two.
+    room = MAX_PARTS * (MAX_PART_UNITS - 1) - _units(link)
     words = f"{settings.signature}{one_line(message.title)} {one_line(message.text)}".strip()
     while _units(words) > room > 0:
         words = cut_chars(words, min(room, len(words) - 1))

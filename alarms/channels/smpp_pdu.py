@@ -9,7 +9,7 @@ Source: Short Message Peer to Peer Protocol Specification v3.4, issue 1.2.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final
 
@@ -65,7 +65,7 @@ class Tag(IntEnum):
     MESSAGE_STATE = 0x0427
 
 
-_TEXT: Final[Any] = CString("latin-1")
+_TEXT: Final[Any] = CString("ascii")
 _TLVS: Final[Any] = "tlvs" / GreedyRange(
     Struct("tag" / Int16ub, "value" / Prefixed(Int16ub, GreedyBytes))
 )
@@ -121,12 +121,12 @@ _PDU: Final = Prefixed(
 
 @dataclass(frozen=True, slots=True)
 class Pdu:
-    """A PDU: ``fields`` under the names above, ``tlvs`` by tag."""
+    """A PDU: ``fields`` under the names above (a bind's hold the password), ``tlvs`` by tag."""
 
     command: int
     status: int
     sequence: int
-    fields: Mapping[str, Any]
+    fields: Mapping[str, Any] = field(repr=False)
     tlvs: Mapping[int, bytes]
 
 
@@ -188,7 +188,7 @@ def renumber(pdu: bytes, sequence: int) -> bytes:
 
 
 def answer(pdu: Pdu) -> bytes:
-    """Return the answer that a session owes to what its peer asked: "" where it owes none."""
+    """Return the answer that a session owes to what its peer asked, b"" where it owes none."""
     owed = {
         Command.DELIVER_SM: Command.DELIVER_SM_RESP,
         Command.ENQUIRE_LINK: Command.ENQUIRE_LINK_RESP,

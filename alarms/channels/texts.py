@@ -11,8 +11,9 @@ from wattwarden.protocol.zone import CHINA
 ELLIPSIS: Final = "…"
 # Controls would break lines, headers and templates; every gateway refuses or drops them.
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-# Names of firms are free texts.  None of the robots' markdowns has an escape that all clients
-# honour, and <@…> calls people: full-width signs look alike and do nothing.
+# Names of firms are free texts.  Neither the robots' markdowns nor WeCom's cards, which take tags,
+# have an escape that all clients honour, and <@…> calls people: full-width signs look alike and do
+# nothing.
 _ACTING: Final = str.maketrans("<>[]*`#", "＜＞［］＊｀＃")
 
 
@@ -48,7 +49,7 @@ def plain(text: str) -> str:
 
 
 def harmless(text: str) -> str:
-    """Return a text of several lines whose signs no markdown acts upon."""
+    """Return a text of several lines whose signs no gateway acts upon."""
     return plain(text).translate(_ACTING)
 
 

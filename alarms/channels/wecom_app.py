@@ -43,7 +43,7 @@ from wattwarden.alarms.channels.channel import (
     TokenSource,
 )
 from wattwarden.alarms.channels.posts import Base, address, post_json
-from wattwarden.alarms.channels.texts import cut_bytes, local_minute, one_line, plain
+from wattwarden.alarms.channels.texts import cut_bytes, harmless, local_minute
 from wattwarden.alarms.channels.tokens import read_token
 
 # path/90236, of a text card; counted in bytes, the narrower way to read "characters".
@@ -142,7 +142,7 @@ def _link(message: Message) -> Mapping[str, Any]:
     if not message.url:
         return {"msgtype": "text", "text": {"content": _short(message)}}
     card = {
-        "title": cut_bytes(one_line(message.title), MAX_TITLE_BYTES),
+        "title": cut_bytes(harmless(message.title), MAX_TITLE_BYTES),
         "description": _described(message),
         "url": message.url,
         "btntxt": "查看",
@@ -158,7 +158,7 @@ def _buttons(message: Message) -> Mapping[str, Any]:
         raise BuildError(problem)
     card = {
         "card_type": "button_interaction",
-        "main_title": {"title": cut_bytes(one_line(message.title), MAX_TITLE_BYTES)},
+        "main_title": {"title": cut_bytes(harmless(message.title), MAX_TITLE_BYTES)},
         "sub_title_text": _described(message),
         "task_id": task,
         "button_list": [{"text": "确认收到", "style": 1, "key": ACKNOWLEDGE}],
@@ -168,14 +168,15 @@ def _buttons(message: Message) -> Mapping[str, Any]:
     return {"msgtype": "template_card", "template_card": card}
 
 
+# A card takes tags, a text takes links: texts are made harmless in both.
 def _described(message: Message) -> str:
     stamp = f"\n{local_minute(message.at_us)}"
-    return cut_bytes(plain(message.text), MAX_DESCRIPTION_BYTES - len(stamp)) + stamp
+    return cut_bytes(harmless(message.text), MAX_DESCRIPTION_BYTES - len(stamp)) + stamp
 
 
 def _short(message: Message) -> str:
     stamp = f"\n{local_minute(message.at_us)}"
-    head = f"{one_line(message.title)}\n{plain(message.text)}"
+    head = f"{harmless(message.title)}\n{harmless(message.text)}"
     return cut_bytes(head, MAX_TEXT_BYTES - len(stamp)) + stamp
 
 

@@ -24,7 +24,7 @@ from wattwarden.alarms.channels.channel import (
     Response,
 )
 from wattwarden.alarms.channels.posts import Base, post_json
-from wattwarden.alarms.channels.texts import cut_bytes, harmless, one_line, plain
+from wattwarden.alarms.channels.texts import cut_bytes, harmless
 
 MAX_TEXT_BYTES: Final = 2048  # path/91770
 MAX_MARKDOWN_BYTES: Final = 4096  # path/91770
@@ -68,7 +68,7 @@ def interpret(response: Response, _message: Message, now_us: int) -> Outcome:
 
 def _text(message: Message) -> Mapping[str, Any]:
     tail = f"\n{message.url}" if message.url else ""
-    head = f"{one_line(message.title)}\n{plain(message.text)}"
+    head = f"{harmless(message.title)}\n{harmless(message.text)}"
     content = cut_bytes(head, MAX_TEXT_BYTES - len(tail.encode())) + tail
     return {
         "msgtype": "text",
