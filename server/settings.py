@@ -81,6 +81,13 @@ class ArchivistSettings(Section):
     interval_s: PositiveSeconds = 10.0
 
 
+class WardenSettings(Section):
+    """Rows and decisions to states and alarms."""
+
+    # Ticks come once a second, and each pass costs the database a transaction.
+    interval_s: PositiveSeconds = 1.0
+
+
 class WriterSettings(Section):
     """Journal to rows."""
 
@@ -115,6 +122,7 @@ class Settings(BaseSettings):
     clock_rate: Annotated[int, Field(ge=REAL_RATE, le=FASTEST_RATE)] | None = None
     gateway: GatewaySettings = GatewaySettings()
     journal: JournalSettings = JournalSettings()
+    warden: WardenSettings = WardenSettings()
     writer: WriterSettings = WriterSettings()
     archivist: ArchivistSettings = ArchivistSettings()
 

@@ -41,13 +41,20 @@ _log: Final = structlog.get_logger(__name__)
 class Warden:
     """Folds the slices that it gets.  One coroutine at a time; ``held`` is what it has."""
 
-    def __init__(self, dsn: str, shards: int, limits: PassLimits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        shards: int,
+        limits: PassLimits = DEFAULT_LIMITS,
+        interval_s: float = PASS_INTERVAL_S,
+    ) -> None:
         self.counters = WardenCounters()
         self.holder = f"warden-{token_hex(6)}"
         self.held: dict[int, Held] = {}
         self._dsn = dsn
         self._shards = shards
         self._limits = limits
+        self._interval_s = interval_s
         self._connection: Connection | None = None
         self._memories: list[Memory] = []
         self._reported_at = 0.0
@@ -77,7 +84,7 @@ class Warden:
                     failing = ""
                 self._report()
                 if not behind:
-                    await _pause(stop, PASS_INTERVAL_S)
+                    await _pause(stop, self._interval_s)
         finally:
             await self._leave()
 

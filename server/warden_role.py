@@ -12,6 +12,7 @@ from wattwarden.server.warden import Warden
 async def run_warden(settings: Settings) -> None:
     """Fold rows and decisions into states and alarms until told to stop."""
     stop = stop_event()
-    warden = Warden(dsn_of(settings), settings.journal.shards)
+    interval_s = settings.warden.interval_s
+    warden = Warden(dsn_of(settings), settings.journal.shards, interval_s=interval_s)
     report_ready("warden", holder=warden.holder)
     await warden.run(stop)

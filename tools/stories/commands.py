@@ -3,10 +3,11 @@
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from cyclopts import Parameter
 
+from wattwarden.server.settings import WardenSettings
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import UsageError
 from wattwarden.tools.logfile import logged
@@ -14,6 +15,9 @@ from wattwarden.tools.options import AsJson
 from wattwarden.tools.running import run, settings_with
 from wattwarden.tools.stories.play import play as play_script
 from wattwarden.tools.stories.script import StoryError, read_script
+
+# Nobody waits for time to pass in a story: it is folded as soon as it is there.
+PROMPT: Final = WardenSettings(interval_s=0.05)
 
 
 def play(
@@ -46,7 +50,7 @@ def play(
     with tempfile.TemporaryDirectory(prefix="wattwarden-story-") as folder:
         # The database runs under its own user where we are root.
         Path(folder).chmod(0o711)
-        settings = settings_with(data=data or Path(folder))
+        settings = settings_with(data=data or Path(folder), warden=PROMPT)
         tell = (lambda _text: None) if json else print
         # What the roles log would stand between the lines of the story.
         with logged(settings.data / "play.log"):

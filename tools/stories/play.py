@@ -148,10 +148,12 @@ async def _go_on(stage: Stage, end: int) -> None:
         await stage.direct.minute(sent, second)
         if second >= last:
             break
+    new_day = end // DAY_S > stage.second // DAY_S
     stage.second = end
     await stage.house.caught_up(stage.direct.tick)
-    # What the archivist would do in its next round.
-    await recompute_due(stage.house.connection)
+    if new_day:
+        # In the place of an archivist, which would do it once a minute of the wall's.
+        await recompute_due(stage.house.connection)
 
 
 async def _run(stage: Stage, turn: Turn, command: Command, tell: Tell) -> None:

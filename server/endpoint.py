@@ -1,0 +1,235 @@
+"""An endpoint at work: paced, its token fetched when it is needed, its secrets read from files.
+
+message ─ build ─► carry ─ interpret ─► outcome      Stale: a new token, once, then again
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from secrets import token_hex
+from typing import Any, Final
+
+from wattwarden.alarms.channels.channel import (
+    SECOND_US,
+    TOP_LEVEL,
+    Absent,
+    BuildError,
+    Channel,
+    Credentials,
+    Delivered,
+    Fault,
+    Message,
+    Outcome,
+    Pace,
+    Receipt,
+    Refused,
+    Request,
+    Response,
+    RetryAt,
+    Secret,
+    Stale,
+    Token,
+    Unknown,
+)
+from wattwarden.alarms.channels.mail import Settings as MailSettings
+from wattwarden.alarms.channels.pacing import Pacer
+from wattwarden.alarms.channels.smpp import Settings as SmppSettings
+from wattwarden.alarms.routing.table import Endpoint as Configured
+from wattwarden.alarms.routing.table import Reader
+from wattwarden.server.carrying import ANSWER_S, Carrier, LostError, NotSentError
+from wattwarden.server.guard import Guard
+from wattwarden.server.http_carrier import HttpCarrier
+from wattwarden.server.smpp_carrier import SmppCarrier
+from wattwarden.server.smtp_carrier import SmtpCarrier
+
+# A key, a token, a password; a file that is longer is none of ours.
+MAX_SECRET_BYTES: Final = 4096
+# A connection that failed is tried again after this; what failed twice waits as backoff has it.
+UNREACHED_S: Final = 5
+# What a signature needs to be new: 128 bits meet themselves never.
+NONCE_BYTES: Final = 16
+
+WallUs = Callable[[], int]
+
+
+class SecretError(BuildError):
+    """A secret that is not where the routing table says."""
+
+
+@dataclass(slots=True)
+class _Rest:
+    """Until when an endpoint as a whole sends nothing, and why."""
+
+    until_us: int = 0
+    reason: str = ""
+
+
+class Endpoint:
+    """Sends messages of one endpoint.  ``wall_us`` is the time by which gateways judge."""
+
+    def __init__(
+        self,
+        name: str,
+        configured: Configured,
+        reader: Reader,
+        secrets: Path,
+        wall_us: WallUs,
+        carrier: Carrier | None = None,
+    ) -> None:
+        self.name = name
+        self.configured = configured
+        self.channel: Channel = configured.kind()
+        self._settings: Any = configured.decoded()
+        self._secrets = secrets
+        self._wall_us = wall_us
+        self._carrier = carrier or carrier_of(configured)
+        self._token: Token | None = None
+        self._used = Credentials()
+        self._fetching = asyncio.Lock()
+        self._rest = _Rest()
+        limits = self.channel.pace.limits
+        people = configured.address is not None and self.channel.digest
+        self.pacer = Pacer(Pace((*limits, reader.limit())) if people else Pace(limits))
+        self.longest_window_s = max((one.window_s for one in limits), default=0)
+        self.longest_window_s = max(self.longest_window_s, reader.window_s if people else 0)
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """How its gateway is asked for receipts."""
+        return self.channel.receipt
+
+    def resting(self, now_us: int) -> str:
+        """Return why it sends nothing now, "" where it may."""
+        return self._rest.reason if now_us < self._rest.until_us else ""
+
+    def rest(self, until_us: int, reason: str) -> None:
+        """Send nothing until then."""
+        if until_us > self._rest.until_us:
+            self._rest = _Rest(until_us, reason)
+
+    def open_to(self, level: int, now_us: int) -> bool:
+        """Tell whether its limits as a whole let a message of a level go now."""
+        return not self.resting(now_us) and self.pacer.earliest((), level, now_us) <= now_us
+
+    def open_to_grave_alone(self, now_us: int) -> bool:
+        """Tell whether only level 4 may go."""
+        return not self.open_to(1, now_us) and self.open_to(TOP_LEVEL, now_us)
+
+    async def send(self, message: Message) -> Outcome:
+        """Send a message once; a token that expired is refreshed once.
+
+        The outcome's words hold no secret.
+        """
+        outcome = await self._send(message)
+        if isinstance(outcome, Stale):
+            self._token = None
+            outcome = await self._send(message)
+        if isinstance(outcome, Stale):
+            outcome = RetryAt(self._wall_us() // SECOND_US + UNREACHED_S, outcome.reason)
+        return self._masked(outcome)
+
+    async def ask(self, receipt: Receipt, message: Message, sent_us: int) -> Outcome | Absent:
+        """Ask what became of a message that was sent and not answered."""
+        now_us = self._wall_us()
+
+        def build(credentials: Credentials) -> Request:
+            nonce = token_hex(NONCE_BYTES)
+            return receipt.ask(message, self._settings, credentials, sent_us, now_us, nonce)
+
+        found: Response | Outcome | Absent = await self._carried(build)
+        if isinstance(found, Response):
+            found = receipt.read(found, message, self._wall_us())
+        elif isinstance(found, Unknown | Stale):
+            # Of the question nobody knows the answer, not of the message.
+            found = RetryAt(self._wall_us() // SECOND_US + receipt.wait_s, found.reason)
+        return found if isinstance(found, Absent) else self._masked(found)
+
+    async def close(self) -> None:
+        """Let go of its connections."""
+        await self._carrier.close()
+
+    async def _send(self, message: Message) -> Outcome:
+        def build(credentials: Credentials) -> Request:
+            nonce = token_hex(NONCE_BYTES)
+            return self.channel.build(message, self._settings, credentials, self._wall_us(), nonce)
+
+        found = await self._carried(build)
+        if isinstance(found, Response):
+            return self.channel.interpret(found, message, self._wall_us())
+        return found
+
+    async def _carried(self, build: Callable[[Credentials], Request]) -> Response | Outcome:
+        """Build and carry a request; what fails on the way is an outcome as well."""
+        try:
+            credentials = await self._credentials()
+            if not isinstance(credentials, Credentials):
+                return credentials
+            self._used = credentials
+            return await self._carrier.carry(build(credentials), credentials)
+        except BuildError as error:
+            ours = Fault.ENDPOINT if isinstance(error, SecretError) else Fault.MESSAGE
+            return Refused(str(error), ours)
+        except NotSentError as error:
+            if error.for_good:
+                return Refused(error.reason)
+            return RetryAt(self._wall_us() // SECOND_US + UNREACHED_S, error.reason)
+        except LostError as error:
+            return Unknown(error.reason)
+
+    def _masked(self, outcome: Outcome) -> Outcome:
+        """Return an outcome whose words quote no secret."""
+        if isinstance(outcome, Delivered):
+            return outcome
+        return replace(outcome, reason=self._used.mask(outcome.reason))
+
+    async def _credentials(self) -> Credentials | Outcome:
+        bare = Credentials(self._read_secrets())
+        if self.channel.token is None:
+            return bare
+        async with self._fetching:
+            if self._token is None or not self._token.is_fresh(self._wall_us()):
+                found = await self._fetch(bare)
+                if not isinstance(found, Token):
+                    return found
+                self._token = found
+        return Credentials(bare.secrets, self._token)
+
+    async def _fetch(self, bare: Credentials) -> Token | Outcome:
+        source = self.channel.token
+        if source is None:
+            return Refused("the channel knows no token", Fault.ENDPOINT)
+        try:
+            response = await self._carrier.carry(source.request(self._settings, bare), bare)
+        except LostError as error:
+            # Whoever asks twice gets the same token.
+            return RetryAt(self._wall_us() // SECOND_US + UNREACHED_S, f"token: {error.reason}")
+        return source.read(response, self._wall_us())
+
+    def _read_secrets(self) -> dict[str, Secret]:
+        """Read the files anew each time: a secret that was changed holds at once."""
+        return {name: self._read(file) for name, file in self.configured.secrets.items()}
+
+    def _read(self, file: str) -> Secret:
+        try:
+            with (self._secrets / file).open("rb") as opened:
+                text = opened.read(MAX_SECRET_BYTES + 1).decode().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            message = f"secret file {file} cannot be read"
+            raise SecretError(message) from error
+        if not text or len(text) > MAX_SECRET_BYTES:
+            message = f"secret file {file} is empty or too long"
+            raise SecretError(message)
+        return Secret(text)
+
+
+def carrier_of(configured: Configured, answer_s: float = ANSWER_S) -> Carrier:
+    """Return what carries an endpoint's requests, guarded as it is configured."""
+    guard = Guard(configured.allow)
+    match settings := configured.decoded():
+        case MailSettings():
+            return SmtpCarrier(guard, settings)
+        case SmppSettings():
+            return SmppCarrier(guard, settings)
+        case _:
+            return HttpCarrier(guard, answer_s=answer_s)
