@@ -13,8 +13,9 @@ What is said later wins: file, kind, kind and drive, industry, industry and kind
 
 import hashlib
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -38,12 +39,16 @@ _BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
     "R17.days": (1, RING_DAYS - 1),
     "R22.days": (1, RING_DAYS),
 }
-_KINDS: Final = frozenset(UnitKind)
-_DRIVES: Final = frozenset(Drive)
+_KINDS: Final = tuple(str(kind) for kind in UnitKind)
+_DRIVES: Final = tuple(str(drive) for drive in Drive)
 
 
 class RuleError(ValueError):
-    """A rule file that cannot be used; says which key and why."""
+    """A rule file that cannot be used: ``faults`` say which keys and why; its text is the first."""
+
+    def __init__(self, first: str, *others: str) -> None:
+        super().__init__(first)
+        self.faults = (first, *others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,92 +106,110 @@ def load_rules(text: str) -> Rules:
     """Read a rule file.
 
     Raises:
-        RuleError: It is no TOML, a rule or number is missing, unknown or out of bounds.
+        RuleError: It is no TOML, or rules or numbers are missing, unknown or out of bounds; tells
+            all of them.
     """
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         message = f"the rule file is no TOML: {error}"
         raise RuleError(message) from error
-    _only(document, {"version", "state", "rule", "template", "industry"}, "the rule file")
+    faults: list[str] = []
+    _only(document, ("version", "state", "rule", "template", "industry"), "the rule file", faults)
     version = document.get("version")
     if not isinstance(version, str) or not version:
-        raise RuleError("version: a text is needed")
-    sections = _section(document, "rule")
-    _only(sections, set(RULE_IDS), "rule")
-    if missing := [rule for rule in RULE_IDS if rule not in sections]:
-        message = f"rule.{missing[0]}: missing"
-        raise RuleError(message)
-    numbers = dict(_numbers(_section(document, "state"), "state", "state"))
+        faults.append("version: a text is needed")
+    sections = _section(document, "rule", faults)
+    _only(sections, RULE_IDS, "rule", faults)
+    numbers = dict(_numbers(_section(document, "state", faults), "state", "state", faults))
     rules = {}
     for rule in RULE_IDS:
-        section = dict(_section(sections, rule))
-        rules[rule] = _rule(rule, section)
-        numbers.update(_numbers(section, rule, f"rule.{rule}"))
-    templates = dict(_templates(document, numbers))
+        if rule not in sections:
+            faults.append(f"rule.{rule}: missing")
+            continue
+        section = dict(_section(sections, rule, faults))
+        rules[rule] = _rule(rule, section, faults)
+        numbers.update(_numbers(section, rule, f"rule.{rule}", faults))
+    templates = dict(_templates(document, faults))
+    if faults:
+        raise RuleError(*faults)
     digest = hashlib.sha256(msgspec.json.encode(document, order="sorted")).hexdigest()
     return Rules(f"{version}+{digest[:12]}", rules, numbers, templates)
 
 
-def _rule(rule: str, section: dict[str, Any]) -> Rule:
+def _rule(rule: str, section: dict[str, Any], faults: list[str]) -> Rule:
     texts = {}
     for key in _WORDS:
         texts[key] = section.pop(key, None)
         if not isinstance(texts[key], str) or not texts[key]:
-            message = f"rule.{rule}.{key}: a text is needed"
-            raise RuleError(message)
-    if texts["class"] not in CLASSES:
-        message = f"rule.{rule}.class: one of {', '.join(CLASSES)}, got {texts['class']!r}"
-        raise RuleError(message)
+            faults.append(f"rule.{rule}.{key}: a text is needed")
+    if texts["class"] and texts["class"] not in CLASSES:
+        faults.append(f"rule.{rule}.class: one of {', '.join(CLASSES)}, got {texts['class']!r}")
     return Rule(rule, texts["zh"], texts["en"], texts["class"])
 
 
 def _templates(
-    document: Mapping[str, Any], known: Mapping[str, float]
+    document: Mapping[str, Any], faults: list[str]
 ) -> Iterator[tuple[str, dict[str, float]]]:
     kinds = document.get("template", {})
-    _only(kinds, set(_KINDS), "template")
-    for kind, section in kinds.items():
-        yield from _nested(f"template.{kind}", section, _DRIVES, known)
-    for industry, section in document.get("industry", {}).items():
-        yield from _nested(f"industry.{industry}", section, _KINDS, known)
+    _only(kinds, _KINDS, "template", faults)
+    for table, inner, sections in (
+        ("template", _DRIVES, {kind: kinds[kind] for kind in _KINDS if kind in kinds}),
+        ("industry", _KINDS, document.get("industry", {})),
+    ):
+        for name, section in sections.items():
+            yield from _nested(f"{table}.{name}", section, inner, faults)
 
 
 def _nested(
-    scope: str, section: Any, inner: frozenset[Any], known: Mapping[str, float]
+    scope: str, section: Any, inner: Collection[str], faults: list[str]
 ) -> Iterator[tuple[str, dict[str, float]]]:
     plain = {}
     if not isinstance(section, Mapping):
-        message = f"{scope}: a table is needed"
-        raise RuleError(message)
+        faults.append(f"{scope}: a table is needed")
+        return
     for key, value in section.items():
         if key in inner:
-            yield from _nested(f"{scope}.{key}", value, frozenset(), known)
-        else:
-            name = _full_name(key, known, scope)
+            yield from _nested(f"{scope}.{key}", value, (), faults)
+            continue
+        try:
+            name = _full_name(key, _names(), scope, inner)
             plain[name] = _number(value, name, f"{scope}.{key}")
+        except RuleError as error:
+            faults += error.faults
     yield scope, plain
 
 
-def _full_name(name: str, known: Mapping[str, float], scope: str) -> str:
+def _full_name(name: str, known: Collection[str], scope: str, others: Collection[str] = ()) -> str:
     """Return a number's full name; a bare one is a number of the states."""
     full = name if name in known else f"state.{name}"
     if full not in known:
-        message = f"{scope}: there is no number {name!r}"
+        short = [one.removeprefix("state.") for one in known]
+        message = f"{scope}: there is no number {name!r}{_meant(name, [*short, *others])}"
         raise RuleError(message)
     return full
 
 
-def _numbers(section: Mapping[str, Any], prefix: str, where: str) -> Iterator[tuple[str, float]]:
+def _meant(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _numbers(
+    section: Mapping[str, Any], prefix: str, where: str, faults: list[str]
+) -> Iterator[tuple[str, float]]:
     """Yield a section's numbers by their full names: those that the program uses, and no others."""
     wanted = _used()[prefix]
-    _only(section, set(wanted), where)
+    _only(section, wanted, where, faults)
     for key in wanted:
         if key not in section:
-            message = f"{where}.{key}: missing"
-            raise RuleError(message)
+            faults.append(f"{where}.{key}: missing")
+            continue
         name = f"{prefix}.{key}"
-        yield name, _number(section[key], name, f"{where}.{key}")
+        try:
+            yield name, _number(section[key], name, f"{where}.{key}")
+        except RuleError as error:
+            faults += error.faults
 
 
 @cache
@@ -198,6 +221,12 @@ def _used() -> Mapping[str, tuple[str, ...]]:
         prefix: tuple(key for key in section if key not in _WORDS)
         for prefix, section in sections.items()
     }
+
+
+@cache
+def _names() -> frozenset[str]:
+    """Return the full names of all numbers."""
+    return frozenset(f"{prefix}.{key}" for prefix, keys in _used().items() for key in keys)
 
 
 def _number(value: Any, name: str, where: str) -> float:
@@ -214,16 +243,19 @@ def _number(value: Any, name: str, where: str) -> float:
     return float(value)
 
 
-def _section(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+def _section(document: Mapping[str, Any], key: str, faults: list[str]) -> Mapping[str, Any]:
     section = document.get(key)
     if not isinstance(section, Mapping):
-        message = f"{key}: a table is needed"
-        raise RuleError(message)
+        faults.append(f"{key}: a table is needed")
+        return {}
     return section
 
 
-def _only(section: Any, allowed: set[Any], scope: str) -> None:
-    unknown = sorted(set(section) - allowed) if isinstance(section, Mapping) else [repr(section)]
-    if unknown:
-        message = f"{scope}: unknown key {unknown[0]}"
-        raise RuleError(message)
+def _only(section: Any, allowed: Collection[str], scope: str, faults: list[str]) -> None:
+    if not isinstance(section, Mapping):
+        faults.append(f"{scope}: unknown key {section!r}")
+        return
+    faults += (
+        f"{scope}: unknown key {key}{_meant(key, allowed)}"
+        for key in sorted(section.keys() - set(allowed))
+    )

@@ -11,11 +11,11 @@ this process leaves at most one message of each in doubt, which is sent again un
 
 import asyncio
 import contextlib
-import random
+import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,40 +23,39 @@ import structlog
 
 from wattwarden.alarms.channels.channel import (
     SECOND_US,
-    Absent,
     Delivered,
     Fault,
     Outcome,
+    Receipt,
     Refused,
-    RetryAt,
     Scope,
     Throttled,
     Unknown,
 )
-from wattwarden.alarms.channels.retries import backoff_s
 from wattwarden.alarms.routing.bundle import Bundle, Item, Link, bundle, compose, late_minutes
 from wattwarden.alarms.routing.table import Table
 from wattwarden.server.backoff import Backoff
 from wattwarden.server.carrying import ANSWER_S
 from wattwarden.server.clock import Clock
 from wattwarden.server.endpoint import Endpoint, carrier_of
+from wattwarden.server.judging import Judge, Terms
 from wattwarden.storage.database import Connection, connect
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.moments import moment_of, us_of
 from wattwarden.storage.outbox import queue
 from wattwarden.storage.outbox.follow import CHANNEL
 from wattwarden.storage.outbox.load import load_routing, routing_number
-from wattwarden.storage.outbox.queue import Attempt, Finished
+from wattwarden.storage.outbox.queue import Finished
 
 # A gateway that hangs holds its own share only.
 MAX_SENDING: Final = 256
-MAX_SENDING_PER_ENDPOINT: Final = 64
-# Looked through at a time: several times what can be on its way, for what has to wait.
-READY_ROWS: Final = 1000
+MAX_SENDING_PER_ENDPOINT: Final = 128
+# Looked through at a time of what may be merged: a burst for some readers, or all of a big one.
+MERGING_ROWS: Final = 1000
 # What falls due by time alone is seen this soon; what is written wakes the courier.
 POLL_S: Final = 0.25
-# What comes back within this is kept together: a fifth of what a gateway takes to answer.
-GATHER_S: Final = 0.02
+# What comes back within this is kept together: less than what most gateways take to answer.
+GATHER_S: Final = 0.05
 SWEEP_INTERVAL_S: Final = 1.0
 RELOAD_INTERVAL_S: Final = 5.0
 REPORT_INTERVAL_S: Final = 60.0
@@ -92,7 +91,7 @@ class Counters:
 
 def wall_us() -> int:
     """Return the wall's time, by which gateways judge, in microseconds UTC."""
-    return us_of(datetime.now(UTC))
+    return time.time_ns() // 1000
 
 
 class Courier:
@@ -101,7 +100,7 @@ class Courier:
     def __init__(self, place: Place, clock: Clock, *, wall: Callable[[], int] = wall_us) -> None:
         self.counters = Counters()
         self._place = place
-        self._clock = clock
+        self._judge = Judge(clock, wall)
         self._wall_us = wall
         self._wake = asyncio.Event()
         self._connection: Connection | None = None
@@ -114,7 +113,6 @@ class Courier:
         self._tasks: set[asyncio.Task[None]] = set()
         self._finished: list[Finished] = []
         self._swept = self._reloaded = self._reported = float("-inf")
-        self._spread = random.Random()  # noqa: S311  spreads retries, guards nothing
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until ``stop`` is set; a database that is away is waited for.
@@ -186,16 +184,17 @@ class Courier:
         self._table = None
         await self._reload(connection)
         for item in left:
-            now = moment_of(self._wall_us())
-            reason = "the courier ended while it was sent"
-            attempt = Attempt(
-                kind="send",
-                started=item.started or now,
-                ended=now,
-                outcome="unknown",
-                reason=reason,
+            started_us = us_of(item.started or self._judge.now())
+            doubt = Unknown("the courier ended while it was sent")
+            attempt = self._judge.attempt("send", started_us, doubt)
+            terms = self._terms(item)
+            doubtful = self._judge.doubtful(
+                item, item.attempts, attempt, late=item.late, terms=terms
             )
-            self._finished.append(self._unknown(item, attempt, late=item.late))
+            if doubtful.state == "waiting":
+                # Nothing is wrong with its gateway.
+                doubtful = replace(doubtful, not_before=self._judge.now())
+            self._finished.append(doubtful)
         if left:
             _log.warning("notices in doubt", count=len(left))
 
@@ -239,39 +238,47 @@ class Courier:
         if now < self._swept + SWEEP_INTERVAL_S * SECOND_US:
             return
         self._swept = now
-        expired, again = await queue.sweep(connection, self._now())
+        expired, again = await queue.sweep(connection, self._judge.now())
         self.counters.outcomes["expired"] += expired
         self.counters.outcomes["next way"] += again
 
     async def _ask(self, connection: Connection) -> None:
         """Ask for receipts of what may have been accepted."""
-        able = [
-            name
+        table, wall = self._table, self._wall_us()
+        able = {
+            name: one.receipt
             for name, one in self._endpoints.items()
-            if one.receipt is not None and not one.resting(self._wall_us())
-        ]
-        if not able:
+            if one.receipt is not None and not one.resting(wall)
+        }
+        if table is None or not able:
             return
         room = MAX_SENDING - len(self._sending)
-        found = await queue.asking(connection, self._now(), endpoints=able, limit=max(room, 0))
+        now = self._judge.now()
+        found = await queue.asking(connection, now, endpoints=able, limit=max(room, 0))
         held = {one.item.id for one in self._finished}
         for item in found:
             if item.id not in self._sending and item.id not in held:
-                self._start(item, self._receipt(item))
+                self._start(item, self._receipt(item, able[item.endpoint], table))
 
     async def _send(self, connection: Connection) -> None:
         table = self._table
         room = MAX_SENDING - len(self._sending)
         if table is None or room <= 0:
             return
-        wall, now = self._wall_us(), self._now()
+        wall, now = self._wall_us(), self._judge.now()
         free = self._free()
         open_to = [name for name in free if self._endpoints[name].open_to(1, wall)]
         grave = [name for name in free if self._endpoints[name].open_to_grave_alone(wall)]
         if not open_to and not grave:
             return
-        items = await queue.ready(connection, now, endpoints=open_to, grave=grave, limit=READY_ROWS)
-        chosen = await self._paced(connection, bundle(items, now, table), free, room)
+        items = await queue.ready(
+            connection,
+            now,
+            queue.Open(endpoints=open_to, grave=grave),
+            single=min(room, sum(free.values())),
+            merging=MERGING_ROWS,
+        )
+        chosen = await self._paced(connection, items, table, free)
         if not chosen:
             return
         retried = [one.head.id for one in chosen if one.head.attempts]
@@ -294,21 +301,27 @@ class Courier:
         return {name: count for name, count in left.items() if count > 0}
 
     async def _paced(
-        self, connection: Connection, bundles: Sequence[Bundle], free: dict[str, int], room: int
+        self, connection: Connection, items: Sequence[Item], table: Table, free: dict[str, int]
     ) -> list[Bundle]:
         """Return what may go now within all limits; what a reader's limit holds is put off."""
-        wall = self._wall_us()
+        wall, room = self._wall_us(), MAX_SENDING - len(self._sending)
         chosen: list[Bundle] = []
         later: dict[int, datetime] = {}
-        for one in bundles:
+        for one in bundle(items, self._judge.now(), table):
             head, endpoint = one.head, self._endpoints[one.head.endpoint]
             if len(chosen) >= room or free.get(head.endpoint, 0) <= 0:
                 continue
             at = endpoint.pacer.earliest(head.to, head.level, wall)
             if at > wall:
                 if endpoint.open_to(head.level, wall):
-                    until = self._system(at)
-                    later |= {item.id: until for item in one.items if item.level <= head.level}
+                    until = self._judge.system(at)
+                    # Whatever else that reader waits for is held by the same limit.
+                    later |= {
+                        item.id: until
+                        for item in items
+                        if (item.endpoint, item.recipient) == (head.endpoint, head.recipient)
+                        and item.level <= head.level
+                    }
                 continue
             free[head.endpoint] -= 1
             endpoint.pacer.note(head.to, wall)
@@ -319,151 +332,60 @@ class Courier:
 
     def _start(self, item: Item, work: Coroutine[Any, Any, None]) -> None:
         self._sending[item.id] = item.endpoint
-        started = moment_of(self._wall_us())
+        started_us = self._wall_us()
         task = asyncio.create_task(work)
         self._tasks.add(task)
 
         def ended(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
             error = None if task.cancelled() else task.exception()
-            if error is None:
-                return
-            # A mistake of ours: the notice is in doubt as if the gateway had not answered.
-            _log.error("sending failed", endpoint=item.endpoint, exc_info=error)
-            reason = f"failed: {type(error).__name__}"
-            now = moment_of(self._wall_us())
-            attempt = Attempt(
-                kind="send", started=started, ended=now, outcome="unknown", reason=reason
-            )
-            self._done(
-                self._unknown(replace(item, attempts=item.attempts + 1), attempt, late=False)
-            )
+            if error is not None:
+                # A mistake of ours: it is in doubt as if the gateway had not answered.
+                _log.error("sending failed", endpoint=item.endpoint, exc_info=error)
+                doubt = Unknown(f"failed: {type(error).__name__}")
+                self._came(item, doubt, started_us, late=item.late)
 
         task.add_done_callback(ended)
 
     async def _attempt(self, bundled: Bundle, table: Table, now: datetime) -> None:
         """Send one message and note what came of it."""
-        head, started = bundled.head, moment_of(self._wall_us())
-        late = bool(late_minutes(bundled, table, now))
-        endpoint = self._endpoints[head.endpoint]
-        message = compose(bundled, table, now, self._place.link)
-        outcome = await endpoint.send(message)
-        self._came(head, endpoint, outcome, started, late=late)
+        head, started_us = bundled.head, self._wall_us()
+        late = late_minutes(bundled, table, now)
+        message = compose(bundled, table, late, self._place.link(head.alarm, head.recipient, now))
+        outcome = await self._endpoints[head.endpoint].send(message)
+        self._came(head, outcome, started_us, late=late > 0)
 
-    def _came(
-        self, item: Item, endpoint: Endpoint, outcome: Outcome, started: datetime, *, late: bool
-    ) -> None:
+    def _came(self, item: Item, outcome: Outcome, started_us: int, *, late: bool) -> None:
         """Note what came of a send; the row has one attempt more than the item says."""
-        item = replace(item, attempts=item.attempts + 1)
-        ended = moment_of(self._wall_us())
-        attempt = Attempt(
-            kind="send",
-            started=started,
-            ended=ended,
-            outcome=_NAMES[type(outcome)],
-            reason=_reason(outcome),
-            provider_id=outcome.provider_id if isinstance(outcome, Delivered) else "",
-        )
+        number = item.attempts + 1
+        attempt = self._judge.attempt("send", started_us, outcome)
         if isinstance(outcome, Unknown):
-            self._done(self._unknown(item, attempt, late=late))
-            return
-        self._rest(endpoint, outcome)
-        self._done(self._after(item, outcome, [attempt], late=late))
-
-    def _after(
-        self, item: Item, outcome: Outcome, attempts: Sequence[Attempt], *, late: bool
-    ) -> Finished:
-        """Return a notice as it stands after an outcome that leaves no doubt."""
-        now = self._now()
-        state, not_before = "waiting", now
-        match outcome:
-            case Delivered():
-                state = "delivered"
-            case Refused():
-                state = "dead"
-            case Throttled(until_second=second):
-                not_before = self._system(second * SECOND_US)
-            case RetryAt(second=second, tries=tries):
-                state = "dead" if tries is not None and item.attempts >= tries else "waiting"
-                wait_us = int(backoff_s(item.attempts, self._spread.random()) * SECOND_US)
-                at_us = max(second * SECOND_US, self._wall_us() + wait_us)
-                not_before = self._system(at_us)
-            case _:
-                not_before = now
-        return Finished(
-            item=item,
-            state=state,
-            attempts=attempts,
-            not_before=not_before,
-            late=late,
-            ambiguous=item.ambiguous,
-        )
-
-    def _unknown(self, item: Item, attempt: Attempt, *, late: bool) -> Finished:
-        """Return a notice of which nobody knows whether it was accepted."""
-        endpoint, doubts = self._endpoints.get(item.endpoint), item.ambiguous + 1
-        tries = 1 if self._table is None else self._table.ambiguous_tries
-        receipt = None if endpoint is None else endpoint.receipt
-        if receipt is not None:
-            state, wait = "asking", float(receipt.wait_s)
+            terms = self._terms(item)
+            finished = self._judge.doubtful(item, number, attempt, late=late, terms=terms)
         else:
-            state = "dead" if doubts >= tries else "waiting"
-            wait = backoff_s(max(item.attempts, 1), self._spread.random())
-        return Finished(
-            item=item,
-            state=state,
-            attempts=[attempt],
-            not_before=self._system(self._wall_us() + int(wait * SECOND_US)),
-            late=late,
-            ambiguous=doubts,
-        )
+            self._rest(item.endpoint, outcome)
+            finished = self._judge.after(item, number, outcome, attempt, late=late)
+        self._done(finished)
 
-    async def _receipt(self, item: Item) -> None:
+    async def _receipt(self, item: Item, receipt: Receipt, table: Table) -> None:
         """Ask what became of a notice, and note it."""
-        endpoint, table = self._endpoints[item.endpoint], self._table
-        receipt = endpoint.receipt
-        if receipt is None or table is None:
-            return
-        started = moment_of(self._wall_us())
-        sent_us = us_of(item.started or started)
-        message = compose(Bundle(item), table, self._now(), self._place.link)
-        outcome = await endpoint.ask(receipt, message, sent_us)
-        attempt = Attempt(
-            kind="receipt",
-            started=started,
-            ended=moment_of(self._wall_us()),
-            outcome=_NAMES[type(outcome)],
-            reason=_reason(outcome),
-            provider_id=outcome.provider_id if isinstance(outcome, Delivered) else "",
-        )
-        self._done(self._told(item, outcome, attempt, table))
+        started_us = self._wall_us()
+        sent_us = started_us if item.started is None else us_of(item.started)
+        message = compose(Bundle(item), table, 0, "")
+        outcome = await self._endpoints[item.endpoint].ask(receipt, message, sent_us)
+        attempt = self._judge.attempt("receipt", started_us, outcome)
+        self._done(self._judge.told(item, outcome, attempt, self._terms(item)))
 
-    def _told(
-        self, item: Item, outcome: Outcome | Absent, attempt: Attempt, table: Table
-    ) -> Finished:
-        """Return a notice after what its gateway said of it."""
-        if isinstance(outcome, Delivered | Refused):
-            return self._after(item, outcome, [attempt], late=item.late)
-        state, at = "asking", self._wall_us() + SECOND_US
-        if isinstance(outcome, RetryAt):
-            at = outcome.second * SECOND_US
-        elif isinstance(outcome, Throttled):
-            at = outcome.until_second * SECOND_US
-        else:
-            # There is no record of it, or nobody will ever know.
-            known = isinstance(outcome, Absent)
-            state = "waiting" if known and item.ambiguous < table.ambiguous_tries else "dead"
-        return Finished(
-            item=item,
-            state=state,
-            attempts=[attempt],
-            not_before=self._system(at),
-            late=item.late,
-            ambiguous=item.ambiguous,
-        )
+    def _terms(self, item: Item) -> Terms:
+        endpoint = self._endpoints.get(item.endpoint)
+        tries = 1 if self._table is None else self._table.ambiguous_tries
+        return Terms(None if endpoint is None else endpoint.receipt, tries)
 
-    def _rest(self, endpoint: Endpoint, outcome: Outcome) -> None:
+    def _rest(self, name: str, outcome: Outcome) -> None:
         """Let an endpoint rest where its gateway wants that."""
+        if isinstance(outcome, Delivered) or name not in self._endpoints:
+            return
+        endpoint = self._endpoints[name]
         match outcome:
             case Throttled(until_second=second, scope=Scope.CREDENTIAL, reason=reason):
                 endpoint.rest(second * SECOND_US, reason)
@@ -474,7 +396,7 @@ class Courier:
                 pass
 
     def _done(self, finished: Finished) -> None:
-        self.counters.outcomes[finished.attempts[-1].outcome] += 1
+        self.counters.outcomes[finished.attempt.outcome] += 1
         self._finished.append(finished)
         self._sending.pop(finished.item.id, None)
         self._wake.set()
@@ -482,16 +404,8 @@ class Courier:
     async def _keep(self, connection: Connection) -> None:
         """Write what came back; it is forgotten only once it is kept."""
         kept = list(self._finished)
-        await queue.finish(connection, kept, self._now())
+        await queue.finish(connection, kept, self._judge.now())
         del self._finished[: len(kept)]
-
-    def _now(self) -> datetime:
-        return moment_of(self._clock.now_us())
-
-    def _system(self, at_us: int) -> datetime:
-        """Return the system's time at a moment of the wall that is now or to come."""
-        ahead = max(at_us - self._wall_us(), 0) * self._clock.rate
-        return self._now() + timedelta(microseconds=ahead)
 
     async def _failed(self, error: StorageError, failing: str) -> str:
         if not error.retryable:
@@ -537,19 +451,3 @@ class Courier:
         self._reported = now
         counts = {name: count for name, count in self.counters.outcomes.items() if count}
         _log.info("couriered", **{name.replace(" ", "_"): count for name, count in counts.items()})
-
-
-_NAMES: Final = {
-    Delivered: "delivered",
-    RetryAt: "retry",
-    Throttled: "throttled",
-    Refused: "refused",
-    Unknown: "unknown",
-    Absent: "absent",
-}
-
-
-def _reason(outcome: Outcome | Absent) -> str:
-    if isinstance(outcome, Delivered):
-        return f"left out: {', '.join(outcome.missed)}" if outcome.missed else ""
-    return outcome.reason

@@ -50,6 +50,9 @@ UNREACHED_S: Final = 5
 # What a signature needs to be new: 128 bits meet themselves never.
 NONCE_BYTES: Final = 16
 
+# Files are read this often at most; a secret is rotated with both in force for longer.
+SECRETS_FRESH_S: Final = 5
+
 WallUs = Callable[[], int]
 
 
@@ -86,6 +89,8 @@ class Endpoint:
         self._carrier = carrier or carrier_of(configured)
         self._token: Token | None = None
         self._used = Credentials()
+        self._known: dict[str, Secret] = {}
+        self._known_until_us = 0
         self._fetching = asyncio.Lock()
         self._rest = _Rest()
         limits = self.channel.pace.limits
@@ -121,10 +126,12 @@ class Endpoint:
 
         The outcome's words hold no secret.
         """
-        outcome = await self._send(message)
+        outcome, used = await self._send(message)
         if isinstance(outcome, Stale):
-            self._token = None
-            outcome = await self._send(message)
+            if self._token is used:
+                # Else another message that met the same has fetched a new one already.
+                self._token = None
+            outcome, _ = await self._send(message)
         if isinstance(outcome, Stale):
             outcome = RetryAt(self._wall_us() // SECOND_US + UNREACHED_S, outcome.reason)
         return self._masked(outcome)
@@ -149,15 +156,20 @@ class Endpoint:
         """Let go of its connections."""
         await self._carrier.close()
 
-    async def _send(self, message: Message) -> Outcome:
+    async def _send(self, message: Message) -> tuple[Outcome, Token | None]:
+        """Return what came of a send, and the token that it was made with."""
+        used: Token | None = None
+
         def build(credentials: Credentials) -> Request:
+            nonlocal used
+            used = credentials.token
             nonce = token_hex(NONCE_BYTES)
             return self.channel.build(message, self._settings, credentials, self._wall_us(), nonce)
 
         found = await self._carried(build)
         if isinstance(found, Response):
-            return self.channel.interpret(found, message, self._wall_us())
-        return found
+            found = self.channel.interpret(found, message, self._wall_us())
+        return found, used
 
     async def _carried(self, build: Callable[[Credentials], Request]) -> Response | Outcome:
         """Build and carry a request; what fails on the way is an outcome as well."""
@@ -207,8 +219,13 @@ class Endpoint:
         return source.read(response, self._wall_us())
 
     def _read_secrets(self) -> dict[str, Secret]:
-        """Read the files anew each time: a secret that was changed holds at once."""
-        return {name: self._read(file) for name, file in self.configured.secrets.items()}
+        """Read the files anew now and then: a secret that was changed holds within seconds."""
+        now_us = self._wall_us()
+        if now_us >= self._known_until_us:
+            files = self.configured.secrets.items()
+            self._known = {name: self._read(file) for name, file in files}
+            self._known_until_us = now_us + SECRETS_FRESH_S * SECOND_US
+        return self._known
 
     def _read(self, file: str) -> Secret:
         try:

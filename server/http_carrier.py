@@ -12,8 +12,8 @@ from wattwarden.alarms.channels.channel import Credentials, Request, Response
 from wattwarden.server.carrying import ANSWER_S, CONNECT_S, LostError, NotSentError
 from wattwarden.server.guard import Guard, RefusedAddressError
 
-# Gateways' own limits are below that many at once; each costs a descriptor.
-MAX_CONNECTIONS: Final = 64
+# As many as an endpoint may have on its way; each costs a descriptor while there is a burst.
+MAX_CONNECTIONS: Final = 128
 # An answer's headers; gateways send some ten.
 MAX_HEADER_BYTES: Final = 8190
 AGENT: Final = "Wattwarden"

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from wattwarden.server.settings import Settings
+from wattwarden.storage.engines.embedded import POSTGRES_FOLDER
 from wattwarden.storage.engines.nats_address import nats_url
 from wattwarden.storage.engines.postgres import postgres_dsn
 
@@ -150,6 +151,12 @@ def as_running(settings: Settings) -> Settings:
 def _known(settings: Settings, option: str) -> Running:
     """What the system in the data folder says; ``option`` would have made it superfluous."""
     running = read_running(Places(settings.data))
+    if running is None and (settings.data / POSTGRES_FOLDER).is_dir():
+        message = (
+            f"nothing runs in {settings.data} now: start it with "
+            f"`wattwarden up --data {settings.data}`, or give {option}"
+        )
+        raise NotRunningError(message)
     if running is None:
         message = (
             f"no system has run in {settings.data}: start one with `wattwarden up`, "

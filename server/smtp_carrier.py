@@ -45,13 +45,7 @@ class SmtpCarrier:
         tls = self._tls if port == TLS_PORT else None
         stream = await dial(self._guard, host, port, tls)
         try:
-            async with asyncio.timeout(ANSWER_S):
-                ended = await self._until_data(stream, request, credentials, host)
-        except _BROKEN as error:
-            stream.close()
-            message = f"the server hung up: {type(error).__name__}"
-            raise NotSentError(message) from error
-        try:
+            ended = await self._until_data(stream, request, credentials, host)
             return ended or await _data(stream, request.body)
         finally:
             stream.close()
@@ -63,6 +57,16 @@ class SmtpCarrier:
         self, stream: Stream, request: Request, credentials: Credentials, host: str
     ) -> Response | None:
         """Come as far as the text; return the reply that ends it before, None for none."""
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                ended = await self._greet(stream, host)
+                ended = ended or await self._log_in(stream, credentials)
+                return ended or await _envelope(stream, request)
+        except _BROKEN as error:
+            message = f"the server hung up: {type(error).__name__}"
+            raise NotSentError(message) from error
+
+    async def _greet(self, stream: Stream, host: str) -> Response | None:
         first = await _reply(stream)
         if first.status != _READY:
             return first
@@ -73,10 +77,7 @@ class SmtpCarrier:
                 return began
             await stream.writer.start_tls(self._tls, server_hostname=host)
             hello = await _say(stream, "EHLO wattwarden")
-        if hello.status != _DONE:
-            return hello
-        refused = await self._log_in(stream, credentials)
-        return refused or await _envelope(stream, request)
+        return None if hello.status == _DONE else hello
 
     async def _log_in(self, stream: Stream, credentials: Credentials) -> Response | None:
         password = credentials.find("password")

@@ -9,9 +9,10 @@ channel has instantaneous rows in an hour, the averages that the meter made itse
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,6 +137,26 @@ async def read_rollups(
             list(meters),
             since,
             until,
+        )
+    return [Rollup(**dict(row)) for row in rows]
+
+
+async def read_local_days(
+    connection: Connection, zone: ZoneInfo, meters: Sequence[int], since: datetime, until: datetime
+) -> list[Rollup]:
+    """Return what meters' hours come to in the days of a zone that begin in a span, in order.
+
+    Days of a zone whose clocks are off by parts of an hour are made of quarters.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    offset = until.astimezone(zone).utcoffset()
+    whole = offset is not None and offset % timedelta(hours=1) == timedelta(0)
+    width, seconds = (Width.HOUR, 3600) if whole else (Width.QUARTER, 900)
+    with errors("reading rollups"):
+        rows = await connection.fetch(
+            _LOCAL_DAYS.format(width=width, seconds=seconds), list(meters), since, until, zone.key
         )
     return [Rollup(**dict(row)) for row in rows]
 
@@ -289,3 +310,33 @@ ON CONFLICT (meter, channel, start) DO UPDATE SET {updates}
 
 
 _DAYS: Final = _of_hours()
+
+
+def _of_local_days() -> str:
+    """Statement that adds up the spans of each day of a zone."""
+    statistics = ", ".join(
+        f"(sum({measure}_mean::double precision * received)"
+        f" / nullif(sum(received) FILTER (WHERE {measure}_mean IS NOT NULL), 0))::real"
+        f" AS {measure}_mean, min({measure}_min) AS {measure}_min,"
+        f" max({measure}_max) AS {measure}_max"
+        for measure in _MEASURES
+    )
+    # A day may be an hour shorter or longer than others.
+    return f"""
+SELECT meter, channel, day AT TIME ZONE $4 AS start, sum(received)::integer AS received,
+    (max(expected) * extract(epoch FROM (day + interval '1 day') AT TIME ZONE $4
+        - day AT TIME ZONE $4) / {{seconds}})::integer AS expected, {statistics},
+    (array_agg(energy_first ORDER BY start) FILTER (WHERE energy_first IS NOT NULL))[1]
+        AS energy_first,
+    (array_agg(energy_last ORDER BY start DESC) FILTER (WHERE energy_last IS NOT NULL))[1]
+        AS energy_last, sum(energy_used)::bigint AS energy_used
+FROM (
+    SELECT *, date_trunc('day', start AT TIME ZONE $4) AS day FROM rollup_{{width}}
+    WHERE meter = ANY($1) AND start >= $2 AND start < $3::timestamptz + interval '26 hours'
+) AS h
+WHERE day AT TIME ZONE $4 >= $2 AND day AT TIME ZONE $4 < $3
+GROUP BY meter, channel, day ORDER BY meter, channel, day
+"""  # noqa: S608  words of ours
+
+
+_LOCAL_DAYS: Final = _of_local_days()

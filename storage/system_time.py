@@ -17,7 +17,7 @@ async def system_now(connection: Connection) -> datetime:
     """
     with errors("asking for the time"):
         (row,) = await connection.fetch(
-            "SELECT now() AS wall, max(t.second) AS last,"
+            "SELECT clock_timestamp() AS wall, max(t.second) AS last,"
             " EXISTS (SELECT FROM simulated) AS simulated"
             " FROM journal_position AS p JOIN tick AS t ON t.shard = p.shard AND t.number = p.tick"
         )

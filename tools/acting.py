@@ -1,7 +1,8 @@
-"""What the commands share with which people act: who, when it is entered, what was refused.
+"""What the commands share with which people act and look: who, when, what was refused.
 
     --as PERSON ─► acting_as ─► Desk(connection, person, now) ─► act(body) ─► a decision
-                                                                        └──► CommandError: why not
+                │                                                       └──► CommandError: why not
+                └► reading ──► View(connection, reader) ─► only what that person may see
 
 Relative times of options are read by the system's time, ``Desk.now``, not by the wall's.
 """
@@ -15,19 +16,30 @@ from typing import Annotated, Any, Final
 from cyclopts import Parameter
 
 from wattwarden.alarms.acting.rights import SYSTEM
+from wattwarden.alarms.acting.scope import Read, Reader, operator
 from wattwarden.alarms.decisions.body import Body
+from wattwarden.alarms.registry.nouns import Enterprise
 from wattwarden.alarms.registry.problems import SHOWN_PROBLEMS, Problem, RefusedError
 from wattwarden.server.settings import Settings
 from wattwarden.storage.acting.admissions import decide
+from wattwarden.storage.acting.reading import reading_as
 from wattwarden.storage.database import Connection
 from wattwarden.storage.registry.decisions import Entered
+from wattwarden.storage.registry.records import load_record
 from wattwarden.storage.system_time import system_now
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError
 from wattwarden.tools.running import database, run
-from wattwarden.tools.times import rfc3339
+from wattwarden.tools.times import local, rfc3339
 
 AsPerson = Annotated[str, Parameter(name="--as", help="Who acts: a person's id in the registry.")]
+AsReader = Annotated[
+    str | None,
+    Parameter(
+        name="--as",
+        help="Show only what this person, by id, may see; without it all, to who runs the system.",
+    ),
+]
 # What a refusal says next; nothing of a refused deed is ever kept.
 NOTHING_CHANGED: Final = "nothing was changed"
 
@@ -89,6 +101,59 @@ def perform(
     return run(work())
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """What somebody looks through: loaders and commands keep to what ``reader`` may see."""
+
+    connection: Connection
+    reader: Reader
+
+    @property
+    def now(self) -> datetime:
+        """The system's time, by which relative times are read."""
+        return self.reader.now
+
+    async def enterprise(self, identity: str) -> Enterprise:
+        """Return a firm; one that is not the reader's to see is as if it were not there.
+
+        Raises:
+            CommandError: There is none of this id.
+            StorageError: The database is away.
+        """
+        found = await load_record(self.connection, Enterprise, identity)
+        if found is None or not self.reader.sees(identity):
+            message = f"没有企业{identity} / there is no enterprise {identity}"
+            raise CommandError(message, "see wattwarden registry show enterprise")
+        return found
+
+
+@asynccontextmanager
+async def reading(
+    settings: Settings, person: str | None, command: str, read: Read
+) -> AsyncIterator[View]:
+    """Open the database for a command that shows something to somebody.
+
+    Args:
+        settings: Of the running system.
+        person: Who looks; None for the operator, who has the database and so all that is in it.
+        command: What is told to the database of who asks.
+        read: What is looked at.
+
+    Raises:
+        CommandError: There is no such person, or it is not for them; or no database is known.
+        StorageError: It does not answer.
+    """
+    async with database(settings, command) as connection:
+        if person is None:
+            reader = operator(await system_now(connection))
+        else:
+            try:
+                reader = await reading_as(connection, person, read)
+            except RefusedError as error:
+                raise CommandError("; ".join(map(_both, error.problems))) from error
+        yield View(connection, reader)
+
+
 def refused(error: RefusedError) -> CommandError:
     """Return a refusal as a command's own error, each problem in Chinese and in English."""
     shown = "; ".join(map(_both, error.problems[:SHOWN_PROBLEMS]))
@@ -101,7 +166,7 @@ def show_entered(entered: Entered, *, json: bool) -> None:
     if json:
         print(as_json(entered_row(entered)))
         return
-    at = rfc3339(entered.entered_at)
+    at = local(entered.entered_at)
     print(f"{entered.kind} {_id_of(entered)}: decision {entered.id} by {entered.actor} at {at}")
 
 

@@ -1,19 +1,24 @@
 """``wattwarden alarms`` and ``wattwarden states``: what was found, and what became of it."""
 
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from wattwarden.alarms.cases.case import Case, Level, State
+from wattwarden.alarms.acting.scope import Read
+from wattwarden.alarms.cases.case import Level, State
 from wattwarden.alarms.cases.districts import firms_of
 from wattwarden.alarms.registry.nouns import Agency, Enterprise, Region
-from wattwarden.storage.cases.load import Chosen, load_case, load_cases
+from wattwarden.alarms.states.codes import NAMES_ZH, UnitState
+from wattwarden.storage.cases.listing import Listed, list_cases
+from wattwarden.storage.cases.load import Chosen, load_case
 from wattwarden.storage.database import Connection
 from wattwarden.storage.registry.records import load_kind
-from wattwarden.storage.system_time import system_now
 from wattwarden.storage.warden.listing import ListedAlarm, find_alarm, find_alarms, units_now
+from wattwarden.tools.acting import AsReader, View, reading
 from wattwarden.tools.cases import acts
+from wattwarden.tools.cases.naming import Naming, load_naming
 from wattwarden.tools.cases.shown import (
     HEADINGS,
     case_row,
@@ -27,8 +32,8 @@ from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError, UsageError
 from wattwarden.tools.options import ALL_TIMES, THE_USUAL_SYSTEM, AsJson, Span, System
 from wattwarden.tools.render import show_table
-from wattwarden.tools.running import database, run, settings_of
-from wattwarden.tools.times import rfc3339
+from wattwarden.tools.running import run, settings_of
+from wattwarden.tools.times import local, rfc3339
 
 app = App(name="alarms", help="See what was found, and why; say what is done about it.")
 for deed in (
@@ -92,6 +97,7 @@ def list_found(
     count: Annotated[
         bool, Parameter(name="--totals", help="Only how many there are.", show_default=False)
     ] = False,
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
@@ -100,33 +106,35 @@ def list_found(
         raise UsageError("--limit is above 0", "such as --limit 20")
     settings = settings_of(system)
 
-    async def work() -> tuple[list[Case], dict[int, ListedAlarm]]:
-        async with database(settings, "alarms list") as connection:
-            cases = await _chosen(connection, wanted, span)
-            numbers = [case.id for case in cases[:limit]] if json and not count else []
-            return cases, await find_alarms(connection, numbers)
+    async def work() -> tuple[Listed, dict[int, ListedAlarm], Naming]:
+        async with reading(settings, person, "alarms list", Read.ALARMS) as view:
+            chosen = await _chosen(view, wanted, span)
+            listed = await list_cases(view.connection, chosen, now=view.now, limit=limit)
+            numbers = [case.id for case in listed.cases] if json and not count else []
+            alarms = await find_alarms(view.connection, numbers)
+            return listed, alarms, await load_naming(view.connection)
 
-    cases, alarms = run(work())
-    counted = totals(cases)
+    listed, alarms, naming = run(work())
+    counted = totals(listed.tallies)
     if json and count:
         print(as_json(counted))
     elif json:
-        for case in cases[:limit]:
+        for case in listed.cases:
             print(as_json(_plain(alarms[case.id]) | case_row(case)))
     else:
         if not count:
-            show_table(HEADINGS, [table_row(case) for case in cases[:limit]])
+            show_table(HEADINGS, [table_row(case, naming) for case in listed.cases])
         show_totals(counted)
 
 
-async def _chosen(connection: Connection, wanted: Wanted, span: Span) -> list[Case]:
-    now = await system_now(connection)
-    since, until = span.bounds(now)
-    firms = None if wanted.enterprise is None else {wanted.enterprise}
+async def _chosen(view: View, wanted: Wanted, span: Span) -> Chosen:
+    await _check_enterprise(view, wanted.enterprise)
+    since, until = span.bounds(view.now)
+    firms = view.reader.within(wanted.enterprise)
     if wanted.district is not None:
-        within = await _firms(connection, wanted.district)
+        within = await _firms(view.connection, wanted.district)
         firms = within if firms is None else firms & within
-    chosen = Chosen(
+    return Chosen(
         enterprises=firms,
         rules=wanted.rule or None,
         since=since,
@@ -136,16 +144,25 @@ async def _chosen(connection: Connection, wanted: Wanted, span: Span) -> list[Ca
         grades=wanted.grade or None,
         overdue=wanted.overdue,
         open=wanted.todo,
+        standing=wanted.standing,
         untold=wanted.untold,
     )
-    cases = await load_cases(connection, chosen, now=now)
-    return [case for case in cases if case.cleared is None or not wanted.standing]
 
 
-async def _firms(connection: Connection, district: str) -> set[str]:
+async def _check_enterprise(view: View, name: str | None) -> None:
+    """Refuse the id of an enterprise that is not in the registry, or not for who looks."""
+    known = [one.id for one in await load_kind(view.connection, Enterprise)]
+    if name is not None and name not in (known := list(filter(view.reader.sees, known))):
+        near = get_close_matches(name, known, n=1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        message = f"there is no enterprise {name}"
+        raise CommandError(message, f"{meant}see wattwarden registry show enterprise")
+
+
+async def _firms(connection: Connection, district: str) -> frozenset[str]:
     regions = {one.id: one for one in await load_kind(connection, Region)}
     agencies = {one.id: one for one in await load_kind(connection, Agency)}
-    return set(firms_of(district, await load_kind(connection, Enterprise), regions, agencies))
+    return frozenset(firms_of(district, await load_kind(connection, Enterprise), regions, agencies))
 
 
 @app.command
@@ -153,6 +170,7 @@ def show(
     number: Annotated[int, Parameter(name="ID", help="Its number, as list shows it.")],
     /,
     *,
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
@@ -160,11 +178,13 @@ def show(
     settings = settings_of(system)
 
     async def work() -> Any:
-        async with database(settings, "alarms show") as connection:
-            case = await load_case(connection, number, now=await system_now(connection))
-            return await find_alarm(connection, number), case
+        async with reading(settings, person, "alarms show", Read.ALARMS) as view:
+            case = await load_case(view.connection, number, now=view.now)
+            seen = case is not None and view.reader.sees(case.enterprise)
+            found = await find_alarm(view.connection, number)
+            return found, case if seen else None, await load_naming(view.connection)
 
-    found, case = run(work())
+    found, case, naming = run(work())
     if found is None or case is None:
         message = f"there is no alarm {number}"
         raise CommandError(message, "see wattwarden alarms list")
@@ -175,7 +195,7 @@ def show(
         done = [dict(zip(names, done_row(one), strict=True)) for one in case.history]
         print(as_json({**_plain(alarm), **case_row(case), **changed, "history": done}))
         return
-    _tell(alarm)
+    _tell(alarm, naming)
     tell_case(case)
     for one in corrections:
         print(f"corrected at step {one.step}: {one.before} → {one.after}")
@@ -187,6 +207,7 @@ def states(
     ] = None,
     /,
     *,
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
@@ -194,17 +215,28 @@ def states(
     settings = settings_of(system)
 
     async def work() -> Any:
-        async with database(settings, "states") as connection:
-            return await units_now(connection, enterprise)
+        async with reading(settings, person, "states", Read.STATES) as view:
+            await _check_enterprise(view, enterprise)
+            units = await units_now(view.connection, enterprise, view.now)
+            seen = [unit for unit in units if view.reader.sees(unit.enterprise)]
+            return seen, await load_naming(view.connection)
 
-    units = run(work())
+    units, naming = run(work())
     if json:
         for unit in units:
             print(as_json({**asdict(unit), "since": rfc3339(unit.since)}))
         return
     show_table(
         ("enterprise", "unit", "state", "since"),
-        [(unit.enterprise, unit.unit, unit.state, rfc3339(unit.since)) for unit in units],
+        [
+            (
+                naming.of("enterprise", one.enterprise),
+                naming.of("unit", one.unit),
+                NAMES_ZH[UnitState[one.state.upper()]],
+                local(one.since),
+            )
+            for one in units
+        ],
     )
 
 
@@ -216,12 +248,13 @@ def _plain(alarm: ListedAlarm) -> dict[str, Any]:
     return values
 
 
-def _tell(alarm: ListedAlarm) -> None:
+def _tell(alarm: ListedAlarm, naming: Naming) -> None:
     explanation = alarm.explanation
-    ended = rfc3339(alarm.ended) if alarm.ended else "goes on"
-    print(f"{alarm.rule} {alarm.subject} {alarm.kind}".rstrip())
-    print(f"  enterprise {alarm.enterprise}  line {alarm.line or '-'}")
-    print(f"  began {rfc3339(alarm.began)}  raised {rfc3339(alarm.raised)}  ended {ended}")
+    ended = local(alarm.ended) if alarm.ended else "goes on"
+    print(f"{alarm.rule} {naming.subject(alarm.subject)} {alarm.kind}".rstrip())
+    line = naming.of("line", alarm.line) if alarm.line else "-"
+    print(f"  enterprise {naming.of('enterprise', alarm.enterprise)}  line {line}")
+    print(f"  began {local(alarm.began)}  raised {local(alarm.raised)}  ended {ended}")
     if alarm.withdrawn:
         print("  late readings took it back")
     elif alarm.found_late:

@@ -6,11 +6,12 @@ from typing import Annotated
 import msgspec
 from cyclopts import App, Parameter
 
+from wattwarden.alarms.acting.scope import Read
 from wattwarden.alarms.decisions.body import NEW
-from wattwarden.alarms.responses.bodies import Calendar, Span
+from wattwarden.alarms.responses.bodies import WEEKDAYS_ZH, Calendar, Span, Weekday
 from wattwarden.storage.responses.activate import Activated, keep_calendar
-from wattwarden.storage.responses.load import load_calendars
-from wattwarden.tools.acting import AsPerson, Desk
+from wattwarden.storage.responses.load import calendars_for, load_calendars
+from wattwarden.tools.acting import AsPerson, AsReader, Desk, reading
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError, UsageError
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
@@ -23,8 +24,8 @@ from wattwarden.tools.orders import (
     subject_of,
 )
 from wattwarden.tools.render import show_table
-from wattwarden.tools.running import database, run, settings_of
-from wattwarden.tools.times import parse_time, rfc3339
+from wattwarden.tools.running import run, settings_of
+from wattwarden.tools.times import local, parse_time
 
 CalendarId = Annotated[str, Parameter(name="CALENDAR", help="Its id, as list shows it.")]
 
@@ -45,6 +46,9 @@ class Terms:
     ] = None
     exempt: Annotated[
         tuple[str, ...], Parameter(help="An enterprise that is let be; repeatable.")
+    ] = ()
+    weekday: Annotated[
+        tuple[Weekday, ...], Parameter(help="Only on these days of the week; repeatable.")
     ] = ()
     id: Annotated[str, Parameter(help="The one whose place it takes.")] = NEW
 
@@ -75,6 +79,7 @@ def add(
             industry=terms.industry,
             scope=None if chosen is None else chosen.scope,
             subject="" if chosen is None else chosen.id,
+            weekdays=terms.weekday,
             exempt=terms.exempt,
             **fields,
         )
@@ -85,13 +90,16 @@ def add(
 
 
 @app.command(name="list")
-def list_calendars(*, system: System = THE_USUAL_SYSTEM, json: AsJson = False) -> None:
-    """List calendars that are in force."""
+def list_calendars(
+    *, person: AsReader = None, system: System = THE_USUAL_SYSTEM, json: AsJson = False
+) -> None:
+    """List calendars that are in force; a firm sees its own and those of its industry."""
     settings = settings_of(system)
 
     async def work() -> list[Calendar]:
-        async with database(settings, "calendars list") as connection:
-            return [one for one in await load_calendars(connection) if one.enabled]
+        async with reading(settings, person, "calendars list", Read.CALENDARS) as view:
+            found = await calendars_for(view.connection, view.reader)
+            return [one for one in found if one.enabled]
 
     found = run(work())
     if json:
@@ -99,14 +107,15 @@ def list_calendars(*, system: System = THE_USUAL_SYSTEM, json: AsJson = False) -
             print(as_json(msgspec.to_builtins(one)))
         return
     show_table(
-        ("编号", "名称", "对象", "措施", "时段", "每日", "豁免"),
+        ("编号", "名称", "对象", "措施", "时段", "星期", "每日", "豁免"),
         [
             (
                 one.id,
                 one.name,
                 one.industry or f"{one.scope}:{one.subject}",
                 measure_text(one.measure, one.reduction),
-                "; ".join(f"{rfc3339(part.start)} — {rfc3339(part.end)}" for part in one.spans),
+                "; ".join(f"{local(part.start)} — {local(part.end)}" for part in one.spans),
+                "、".join(WEEKDAYS_ZH[day] for day in one.weekdays),
                 f"{one.from_hour}-{one.to_hour}" if one.from_hour else "",
                 "、".join(one.exempt),
             )

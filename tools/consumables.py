@@ -1,43 +1,61 @@
 """``wattwarden consumables``: what wears out, when it is due, and what was done about it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
 from cyclopts import App, Parameter
 
+from wattwarden.alarms.acting.scope import Read
 from wattwarden.alarms.consumables.bodies import Carbon, CheckResult, OffsiteCheck, WasteEntry
 from wattwarden.alarms.consumables.carbon import (
-    Remark,
     objections,
     run_days,
     run_hours,
     uncalculated,
 )
-from wattwarden.alarms.consumables.chain import STATES_ZH, Change, Colour
+from wattwarden.alarms.consumables.chain import Colour
 from wattwarden.alarms.consumables.numbers import default_numbers
-from wattwarden.alarms.consumables.wear import LEVELS_ZH
 from wattwarden.alarms.decisions.bodies import Consumable, Replacement
 from wattwarden.alarms.decisions.body import NEW
 from wattwarden.alarms.registry.problems import RefusedError
-from wattwarden.storage.consumables.check import calculate, check_replacement
+from wattwarden.storage.cases.evidence import Arrived
+from wattwarden.storage.consumables.check import calculate, check_replacement, replace_part
 from wattwarden.storage.consumables.load import PartNow, find_change, load_parts, parts_now
 from wattwarden.storage.registry.decisions import Entered
-from wattwarden.storage.system_time import system_now
-from wattwarden.tools.acting import AsPerson, acting_as, entered_row, refused, show_entered
+from wattwarden.tools.acting import (
+    AsPerson,
+    AsReader,
+    acting_as,
+    entered_row,
+    reading,
+    refused,
+    show_entered,
+)
+from wattwarden.tools.cases.acts import NO_PROOF, Proof
+from wattwarden.tools.cases.files import read_file
 from wattwarden.tools.decode import as_json
+from wattwarden.tools.enforcement.forms import names
 from wattwarden.tools.errors import CommandError, UsageError
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
+from wattwarden.tools.parts import (
+    PART_HEADINGS,
+    change_lines,
+    change_plain,
+    part_facts,
+    part_plain,
+    part_row,
+    remarks_of,
+    show_remarks,
+)
 from wattwarden.tools.render import show_table
-from wattwarden.tools.running import database, run, settings_of
-from wattwarden.tools.times import parse_time, rfc3339
+from wattwarden.tools.running import run, settings_of
+from wattwarden.tools.times import parse_time
 
 PartId = Annotated[str, Parameter(name="CONSUMABLE", help="Its id, as list shows it.")]
 ReplacementId = Annotated[str, Parameter(name="REPLACEMENT", help="Its id, as show shows it.")]
 At = Annotated[str, Parameter(help="When; now by default.", allow_leading_hyphen=True)]
-_COLOURS_ZH: Final = {Colour.GREEN: "绿", Colour.AMBER: "黄", Colour.RED: "红"}
 
 app = App(name="consumables", help="See and record what wears out and is replaced or serviced.")
 
@@ -51,6 +69,16 @@ class Lasting:
     days: Annotated[float | None, Parameter(help="At most so many days.")] = None
     since: At = "now"
     name: Annotated[str, Parameter(help="What people call it.")] = ""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """What came in the place of the used part, and when."""
+
+    at: At = "now"
+    amount: Annotated[str, Parameter(help="How much, such as 800 kg.")] = ""
+    note: Annotated[str, Parameter(help="What else there is to say.")] = ""
 
 
 @Parameter(name="*")
@@ -78,6 +106,7 @@ class Filling:
 
 
 THE_USUAL_LASTING: Final = Lasting()
+FITTED_NOW: Final = Fitted()
 
 
 @app.command(name="list")
@@ -85,6 +114,7 @@ def list_parts(
     *,
     enterprise: Annotated[str | None, Parameter(help="Only this enterprise's, by its id.")] = None,
     colour: Annotated[Colour | None, Parameter(help="Only green, amber or red ones.")] = None,
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
@@ -92,52 +122,49 @@ def list_parts(
     settings = settings_of(system)
 
     async def work() -> list[PartNow]:
-        async with database(settings, "consumables list") as connection:
-            now = await system_now(connection)
-            return await parts_now(
-                connection, await load_parts(connection, enterprise=enterprise), now
-            )
+        async with reading(settings, person, "consumables list", Read.CONSUMABLES) as view:
+            firms = view.reader.within(enterprise)
+            parts = await load_parts(view.connection, enterprises=firms)
+            return await parts_now(view.connection, parts, view.now)
 
     found = [one for one in run(work()) if colour in (None, one.colour)]
     if json:
         for one in found:
-            print(as_json(_plain(one)))
+            print(as_json(part_plain(one)))
         return
-    show_table(
-        (
-            "编号", "企业", "设施", "类型", "状态", "灯", "已用h", "未知h", "已用天", "剩余h",
-            "预计到期", "更换记录",
-        ),
-        [_row(one) for one in found],
-    )  # fmt: skip
+    show_table(PART_HEADINGS, [*map(part_row, found)])
 
 
 @app.command
-def show(consumable: PartId, /, *, system: System = THE_USUAL_SYSTEM, json: AsJson = False) -> None:
+def show(
+    consumable: PartId,
+    /,
+    *,
+    person: AsReader = None,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
     """Show a part and its chain: reminder, replacements, waste in store, off-site checks."""
     settings = settings_of(system)
 
-    async def work() -> list[PartNow]:
-        async with database(settings, "consumables show") as connection:
-            parts = await load_parts(connection, identity=consumable)
-            return await parts_now(connection, parts, await system_now(connection))
+    async def work() -> tuple[list[PartNow], Mapping[str, str]]:
+        async with reading(settings, person, "consumables show", Read.CONSUMABLES) as view:
+            firms = view.reader.enterprises
+            parts = await load_parts(view.connection, enterprises=firms, identity=consumable)
+            return await parts_now(view.connection, parts, view.now), await names(view.connection)
 
-    found = run(work())
+    found, called = run(work())
     if not found:
         message = f"there is no consumable {consumable}"
         raise CommandError(message, "see wattwarden consumables list")
     one = found[0]
-    chain = [_change(change) for change in one.part.changes]
     if json:
-        print(as_json(_plain(one) | {"changes": chain}))
+        print(as_json(part_plain(one) | {"changes": [*map(change_plain, one.part.changes)]}))
         return
-    show_table(("", ""), list(_plain(one).items()))
+    show_table(("项目", "内容"), part_facts(one))
     for change in one.part.changes:
-        print(f"{change.replacement.id} {STATES_ZH[change.state]}")
-        print(f"  更换 {rfc3339(change.replacement.replaced_at)} {change.actor}")
-        for deed in change.deeds:
-            print(f"  {deed.step.kind_name} {rfc3339(deed.at)} {deed.actor}")
-    _remark(_remarks(one))
+        print("\n".join(change_lines(change, called)))
+    show_remarks(remarks_of(one))
 
 
 @app.command
@@ -170,7 +197,7 @@ def add(
     entered = run(work())
     show_entered(entered, json=json)
     if isinstance(entered.body, Consumable) and not json:
-        _remark(list(uncalculated(entered.body, None, default_numbers().carbon)))
+        show_remarks(list(uncalculated(entered.body, None, default_numbers().carbon)))
 
 
 @app.command
@@ -179,25 +206,34 @@ def replace(
     /,
     *,
     person: AsPerson,
-    at: At = "now",
-    amount: Annotated[str, Parameter(help="How much, such as 800 kg.")] = "",
-    note: Annotated[str, Parameter(help="What else there is to say.")] = "",
+    fitted: Fitted = FITTED_NOW,
+    proof: Proof = NO_PROOF,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
-    """Record that a part was replaced, or the service done: its hours count from there."""
+    """Record that a part was replaced, or the service done: its hours count from there.
+
+    A firm shows it with --file or --evidence, such as a photograph of the new part.
+    """
     settings = settings_of(system)
+    sent = [
+        Arrived(read_file(file), file.name, Consumable.kind_name, consumable) for file in proof.file
+    ]
 
     async def work() -> Entered:
         async with acting_as(settings, person, "consumables replace") as desk:
             body = Replacement(
                 id=NEW,
                 consumable=consumable,
-                replaced_at=parse_time(at, desk.now),
-                amount=amount,
-                note=note,
+                replaced_at=parse_time(fitted.at, desk.now),
+                amount=fitted.amount,
+                note=fitted.note,
+                evidence=proof.evidence,
             )
-            return await desk.act(body)
+            try:
+                return await replace_part(desk.connection, body, sent, desk.person, desk.now)
+            except RefusedError as error:
+                raise refused(error) from error
 
     show_entered(run(work()), json=json)
 
@@ -289,7 +325,7 @@ def carbon(
         print(as_json(told | {"objections": [one.objection for one in remarks]} | kept))
         return
     print(f"更换周期 {run_days(design):.1f} 天,累计运行 {run_hours(design):.1f} 小时")
-    _remark(remarks)
+    show_remarks(remarks)
     if entered is not None:
         show_entered(entered, json=False)
 
@@ -309,76 +345,3 @@ def _calculated(design: Carbon, person: str, system: System) -> Entered:
 
 def _fields(filling: Filling) -> dict[str, Any]:
     return {name: getattr(filling, name) for name in Filling.__dataclass_fields__}
-
-
-def _remarks(one: PartNow) -> list[Remark]:
-    accepted = default_numbers().carbon
-    known = [] if one.part.carbon is None else list(objections(one.part.carbon, accepted))
-    return [*known, *uncalculated(one.part.body, one.part.carbon, accepted)]
-
-
-def _remark(remarks: Sequence[Remark]) -> None:
-    for remark in remarks:
-        print(f"  注意: {remark.zh} / {remark.en}")
-
-
-def _plain(one: PartNow) -> dict[str, Any]:
-    body, wear, last = one.part.body, one.wear, one.part.last
-    return {
-        "id": body.id,
-        "enterprise": one.part.enterprise,
-        "unit": body.unit,
-        "kind": body.kind,
-        "name": body.name,
-        "level": one.level,
-        "colour": one.colour,
-        "since": rfc3339(one.part.since),
-        "hours": round(wear.hours, 2),
-        "unknown_hours": round(wear.unknown_hours, 2),
-        "days": round(wear.days, 2),
-        "share": round(wear.share, 4),
-        "left_hours": None if wear.left_hours is None else round(wear.left_hours, 2),
-        "pace_h_d": wear.pace_h_d,
-        "due_at": _time(wear.due_at),
-        "reminded_at": _time(one.reminded_at),
-        "chain": None if last is None else last.state,
-        "remarks": [remark.objection for remark in _remarks(one)],
-    }
-
-
-def _row(one: PartNow) -> tuple[object, ...]:
-    body, wear, last = one.part.body, one.wear, one.part.last
-    kind = default_numbers().kind_of(body.kind).zh
-    return (
-        body.id,
-        one.part.enterprise,
-        body.unit,
-        body.name or kind or body.kind,
-        LEVELS_ZH[one.level],
-        _COLOURS_ZH[one.colour],
-        f"{wear.hours:.1f}",
-        f"{wear.unknown_hours:.1f}",
-        f"{wear.days:.1f}",
-        "" if wear.left_hours is None else f"{wear.left_hours:.1f}",
-        _time(wear.due_at),
-        "" if last is None else STATES_ZH[last.state],
-    )
-
-
-def _change(change: Change) -> dict[str, Any]:
-    return {
-        "replacement": change.replacement.id,
-        "state": change.state,
-        "replaced_at": rfc3339(change.replacement.replaced_at),
-        "entered_at": rfc3339(change.at),
-        "by": change.actor,
-        "steps": [
-            {"at": rfc3339(deed.at), "by": deed.actor, "kind": deed.step.kind_name}
-            | {"body": msgspec.to_builtins(deed.step)}
-            for deed in change.deeds
-        ],
-    }
-
-
-def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else rfc3339(moment)

@@ -39,6 +39,10 @@ COMMANDS: Final = {
         "wattwarden.tools.serve_warden:warden",
         "Run the warden alone: rows and decisions become states and alarms.",
     ),
+    "courier": Command(
+        "wattwarden.tools.serve_courier:courier",
+        "Run the courier alone: notices that fell due reach people and machines.",
+    ),
     "archivist": Command(
         "wattwarden.tools.serve:archivist",
         "Run the archivist alone: closed segments of the journal become files.",
@@ -65,6 +69,17 @@ COMMANDS: Final = {
     "evidence": Command(
         "wattwarden.tools.cases.evidence:app",
         "Keep, show and verify files that prove something.",
+    ),
+    "outbox": Command(
+        "wattwarden.tools.outbox:app",
+        "See what was sent to whom and why; send again what failed.",
+    ),
+    "notify": Command(
+        "wattwarden.tools.notify.commands:app",
+        "See and say who is reached how; try endpoints out.",
+    ),
+    "silences": Command(
+        "wattwarden.tools.silences:app", "Keep notices of some alarms back until a moment (静默)."
     ),
     "states": Command("wattwarden.tools.alarms:states", "Print what units do now, and since when."),
     "quarantine": Command(

@@ -21,7 +21,8 @@ from wattwarden.tools.times import rfc3339
 Daily = Annotated[str | None, Parameter(help="Only these hours of each day: 22:00-06:00.")]
 MEASURES_ZH: Final = {Measure.STOP: "停产", Measure.LIMIT: "限产"}
 _HOURS: Final = re.compile(r"([0-9]{2}:[0-9]{2})-([0-9]{2}:[0-9]{2})")
-_CURB: Final = re.compile(r"([a-z]+:[^=]+)(?:=([0-9.]+))?")
+_NUMBER: Final = r"[0-9]+(?:\.[0-9]+)?"
+_LIMIT: Final = re.compile(rf"([a-z]+:[^=]+)=({_NUMBER})(?:@({_NUMBER})kWh)?")
 
 
 class Hours(NamedTuple):
@@ -78,17 +79,31 @@ def subject_of(text: str) -> Subject:
     return Subject(Scope(scope), identity)
 
 
-def limited_of(text: str) -> tuple[Subject, float]:
-    """Read ``line:L1=30``: a subject, and by which share it is limited.
+class Limited(NamedTuple):
+    """Whom a limit concerns, by which share, and a normal day's energy in Wh where agreed."""
+
+    subject: Subject
+    reduction: float
+    base_energy: float | None
+
+
+def limited_of(text: str) -> Limited:
+    """Read ``line:L1=30``, or ``line:L1=30@1200kWh`` where a normal day's energy was agreed.
 
     Raises:
         UsageError: It is not written so.
     """
-    found = _CURB.fullmatch(text)
-    if found is None or found[2] is None:
+    found = _LIMIT.fullmatch(text)
+    if found is None:
         message = f"{text!r} is no limit"
-        raise UsageError(message, "write line:ID=30 for 30 percent less")
-    return subject_of(found[1]), share_of(float(found[2]))
+        raise UsageError(
+            message, "write line:ID=30 for 30 percent less, line:ID=30@1200kWh of a normal day's"
+        )
+    energy = None if found[3] is None else 1000 * float(found[3])
+    if energy == 0:
+        message = f"{text!r}: a normal day without energy"
+        raise UsageError(message, "leave it out, and it is learned")
+    return Limited(subject_of(found[1]), share_of(float(found[2])), energy)
 
 
 def share_of(percent: float) -> float:
@@ -165,6 +180,7 @@ def plan_row(plan: Plan, enterprise: str) -> dict[str, Any]:
         "subject": plan.subject,
         "measure": plan.measure,
         "reduction": plan.reduction,
+        "base_energy_wh": plan.base_energy,
         "start": rfc3339(plan.start),
         "end": rfc3339(plan.end),
         "daily": f"{plan.from_hour}-{plan.to_hour}" if plan.from_hour else None,
@@ -176,6 +192,10 @@ def plan_row(plan: Plan, enterprise: str) -> dict[str, Any]:
     }
 
 
-def measure_text(measure: Measure, reduction: float | None) -> str:
-    """Say what is ordered."""
-    return MEASURES_ZH[measure] + (f" {reduction:.0%}" if reduction is not None else "")
+def measure_text(
+    measure: Measure, reduction: float | None, base_energy: float | None = None
+) -> str:
+    """Say what is ordered, with a normal day's energy (Wh) where it was agreed."""
+    share = f" {reduction:.0%}" if reduction is not None else ""
+    base = f"(正常日{base_energy / 1000:g} kWh)" if base_energy is not None else ""
+    return f"{MEASURES_ZH[measure]}{share}{base}"

@@ -7,13 +7,21 @@ from typing import Annotated, Final
 import msgspec
 from cyclopts import App, Parameter
 
+from wattwarden.alarms.acting.scope import Read
 from wattwarden.alarms.decisions.bodies import Measure, Plan, WarningLevel
 from wattwarden.alarms.decisions.body import NEW
 from wattwarden.alarms.responses.bodies import EXEMPTIONS_ZH, Curb, Exemption, Preset
+from wattwarden.alarms.responses.course import LEVELS_ZH
 from wattwarden.storage.registry.decisions import Entered, in_force, told
 from wattwarden.storage.responses.load import load_presets, newest_plans
-from wattwarden.storage.system_time import system_now
-from wattwarden.tools.acting import AsPerson, acting_as, perform, show_entered
+from wattwarden.tools.acting import (
+    AsPerson,
+    AsReader,
+    acting_as,
+    perform,
+    reading,
+    show_entered,
+)
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
@@ -29,7 +37,7 @@ from wattwarden.tools.orders import (
 )
 from wattwarden.tools.render import show_table
 from wattwarden.tools.running import database, run, settings_of
-from wattwarden.tools.times import parse_time, rfc3339
+from wattwarden.tools.times import local, parse_time
 
 app = App(name="plans", help="See and order what is stopped or limited; keep firms' presets.")
 
@@ -56,7 +64,11 @@ class Curbed:
         tuple[str, ...], Parameter(help="What is stopped: unit:ID, line:ID…; repeatable.")
     ] = ()
     limit: Annotated[
-        tuple[str, ...], Parameter(help="What is limited: line:ID=30, percent; repeatable.")
+        tuple[str, ...],
+        Parameter(
+            help="What is limited: line:ID=30, percent; line:ID=30@1200kWh with a normal day's"
+            " energy as agreed, which is learned otherwise; repeatable."
+        ),
     ] = ()
     daily: Daily = None
     exempt: Annotated[
@@ -76,8 +88,15 @@ class Curbed:
             for one in map(subject_of, self.stop)
         )
         limited = (
-            Curb(scope=one.scope, subject=one.id, measure=Measure.LIMIT, reduction=share, **hours)
-            for one, share in map(limited_of, self.limit)
+            Curb(
+                scope=one.subject.scope,
+                subject=one.subject.id,
+                measure=Measure.LIMIT,
+                reduction=one.reduction,
+                base_energy=one.base_energy,
+                **hours,
+            )
+            for one in map(limited_of, self.limit)
         )
         return (*stopped, *limited)
 
@@ -95,6 +114,7 @@ def list_plans(
     active: Annotated[
         bool, Parameter(help="Only those that hold now or are to come.", show_default=False)
     ] = False,
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
@@ -102,18 +122,15 @@ def list_plans(
     settings = settings_of(system)
 
     async def work() -> tuple[list[tuple[Plan, str]], datetime]:
-        async with database(settings, "plans list") as connection:
-            entered = await in_force(connection, Plan.kind_name)
-            return newest_plans(entered), await system_now(connection)
+        async with reading(settings, person, "plans list", Read.PLANS) as view:
+            firms = view.reader.within(enterprise)
+            return newest_plans(await in_force(view.connection, Plan.kind_name, firms)), view.now
 
     plans, now = run(work())
     chosen = [
         (plan, firm)
         for plan, firm in plans
-        if plan.enabled
-        and enterprise in (None, firm)
-        and origin in (None, plan.origin)
-        and (not active or plan.end > now)
+        if plan.enabled and origin in (None, plan.origin) and (not active or plan.end > now)
     ]
     if json:
         for plan, firm in chosen:
@@ -126,11 +143,11 @@ def list_plans(
                 plan.id,
                 firm,
                 f"{plan.scope}:{plan.subject}",
-                measure_text(plan.measure, plan.reduction),
-                rfc3339(plan.start),
-                rfc3339(plan.end),
+                measure_text(plan.measure, plan.reduction, plan.base_energy),
+                local(plan.start),
+                local(plan.end),
                 f"{plan.from_hour}-{plan.to_hour}" if plan.from_hour else "",
-                plan.level,
+                LEVELS_ZH[plan.level] if plan.level else "",
                 "豁免" if plan.exempt else "",
                 plan.origin,
                 plan.reason,
@@ -234,6 +251,7 @@ def presets(
     *,
     enterprise: Annotated[str | None, Parameter(help="Only this enterprise's, by its id.")] = None,
     level: Annotated[WarningLevel | None, Parameter(help="Only of this level.")] = None,
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
@@ -241,8 +259,9 @@ def presets(
     settings = settings_of(system)
 
     async def work() -> list[Preset]:
-        async with database(settings, "plans presets") as connection:
-            return await load_presets(connection, level, enterprise)
+        async with reading(settings, person, "plans presets", Read.PLANS) as view:
+            firms = view.reader.within(enterprise)
+            return await load_presets(view.connection, level, enterprises=firms)
 
     found = run(work())
     if json:
@@ -255,10 +274,11 @@ def presets(
             (
                 one.id,
                 one.enterprise,
-                one.level,
+                LEVELS_ZH[one.level],
                 EXEMPTIONS_ZH[one.exempt] if one.exempt else "",
                 "; ".join(
-                    f"{curb.scope}:{curb.subject} {measure_text(curb.measure, curb.reduction)}"
+                    f"{curb.scope}:{curb.subject}"
+                    f" {measure_text(curb.measure, curb.reduction, curb.base_energy)}"
                     for curb in one.curbs
                 ),
                 one.note,

@@ -4,7 +4,7 @@ import csv
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 
@@ -15,7 +15,7 @@ from wattwarden.storage.rollups import Rollup, Width
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import UsageError
 from wattwarden.tools.options import ALL_TIMES, THE_USUAL_SYSTEM, AsJson, Span, System
-from wattwarden.tools.rollups import find_rollups, show_rollups
+from wattwarden.tools.rollups import LOCAL, Every, find_rollups, show_rollups, zone_of
 from wattwarden.tools.running import database, meter_name, meter_of, run, settings_of
 from wattwarden.tools.times import rfc3339
 from wattwarden.tools.units import unit_of
@@ -24,6 +24,11 @@ COLUMNS: Final = (
     "meter", "channel", "period", "at", "received_at", "quality",
     "quantity", "value", "unit", "flag",
 )  # fmt: skip
+
+WIDTHS: Final = {
+    "15min": Width.QUARTER, "quarter": Width.QUARTER, "hour": Width.HOUR, "day": Width.DAY,
+}  # fmt: skip
+"""By what people call them."""
 
 Show = Callable[[str, StoredReading], None]
 
@@ -48,15 +53,17 @@ def readings(
         ),
     ] = False,
     every: Annotated[
-        Width | None,
-        Parameter(help="Instead: what was said in each 15 minutes, hour or day (UTC)."),
+        Literal["15min", "quarter", "hour", "day"] | None,
+        Parameter(help="Instead: what was said in each 15 minutes, hour or local day."),
     ] = None,
+    zone: Annotated[str, Parameter(help="In which the days of --every day begin.")] = LOCAL,
 ) -> None:
     """Print a meter's stored readings, or with --every what they come to.
 
-    Oldest first, as the meter reported them, in UTC. With --json each reading is one line with
-    meter, channel, period, at, received_at, quality (its marks by name, none for a good one) and
-    readings, each with quantity, value, unit and, where the meter gave one, its flag.
+    Oldest first, as the meter reported them, in UTC; local days in their zone. With --json each
+    reading is one line with meter, channel, period, at, received_at, quality (its marks by name,
+    none for a good one) and readings, each with quantity, value, unit and, where the meter gave
+    one, its flag.
     """
     if json and as_csv:
         raise UsageError("one output at a time", "choose --json or --csv")
@@ -64,12 +71,13 @@ def readings(
     name = meter_name(meter)
     now = datetime.now(UTC)
     if every is not None:
+        spans = Every(WIDTHS[every], zone_of(zone))
 
         async def rollups() -> tuple[str, list[Rollup]]:
             async with database(settings, "readings") as connection:
-                return await find_rollups(connection, name, every, span, now)
+                return await find_rollups(connection, name, spans, span, now)
 
-        show_rollups(*run(rollups()), json=json, as_csv=as_csv)
+        show_rollups(*run(rollups()), spans, json=json, as_csv=as_csv)
         return
     since, until = span.bounds(now)
     wanted = StoredSpan(since=since, until=until, channel=name.channel)

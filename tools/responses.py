@@ -7,7 +7,8 @@ from typing import Annotated, Any, Final
 
 from cyclopts import App, Parameter
 
-from wattwarden.alarms.decisions.bodies import WarningLevel
+from wattwarden.alarms.acting.scope import Read
+from wattwarden.alarms.decisions.bodies import Plan, WarningLevel
 from wattwarden.alarms.decisions.body import NEW
 from wattwarden.alarms.responses.bodies import Response, ResponseStep, ResponseVerb
 from wattwarden.alarms.responses.course import LEVELS_ZH, STATES_ZH, Course
@@ -17,15 +18,14 @@ from wattwarden.storage.database import Connection
 from wattwarden.storage.responses.activate import Activated, issue, step
 from wattwarden.storage.responses.assess import Assessed, FirmAnswer, assess_response
 from wattwarden.storage.responses.load import load_responses, plans_of
-from wattwarden.storage.system_time import system_now
-from wattwarden.tools.acting import AsPerson, Desk
+from wattwarden.tools.acting import AsPerson, AsReader, Desk, reading
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
 from wattwarden.tools.orders import activate, measure_text, plan_row, show_activated
 from wattwarden.tools.render import show_table
-from wattwarden.tools.running import database, run, settings_of
-from wattwarden.tools.times import parse_time, rfc3339
+from wattwarden.tools.running import run, settings_of
+from wattwarden.tools.times import local, parse_time, rfc3339
 
 ResponseId = Annotated[str, Parameter(name="RESPONSE", help="Its id, as list shows it.")]
 Regions = Annotated[
@@ -141,13 +141,15 @@ def close(
 
 
 @app.command(name="list")
-def list_responses(*, system: System = THE_USUAL_SYSTEM, json: AsJson = False) -> None:
+def list_responses(
+    *, person: AsReader = None, system: System = THE_USUAL_SYSTEM, json: AsJson = False
+) -> None:
     """List responses, the latest last."""
     settings = settings_of(system)
 
     async def work() -> tuple[list[Course], datetime]:
-        async with database(settings, "responses list") as connection:
-            return await load_responses(connection), await system_now(connection)
+        async with reading(settings, person, "responses list", Read.RESPONSES) as view:
+            return await load_responses(view.connection), view.now
 
     courses, now = run(work())
     if json:
@@ -163,8 +165,8 @@ def list_responses(*, system: System = THE_USUAL_SYSTEM, json: AsJson = False) -
                 LEVELS_ZH[one.level],
                 STATES_ZH[one.state(now)],
                 "、".join(one.regions) or "全市",
-                rfc3339(one.start),
-                rfc3339(one.ended),
+                local(one.start),
+                local(one.ended),
                 one.reason,
             )
             for one in courses
@@ -174,28 +176,30 @@ def list_responses(*, system: System = THE_USUAL_SYSTEM, json: AsJson = False) -
 
 @app.command
 def show(
-    response: ResponseId, /, *, system: System = THE_USUAL_SYSTEM, json: AsJson = False
+    response: ResponseId,
+    /,
+    *,
+    person: AsReader = None,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
 ) -> None:
     """Show a response and its plans: how many firms stop, how many limit, who is exempt."""
     settings = settings_of(system)
 
-    async def work() -> tuple[Course, list[dict[str, Any]], datetime]:
-        async with database(settings, "responses show") as connection:
-            course = await _course(connection, response)
-            plans = [
-                plan_row(plan, firm)
-                for plan, firm in await plans_of(connection, response)
-                if plan.enabled
-            ]
-            return course, plans, await system_now(connection)
+    async def work() -> tuple[Course, list[tuple[Plan, str]], datetime]:
+        async with reading(settings, person, "responses show", Read.RESPONSES) as view:
+            course = await _course(view.connection, response)
+            found = await plans_of(view.connection, response, view.reader.enterprises)
+            return course, [(plan, firm) for plan, firm in found if plan.enabled], view.now
 
     course, plans, now = run(work())
-    counts = _counts(plans)
+    rows = [plan_row(plan, firm) for plan, firm in plans]
+    counts = _counts(rows)
     if json:
-        print(as_json(_plain(course, now) | counts | {"orders": plans}))
+        print(as_json(_plain(course, now) | counts | {"orders": rows}))
         return
     print(f"{course.id} {course.number} {LEVELS_ZH[course.level]} {STATES_ZH[course.state(now)]}")
-    print(f"  {rfc3339(course.start)} — {rfc3339(course.ended)}  {course.reason}")
+    print(f"  {local(course.start)} — {local(course.ended)}  {course.reason}")
     print(
         f"  停产 {counts['stopped']} 家  限产 {counts['limited']} 家  豁免 {counts['exempt']} 家"
         f"  共 {counts['firms']} 家"
@@ -204,30 +208,36 @@ def show(
         ("编号", "企业", "对象", "措施", "开始", "结束", "豁免"),
         [
             (
-                plan["id"],
-                plan["enterprise"],
-                f"{plan['scope']}:{plan['subject']}",
-                measure_text(plan["measure"], plan["reduction"]),
-                plan["start"],
-                plan["end"],
-                plan["reason"] if plan["exempt"] else "",
+                plan.id,
+                firm,
+                f"{plan.scope}:{plan.subject}",
+                measure_text(plan.measure, plan.reduction, plan.base_energy),
+                local(plan.start),
+                local(plan.end),
+                plan.reason if plan.exempt else "",
             )
-            for plan in plans
+            for plan, firm in plans
         ],
     )
 
 
 @app.command(name="assess")
 def assess_one(
-    response: ResponseId, /, *, system: System = THE_USUAL_SYSTEM, json: AsJson = False
+    response: ResponseId,
+    /,
+    *,
+    person: AsReader = None,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
 ) -> None:
     """Assess a response: who responded, how much energy was saved, what each firm did."""
     settings = settings_of(system)
 
     async def work() -> Assessed:
-        async with database(settings, "responses assess") as connection:
-            course = await _course(connection, response)
-            return await assess_response(connection, course, await system_now(connection))
+        async with reading(settings, person, "responses assess", Read.RESPONSES) as view:
+            course = await _course(view.connection, response)
+            firms = view.reader.enterprises
+            return await assess_response(view.connection, course, view.now, firms)
 
     found = run(work())
     whole = found.whole

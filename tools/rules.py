@@ -22,7 +22,9 @@ from wattwarden.tools.running import database, run, settings_of
 from wattwarden.tools.times import parse_time, rfc3339
 
 RuleFile = Annotated[Path, Parameter(name="FILE", help="A rule file (TOML).")]
-UNITS = {"_s": "s", "_h": "h", "_d": "d", "_min": "min"}
+UNITS = {
+    "_s": "s", "_h": "h", "_d": "d", "voltage_min": "V", "voltage_max": "V", "current_max": "A",
+}  # fmt: skip
 """Units of numbers, by the ends of their names; shares and counts have none."""
 
 app = App(name="rules", help="See, check and change the rules that readings are judged by.")
@@ -51,12 +53,16 @@ def show(*, system: System = THE_USUAL_SYSTEM, json: AsJson = False) -> None:
 
 @app.command
 def check(file: RuleFile, /, *, json: AsJson = False) -> int:
-    """Check a rule file; what is wrong is told by its key, and the exit status is 1."""
+    """Check a rule file; all that is wrong is told by its keys, and the exit status is 1.
+
+    With --json each is a line of its own.
+    """
     try:
         rules = read_rules(file)
     except RuleError as error:
-        key, _, problem = str(error).partition(": ")
-        print(as_json({"key": key, "problem": problem}) if json else f"{key}: {problem}")
+        for fault in error.faults:
+            key, _, problem = fault.partition(": ")
+            print(as_json({"key": key, "problem": problem}) if json else fault)
         return 1
     numbers, templates = len(rules.numbers), len(rules.templates)
     if json:
@@ -95,7 +101,7 @@ def activate(
     try:
         text, rules = file_text(file), read_rules(file)
     except RuleError as error:
-        raise CommandError(str(error), "wattwarden rules check tells the same") from error
+        raise CommandError(str(error), "wattwarden rules check tells all that is wrong") from error
     body = RuleSet(version=rules.version.rpartition("+")[0], text=text)
     settings = settings_of(system)
 

@@ -7,10 +7,10 @@ from typing import Final
 from wattwarden.protocol.zone import CHINA
 from wattwarden.tools.errors import UsageError
 
-_RELATIVE: Final = re.compile(r"-(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_RELATIVE: Final = re.compile(r"[+-](?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _FORMS: Final = (
     "a time is written 2026-11-22T03:00:00Z, "
-    '"2026-11-22 03:00" (local, Asia/Shanghai), 2026-11-22, now, or -2h30m'
+    '"2026-11-22 03:00" (local, Asia/Shanghai), 2026-11-22, now, -2h30m or +2d'
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -18,6 +18,8 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 def parse_time(text: str, now: datetime, zone: tzinfo = CHINA) -> datetime:
     """Read a time: RFC 3339, local without offset (``zone``), a date, ``now``, or ``-2h30m`` ago.
+
+    ``+2d`` is to come.
 
     Raises:
         UsageError: it is none of these.
@@ -28,7 +30,8 @@ def parse_time(text: str, now: datetime, zone: tzinfo = CHINA) -> datetime:
     if relative and any(relative.groups()):
         days, hours, minutes, seconds = (int(part or 0) for part in relative.groups())
         try:
-            return now - timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+            span = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+            return now + span if text.startswith("+") else now - span
         except OverflowError as error:
             raise _no_time(text) from error
     try:
@@ -64,3 +67,12 @@ def rfc3339(moment: datetime) -> str:
     """
     text = moment.astimezone(UTC).isoformat().removesuffix("+00:00")
     return (text.rstrip("0") if "." in text else text) + "Z"
+
+
+def local(moment: datetime, zone: tzinfo = CHINA) -> str:
+    """Write an aware moment as people read it in tables: local, to the minute.
+
+    >>> local(datetime(2026, 11, 22, 1, 5, 30, tzinfo=UTC))
+    '2026-11-22 09:05'
+    """
+    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M")

@@ -37,6 +37,7 @@ FOLDED_RIGHTS: Final[Mapping[str, Roles]] = {
     "plan": OFFICERS,
     "declaration": ENTERPRISE,
     "declaration.review": OFFICERS,
+    "declaration.end": ENTERPRISE | OFFICERS,
     "consumable": ENTERPRISE | OFFICERS,
     "replacement": ENTERPRISE,
     "patrol": ENTERPRISE,
@@ -78,9 +79,8 @@ def refusal(
     if person.role not in RIGHTS[right]:
         able = ", ".join(sorted(RIGHTS[right]))
         en = f"{person.id} is {person.role}; {right} takes {able}"
-        zh = (
-            f"{person.name}是{ROLES_ZH[person.role]},此事({right})须由{roles_zh(RIGHTS[right])}办理"
-        )
+        able_zh = roles_zh(RIGHTS[right])
+        zh = f"{person.name}({ROLES_ZH[person.role]})无权办理此事({right}),须由{able_zh}办理"
         return Refusal(zh, en)
     if reaches(person, enterprise, agencies):
         return None

@@ -57,11 +57,33 @@ class Cause(StrEnum):
     OTHER = "other"  # 其他
 
 
+CAUSES_ZH: Final[Mapping[Cause, str]] = {
+    Cause.AGEING: "部件老化",
+    Cause.BREAKAGE: "设备故障",
+    Cause.BLOCKAGE: "堵塞",
+    Cause.CONSUMABLE: "耗材失效",
+    Cause.OPERATION: "操作不当",
+    Cause.CONTROL: "控制系统故障",
+    Cause.DELIBERATE: "故意停运",
+    Cause.POWER_SUPPLY: "供电异常",
+    Cause.PROCESS: "工艺调整",
+    Cause.METER: "表计故障",
+    Cause.COMMUNICATION: "通讯故障",
+    Cause.OTHER: "其他原因",
+}
+
+
 class Fault(StrEnum):
     """Where the fault was, as an officer judges it."""
 
     ENTERPRISE = "enterprise"  # 企业异常
     METERING = "metering"  # 监测设备异常
+
+
+FAULTS_ZH: Final[Mapping[Fault, str]] = {
+    Fault.ENTERPRISE: "企业异常",
+    Fault.METERING: "监测设备异常",
+}
 
 
 class PlanStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -52,6 +52,8 @@ class State(StrEnum):
     CLOSED = "closed"  # 已办结
 
 
+# Nothing is left to do about these.
+DONE: Final = (State.VERIFIED, State.CLOSED)
 STATES_ZH: Final = {
     State.PENDING: "判定中",
     State.RAISED: "待确认",
@@ -210,4 +212,9 @@ class Case:
     @property
     def open(self) -> bool:
         """Whether something is left to do about it."""
-        return self.state not in (State.VERIFIED, State.CLOSED)
+        return self.state not in DONE
+
+    @property
+    def done(self) -> datetime | None:
+        """When the firm's part was done: rectified, or closed; None while it is not."""
+        return self.rectified or self.closed

@@ -164,17 +164,26 @@ class _Course:
                 pass
 
     def _review(self, declaration: str, at: datetime) -> None:
-        """Pass or refuse what was declared, where an officer has said so."""
-        if self.state is not State.DECLARED or self.values.get("declaration") != declaration:
-            return
+        """Pass or refuse what was declared, or take the exemption back, as somebody has said."""
         said, body = self.declarations.get(declaration, (None, None))
-        if said is None or body is None or body.state is Review.PENDING:
+        if said is None or body is None or self.values.get("declaration") != declaration:
             return
-        if body.state is Review.APPROVED:
-            self.move(at, Deed.PASS, said.actor, body.opinion)
-            self.values |= {"closed": at, "ending": Ending.EXEMPT}
-            return
-        self.move(at, Deed.REFUSE, said.actor, body.opinion)
+        waits, exempt = self.state is State.DECLARED, self.values.get("ending") is Ending.EXEMPT
+        match body.state:
+            case Review.APPROVED if waits:
+                self.move(at, Deed.PASS, said.actor, body.opinion)
+                self.values |= {"closed": at, "ending": Ending.EXEMPT}
+            case Review.REJECTED | Review.WITHDRAWN | Review.REVOKED if waits:
+                self._back(at, Deed.REFUSE, said.actor, body.opinion or body.ended)
+            case Review.REVOKED if exempt:
+                del self.values["closed"], self.values["ending"]
+                self._back(at, Deed.REVOKE, said.actor, body.opinion)
+            case _:
+                pass
+
+    def _back(self, at: datetime, deed: Deed, actor: str, reason: str) -> None:
+        """Lead back to those who have to do something about it."""
+        self.move(at, deed, actor, reason)
         if self.cleared:
             self.move(at, Deed.CLEAR)
 

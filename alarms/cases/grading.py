@@ -85,6 +85,8 @@ class Grading(_Table, frozen=True, rename={"classes": "class", "rules": "rule"})
     proof_s: Interval
     recur_s: Seconds
     plan_most_s: Interval
+    declare_most_s: Interval
+    declared_late_s: Seconds
     never_muted: frozenset[str]
     classes: dict[str, Grade]
     shift: dict[Supervision, dict[str, Shift]]

@@ -4,8 +4,12 @@
 RAISED ───────► ACKED ──────────► RECTIFYING ─────────► RECTIFIED ────────► VERIFIED ─────► CLOSED
   │ clear         │ clear             ▲  ▲───────────────── reject              settle ──────►
   ▼       ack     ▼      handle       │
-CLEARED_UNACK ─► CLEARED ─────────────┘  (both: settle, if it was brief; close: an officer)
+CLEARED_UNACK ─► CLEARED ─────────────┘  (both: settle, if it was brief)
 any of these four ── declare ─► DECLARED ── pass ─► CLOSED (exempt), refuse ─► ACKED or CLEARED
+CLEARED_UNACK, CLEARED, RECTIFYING ── close, by an officer, the condition gone ─► CLOSED
+CLOSED (exempt) ── revoke: the approval was a mistake ─► ACKED or CLEARED
+
+From every state what officers do, and time, lead to CLOSED: no case waits for its firm for ever.
 """
 
 from collections.abc import Mapping
@@ -24,6 +28,7 @@ class Deed(StrEnum):
     CLEAR = "clear"
     PASS = "pass"  # noqa: S105  a declaration is approved
     REFUSE = "refuse"
+    REVOKE = "revoke"  # a declaration's approval was a mistake
     SETTLE = "settle"
 
 
@@ -47,6 +52,7 @@ TRANSITIONS: Final[Mapping[State, Mapping[Verb | Deed, State]]] = {
     State.CLEARED_UNACK: {
         Verb.ACK: State.CLEARED,
         Verb.DECLARE: State.DECLARED,
+        Verb.CLOSE: State.CLOSED,
         Verb.COMMENT: State.CLEARED_UNACK,
         Deed.SETTLE: State.CLOSED,
     },
@@ -69,6 +75,7 @@ TRANSITIONS: Final[Mapping[State, Mapping[Verb | Deed, State]]] = {
         Verb.HANDLE: State.RECTIFYING,
         Verb.PLAN: State.RECTIFYING,
         Verb.RECTIFY: State.RECTIFIED,
+        Verb.CLOSE: State.CLOSED,
         Verb.COMMENT: State.RECTIFYING,
         Deed.CLEAR: State.RECTIFYING,
     },
@@ -83,7 +90,11 @@ TRANSITIONS: Final[Mapping[State, Mapping[Verb | Deed, State]]] = {
         Verb.COMMENT: State.VERIFIED,
         Deed.SETTLE: State.CLOSED,
     },
-    State.CLOSED: {Verb.COMMENT: State.CLOSED, Deed.CLEAR: State.CLOSED},
+    State.CLOSED: {
+        Verb.COMMENT: State.CLOSED,
+        Deed.CLEAR: State.CLOSED,
+        Deed.REVOKE: State.ACKED,
+    },
 }
 VERBS_ZH: Final[Mapping[Verb, str]] = {
     Verb.ACK: "确认",
@@ -102,6 +113,7 @@ DEEDS_ZH: Final[Mapping[Deed, str]] = {
     Deed.CLEAR: "消除",
     Deed.PASS: "申报通过",
     Deed.REFUSE: "申报不通过",
+    Deed.REVOKE: "申报撤销",
     Deed.SETTLE: "自动办结",
 }
 

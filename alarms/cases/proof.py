@@ -10,11 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from wattwarden.alarms.cases.bodies import Cause, Fault
 from wattwarden.alarms.cases.case import Case, State
 from wattwarden.alarms.cases.grading import Grading
 from wattwarden.alarms.registry.nouns import UnitKind
 from wattwarden.alarms.registry.registry import Registry
 
+# The class of what is wrong with data: meters, silence, outages.
+DATA_CLASS: Final = "D"
+# Who cuts a meter off, or leaves it off, is no meter's fault.
+BY_THE_FIRM: Final = frozenset({Cause.DELIBERATE, Cause.OPERATION})
 # What a production unit does while its line produces.
 PRODUCING: Final = frozenset({"running", "over", "reduced_vfd", "reduced_slow"})
 
@@ -41,6 +46,18 @@ def provable_since(case: Case) -> datetime | None:
     if case.state is not State.RECTIFIED or case.rectified is None or case.cleared is None:
         return None
     return max(case.rectified, case.cleared)
+
+
+def fault_of(case: Case) -> Fault:
+    """Return where the fault was, for all that is known: in what measures, or with the firm.
+
+    An officer's word counts, then the cause; data that went wrong by itself is the meter's fault.
+    """
+    if case.fault is not None:
+        return case.fault
+    by_class = case.grade == DATA_CLASS and case.cause not in BY_THE_FIRM
+    metering = by_class or case.cause in (Cause.METER, Cause.COMMUNICATION)
+    return Fault.METERING if metering else Fault.ENTERPRISE
 
 
 def producers(case: Case, registry: Registry) -> frozenset[str]:

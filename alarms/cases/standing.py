@@ -32,14 +32,16 @@ class Terms:
     """What an action is held against, beside the case.
 
     ``files`` are those of its evidence that were kept; ``declaration`` is the one that it names;
-    ``name`` tells what a person is called.
+    ``name`` tells what a person is called, ``officer`` whether somebody is one.
     """
 
     grading: Grading
     now: datetime
+    actor: str
     files: Sequence[File]
     declaration: Declaration | None
     name: Callable[[str], str]
+    officer: Callable[[str], bool]
 
 
 def against(case: Case, action: Action, terms: Terms) -> Iterator[Problem]:
@@ -115,10 +117,11 @@ def _unfit(case: Case, action: Action, terms: Terms) -> Iterator[Problem]:
     declaration = terms.declaration
     if declaration is None:
         return
-    if declaration.state is Review.REJECTED:
-        zh, en = f"申报{declaration.id}未获通过", f"declaration {declaration.id} was rejected"
+    if declaration.state not in (Review.PENDING, Review.APPROVED):
+        zh = f"申报{declaration.id}未获通过或已撤销"
+        en = f"declaration {declaration.id} was {declaration.state}"
         yield action.problem("declaration", zh, en)
-    begin, end = declaration.start, declaration.until or declaration.end
+    begin, end = declaration.start, declaration.last
     if begin > (case.cleared or terms.now) or end < case.episode.began:
         zh = f"申报{declaration.id}的时段与报警无关"
         en = f"declaration {declaration.id} is of another time than the alarm"
@@ -126,10 +129,11 @@ def _unfit(case: Case, action: Action, terms: Terms) -> Iterator[Problem]:
 
 
 def _deadlines(case: Case, action: Action, terms: Terms) -> Iterator[Problem]:
-    """Yield deadlines that are past, or too far."""
+    """Yield deadlines that are past or too far, or later than the firm may set by itself."""
     if action.deadline is None:
         return
     furthest = case.raised + timedelta(seconds=terms.grading.plan_most_s)
+    own = _own_deadline(case, terms)
     if not terms.now < action.deadline <= furthest:
         last = furthest.astimezone(DEFAULT_ZONE).strftime(_FORM)
         zh, en = (
@@ -137,10 +141,26 @@ def _deadlines(case: Case, action: Action, terms: Terms) -> Iterator[Problem]:
             f"a deadline is after now and not after {last}",
         )
         yield action.problem("deadline", zh, en)
+    elif action.deadline > own and not terms.officer(terms.actor):
+        last = own.astimezone(DEFAULT_ZONE).strftime(_FORM)
+        zh = f"整改期限为{last},企业只能提前;延期须由执法人员批准"
+        en = f"the deadline is {last}; a firm may be sooner, only an officer grants more time"
+        yield action.problem("deadline", zh, en)
     for step in action.steps:
         if step.by > action.deadline:
             zh = f"步骤“{step.what}”晚于整改期限"
             yield action.problem("steps", zh, f"step {step.what!r} ends after the deadline")
+
+
+def _own_deadline(case: Case, terms: Terms) -> datetime:
+    """Return the latest deadline that the firm may set: the class's, or what an officer set."""
+    given = [
+        done.action.deadline
+        for done in case.history
+        if done.counts and done.action is not None and terms.officer(done.actor)
+    ]
+    set_by_officers = [deadline for deadline in given if deadline is not None]
+    return set_by_officers[-1] if set_by_officers else terms.grading.deadline(case.episode)
 
 
 def _old_files(case: Case, action: Action, terms: Terms) -> Iterator[Problem]:

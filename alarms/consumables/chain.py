@@ -18,6 +18,7 @@ from wattwarden.alarms.consumables.bodies import CheckResult, OffsiteCheck, Wast
 from wattwarden.alarms.consumables.numbers import Numbers
 from wattwarden.alarms.consumables.wear import Level
 from wattwarden.alarms.decisions.bodies import Consumable, Replacement
+from wattwarden.alarms.enforcement.life import local
 from wattwarden.alarms.registry.problems import Problem
 
 
@@ -152,7 +153,7 @@ def _out_of_turn(change: Change, step: Step, verb: Verb) -> Problem:
         return step.problem("replacement", zh, en)
     last = change.deeds[-1] if change.deeds else None
     who = last.actor if last else change.actor
-    at = (last.at if last else change.at).isoformat()
+    at = local(last.at if last else change.at)
     zh = f"{STATES_ZH[change.state]}(由{who}于{at}办理)"
     en = f"replacement {number} is {change.state}, by {who} at {at}"
     return step.problem("replacement", zh, en)

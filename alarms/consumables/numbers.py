@@ -39,10 +39,18 @@ class PartKind(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     hours_to: Positive | None = None
 
 
+class Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a firm may say by itself, without an officer."""
+
+    longest_hours: Positive
+    least_files: Annotated[int, msgspec.Meta(ge=0, le=10)]
+
+
 class Numbers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the file says; see there for the reasons."""
 
     waste_days: Positive
+    claims: Claims
     carbon: Carbon
     forecast: Forecasting
     kind: Mapping[str, PartKind]

@@ -26,6 +26,8 @@ from wattwarden.alarms.registry.problems import Problem
 
 # A rule file with every industry's template has some 40 KB.
 MAX_RULES_LETTERS: Final = 524_288
+# Photographs and papers of one replacement.
+MAX_EVIDENCE: Final = 50
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -75,6 +77,8 @@ class Review(StrEnum):
     PENDING = "pending"
     APPROVED = "approved"
     REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"  # 撤回: before it began, or before anybody reviewed it
+    REVOKED = "revoked"  # 撤销: the approval was a mistake, and excuses nothing from the start
 
 
 class RegistryChange(Body, frozen=True, kw_only=True):
@@ -177,7 +181,10 @@ def unordered(body: Body, order: Ordered) -> Iterator[Problem]:
 
 
 class Declaration(Body, frozen=True, kw_only=True):
-    """``subject`` is declared absent from start to end, again each day or week up to ``until``."""
+    """``subject`` is declared absent from start to end, again each day or week up to ``until``.
+
+    No stretch goes beyond ``until``.  An approved one ends sooner by a successor that says why.
+    """
 
     kind_name: ClassVar[str] = "declaration"
     prefix: ClassVar[str] = "DC"
@@ -193,14 +200,24 @@ class Declaration(Body, frozen=True, kw_only=True):
     state: Review = Review.PENDING
     reason: Text = ""
     opinion: Text = ""
+    # Why it ends sooner than was declared, or was withdrawn; "" where neither is so.
+    ended: Text = ""
 
     def references(self) -> tuple[Reference, ...]:
         """Return the enterprise, line or unit."""
         return (Reference("subject", self.scope, self.subject),)
 
     def right(self) -> str:
-        """Return the right to declare, or to review what was declared."""
-        return "declaration" if self.state is Review.PENDING else "declaration.review"
+        """Return the right to declare, to review what was declared, or to end it sooner."""
+        if self.state is Review.PENDING:
+            return "declaration"
+        ends = self.state is Review.WITHDRAWN or (self.state is Review.APPROVED and self.ended)
+        return "declaration.end" if ends else "declaration.review"
+
+    @property
+    def last(self) -> datetime:
+        """When it is over for good."""
+        return self.end if self.until is None else self.until
 
     def contradictions(self) -> Iterator[Problem]:
         """Yield stretches that end before they begin."""
@@ -211,6 +228,10 @@ class Declaration(Body, frozen=True, kw_only=True):
         if self.until is not None and self.until < self.end:
             message = "the last day is before the first stretch's end"
             yield self.problem("until", "重复截止时间早于首段结束时间", message)
+        if self.state is Review.WITHDRAWN and not self.ended:
+            yield self.problem("ended", "撤回须说明原因", "who withdraws says why")
+        if self.state is Review.REVOKED and not self.opinion:
+            yield self.problem("opinion", "撤销须说明原因", "who revokes an approval says why")
 
 
 class Consumable(Body, frozen=True, kw_only=True):
@@ -255,6 +276,8 @@ class Replacement(Body, frozen=True, kw_only=True):
     # The record of the waste's storage (危废入库), where there is waste.
     waste: Text = ""
     note: Text = ""
+    # SHA-256 of files that were kept before: photographs, delivery notes.
+    evidence: Annotated[tuple[str, ...], msgspec.Meta(max_length=MAX_EVIDENCE)] = ()
     # An officer who checked it did not believe it: the hours count on from before.
     rejected: bool = False
 
@@ -265,6 +288,12 @@ class Replacement(Body, frozen=True, kw_only=True):
     def right(self) -> str:
         """Return the right to replace, or to reject what was reported."""
         return "consumable_check" if self.rejected else "replacement"
+
+    def contradictions(self) -> Iterator[Problem]:
+        """Yield a file that is not named by its hash."""
+        if not all(map(_DIGEST.fullmatch, self.evidence)):
+            message = "a file is named by its SHA-256, 64 hex digits"
+            yield self.problem("evidence", "附件须为64位十六进制摘要", message)
 
 
 class Patrol(Body, frozen=True, kw_only=True):
@@ -279,6 +308,8 @@ class Patrol(Body, frozen=True, kw_only=True):
     person: Id
     at: Moment
     findings: Report = ""
+    # Why it is entered so long after it was.
+    why: Text = ""
 
     def references(self) -> tuple[Reference, ...]:
         """Return what was looked at, and who looked."""

@@ -56,7 +56,7 @@ def false_rectification(history: History, at: datetime, limits: Limits) -> Flagg
     return Flagged(
         Flag.FALSE_RECTIFICATION,
         _numbers(one for pair in worst for one in pair),
-        f"{subject}在{days:g}天内{times}次整改后{hours:g}小时生产时间内再次报警",
+        f"{history.called(subject)}在{days:g}天内{times}次整改后{hours:g}小时生产时间内再次报警",
         f"{subject} was said to be rectified and back within {hours:g} h of production,"
         f" {times} times in {days:g} d",
     )

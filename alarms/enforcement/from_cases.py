@@ -39,6 +39,7 @@ def incident(case: Case, grading: Grading) -> Incident:
             for done in case.history
             if done.counts and done.deed in _GONE
         ),
+        closed=case.closed,
         due=case.deadline,
         called=next((one.at for one in told if one.task is Asked.CREATE), None),
         excused=_excused(case),

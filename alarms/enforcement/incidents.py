@@ -18,8 +18,8 @@ class Incident:
     ``grade`` is its rule's class, ``level3`` and ``level4`` are when it first reached these levels,
     ``called`` is when the ladder asked for a visit, ``due`` by when its cause was to be gone.
     ``claims`` are, in order of time, when that was said or proved (True) and when it was rejected
-    (False).  ``excused`` is since when it is known that the firm did nothing wrong: a declaration
-    explains it, or the metering was at fault.
+    (False); ``closed`` is when nothing was left to do about it.  ``excused`` is since when it is
+    known that the firm did nothing wrong: a declaration explains it, or the metering was at fault.
     """
 
     alarm: int
@@ -32,6 +32,7 @@ class Incident:
     level3: datetime | None = None
     level4: datetime | None = None
     claims: tuple[tuple[datetime, bool], ...] = ()
+    closed: datetime | None = None
     due: datetime | None = None
     called: datetime | None = None
     excused: datetime | None = None
@@ -69,16 +70,24 @@ class Worn:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """An enterprise's incidents, when its lines produced, and parts used far beyond their limit."""
+    """An enterprise's incidents, when its lines produced, and parts used far beyond their limit.
+
+    ``names`` are what subjects (``unit:U1``) are called.
+    """
 
     incidents: Sequence[Incident]
     production: Mapping[str, Spans] = field(default_factory=dict)
     worn: Sequence[Worn] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def counting(self, at: datetime, grades: str) -> list[Incident]:
         """Return the incidents of some classes that counted at a moment, by raise."""
         found = [one for one in self.incidents if one.grade in grades and one.counts(at)]
         return sorted(found, key=lambda one: (one.raised, one.alarm))
+
+    def called(self, subject: str) -> str:
+        """Return what a subject is called; itself where that is not known."""
+        return self.names.get(subject, subject)
 
     def producing(self, line: str) -> Spans:
         """Return when a line produced; "" stands for any of the firm's."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from wattwarden.alarms.decisions.body import Body
 from wattwarden.alarms.registry.problems import Problem
@@ -37,12 +37,13 @@ class Said(Generic[A_co]):
 
 @dataclass(frozen=True, slots=True)
 class Machine(Generic[S]):
-    """A kind of thing: its names, its transitions, and what its states are called in Chinese."""
+    """A kind of thing: its names, its transitions; what states and verbs are called in Chinese."""
 
     zh: str
     en: str
     table: Mapping[tuple[S, StrEnum], S]
     states_zh: Mapping[S, str]
+    verbs_zh: Mapping[Any, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def refused_step(life: Life[B, T, S], body: Body, verb: StrEnum, who: str) -> Pr
         return None
     machine, at = life.machine, local(life.last.at)
     state = machine.states_zh[life.state]
-    zh = f"{machine.zh}{life.id}{state}(由{who}于{at}办理),不能再执行{verb}"
+    zh = f"{machine.zh}{life.id}{state}(由{who}于{at}办理),不能再{machine.verbs_zh[verb]}"
     en = f"{machine.en} {life.id} is {life.state}, by {who} at {at}; it takes no {verb} there"
     return body.problem("verb", zh, en)
 

@@ -77,6 +77,7 @@ class Exemption(_Section, frozen=True):
     """Whom an earlier violation excludes."""
 
     first_within_d: Positive
+    judged_within_d: Window
 
 
 class Limits(_Section, frozen=True):

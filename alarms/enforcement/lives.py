@@ -1,7 +1,7 @@
 """The lives of tasks, inspections, stations, clues and weak points: one table each.
 
     task        PROPOSED ─approve─► APPROVED ─assign─► ASSIGNED ─accept─► ACCEPTED ─arrive─► ON_SITE
-                   │ reject (until somebody is on site)  ▲ assign                      result │
+                   │ reject (until somebody is on site)  ▲ assign (also from ON_SITE)  result │
                    ▼                                     │                                    ▼
                 REJECTED          CLOSED ◄─close─ FOLLOW_UP ◄──────follow_up────────── CONCLUDED
     inspection  OFF_SITE ─switch─► ON_SITE ─conclude─► CONCLUDED ◄─conclude─ OFF_SITE
@@ -30,6 +30,11 @@ from wattwarden.alarms.enforcement.bodies import (
 )
 from wattwarden.alarms.enforcement.life import Life, Machine, Said, live
 from wattwarden.alarms.enforcement.words import (
+    CLUE_VERBS_ZH,
+    FOCUS_VERBS_ZH,
+    INSPECTION_VERBS_ZH,
+    STATION_VERBS_ZH,
+    TASK_VERBS_ZH,
     ClueVerb,
     FocusVerb,
     InspectionVerb,
@@ -86,6 +91,8 @@ class FocusState(StrEnum):
 
 
 TASK_OVER: Final = frozenset({TaskState.REJECTED, TaskState.CLOSED})
+# In these a task is somebody's: nobody else goes on with it, but it can be taken from them.
+TASK_HELD: Final = frozenset({TaskState.ASSIGNED, TaskState.ACCEPTED, TaskState.ON_SITE})
 _BEFORE_VISIT: Final = (TaskState.APPROVED, TaskState.ASSIGNED, TaskState.ACCEPTED)
 TASK_TABLE: Final[Mapping[tuple[TaskState, StrEnum], TaskState]] = {
     (TaskState.PROPOSED, TaskVerb.APPROVE): TaskState.APPROVED,
@@ -94,8 +101,12 @@ TASK_TABLE: Final[Mapping[tuple[TaskState, StrEnum], TaskState]] = {
         for state in (TaskState.PROPOSED, *_BEFORE_VISIT)
     },
     **{(state, TaskVerb.ENDORSE): state for state in _BEFORE_VISIT},
-    # From the second time on, it is taken from somebody; after a relapse, somebody goes again.
-    **{(state, TaskVerb.ASSIGN): TaskState.ASSIGNED for state in _BEFORE_VISIT},
+    # From the second time on, it is taken from somebody, who may have fallen ill on site; after a
+    # relapse, somebody goes again.
+    **{
+        (state, TaskVerb.ASSIGN): TaskState.ASSIGNED
+        for state in (*_BEFORE_VISIT, TaskState.ON_SITE)
+    },
     (TaskState.FOLLOW_UP, TaskVerb.ASSIGN): TaskState.ASSIGNED,
     (TaskState.ASSIGNED, TaskVerb.ACCEPT): TaskState.ACCEPTED,
     (TaskState.ACCEPTED, TaskVerb.ARRIVE): TaskState.ON_SITE,
@@ -139,6 +150,7 @@ TASKS: Final = Machine(
         TaskState.FOLLOW_UP: "回访观察中",
         TaskState.CLOSED: "已办结",
     },
+    TASK_VERBS_ZH,
 )
 INSPECTIONS: Final = Machine(
     "检查",
@@ -149,12 +161,14 @@ INSPECTIONS: Final = Machine(
         InspectionState.ON_SITE: "现场检查中",
         InspectionState.CONCLUDED: "已办结",
     },
+    INSPECTION_VERBS_ZH,
 )
 STATIONS: Final = Machine(
     "驻点",
     "station",
     STATION_TABLE,
     {StationState.PRESENT: "驻点中", StationState.ENDED: "已撤离"},
+    STATION_VERBS_ZH,
 )
 CLUES: Final = Machine(
     "线索",
@@ -166,6 +180,7 @@ CLUES: Final = Machine(
         ClueState.CONFIRMED: "已查实",
         ClueState.DISMISSED: "已查否",
     },
+    CLUE_VERBS_ZH,
 )
 FOCUSES: Final = Machine(
     "薄弱环节",
@@ -176,6 +191,7 @@ FOCUSES: Final = Machine(
         FocusState.RECTIFIED: "待确认",
         FocusState.CONFIRMED: "已消除",
     },
+    FOCUS_VERBS_ZH,
 )
 
 TaskLife: TypeAlias = Life[Task, TaskStep, TaskState]

@@ -9,8 +9,8 @@ from wattwarden.alarms.enforcement.bodies import TaskStep
 from wattwarden.alarms.enforcement.incidents import History, Incident
 from wattwarden.alarms.enforcement.life import local
 from wattwarden.alarms.enforcement.limits import Limits
-from wattwarden.alarms.enforcement.lives import TASK_OVER, TaskLife, TaskState
-from wattwarden.alarms.enforcement.words import OUTCOMES_ZH, Outcome, TaskVerb
+from wattwarden.alarms.enforcement.lives import TASK_HELD, TASK_OVER, InspectionLife, TaskLife
+from wattwarden.alarms.enforcement.words import OUTCOMES_ZH, InspectionVerb, Outcome, TaskVerb
 from wattwarden.alarms.registry.nouns import Enterprise, Role, Supervision
 from wattwarden.alarms.registry.problems import Problem
 
@@ -19,6 +19,8 @@ from wattwarden.alarms.registry.problems import Problem
 TASK_GRADES: Final = "ABC"
 # What the system may do with a task by itself; all else is a person's.
 SYSTEM_VERBS: Final = frozenset({TaskVerb.ATTACH, TaskVerb.CLOSE})
+# What is done by whoever has the task, and nobody else.
+HOLDERS_VERBS: Final = frozenset({TaskVerb.ACCEPT, TaskVerb.ARRIVE, TaskVerb.RESULT})
 # An earlier visit that ended so means that the violation is not the first.
 _VIOLATIONS: Final = frozenset({Outcome.ORDERED, Outcome.FILED, Outcome.EXEMPTED})
 
@@ -94,11 +96,11 @@ def holder_problem(body: TaskStep, task: TaskLife, actor: str, name: str) -> Pro
         name: What the person is called who has the task.
     """
     holder = assignee(task)
-    if body.verb in (TaskVerb.ACCEPT, TaskVerb.ARRIVE, TaskVerb.RESULT) and actor != holder:
+    if body.verb in HOLDERS_VERBS and actor != holder:
         zh = f"任务{task.id}已指派给{name}，须由其本人办理"
         en = f"task {task.id} is assigned to {name}; {body.verb} is theirs"
         return body.problem("verb", zh, en)
-    held = task.state in (TaskState.ASSIGNED, TaskState.ACCEPTED)
+    held = task.state in TASK_HELD
     expected = holder if held else None
     if body.verb is TaskVerb.ASSIGN and body.instead_of != expected:
         if held:
@@ -154,11 +156,17 @@ def close_problem(
 
 @dataclass(frozen=True, slots=True)
 class Considered:
-    """What an exemption is judged by: the task, all of the enterprise's, its history."""
+    """What an exemption is judged by: the task, all of the enterprise's, its history.
+
+    ``files`` are when those that the result names were received, and ``inspection`` is the one that
+    it names.
+    """
 
     task: TaskLife
     tasks: Sequence[TaskLife]
     history: History
+    files: Sequence[datetime] = ()
+    inspection: InspectionLife | None = None
 
 
 def exemption_problems(
@@ -167,11 +175,13 @@ def exemption_problems(
     """Return the conditions of leaving a violation unpunished (免罚) that are not met.
 
     Minor and harmless as the officer judges, no alarm at the gravest level, the first of its firm
-    within a year, and corrected by the firm itself in time.
+    within a year, and corrected by the firm itself in time: every alarm of the task, and every one
+    about its treatment or an order in the last weeks.  Where there is none that could tell, a file
+    or an inspection shows that it was corrected.
     """
-    task, history = considered.task, considered.history
+    task = considered.task
     within = limits.exemption.first_within_d
-    own = [one for one in history.incidents if one.alarm in alarms_of(task) and one.counts(at)]
+    own = _judged(considered, limits, at)
     grave = [one.alarm for one in own if one.reached(4, at)]
     late = [one.alarm for one in own if not _in_time(one, at)]
     earlier = _violations(considered.tasks, task, at - timedelta(days=within))
@@ -188,11 +198,44 @@ def exemption_problems(
     if late:
         en = f"alarms {_listed(late)} were not corrected in time"
         found.append(("outcome", f"报警{_listed(late)}未在期限内自行改正", en))
+    if not own and not _shown(considered, at):
+        zh = "无报警可证明已自行改正,须附本任务提出后上传的证据,或改正后未发现问题的检查"
+        en = "no alarm tells that it was corrected: name a file kept since the task was proposed,"
+        found.append(("files", zh, f"{en} or an inspection since that found no problem"))
     return [body.problem(*one) for one in found]
+
+
+def _judged(considered: Considered, limits: Limits, at: datetime) -> list[Incident]:
+    """The alarms that tell whether the firm corrected itself: the task's, and the recent ones."""
+    since = at - timedelta(days=limits.exemption.judged_within_d)
+    named = alarms_of(considered.task)
+    return [
+        one
+        for one in considered.history.incidents
+        if one.counts(at)
+        and (
+            one.alarm in named
+            or (one.grade in TASK_GRADES and (one.raised >= since or one.is_open(at)))
+        )
+    ]
+
+
+def _shown(considered: Considered, at: datetime) -> bool:
+    """Whether a file or an inspection since the task was proposed shows that it was corrected."""
+    since, inspection = considered.task.told.at, considered.inspection
+    if any(since <= received <= at for received in considered.files):
+        return True
+    if inspection is None:
+        return False
+    end = inspection.latest(InspectionVerb.CONCLUDE)
+    return end is not None and end.body.problems == 0 and since <= end.body.at <= at
 
 
 def _in_time(incident: Incident, at: datetime) -> bool:
     gone = incident.corrected(at)
+    if gone is None and incident.closed is not None and incident.closed <= at:
+        # Brief enough to be settled by itself, or closed by an officer without a claim.
+        gone = incident.ended
     return gone is not None and (incident.due is None or gone <= incident.due)
 
 

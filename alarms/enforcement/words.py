@@ -108,6 +108,36 @@ FLAGS_ZH: Final[Mapping[Flag, str]] = {
     Flag.HIGH_FREQUENCY: "高频报警",
     Flag.STANDING: "严重报警未消除",
 }
+TASK_VERBS_ZH: Final[Mapping[TaskVerb, str]] = {
+    TaskVerb.APPROVE: "批准",
+    TaskVerb.REJECT: "驳回",
+    TaskVerb.ENDORSE: "领导批准到场",
+    TaskVerb.ASSIGN: "指派",
+    TaskVerb.ACCEPT: "接受",
+    TaskVerb.ARRIVE: "到场",
+    TaskVerb.RESULT: "结果",
+    TaskVerb.FOLLOW_UP: "回访观察",
+    TaskVerb.CLOSE: "办结",
+    TaskVerb.ATTACH: "并入报警",
+}
+INSPECTION_VERBS_ZH: Final[Mapping[InspectionVerb, str]] = {
+    InspectionVerb.SWITCH: "转现场",
+    InspectionVerb.CONCLUDE: "办结",
+}
+STATION_VERBS_ZH: Final[Mapping[StationVerb, str]] = {
+    StationVerb.RELIEVE: "换班",
+    StationVerb.END: "撤离",
+}
+CLUE_VERBS_ZH: Final[Mapping[ClueVerb, str]] = {
+    ClueVerb.ASSIGN: "指派",
+    ClueVerb.CONFIRM: "查实",
+    ClueVerb.DISMISS: "查否",
+}
+FOCUS_VERBS_ZH: Final[Mapping[FocusVerb, str]] = {
+    FocusVerb.RECTIFY: "整改",
+    FocusVerb.CONFIRM: "确认",
+    FocusVerb.RETURN: "退回",
+}
 OUTCOMES_ZH: Final[Mapping[Outcome, str]] = {
     Outcome.NO_PROBLEM: "未发现问题",
     Outcome.GUIDED: "现场指导",

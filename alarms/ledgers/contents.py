@@ -34,6 +34,8 @@ class Patrolled(_Content, frozen=True, kw_only=True, tag="patrolled"):
     subject: str
     person: str
     findings: str = ""
+    # Why it was entered so late.
+    why: str = ""
 
 
 class Repaired(_Content, frozen=True, kw_only=True, tag="repaired"):
@@ -49,21 +51,27 @@ class Repaired(_Content, frozen=True, kw_only=True, tag="repaired"):
 
 
 class Replaced(_Content, frozen=True, kw_only=True, tag="replaced"):
-    """A consumable was replaced or serviced."""
+    """A consumable was replaced or serviced; ``files`` counts what was uploaded to show it."""
 
     consumable: str
     amount: str = ""
     waste: str = ""
     note: str = ""
+    files: int = 0
 
 
 class AlarmEvent(_Content, frozen=True, kw_only=True, tag="alarm"):
-    """An alarm was raised, or its condition ended (``raised`` false); ``text``: what was seen."""
+    """An alarm was raised, or its condition ended (``raised`` false); ``text``: what was seen.
+
+    ``grade`` and ``meaning`` are the rule's class and name when it was entered: rules may change.
+    """
 
     alarm: int
     rule: str
     raised: bool
     text: str
+    grade: str = ""
+    meaning: str = ""
 
 
 class Acted(_Content, frozen=True, kw_only=True, tag="acted"):
@@ -98,7 +106,10 @@ class Checked(_Content, frozen=True, kw_only=True, tag="checked"):
 
 
 class Abnormality(_Content, frozen=True, kw_only=True, tag="abnormal"):
-    """An abnormal condition; ``alarm`` is the one that found it, 0 where a person told of it."""
+    """An abnormal condition; ``alarm`` is the one that found it, 0 where a person told of it.
+
+    Of an alarm, ``grade`` is the class of its rule, and ``cause`` one of the list of causes.
+    """
 
     subject: str
     start: Moment
@@ -108,15 +119,17 @@ class Abnormality(_Content, frozen=True, kw_only=True, tag="abnormal"):
     measure: str = ""
     reported: bool = False
     alarm: int = 0
+    grade: str = ""
 
 
 class Special(_Content, frozen=True, kw_only=True, tag="special"):
-    """What was done in a special period."""
+    """What was ordered or done in a special period, or (``units``) what these did on its days."""
 
     occasion: str
     start: Moment
     end: Moment | None = None
     measure: str
+    units: tuple[str, ...] = ()
 
 
 class Corrected(_Content, frozen=True, kw_only=True, tag="corrected"):

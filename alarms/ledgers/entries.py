@@ -50,8 +50,10 @@ class Draft:
     entered_at: datetime
     actor: str
     content: Content
-    # The number of the entry that this one takes the place of.
+    # The number of the entry that this one takes the place of …
     corrects: int | None = None
+    # … or the draft before it, which has no number yet.
+    amends: "Draft | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,7 @@ def append(enterprise: str, head: Head, drafts: Iterable[Draft]) -> list[Entry]:
     No entry is entered before its predecessor, whatever its draft says, nor before it occurred.
     """
     entries: list[Entry] = []
+    numbers: dict[Draft, int] = {}
     for draft in drafts:
         entered_at = max(draft.entered_at, head.entered_at).astimezone(UTC)
         values: dict[str, Any] = {
@@ -101,8 +104,9 @@ def append(enterprise: str, head: Head, drafts: Iterable[Draft]) -> list[Entry]:
             "occurred_at": min(draft.occurred_at, entered_at).astimezone(UTC),
             "entered_at": entered_at,
             "actor": draft.actor,
-            "corrects": draft.corrects,
+            "corrects": draft.corrects if draft.amends is None else numbers[draft.amends],
         }
+        numbers[draft] = values["number"]
         digest = seal(head.digest, values, draft.content)
         entries.append(
             Entry(**values, content=draft.content, predecessor=head.digest, digest=digest)

@@ -4,12 +4,12 @@ Every sheet has the same columns around its own: number and moment of occurrence
 it and when and what became of it behind.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any, Final, TypeAlias
 
-from wattwarden.alarms.cases.bodies import Verb
+from wattwarden.alarms.cases.bodies import CAUSES_ZH, FAULTS_ZH, Verb
 from wattwarden.alarms.cases.lifecycle import VERBS_ZH
 from wattwarden.alarms.ledgers.contents import (
     Abnormality,
@@ -94,9 +94,9 @@ SHEETS: Final[Mapping[LedgerKind, Sheet]] = {
         (
             Column("对象", 18),
             Column("报警编号", 9),
-            Column("规则", 7),
+            Column("报警类型", 20),
             Column("事项", 12),
-            Column("说明", 50),
+            Column("说明", 44),
         ),
     ),
     LedgerKind.ABNORMAL: Sheet(
@@ -127,22 +127,9 @@ _OCCASIONS: Final = {
     "off_peak": "错峰生产",
     "other": "其他",
 }
-# Why an alarm was, as its handling says.
-_CAUSES: Final = {
-    "ageing": "部件老化",
-    "breakage": "设备故障",
-    "blockage": "堵塞",
-    "consumable": "耗材失效",
-    "operation": "操作不当",
-    "control": "控制系统故障",
-    "deliberate": "故意停运",
-    "power_supply": "供电异常",
-    "process": "工艺调整",
-    "meter": "表计故障",
-    "communication": "通讯故障",
-    "other": "其他原因",
-}
-_FAULTS: Final = {"enterprise": "企业异常", "metering": "监测设备异常"}
+# By what entries keep, which is the word and not the member.
+_CAUSES: Final = {str(cause): name for cause, name in CAUSES_ZH.items()}
+_FAULTS: Final = {str(fault): name for fault, name in FAULTS_ZH.items()}
 _STATES: Final = {state.name.lower(): name for state, name in NAMES_ZH.items()}
 _NOTHING_FOUND: Final = "无异常"
 _GOES_ON: Final = "未结束"
@@ -175,10 +162,26 @@ def cells(entry: Entry, corrector: int | None, zone: tzinfo, name_of: NameOf) ->
 def said(entry: Entry, zone: tzinfo, name_of: NameOf) -> str:
     """Return an entry's own columns as one line."""
     cells_of = _own(entry.content, zone, name_of)
-    told: Sequence[Cell] = (
-        (entry.content.name, _words(entry.content)) if cells_of is None else cells_of
-    )
+    told: Sequence[Cell]
+    match entry.content:
+        case AlarmEvent(name=name, alarm=alarm, raised=raised, text=text) as event:
+            told = (name, f"{_event(raised=raised)}{alarm}：{_type(event)}", text)
+        case Acted(name=name, alarm=alarm) as act:
+            *_, what, how = _acted(act, zone, name_of)
+            told = (name, f"报警{alarm}{what}：{how}" if how else f"报警{alarm}{what}")
+        case _:
+            told = (entry.content.name, _words(entry.content)) if cells_of is None else cells_of
     return " ".join(_text(cell) for cell in told if cell != "")
+
+
+def backfilled(entries: Iterable[Entry]) -> int:
+    """Count the entries that people made long after the fact (补录); what corrects is none."""
+    return sum(one.late and one.corrects is None and one.actor != BY_ITSELF for one in entries)
+
+
+def count_text(entries: Sequence[Entry]) -> str:
+    """Say how many entries there are, and how many of them were made long after the fact."""
+    return f"共{len(entries)}条,其中补录{backfilled(entries)}条"
 
 
 def _own(content: Content, zone: tzinfo, name_of: NameOf) -> tuple[Cell, ...] | None:
@@ -202,7 +205,9 @@ def _repaired(content: Repaired, zone: tzinfo, name_of: NameOf) -> tuple[Cell, .
 
 
 def _replaced(content: Replaced, _zone: tzinfo, _name_of: NameOf) -> tuple[Cell, ...]:
-    return (content.name, "更换", content.amount, content.waste, content.note)
+    files = f"附件{content.files}份" if content.files else ""
+    note = ";".join(filter(None, (content.note, files)))
+    return (content.name, "更换", content.amount, content.waste, note)
 
 
 def _stored(content: Stored, _zone: tzinfo, _name_of: NameOf) -> tuple[Cell, ...]:
@@ -216,8 +221,17 @@ def _checked(content: Checked, _zone: tzinfo, _name_of: NameOf) -> tuple[Cell, .
 
 
 def _alarm(content: AlarmEvent, _zone: tzinfo, _name_of: NameOf) -> tuple[Cell, ...]:
-    what = "报警" if content.raised else "解除"
-    return (content.name, content.alarm, content.rule, what, content.text)
+    what = _event(raised=content.raised)
+    return (content.name, content.alarm, _type(content), what, content.text)
+
+
+def _event(*, raised: bool) -> str:
+    return "报警" if raised else "解除报警"
+
+
+def _type(content: AlarmEvent) -> str:
+    """Name a rule as people do, with its number."""
+    return f"{content.meaning}({content.rule})" if content.meaning else content.rule
 
 
 def _acted(content: Acted, zone: tzinfo, _name_of: NameOf) -> tuple[Cell, ...]:
@@ -241,7 +255,7 @@ def _abnormal(content: Abnormality, zone: tzinfo, _name_of: NameOf) -> tuple[Cel
         content.name,
         content.start.astimezone(zone),
         _end(content.end, zone),
-        content.cause,
+        _CAUSES.get(content.cause, content.cause) if content.alarm else content.cause,
         content.measure,
         "是" if content.reported else "否",
         content.condition,
@@ -292,7 +306,8 @@ def _remark(entry: Entry, corrector: int | None) -> str:
         verb = "撤销" if isinstance(entry.content, Withdrawn) else "更正"
         remarks.append(f"{verb}第{entry.corrects}条")
     elif entry.late:
-        remarks.append("补录")
+        why = entry.content.why if isinstance(entry.content, Patrolled) else ""
+        remarks.append(f"补录(原因:{why})" if why else "补录")
     if corrector is not None:
         remarks.append(f"已由第{corrector}条更正")
     return ",".join(remarks)

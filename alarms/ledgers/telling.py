@@ -103,7 +103,13 @@ def occurred(body: Body) -> datetime | None:
 
 
 def _patrol(body: Patrol, name: str) -> Told:
-    content = Patrolled(name=name, subject=body.subject, person=body.person, findings=body.findings)
+    content = Patrolled(
+        name=name,
+        subject=body.subject,
+        person=body.person,
+        findings=body.findings,
+        why=body.why,
+    )
     return Told(LedgerKind.PATROL, body.at, content)
 
 
@@ -131,6 +137,7 @@ def _replacement(body: Replacement, name: str) -> Told | None:
         amount=body.amount,
         waste=body.waste,
         note=body.note,
+        files=len(body.evidence),
     )
     return Told(LedgerKind.CONSUMABLE, body.replaced_at, content)
 

@@ -162,7 +162,7 @@ def _declared(plant: Plant, body: Declaration) -> Iterator[Stretch]:
     units = _units(plant, body.scope, body.subject)
     start, end = body.start, body.end
     while units:
-        yield Stretch(units, milliseconds(start), milliseconds(end), body.id)
+        yield Stretch(units, milliseconds(start), milliseconds(min(end, body.last)), body.id)
         if body.repeats is None or body.until is None:
             return
         start, end = start + _STEP[body.repeats], end + _STEP[body.repeats]

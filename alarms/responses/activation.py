@@ -9,7 +9,9 @@ that it is exempt, so that it is named and let be.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -22,8 +24,14 @@ from wattwarden.alarms.responses.bodies import (
     Curb,
     Exemption,
     Preset,
+    Span,
+    Weekday,
 )
 from wattwarden.alarms.responses.course import LEVELS_ZH, Course
+from wattwarden.protocol.codec import DEFAULT_ZONE
+
+_DAY: Final = timedelta(days=1)
+_MIDNIGHT: Final = "24:00"
 
 
 def in_area(
@@ -78,7 +86,7 @@ def response_plans(
             )
 
 
-def calendar_plans(calendar: Calendar, firms: Iterable[Enterprise], owner: str) -> Iterator[Plan]:
+def calendar_plans(calendar: Calendar, firms: Collection[Enterprise], owner: str) -> Iterator[Plan]:
     """Yield the plans that a calendar wants; none once it is withdrawn.
 
     Args:
@@ -97,8 +105,9 @@ def calendar_plans(calendar: Calendar, firms: Iterable[Enterprise], owner: str) 
             if firm.industry == calendar.industry
         ]
     )
+    zones = {firm.id: ZoneInfo(firm.zone) for firm in firms}
     for scope, subject, enterprise in subjects:
-        for span in calendar.spans:
+        for start, end in stretches(calendar, zones.get(enterprise, DEFAULT_ZONE)):
             yield Plan(
                 id=NEW,
                 scope=scope,
@@ -108,12 +117,57 @@ def calendar_plans(calendar: Calendar, firms: Iterable[Enterprise], owner: str) 
                 cycle=calendar.cycle,
                 from_hour=calendar.from_hour,
                 to_hour=calendar.to_hour,
-                start=span.start,
-                end=span.end,
+                start=start,
+                end=end,
                 exempt=enterprise in calendar.exempt,
                 reason=calendar.name,
                 origin=calendar.id,
             )
+
+
+def stretches(calendar: Calendar, zone: tzinfo) -> Iterator[tuple[datetime, datetime]]:
+    """Yield when a calendar holds in a zone: its spans, or runs of its weekdays within them."""
+    for span in calendar.spans:
+        if not calendar.weekdays:
+            yield span.start, span.end
+            continue
+        for first, last in _runs(calendar.weekdays, span, zone):
+            start = max(_clock(first, calendar.from_hour or "00:00", zone), span.start)
+            end = min(_ending(calendar, last, zone), span.end)
+            if start < end:
+                yield start, end
+
+
+def _runs(weekdays: Collection[Weekday], span: Span, zone: tzinfo) -> Iterator[tuple[date, date]]:
+    """Yield the first and last of days one after another that are such weekdays, by local days."""
+    # The day before may go on past midnight.
+    day = span.start.astimezone(zone).date() - _DAY
+    end = span.end.astimezone(zone).date()
+    names, first = tuple(Weekday), None
+    while day <= end:
+        chosen = names[day.weekday()] in weekdays
+        if chosen and first is None:
+            first = day
+        if not chosen and first is not None:
+            yield first, day - _DAY
+            first = None
+        day += _DAY
+    if first is not None:
+        yield first, end
+
+
+def _ending(calendar: Calendar, last: date, zone: tzinfo) -> datetime:
+    """When a run of days ends: at the end of the last one, or of the hours that begin on it."""
+    if calendar.from_hour is None or calendar.to_hour is None:
+        return _clock(last, _MIDNIGHT, zone)
+    past_midnight = calendar.to_hour <= calendar.from_hour
+    return _clock(last + _DAY if past_midnight else last, calendar.to_hour, zone)
+
+
+def _clock(day: date, hour: str, zone: tzinfo) -> datetime:
+    if hour == _MIDNIGHT:
+        day, hour = day + _DAY, "00:00"
+    return datetime.combine(day, time.fromisoformat(hour), zone).astimezone(UTC)
 
 
 def revised(standing: Sequence[Plan], wanted: Iterable[Plan], now: datetime) -> Iterator[Plan]:

@@ -9,6 +9,7 @@ Responses and calendars become plans, which readings are judged by.
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from enum import StrEnum
 from itertools import pairwise
 from typing import Annotated, ClassVar, Final
@@ -28,6 +29,8 @@ MAX_SPANS: Final = 60
 # All districts and towns of a city.
 MAX_REGIONS: Final = 500
 MAX_EXEMPT: Final = 2_000
+# Each run of weekdays is a plan of each firm: three a week at most, 159 in a year.
+MAX_WEEKDAY_SPANS: Final = timedelta(days=366)
 
 
 class Exemption(StrEnum):
@@ -52,6 +55,23 @@ class ResponseVerb(StrEnum):
 
     CHANGE = "change"
     CLOSE = "close"
+
+
+class Weekday(StrEnum):
+    """A day of the week on which a calendar holds."""
+
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
+
+
+WEEKDAYS_ZH: Final[Mapping[Weekday, str]] = dict(
+    zip(Weekday, ("周一", "周二", "周三", "周四", "周五", "周六", "周日"), strict=True)
+)
 
 
 class Curb(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -166,7 +186,8 @@ class ResponseStep(Body, frozen=True, kw_only=True):
 class Calendar(Body, frozen=True, kw_only=True):
     """Off-peak production of an industry's firms, or of one firm, line or unit, in each span.
 
-    ``exempt`` are firms that are named and let be.
+    With ``weekdays`` only on those local days of each span; a daily cycle's hours that go past
+    midnight belong to the day on which they begin.  ``exempt`` are firms that are named and let be.
     """
 
     kind_name: ClassVar[str] = "calendar"
@@ -183,6 +204,7 @@ class Calendar(Body, frozen=True, kw_only=True):
     cycle: Cycle = Cycle.CONTINUOUS
     from_hour: Clock | None = None
     to_hour: Clock | None = None
+    weekdays: Annotated[tuple[Weekday, ...], msgspec.Meta(max_length=len(Weekday))] = ()
     exempt: Annotated[tuple[Id, ...], msgspec.Meta(max_length=MAX_EXEMPT)] = ()
     enabled: bool = True
 
@@ -206,6 +228,10 @@ class Calendar(Body, frozen=True, kw_only=True):
         ordered = sorted(self.spans, key=lambda span: span.start)
         if any(after.start < before.end for before, after in pairwise(ordered)):
             yield self.problem("spans", "时段重叠", "spans overlap")
+        whole = sum((span.end - span.start for span in self.spans), timedelta())
+        if self.weekdays and whole > MAX_WEEKDAY_SPANS:
+            message = "by weekdays a calendar is of a year at most"
+            yield self.problem("weekdays", "按星期执行的日历不超过一年", message)
 
 
 BODIES: Final[tuple[type[Body], ...]] = (Preset, Response, ResponseStep, Calendar)

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from wattwarden.alarms.decisions.bodies import WarningLevel
+from wattwarden.alarms.enforcement.life import local
 from wattwarden.alarms.registry.problems import Problem
 from wattwarden.alarms.responses.bodies import Response, ResponseStep, ResponseVerb
 
@@ -116,8 +117,8 @@ def refused_step(course: Course, step: ResponseStep, now: datetime) -> Problem |
     state = course.state(now)
     if (state, step.verb) not in TRANSITIONS:
         who = f",由{course.last.actor}办理" if course.last and state is ResponseState.CLOSED else ""
-        zh = f"应急响应{STATES_ZH[state]}({course.ended.isoformat()}{who})"
-        en = f"response {course.id} is {state} since {course.ended.isoformat()}"
+        zh = f"应急响应{STATES_ZH[state]}({local(course.ended)}{who})"
+        en = f"response {course.id} is {state} since {local(course.ended)}"
         if who and course.last:
             en += f", by {course.last.actor}"
         return step.problem("response", zh, en)

@@ -9,7 +9,7 @@ from wattwarden.alarms.plant.table import Bools
 from wattwarden.alarms.states.block import Block
 from wattwarden.alarms.states.shown import Switch, switch_times
 from wattwarden.alarms.states.state import State
-from wattwarden.alarms.states.sync import UNKNOWN, YES, Beside
+from wattwarden.alarms.states.sync import NO, UNKNOWN, YES, Beside
 
 
 def idling(plant: Plant, block: Block, beside: Beside) -> Condition:
@@ -27,7 +27,9 @@ def reduced(plant: Plant, block: Block, beside: Beside) -> tuple[Condition, Cond
     """R4 (converters) and R5 (others): less than normal for the production load."""
     units = plant.treats
     low = _working(plant, block, beside) & block.low[:, units] & ~block.idle[:, units]
-    judged = _judged(plant, block, beside) & ~np.isnan(beside.least)
+    # What stands beside no production is reduced by nothing: that needs no normal to be known.
+    judged = _judged(plant, block, beside)
+    judged &= ~np.isnan(beside.least) | (beside.production == NO)
     behind = plant.unit.drive[units] == VFD
     # Right for a lower load is not recovered; what stands still or idles is another rule's.
     down = (block.off | block.dark | block.idle | block.declared)[:, units]

@@ -1,6 +1,6 @@
 """What a firm should see to now (合规提醒), from what is known of it already.
 
-    open cases          until their deadline
+    open cases          until their deadline; what the firm has done waits for an officer alone
     orders to come      plans that begin soon: what must stop or be limited
     declarations        approved ones that end soon: from then on the machine is judged again
     equipment           what it must have and has not, or has not connected
@@ -9,17 +9,20 @@ What officers write themselves comes beside it, as reminders.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from wattwarden.alarms.cases.case import LEVELS_ZH, Case
+from wattwarden.alarms.cases.case import LEVELS_ZH, Case, State
 from wattwarden.alarms.decisions.bodies import Declaration, Measure, Plan, Review
 from wattwarden.alarms.registry.nouns import EquipmentKind
 from wattwarden.alarms.statistics.coverage import Lack, Lacking
 
 # An order is published a day ahead at least; a firm that looks in once a day reads it in time.
 SOON: Final = timedelta(days=3)
+OVERDUE_ZH: Final = "已超期"
+# The firm has done its part: rectified, or declared why.
+_DONE: Final = (State.RECTIFIED, State.DECLARED)
 
 EQUIPMENT_ZH: Final = {
     EquipmentKind.TERMINAL: "智能终端",
@@ -42,6 +45,7 @@ class Matter:
     zh: str
     en: str
     due: datetime | None = None
+    overdue: bool = False
 
 
 def matters(
@@ -58,12 +62,17 @@ def matters(
         *_of_declarations(declarations, now),
         *(_of_equipment(one) for one in equipment),
     ]
-    return sorted(found, key=lambda one: (one.due is None, one.due or now, one.kind, one.subject))
+    marked = (_overdue(one) if one.due is not None and one.due < now else one for one in found)
+    return sorted(marked, key=lambda one: (one.due is None, one.due or now, one.kind, one.subject))
+
+
+def _overdue(one: Matter) -> Matter:
+    return replace(one, zh=f"{OVERDUE_ZH}:{one.zh}", en=f"overdue: {one.en}", overdue=True)
 
 
 def _of_cases(cases: Iterable[Case]) -> Iterator[Matter]:
     for case in cases:
-        if case.open:
+        if case.open and case.state not in _DONE:
             zh = f"{LEVELS_ZH[case.level]}{case.id}须按期处置:{case.episode.zh}"
             en = f"alarm {case.id} is to be dealt with: {case.episode.en}"
             yield Matter("case", case.subject, zh, en, case.deadline)

@@ -63,8 +63,9 @@ def fold_silence(meters: Meters, state: SilenceState, tick: Tick) -> tuple[Silen
     rows.heard = np.maximum(rows.heard, tick.heard)
     findings: list[Finding] = [
         *_end(meters, state, tick, spoke),
-        *_silent(meters, state, tick),
+        # Of one meter this says more than that it is silent: it is asked first.
         *_producing(meters, state, tick),
+        *_silent(meters, state, tick),
         *skewed(meters, state, tick),
         *duplicated(meters, state, tick),
     ]
@@ -156,7 +157,8 @@ def _silent_alarm(meters: Meters, state: SilenceState, meter: int, tick: Tick) -
     rows, name, names = state.meter, meters.meters[meter], meters.unit_names[meter]
     time = max(1, round(int(rows.silent[meter]) / 60))
     long = " 三日无数据按长期失联处理。" if rows.silent[meter] >= meters.long[meter] else ""
-    return meter_alarm(
+    treat_since = int(rows.treat_since[meter])
+    alarm = meter_alarm(
         meters, meter, _silent_key(meters, meter, int(rows.heard[meter])), tick,
         f"电表 {name}（{_list(names, '、', '等')}）已 {time} 分钟没有数据。"
         f"请检查供电与通信。{long}",
@@ -166,6 +168,9 @@ def _silent_alarm(meters: Meters, state: SilenceState, meter: int, tick: Tick) -
          "units": Signal(float(len(names)), "1")},
         {"R8.delay_s": Signal(float(meters.delay[meter]), "s")},
     )  # fmt: skip
+    if treat_since == NONE:
+        return alarm
+    return msgspec.structs.replace(alarm, suppressed_by=_treat_key(meters, meter, treat_since))
 
 
 def _firm_alarm(meters: Meters, state: SilenceState, firm: int, began: int, tick: Tick) -> Alarm:

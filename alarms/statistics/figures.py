@@ -25,7 +25,14 @@ from wattwarden.alarms.statistics.collection import (
 )
 from wattwarden.alarms.statistics.compliance import Standing, standings
 from wattwarden.alarms.statistics.coverage import Coverage, Lacking, coverage, lacking
-from wattwarden.alarms.statistics.durations import Durations, ToldAlarm, durations, in_time
+from wattwarden.alarms.statistics.durations import (
+    Durations,
+    Sort,
+    ToldAlarm,
+    by_sort,
+    in_time,
+    verified_in_time,
+)
 from wattwarden.alarms.statistics.rates import Rate, added
 from wattwarden.alarms.statistics.running import (
     PRODUCES,
@@ -59,6 +66,8 @@ class Sources:
 
     ``loads`` are W over the sampled run time of each unit: (sum of P, samples times reference).
     ``alarms`` are those told to people that were raised in the span, or stood in it.
+    ``uncounted`` is where the first hour begins, ms, of which rows of a firm came that are not
+    counted yet; what came of its meters is told up to there.
     """
 
     registry: Registry
@@ -68,6 +77,7 @@ class Sources:
     came: Mapping[str, Mapping[int, Came]]
     loads: Mapping[str, Rate]
     alarms: tuple[ToldAlarm, ...]
+    uncounted: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +117,11 @@ class Present:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One row of a report; durations in ms."""
+    """One row of a report; durations in ms.
+
+    ``durations`` is of abnormal treatment and production; ``lasted`` has the other sorts.
+    ``counted_until``: up to when what came of meters is counted, None where to the span's end.
+    """
 
     enterprises: int
     positive: int
@@ -117,10 +131,13 @@ class Figures:
     alarms_open: int
     by_grade: Mapping[str, int]
     in_time: Rate
+    verified_in_time: Rate
     durations: Durations
+    lasted: Mapping[Sort, Durations]
     standings: Mapping[Standing, int]
     coverage: Coverage
     lacking: tuple[Lacking, ...]
+    counted_until: datetime | None
 
 
 def groups(registry: Registry, by: By, firms: Collection[str]) -> dict[str, list[str]]:
@@ -156,6 +173,8 @@ def figures(sources: Sources, prepared: Prepared, firms: Collection[str]) -> Fig
     heard = {unit for unit in registry.unit if _state(prepared, unit) is not UnitState.NEVER}
     does = standings(registry, chosen, prepared.now, standing)
     grades = Counter(one.grade for one in raised)
+    lasted = by_sort(raised, span.end)
+    behind = sources.uncounted.keys() & set(chosen)
     return Figures(
         enterprises=len(chosen),
         positive=sum(_is_positive(registry.enterprise[one]) for one in chosen),
@@ -165,10 +184,13 @@ def figures(sources: Sources, prepared: Prepared, firms: Collection[str]) -> Fig
         alarms_open=len(standing),
         by_grade=dict(sorted(grades.items())),
         in_time=in_time(raised, span.end),
-        durations=durations(raised, span.end),
+        verified_in_time=verified_in_time(raised, span.end),
+        durations=lasted.pop(Sort.ABNORMAL),
+        lasted=lasted,
         standings={one: sum(each is one for each in does.values()) for one in Standing},
         coverage=coverage(registry, chosen, heard),
         lacking=tuple(lacking(registry, chosen)),
+        counted_until=_moment(sources.uncounted[firm] for firm in chosen if firm in behind),
     )
 
 
@@ -213,6 +235,11 @@ def zone_offset_ms(enterprise: Enterprise, at_ms: int) -> int:
     moment = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(enterprise.zone))
     offset = moment.utcoffset()
     return 0 if offset is None else round(1000 * offset.total_seconds())
+
+
+def _moment(ms: Iterable[int]) -> datetime | None:
+    first = min(ms, default=None)
+    return None if first is None else datetime.fromtimestamp(first / 1000, UTC)
 
 
 def _row(firm: Enterprise, by: By) -> str:

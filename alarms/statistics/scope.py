@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from wattwarden.alarms.acting.rights import reaches, upwards
-from wattwarden.alarms.registry.nouns import Agency, Enterprise, Person
+from wattwarden.alarms.acting.rights import upwards
+from wattwarden.alarms.registry.nouns import Agency, Enterprise
 
 
 def firms_of_agency(
@@ -11,10 +11,3 @@ def firms_of_agency(
 ) -> list[str]:
     """Return the firms of an agency and of those below it, by id."""
     return sorted(one.id for one in enterprises if agency in upwards(one.agency, agencies))
-
-
-def firms_of_person(
-    person: Person, enterprises: Iterable[Enterprise], agencies: Mapping[str, Agency]
-) -> list[str]:
-    """Return the firms that a person may see, by id."""
-    return sorted(one.id for one in enterprises if reaches(person, one, agencies))

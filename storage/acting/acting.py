@@ -3,7 +3,8 @@
     who? ─► whose enterprise? ─► right and scope ─► slices, chain held ─► id ─► admitted? ─► sealed
 
 From the chain's lock on nobody else acts, so what is admitted is still so when it is kept: of two
-who do the same at once, one wins and the other is told what stands.
+who do the same at once, one wins and the other is told what stands.  Each deed is judged and kept
+as of its own time, or of the last decision's where that is later: clocks are read before the lock.
 """
 
 from collections.abc import Awaitable, Callable
@@ -23,6 +24,7 @@ from wattwarden.storage.registry.decisions import (
     Decision,
     Entered,
     hold_for,
+    last_entered,
     next_number,
     owner_of,
     seal_held,
@@ -34,6 +36,7 @@ from wattwarden.storage.registry.records import load_kind, load_record
 class Acting:
     """What an admission may look at: a body about to be kept, by whom, for whom, when.
 
+    ``now`` is what it will be entered with: nothing that was decided is later.
     ``person`` is None when the system acts; ``enterprise`` is None where the city is concerned.
     The chain is held: what the connection reads stays so until the body is kept.
     """
@@ -51,7 +54,11 @@ Admission: TypeAlias = Callable[[Acting], Awaitable[Body]]
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """A body, who decides it, and when it is entered by the clock of the system."""
+    """A body, who decides it, and what time it was when they did, by the clock of the system.
+
+    ``effective_at`` is when it is entered, unless it is given; what the system itself decides has
+    ``now``, however late it is entered: nothing may hang on when it noticed.
+    """
 
     body: Body
     actor: str
@@ -82,10 +89,12 @@ async def act(connection: Connection, deed: Deed, admission: Admission | None) -
             person = await _permitted(connection, deed, enterprise)
             held = await hold_for(connection, enterprise)
             body = named(deed.body, await next_number(connection))
+            now = max(deed.now, await last_entered(connection) or deed.now)
             if admission is not None:
-                body = await admission(Acting(connection, person, enterprise, deed.now, body))
+                body = await admission(Acting(connection, person, enterprise, now, body))
                 check_body(body)
-            decision = Decision(body, deed.actor, deed.now, deed.effective_at)
+            effective_at = deed.now if person is None else None
+            decision = Decision(body, deed.actor, now, deed.effective_at or effective_at)
             return await seal_held(connection, decision, enterprise, held)
 
 

@@ -12,6 +12,7 @@ from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.enforcement.admit import ENFORCEMENT_ADMISSIONS
 from wattwarden.storage.ledgers.admit import ADMISSIONS as LEDGER_ADMISSIONS
 from wattwarden.storage.ledgers.record import record
+from wattwarden.storage.outbox.admit import OUTBOX_ADMISSIONS
 from wattwarden.storage.registry.decisions import Entered
 from wattwarden.storage.responses.admit import RESPONSE_ADMISSIONS
 from wattwarden.storage.service.admit import SERVICE_ADMISSIONS
@@ -23,6 +24,7 @@ ADMISSIONS: Final[Mapping[str, Admission]] = {
     **CONSUMABLE_ADMISSIONS,
     **RESPONSE_ADMISSIONS,
     **SERVICE_ADMISSIONS,
+    **OUTBOX_ADMISSIONS,
 }
 
 

@@ -7,10 +7,12 @@ from typing import Final
 import msgspec
 
 from wattwarden.alarms.acting.rights import SYSTEM
+from wattwarden.alarms.acting.roles import OFFICERS
 from wattwarden.alarms.cases.bodies import Action, Evidence
+from wattwarden.alarms.cases.declaring import Before, Declaring, against_declaring
 from wattwarden.alarms.cases.grading import default_grading
 from wattwarden.alarms.cases.standing import File, Terms, against, older
-from wattwarden.alarms.decisions.bodies import Declaration, Review
+from wattwarden.alarms.decisions.bodies import Declaration
 from wattwarden.alarms.decisions.body import Body
 from wattwarden.alarms.registry.nouns import Person
 from wattwarden.alarms.registry.problems import Problem, RefusedError
@@ -19,7 +21,7 @@ from wattwarden.storage.acting.acting import Acting, Admission
 from wattwarden.storage.cases.evidence import find_files
 from wattwarden.storage.cases.load import load_case
 from wattwarden.storage.database import Connection
-from wattwarden.storage.registry.decisions import ALARM, Entered, told
+from wattwarden.storage.registry.decisions import ALARM, told
 from wattwarden.storage.registry.records import load_kind
 
 
@@ -31,12 +33,15 @@ async def admit_action(acting: Acting) -> Body:
     if case is None:
         zh, en = f"没有报警{action.alarm}", f"there is no alarm {action.alarm}"
         raise RefusedError([action.problem("alarm", zh, en)])
+    people = {one.id: one for one in await load_kind(acting.connection, Person)}
     terms = Terms(
         default_grading(),
         acting.now,
+        SYSTEM if acting.person is None else acting.person.id,
         await find_files(acting.connection, action.evidence, acting.enterprise),
         await _declared(acting, action),
-        await names(acting.connection),
+        Names({name: person.name for name, person in people.items()}),
+        lambda name: name in people and people[name].role in OFFICERS,
     )
     _refuse(against(case, action, terms))
     return action
@@ -47,8 +52,13 @@ async def admit_declaration(acting: Acting) -> Body:
     declaration = acting.body
     assert isinstance(declaration, Declaration)  # noqa: S101  by its kind
     known = await told(acting.connection, [declaration.kind_name], where={"id": declaration.id})
-    name = await names(acting.connection)
-    _refuse(_against_declaring(declaration, known, name))
+    before = None
+    if known and isinstance(body := known[-1].body, Declaration):
+        name = await names(acting.connection)
+        before = Before(body, name(known[-1].actor), known[-1].entered_at)
+    role = None if acting.person is None else acting.person.role
+    terms = Declaring(before, role, acting.now, default_grading())
+    _refuse(against_declaring(declaration, terms))
     return declaration
 
 
@@ -102,33 +112,6 @@ async def _declared(acting: Acting, action: Action) -> Declaration | None:
         raise RefusedError([action.problem("declaration", zh, en)])
     body = found[-1].body
     return body if isinstance(body, Declaration) else None
-
-
-def _against_declaring(
-    declaration: Declaration, known: list[Entered], name: Names
-) -> Iterator[Problem]:
-    """Yield why a declaration cannot be made, changed or reviewed."""
-    before = known[-1] if known else None
-    if before is None or not isinstance(before.body, Declaration):
-        if declaration.state is not Review.PENDING:
-            zh, en = f"没有待审核的申报{declaration.id}", f"there is no {declaration.id} to review"
-            yield declaration.problem("id", zh, en)
-        return
-    if before.body.state is not Review.PENDING:
-        who, at = name(before.actor), _local(before.entered_at)
-        zh = f"申报{declaration.id}已由{who}于{at}审核"
-        en = f"declaration {declaration.id} was {before.body.state} by {who} at {at}"
-        yield declaration.problem("state", zh, en)
-        return
-    said = msgspec.structs.replace(
-        declaration, state=before.body.state, opinion=before.body.opinion
-    )
-    if declaration.state is not Review.PENDING and said != before.body:
-        zh, en = "审核不得更改申报内容", "a review changes nothing of what was declared"
-        yield declaration.problem("state", zh, en)
-    if declaration.scope is not before.body.scope or declaration.subject != before.body.subject:
-        zh, en = "申报对象不得更改", "what is declared stays the same"
-        yield declaration.problem("subject", zh, en)
 
 
 def _refuse(problems: Iterator[Problem]) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Final
 
+from wattwarden.alarms.acting.scope import Reader
 from wattwarden.alarms.cases.bodies import Evidence
 from wattwarden.alarms.cases.exif import taken_at
 from wattwarden.alarms.cases.media import media_of
@@ -17,6 +18,7 @@ from wattwarden.alarms.decisions.body import NEW
 from wattwarden.alarms.registry.problems import Problem, RefusedError
 from wattwarden.protocol.codec import DEFAULT_ZONE
 from wattwarden.storage.database import Connection, errors
+from wattwarden.storage.registry.decisions import Entered, told
 
 # A photo has 2 to 8 MiB; a minute of a phone's film has more, and belongs on a video platform.
 MAX_FILE_BYTES: Final = 16 * 2**20
@@ -113,6 +115,34 @@ async def find_files(
             enterprise,
         )
     return [File(row["sha256"], row["received_at"], row["taken_at"]) for row in rows]
+
+
+async def files_seen(
+    connection: Connection,
+    reader: Reader,
+    *,
+    digest: str | None = None,
+    enterprise: str | None = None,
+) -> list[Entered]:
+    """Return each time that a file was sent, oldest first, as far as somebody may see the file.
+
+    Args:
+        connection: To the store.
+        reader: Who looks; what they see nothing of here, they must not be given the bytes of.
+        digest: Only this file, by its SHA-256.
+        enterprise: Only what is about this one.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    where = None if digest is None else {"sha256": digest}
+    firms = reader.within(enterprise)
+    sent = await told(connection, [Evidence.kind_name], enterprises=firms, where=where)
+    return [
+        one
+        for one in sent
+        if isinstance(one.body, Evidence) and reader.sees_file(one.body.about, one.enterprise)
+    ]
 
 
 async def load_file(connection: Connection, digest: str) -> KeptFile | None:

@@ -14,12 +14,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from wattwarden.alarms.acting.rights import SYSTEM
-from wattwarden.alarms.cases.bodies import Action, Fault, Verb
+from wattwarden.alarms.cases.bodies import Action, Verb
 from wattwarden.alarms.cases.case import Case
 from wattwarden.alarms.cases.fold import settles_at
 from wattwarden.alarms.cases.grading import default_grading
 from wattwarden.alarms.cases.ladder import Notice, notices
-from wattwarden.alarms.cases.proof import Change, producers, proof, provable_since
+from wattwarden.alarms.cases.proof import Change, fault_of, producers, proof, provable_since
 from wattwarden.alarms.decisions.body import NEW
 from wattwarden.alarms.decisions.slices import slice_of
 from wattwarden.alarms.registry.nouns import Supervision
@@ -126,7 +126,7 @@ async def _prove(work: _Pass, case: Case) -> bool:
         alarm=str(case.id),
         verb=Verb.VERIFY,
         reason=VERIFIED_ZH,
-        fault=case.fault or Fault.ENTERPRISE,
+        fault=fault_of(case),
     )
     await decide(work.connection, body, SYSTEM, proved.at)
     return True
@@ -183,10 +183,10 @@ async def _save(work: _Pass, cases: Sequence[Case]) -> None:
     )
     await work.connection.executemany(
         "INSERT INTO alarm_case (alarm, enterprise, state, level, deadline, parent, told_until,"
-        " next_due) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (alarm) DO UPDATE SET"
-        " state = excluded.state, level = excluded.level, deadline = excluded.deadline,"
-        " parent = excluded.parent, told_until = excluded.told_until,"
-        " next_due = excluded.next_due",
+        " next_due, done) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+        " ON CONFLICT (alarm) DO UPDATE SET state = excluded.state, level = excluded.level,"
+        " deadline = excluded.deadline, parent = excluded.parent, told_until = excluded.told_until,"
+        " next_due = excluded.next_due, done = excluded.done",
         rows,
     )
 
@@ -201,10 +201,10 @@ def _event(
 
 def _row(
     work: _Pass, case: Case, known: Sequence[Notice], told_until: datetime
-) -> tuple[int, str, str, int, datetime, int | None, datetime, datetime | None]:
+) -> tuple[int, str, str, int, datetime, int | None, datetime, datetime | None, datetime | None]:
     due = _next(work, case, known, told_until)
     where = (case.id, case.enterprise, case.state.value, int(case.level))
-    return (*where, case.deadline, case.parent, told_until, due)
+    return (*where, case.deadline, case.parent, told_until, due, case.done)
 
 
 def _next(

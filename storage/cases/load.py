@@ -12,6 +12,7 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
+from wattwarden.alarms.acting.rights import SYSTEM
 from wattwarden.alarms.cases.bodies import Action
 from wattwarden.alarms.cases.case import Case, Ending, Episode, Level, State
 from wattwarden.alarms.cases.fold import Origin, Said, fold_case
@@ -41,6 +42,8 @@ class Chosen:
     overdue: bool = False
     # Those in which something is left to do.
     open: bool = False
+    # Those whose condition goes on.
+    standing: bool = False
     # Alarms of which another says more, and such as late readings took back.
     untold: bool = False
 
@@ -52,6 +55,7 @@ class Chosen:
             and (self.grades is None or case.grade in self.grades)
             and (case.overdue or not self.overdue)
             and (case.open or not self.open)
+            and (case.cleared is None or not self.standing)
         )
 
 
@@ -91,9 +95,9 @@ async def load_cases(
             " AND ($5::timestamptz IS NULL OR raised < $5)"
             " AND ($6 OR suppressed_by IS NULL AND NOT withdrawn)"
             " ORDER BY raised DESC, id DESC",
-            _listed(chosen.numbers),
-            _listed(chosen.enterprises),
-            _listed(chosen.rules),
+            listed(chosen.numbers),
+            listed(chosen.enterprises),
+            listed(chosen.rules),
             chosen.since,
             chosen.until,
             chosen.untold,
@@ -169,11 +173,11 @@ async def _before(connection: Connection, numbers: Collection[int]) -> Mapping[i
 async def _said(connection: Connection, numbers: Sequence[int]) -> Mapping[int, list[Said]]:
     """Return what was decided about alarms, by their numbers, in order of time."""
     rows = await connection.fetch(
-        "SELECT id, kind, actor, entered_at, body FROM decision WHERE kind = 'action'"
+        "SELECT id, kind, actor, entered_at, effective_at, body FROM decision WHERE kind = 'action'"
         " AND body ->> 'alarm' = ANY($1)",
         [str(number) for number in numbers],
     )
-    found = [(row["entered_at"], row["id"], _one(row)) for row in rows]
+    found = [(_at(row), row["id"], _one(row)) for row in rows]
     said: defaultdict[int, list[tuple[datetime, int, Said]]] = defaultdict(list)
     declared: defaultdict[str, set[int]] = defaultdict(set)
     for at, number, one in found:
@@ -182,7 +186,8 @@ async def _said(connection: Connection, numbers: Sequence[int]) -> Mapping[int, 
             if one.body.declaration is not None:
                 declared[one.body.declaration].add(int(one.body.alarm))
     for row in await connection.fetch(
-        "SELECT id, kind, actor, entered_at, body FROM decision WHERE kind = 'declaration'"
+        "SELECT id, kind, actor, entered_at, effective_at, body FROM decision"
+        " WHERE kind = 'declaration'"
         " AND body ->> 'id' = ANY($1)",
         list(declared),
     ):
@@ -199,7 +204,13 @@ async def _said(connection: Connection, numbers: Sequence[int]) -> Mapping[int, 
 def _one(row: asyncpg.Record) -> Said:
     body = decode_body(row["kind"], row["body"])
     assert isinstance(body, Action | Declaration)  # noqa: S101  by the queries above
-    return Said(row["entered_at"], row["actor"], body)
+    return Said(_at(row), row["actor"], body)
+
+
+def _at(row: asyncpg.Record) -> datetime:
+    """Return when something was decided: by a person as it was entered, by the system when due."""
+    at: datetime = row["effective_at"] if row["actor"] == SYSTEM else row["entered_at"]
+    return at
 
 
 def _episode(row: asyncpg.Record, rules: Rules) -> Episode:
@@ -227,5 +238,6 @@ def _episode(row: asyncpg.Record, rules: Rules) -> Episode:
     )
 
 
-def _listed(values: Iterable[Any] | None) -> list[Any] | None:
+def listed(values: Iterable[Any] | None) -> list[Any] | None:
+    """Return values as the database takes them; None stays None."""
     return None if values is None else list(values)

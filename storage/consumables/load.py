@@ -1,6 +1,6 @@
 """Consumables as they stand: how far they are used up, when they are due, what was done last."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -63,19 +63,22 @@ class PartNow:
 
 
 async def load_parts(
-    connection: Connection, *, enterprise: str | None = None, identity: str | None = None
+    connection: Connection,
+    *,
+    enterprises: Collection[str] | None = None,
+    identity: str | None = None,
 ) -> list[Part]:
-    """Return the consumables in force, of an enterprise or that one alone, by id.
+    """Return the consumables in force, of some enterprises or that one alone, by id.
 
     Raises:
         StorageError: The database is away.
     """
     where = None if identity is None else {"id": identity}
     about = None if identity is None else {"consumable": identity}
-    parts = await told(connection, ["consumable"], enterprise=enterprise, where=where)
+    parts = await told(connection, ["consumable"], enterprises=enterprises, where=where)
     kinds = ["replacement", "carbon"]
-    entered = await told(connection, kinds, enterprise=enterprise, where=about)
-    steps = await told(connection, ["waste", "consumable_check"], enterprise=enterprise)
+    entered = await told(connection, kinds, enterprises=enterprises, where=about)
+    steps = await told(connection, ["waste", "consumable_check"], enterprises=enterprises)
     newest = {one.body.id: one for one in parts if isinstance(one.body, Consumable)}
     found = [
         _part(one.body, one.enterprise or "", entered, _deeds(steps))

@@ -32,6 +32,7 @@ from wattwarden.alarms.enforcement.lives import TaskLife
 from wattwarden.alarms.enforcement.words import InspectionVerb, Mode, Outcome, TaskVerb
 from wattwarden.alarms.registry.problems import Problem
 from wattwarden.storage.acting.acting import Acting, Admission
+from wattwarden.storage.cases.evidence import find_files
 from wattwarden.storage.cases.load import load_basis
 from wattwarden.storage.enforcement import lives
 from wattwarden.storage.enforcement.checks import (
@@ -94,6 +95,7 @@ async def admit_task_step(acting: Acting) -> Body:
             tasks.holder_problem(body, task, actor, holder),
             *await not_officers(acting, "person", [body.person] if body.person else []),
             *await foreign(acting),
+            *await missing_files(acting, body.files),
         ]
     )
     refuse(await _against_verb(acting, body, task, listed))
@@ -324,9 +326,14 @@ async def _against_verb(
 async def _against_exemption(
     acting: Acting, body: TaskStep, task: TaskLife, listed: list[TaskLife]
 ) -> list[Problem]:
-    limits = default_limits()
-    history = await load_history(acting.connection, str(acting.enterprise), acting.now, limits)
-    considered = tasks.Considered(task, listed, history)
+    limits, connection, firm = default_limits(), acting.connection, str(acting.enterprise)
+    history = await load_history(connection, firm, acting.now, limits)
+    files = await find_files(connection, body.files, firm)
+    inspection = None
+    if body.inspection:
+        inspection = await lives.load_life(connection, lives.INSPECTION, body.inspection, firm)
+    received = [one.received_at for one in files]
+    considered = tasks.Considered(task, listed, history, received, inspection)
     return tasks.exemption_problems(body, considered, limits, acting.now)
 
 

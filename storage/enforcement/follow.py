@@ -4,11 +4,13 @@
                                                                           └► decide, as the system
 
 Nothing depends on how passes are cut: the grid's moments are fixed, and each looks at what was
-there by then.  A pass in which none falls costs one look at a table of 32 rows.
+there by then; of more than ``MAX_MOMENTS`` the rest is left to the next pass.  A pass in which none
+falls costs one look at a table of 32 rows.
 """
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 
 from wattwarden.alarms.acting.rights import SYSTEM
@@ -32,6 +34,9 @@ from wattwarden.storage.warden.followed import Followed
 _MICROSECOND: Final = timedelta(microseconds=1)
 # An alarm may have ended before it is found: fold time waits for meters, half an hour at most.
 _FOUND_LATER: Final = timedelta(hours=1)
+# A pass holds its slices meanwhile, and folds an hour at most, which has six moments: six times as
+# many, and after a month in which nothing came it has caught up in two minutes of passes.
+MAX_MOMENTS: Final = 36
 
 
 async def follow(connection: Connection, followed: Followed) -> None:
@@ -41,7 +46,7 @@ async def follow(connection: Connection, followed: Followed) -> None:
         reviewed = await _reviewed(connection, followed)
         after = min(reviewed.values())
         settled = followed.now - timedelta(minutes=limits.review.settle_min)
-        due = list(moments(after, settled, limits.review.every_min))
+        due = list(islice(moments(after, settled, limits.review.every_min), MAX_MOMENTS))
         if not due:
             return
         await connection.execute(

@@ -78,7 +78,8 @@ async def load_history(
     spells = await load_spells(connection, enterprise, names, since, now)
     share = limits.running_sick.overuse_share
     worn = await _load_worn(connection, enterprise, now, known, share)
-    return History(incidents, production_of(spells, known), worn)
+    called = {f"unit:{one.id}": one.name for one in units}
+    return History(incidents, production_of(spells, known), worn, called)
 
 
 async def load_spells(
@@ -87,10 +88,12 @@ async def load_spells(
     """Return what units did from one moment to another."""
     with errors("reading the states of units"):
         rows = await connection.fetch(
-            "SELECT unit, at, state FROM unit_transition WHERE enterprise = $1 AND unit = ANY($2)"
-            " AND at >= $3 AND at <= $4 UNION ALL (SELECT DISTINCT ON (unit) unit, at, state"
-            " FROM unit_transition WHERE enterprise = $1 AND unit = ANY($2) AND at < $3"
-            " ORDER BY unit, at DESC) ORDER BY unit, at",
+            "SELECT w.unit, t.at, t.state FROM unnest($2::text[]) AS w (unit) CROSS JOIN LATERAL"
+            # One row of what was before, by the key: years of transitions are not looked at.
+            " ((SELECT at, state FROM unit_transition AS u WHERE u.enterprise = $1"
+            " AND u.unit = w.unit AND u.at < $3 ORDER BY u.at DESC LIMIT 1) UNION ALL"
+            " (SELECT at, state FROM unit_transition AS u WHERE u.enterprise = $1"
+            " AND u.unit = w.unit AND u.at >= $3 AND u.at <= $4)) AS t ORDER BY w.unit, t.at",
             enterprise,
             list(units),
             since,

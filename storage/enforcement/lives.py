@@ -1,6 +1,6 @@
 """Tasks, inspections, stations, findings, clues and weak points, folded from decisions."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -89,15 +89,19 @@ FINDING: Final[Kind[Finding, FindingLink, Found]] = Kind(Finding, FindingLink, "
 
 
 async def load_lives(
-    connection: Connection, kind: Kind[B, T, L], enterprise: str | None = None
+    connection: Connection,
+    kind: Kind[B, T, L],
+    enterprise: str | None = None,
+    *,
+    enterprises: Collection[str] | None = None,
 ) -> list[L]:
-    """Return the things of a kind as they stand, of one enterprise or all, oldest first.
+    """Return the things of a kind as they stand, of one enterprise, some or all, oldest first.
 
     Raises:
         StorageError: The database is away.
     """
     names = (kind.thing.kind_name, kind.step.kind_name)
-    entered = await told(connection, names, enterprise=enterprise)
+    entered = await told(connection, names, enterprise=enterprise, enterprises=enterprises)
     things: dict[str, Said[B]] = {}
     steps: dict[str, list[Said[T]]] = {}
     for one in entered:

@@ -5,12 +5,15 @@ tells of may lie in the past, where it is marked, but not ahead.
 """
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Final
 
+from wattwarden.alarms.acting.roles import MAINTENANCE
 from wattwarden.alarms.decisions.bodies import Patrol
 from wattwarden.alarms.decisions.body import Body
 from wattwarden.alarms.ledgers.bodies import LedgerCorrection, Repair
-from wattwarden.alarms.ledgers.entries import AHEAD
+from wattwarden.alarms.ledgers.entries import AHEAD, LATE
+from wattwarden.alarms.ledgers.numbers import default_numbers
 from wattwarden.alarms.ledgers.reconcile import BY_ITSELF, is_withdrawn
 from wattwarden.alarms.ledgers.telling import occurred
 from wattwarden.alarms.registry.nouns import Person
@@ -25,8 +28,8 @@ async def admit_entry(acting: Acting) -> Body:
     """Let somebody write down what was, now.
 
     Raises:
-        RefusedError: It is entered at another time than the system's, tells of what is to come, or
-            names somebody of another enterprise.
+        RefusedError: It is entered at another time than the system's, tells of what is to come,
+            names somebody who is not the firm's own, or is a patrol of long ago.
     """
     body = acting.body
     await _by_the_clock(acting)
@@ -36,10 +39,33 @@ async def admit_entry(acting: Acting) -> Body:
         raise RefusedError([body.problem("", zh, en)])
     if isinstance(body, Patrol | Repair):
         person = await load_record(acting.connection, Person, body.person)
-        if person is not None and person.enterprise not in {None, acting.enterprise}:
-            zh, en = f"{person.name}不是本企业人员", f"{person.id} is of another enterprise"
+        if person is not None and not _may_have(person, body, acting.enterprise):
+            zh, en = f"{person.name}不是本企业人员", f"{person.id} is not of this enterprise"
             raise RefusedError([body.problem("person", zh, en)])
+    if isinstance(body, Patrol):
+        _not_long_ago(body, acting.now)
     return body
+
+
+def _may_have(person: Person, body: Patrol | Repair, enterprise: str | None) -> bool:
+    """Tell whether somebody patrols or repairs there: its own people, or who maintains machines."""
+    if person.enterprise is not None:
+        return person.enterprise == enterprise
+    return isinstance(body, Repair) and person.role in MAINTENANCE
+
+
+def _not_long_ago(body: Patrol, now: datetime) -> None:
+    """Refuse a patrol of long ago, and one of some days ago without a reason."""
+    numbers = default_numbers()
+    if now - body.at > numbers.patrol_back:
+        days = numbers.patrol_back_days
+        zh, en = f"巡检已超过{days}天,不得补录", f"a patrol more than {days} d ago is not entered"
+        raise RefusedError([body.problem("at", zh, en)])
+    if now - body.at > LATE and not body.why:
+        hours = LATE // timedelta(hours=1)
+        zh = f"巡检已超过{hours}小时,补录须说明原因"
+        en = f"a patrol more than {hours} h ago takes a reason why it is entered now"
+        raise RefusedError([body.problem("why", zh, en)])
 
 
 async def admit_correction(acting: Acting) -> Body:

@@ -1,38 +1,48 @@
 """Ledgers brought up to date after each pass of a warden, in its transaction.
 
-    transitions, alarms ─► ledger_due ── settled ─► facts ─► what the ledger lacks ─► entries
-    decisions of an import ────────────────────────────────────────────────────────► entries
+    transitions, alarms, days of plans ─► ledger_due ── settled ─► facts ─► what lacks ─► entries
+    decisions of an import ─► ledger_unentered ────────────────────────────────────────► entries
 
 When days were folded again, what was known before goes first, as if the pass had ended there: the
 ledger then says in both cases what was entered, and what corrected it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from wattwarden.alarms.decisions.slices import slice_of
 from wattwarden.alarms.ledgers.alarmed import Alarmed, facts_of
 from wattwarden.alarms.ledgers.entries import SETTLE, Entry
-from wattwarden.alarms.ledgers.motions import Moved
-from wattwarden.alarms.ledgers.reconcile import Fact, entries_due, is_withdrawn
+from wattwarden.alarms.ledgers.reconcile import Fact, entries_due
 from wattwarden.storage.database import Connection
-from wattwarden.storage.ledgers.derive import Due, alarms_of, load_due, motions_of, stood
+from wattwarden.storage.ledgers.days import (
+    NOW,
+    Past,
+    Versions,
+    await_days,
+    days_of,
+    plan_versions,
+    plans_since,
+)
+from wattwarden.storage.ledgers.derive import Due, Known, alarms_of, load_due, motions_of, stood
 from wattwarden.storage.ledgers.ledger import enter_drafts, standing_of
-from wattwarden.storage.ledgers.record import RECORDED_UPTO, record_missed
+from wattwarden.storage.ledgers.record import record_missed
 from wattwarden.storage.moments import moment_of, us_of
 from wattwarden.storage.warden.followed import Followed
 
 _US_PER_S: Final = 1_000_000
 # Before any meter spoke.
 _EVER: Final = moment_of(0)
+_FORGET: Final = "DELETE FROM ledger_due WHERE enterprise = $1 AND (at <= $2 OR gone)"
 
 
 async def follow(connection: Connection, followed: Followed) -> None:
     """Enter what is settled by the pass's last tick; one query when there is nothing."""
     settled = followed.now - SETTLE
     row = await connection.fetchrow(
-        f"SELECT (SELECT max(id) FROM decision) > {RECORDED_UPTO} AS decided,"  # noqa: S608  ours
+        "SELECT EXISTS (SELECT FROM ledger_unentered WHERE slice = ANY($1)) AS decided,"
         " ARRAY(SELECT DISTINCT enterprise FROM ledger_due WHERE at <= $2 OR gone) AS due",
         list(followed.slices),
         settled,
@@ -49,58 +59,84 @@ async def follow(connection: Connection, followed: Followed) -> None:
 async def _settle(connection: Connection, followed: Followed, enterprise: str) -> None:
     """Bring one enterprise's ledger up to date, and forget what is settled."""
     if enterprise in followed.registry.enterprise:
-        due = await load_due(connection, enterprise)
-        alarms = await alarms_of(connection, enterprise, due.alarms, followed.registry)
-        if due.redone:
-            before = await _tick_before(connection, followed.now)
-            old = await stood(connection, alarms, due, followed.registry)
-            facts = await _facts(connection, followed, due, old, due.moved)
-            await _enter(connection, enterprise, due, facts, before, None)
-        facts = await _facts(connection, followed, due, alarms, ())
-        redone = followed.now if due.redone else None
-        await _enter(connection, enterprise, due, facts, followed.now, redone)
-    await connection.execute(
-        "DELETE FROM ledger_due WHERE enterprise = $1 AND (at <= $2 OR gone)",
-        enterprise,
-        followed.now - SETTLE,
-    )
+        work = await _work(connection, followed, enterprise)
+        await _bring(connection, followed, work)
+        await connection.execute(_FORGET, enterprise, followed.now - SETTLE)
+        await await_days(connection, followed.registry, work.versions, work.due, followed.now)
+        return
+    await connection.execute(_FORGET, enterprise, followed.now - SETTLE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """An enterprise whose ledger is brought up to date; ``plans``: since when days of each."""
+
+    enterprise: str
+    due: Due
+    versions: Versions
+    plans: Mapping[str, datetime]
+
+
+async def _work(connection: Connection, followed: Followed, enterprise: str) -> _Work:
+    due = await load_due(connection, enterprise)
+    over = {plan: at for plan, at in due.plans.items() if at <= followed.now - SETTLE}
+    due = replace(due, plans=over)
+    versions: Versions = {}
+    if due.plans or due.redone:
+        versions = await plan_versions(connection, enterprise)
+    return _Work(enterprise, due, versions, plans_since(versions, due))
+
+
+async def _bring(connection: Connection, followed: Followed, work: _Work) -> None:
+    due, known = work.due, Known(followed.registry, followed.rules)
+    alarms = await alarms_of(connection, work.enterprise, due.alarms, known)
+    if due.redone:
+        before = await _tick_before(connection, followed.now)
+        old = await stood(connection, alarms, due, known)
+        facts = await _facts(connection, followed, work, old, Past(due.moved, due.before))
+        await _enter(connection, work, facts, before, None)
+        # What was entered just now tells of classes and units from here on.
+        alarms = await alarms_of(connection, work.enterprise, due.alarms, known)
+    facts = await _facts(connection, followed, work, alarms, NOW)
+    await _enter(connection, work, facts, followed.now, followed.now if due.redone else None)
 
 
 async def _facts(
     connection: Connection,
     followed: Followed,
-    due: Due,
+    work: _Work,
     alarms: Sequence[Alarmed],
-    moved: Sequence[Moved],
+    past: Past,
 ) -> list[Fact]:
-    facts = [fact for alarm in alarms for fact in facts_of(alarm, followed.rules)]
-    for name, since in due.units.items():
+    facts = [fact for alarm in alarms for fact in facts_of(alarm)]
+    for name, since in work.due.units.items():
         unit = followed.registry.unit.get(name)
         if unit is not None:
-            facts += await motions_of(connection, unit, since, moved)
-    return facts
+            facts += await motions_of(connection, unit, since, past.moved)
+    registry, versions = followed.registry, work.versions
+    return facts + await days_of(connection, registry, versions, work.plans, followed.now, past)
 
 
 async def _enter(
     connection: Connection,
-    enterprise: str,
-    due: Due,
+    work: _Work,
     facts: list[Fact],
     upto: datetime,
     redone: datetime | None,
 ) -> None:
-    standing = await _standing(connection, enterprise, due)
-    await enter_drafts(connection, enterprise, entries_due(facts, standing, upto, redone))
+    entries = await _entries(connection, work)
+    await enter_drafts(connection, work.enterprise, entries_due(facts, entries, upto, redone))
 
 
-async def _standing(connection: Connection, enterprise: str, due: Due) -> list[Entry]:
-    """Return what the ledger says of the units and alarms in question."""
-    sources = {f"unit:{unit}": since for unit, since in due.units.items()}
-    sources |= {f"alarm:{number}": _EVER for number in due.alarms}
+async def _entries(connection: Connection, work: _Work) -> list[Entry]:
+    """Return what the ledger says of the units, alarms and plans in question."""
+    sources = {f"unit:{unit}": since for unit, since in work.due.units.items()}
+    sources |= {f"alarm:{number}": _EVER for number in work.due.alarms}
+    sources |= {f"plan:{plan}": since for plan, since in work.plans.items()}
     found: list[Entry] = []
     for source, since in sources.items():
-        found += await standing_of(connection, enterprise, source, since)
-    return [one for one in found if not is_withdrawn(one)]
+        found += await standing_of(connection, work.enterprise, source, since)
+    return found
 
 
 async def _tick_before(connection: Connection, now: datetime) -> datetime:

@@ -13,7 +13,8 @@ import asyncpg
 
 from wattwarden.alarms.decisions.chain import canonical
 from wattwarden.alarms.ledgers.contents import decode_content
-from wattwarden.alarms.ledgers.entries import Draft, Entry, Head, LedgerKind, append
+from wattwarden.alarms.ledgers.entries import LATE, Draft, Entry, Head, LedgerKind, append
+from wattwarden.alarms.ledgers.reconcile import BY_ITSELF
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.errors import StorageError
 
@@ -109,16 +110,37 @@ async def correctors(connection: Connection, enterprise: str) -> dict[int, int]:
 async def standing_of(
     connection: Connection, enterprise: str, source: str, since: datetime
 ) -> list[Entry]:
-    """Return a source's entries from a moment on that no other corrects."""
+    """Return a source's entries since a moment that none corrects; of abnormal conditions all."""
     rows = await connection.fetch(
         "SELECT * FROM ledger AS l WHERE enterprise = $1 AND source = $2 AND occurred_at >= $3"
-        " AND NOT EXISTS (SELECT FROM ledger AS c WHERE c.enterprise = $1"
-        " AND c.corrects = l.number) ORDER BY number",
+        " AND (kind = 'abnormal' OR NOT EXISTS (SELECT FROM ledger AS c WHERE c.enterprise = $1"
+        " AND c.corrects = l.number)) ORDER BY number",
         enterprise,
         source,
         since,
     )
     return [entry_of(row) for row in rows]
+
+
+async def count_backfilled(
+    connection: Connection, since: datetime, until: datetime
+) -> dict[str, int]:
+    """Return how many entries people made in a span, long after the fact, by enterprise.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    with errors("counting late entries of ledgers"):
+        rows = await connection.fetch(
+            "SELECT enterprise, count(*) AS entries FROM ledger WHERE entered_at >= $1"
+            " AND entered_at < $2 AND actor <> $3 AND corrects IS NULL"
+            " AND entered_at - occurred_at > $4 GROUP BY enterprise",
+            since,
+            until,
+            BY_ITSELF,
+            LATE,
+        )
+    return {row["enterprise"]: row["entries"] for row in rows}
 
 
 async def raw_entries(connection: Connection, enterprise: str) -> AsyncIterator[asyncpg.Record]:

@@ -12,22 +12,16 @@ from wattwarden.storage.ledgers.ledger import enter_drafts, find_entry
 from wattwarden.storage.registry.decisions import ALARM, Entered, told
 from wattwarden.storage.registry.records import load_record
 
-# The last decision that is written down of every slice; a slice without a row has none yet.
-RECORDED_UPTO: Final = (
-    "(SELECT min(coalesce(p.decision, 0)) FROM unnest($1::smallint[]) AS s (slice)"
-    " LEFT JOIN ledger_position AS p USING (slice))"
-)
 _MISSED: Final = (
-    "SELECT d.enterprise, min(d.entered_at) AS since, array_agg(d.id) AS ids"  # noqa: S608  ours
-    f" FROM decision AS d WHERE d.id > {RECORDED_UPTO}"
-    " AND d.slice = ANY($1) AND d.kind = ANY($2) AND NOT EXISTS (SELECT FROM ledger AS l"
-    " WHERE l.enterprise = d.enterprise AND l.source = 'decision:' || d.id)"
-    " GROUP BY d.enterprise ORDER BY d.enterprise"
+    "SELECT d.enterprise, min(d.entered_at) AS since, array_agg(d.id) AS ids"
+    " FROM ledger_unentered AS u JOIN decision AS d ON d.id = u.decision"
+    " WHERE u.slice = ANY($1) AND d.kind = ANY($2) GROUP BY d.enterprise ORDER BY d.enterprise"
 )
 
 
 async def record(connection: Connection, entered: Entered) -> None:
     """Write down what was just decided, if it belongs into a ledger; its slice is held."""
+    await connection.execute("DELETE FROM ledger_unentered WHERE decision = $1", entered.id)
     if entered.enterprise is None or entered.kind not in TOLD_KINDS:
         return
     corrected = None
@@ -43,7 +37,7 @@ async def record_missed(connection: Connection, slices: Collection[int]) -> None
     """Write down what was decided about enterprises of some slices without ``record``.
 
     An import enters many decisions at once.  The caller holds the slices, so that no decision about
-    them can be under way while their position moves.
+    them can be under way meanwhile.
     """
     rows = await connection.fetch(_MISSED, list(slices), sorted(TOLD_KINDS))
     for row in rows:
@@ -51,12 +45,7 @@ async def record_missed(connection: Connection, slices: Collection[int]) -> None
         for entered in found:
             if entered.id in row["ids"]:
                 await record(connection, entered)
-    await connection.execute(
-        "INSERT INTO ledger_position (slice, decision) SELECT s, (SELECT coalesce(max(id), 0)"
-        " FROM decision) FROM unnest($1::smallint[]) AS s"
-        " ON CONFLICT (slice) DO UPDATE SET decision = excluded.decision",
-        list(slices),
-    )
+    await connection.execute("DELETE FROM ledger_unentered WHERE slice = ANY($1)", list(slices))
 
 
 def decided_of(entered: Entered) -> Decided:

@@ -39,12 +39,15 @@ MAX_ALARM_DIGITS: Final = 18
 # A page from the server at a time while the chain is verified: some hundred kilobytes.
 PAGE_ROWS: Final = 500
 
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What somebody decides.
 
-    ``effective_at`` is ``entered_at`` unless it is given.  ``enterprise`` follows from what the
+    It is kept as entered at ``entered_at``, or when the one before it was where that is later.
+    ``effective_at`` is the same unless it is given.  ``enterprise`` follows from what the
     body refers to; a body that refers to nothing concerns the one given here, or the whole city.
     """
 
@@ -102,8 +105,7 @@ async def owner_of(connection: Connection, body: Body, otherwise: str | None) ->
     Raises:
         RefusedError: It refers to what is not there.
     """
-    now = datetime.min.replace(tzinfo=UTC)
-    (owner,) = await _owners(connection, [Decision(body, "", now, enterprise=otherwise)])
+    (owner,) = await _owners(connection, [Decision(body, "", _NEVER, enterprise=otherwise)])
     return owner
 
 
@@ -116,6 +118,14 @@ async def next_number(connection: Connection) -> int:
     """Return the number that the next decision gets; the caller holds the chain."""
     number: int = await connection.fetchval("SELECT coalesce(max(id), 0) + 1 FROM decision")
     return number
+
+
+async def last_entered(connection: Connection) -> datetime | None:
+    """Return when the last decision was entered; the caller holds the chain."""
+    at: datetime | None = await connection.fetchval(
+        "SELECT entered_at FROM decision ORDER BY id DESC LIMIT 1"
+    )
+    return at
 
 
 async def seal_held(
@@ -169,6 +179,7 @@ async def told(
     kinds: Collection[str],
     *,
     enterprise: str | None = None,
+    enterprises: Collection[str] | None = None,
     where: Mapping[str, str] | None = None,
     since: datetime | None = None,
 ) -> list[Entered]:
@@ -178,28 +189,38 @@ async def told(
         connection: To the store.
         kinds: Of which kinds.
         enterprise: Only what concerns this one.
+        enterprises: Only what concerns one of these; nothing of the whole city.
         where: Only bodies with these texts in these fields, such as ``{"id": "TK17"}``.
         since: Only those entered then or later.
     """
     with errors("reading decisions"):
         rows = await connection.fetch(
             "SELECT * FROM decision WHERE kind = ANY($1) AND ($2::text IS NULL OR enterprise = $2)"
-            " AND body @> $3::jsonb AND ($4::timestamptz IS NULL OR entered_at >= $4) ORDER BY id",
+            " AND body @> $3::jsonb AND ($4::timestamptz IS NULL OR entered_at >= $4)"
+            " AND ($5::text[] IS NULL OR enterprise = ANY($5)) ORDER BY id",
             list(kinds),
             enterprise,
             canonical(dict(where or {})).decode(),
             since,
+            None if enterprises is None else list(enterprises),
         )
     return [_entered(row) for row in rows]
 
 
-async def in_force(connection: Connection, kind: str) -> list[Entered]:
-    """Return the newest decision of each body's ``id`` of a kind, as entered; effect or not yet."""
+async def in_force(
+    connection: Connection, kind: str, enterprises: Collection[str] | None = None
+) -> list[Entered]:
+    """Return the newest decision of each body's ``id`` of a kind, as entered; effect or not yet.
+
+    With ``enterprises`` only what concerns one of these, and nothing of the whole city.
+    """
     with errors(f"reading the {kind} decisions"):
         rows = await connection.fetch(
             "SELECT * FROM (SELECT DISTINCT ON (body ->> 'id') * FROM decision WHERE kind = $1"
-            " ORDER BY body ->> 'id', id DESC) AS newest ORDER BY id",
+            " ORDER BY body ->> 'id', id DESC) AS newest"
+            " WHERE $2::text[] IS NULL OR enterprise = ANY($2) ORDER BY id",
             kind,
+            None if enterprises is None else list(enterprises),
         )
     return [_entered(row) for row in rows]
 
@@ -292,19 +313,27 @@ async def _seal(
     made: Sequence[tuple[Decision, str | None]],
     positions: Mapping[int, int],
 ) -> list[Entered]:
-    """Give numbers and digests, and keep; the caller holds the slices and the chain."""
-    last = await connection.fetchrow("SELECT id, digest FROM decision ORDER BY id DESC LIMIT 1")
+    """Give numbers and digests, and keep; the caller holds the slices and the chain.
+
+    Who waited for the chain read the clock before that: no decision is entered earlier than the
+    one before it.
+    """
+    last = await connection.fetchrow(
+        "SELECT id, digest, entered_at FROM decision ORDER BY id DESC LIMIT 1"
+    )
     number, digest = (0, FIRST_PREDECESSOR) if last is None else (last["id"], last["digest"])
+    at = _NEVER if last is None else last["entered_at"]
     entered = []
     for decision, owner in made:
         number += 1
+        at = max(at, decision.entered_at)
         step = 1 + (max(positions.values()) if owner is None else positions[slice_of(owner)])
         row: dict[str, Any] = {
             "id": number,
             "kind": decision.body.kind_name,
             "actor": decision.actor,
-            "entered_at": decision.entered_at,
-            "effective_at": decision.effective_at or decision.entered_at,
+            "entered_at": at,
+            "effective_at": decision.effective_at or at,
             "enterprise": owner,
             "step": step,
         }

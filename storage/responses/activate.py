@@ -22,6 +22,7 @@ from wattwarden.alarms.responses.bodies import Calendar, Response, ResponseStep
 from wattwarden.alarms.responses.numbers import default_numbers
 from wattwarden.storage.acting.admissions import decide
 from wattwarden.storage.database import Connection, errors
+from wattwarden.storage.ledgers.record import record
 from wattwarden.storage.registry.decisions import Decision, Entered, enter_all
 from wattwarden.storage.registry.records import load_kind
 from wattwarden.storage.responses.load import load_presets, load_responses, plans_of
@@ -101,13 +102,16 @@ async def _responded(
 async def _revise(
     connection: Connection, origin: str, wanted: Iterable[Plan], actor: str, now: datetime
 ) -> tuple[Entered, ...]:
-    """Enter what makes an origin's plans those that are wanted.
+    """Enter what makes an origin's plans those that are wanted, and write them into ledgers.
 
     The plans need no right of their own: they are what the person, who may do that, has decided.
     """
     standing = [plan for plan, _ in await plans_of(connection, origin)]
     made = [Decision(plan, actor, now) for plan in revised(standing, wanted, now)]
-    return tuple(await enter_all(connection, made))
+    entered = await enter_all(connection, made)
+    for one in entered:
+        await record(connection, one)
+    return tuple(entered)
 
 
 def _response_of(body: Body) -> str:

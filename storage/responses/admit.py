@@ -6,6 +6,7 @@ from typing import Final
 from wattwarden.alarms.decisions.bodies import Plan
 from wattwarden.alarms.decisions.body import Body, Reference
 from wattwarden.alarms.decisions.kinds import dangling
+from wattwarden.alarms.enforcement.life import local
 from wattwarden.alarms.registry.nouns import KINDS, Enterprise
 from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.alarms.responses.bodies import Calendar, Preset, Response, ResponseStep
@@ -46,8 +47,8 @@ async def admit_response(acting: Acting) -> Body:
     assert isinstance(body, Response)  # noqa: S101  registered for this kind alone
     before = await load_responses(acting.connection, body.id)
     if before:
-        zh = f"已由{before[0].issued_by}于{before[0].issued_at.isoformat()}发布"
-        en = f"{before[0].issued_by} issued it at {before[0].issued_at.isoformat()}"
+        zh = f"已由{before[0].issued_by}于{local(before[0].issued_at)}发布"
+        en = f"{before[0].issued_by} issued it at {local(before[0].issued_at)}"
         raise RefusedError([body.problem("id", zh, en)])
     if body.end <= acting.now:
         raise RefusedError([body.problem("end", "结束时间已过", "its end has passed")])

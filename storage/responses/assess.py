@@ -89,8 +89,13 @@ class _Facts:
     exceeded: Mapping[str, Sequence[Window]]
 
 
-async def assess_response(connection: Connection, course: Course, now: datetime) -> Assessed:
-    """Return how a response was answered.
+async def assess_response(
+    connection: Connection,
+    course: Course,
+    now: datetime,
+    enterprises: Collection[str] | None = None,
+) -> Assessed:
+    """Return how a response was answered, by all firms or by these alone, sums included.
 
     Raises:
         StorageError: The database is away.
@@ -100,7 +105,7 @@ async def assess_response(connection: Connection, course: Course, now: datetime)
     until = min(now, course.ended)
     ordered = [
         _ordered(plan, firm, world, until)
-        for plan, firm in await plans_of(connection, course.id)
+        for plan, firm in await plans_of(connection, course.id, enterprises)
         if plan.enabled and plan.start < until and firm in registry.enterprise
     ]
     facts = await _facts(connection, world, ordered, until)

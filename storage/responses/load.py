@@ -1,7 +1,10 @@
 """Presets, responses, calendars and their plans as they stand."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
+import msgspec
+
+from wattwarden.alarms.acting.scope import Reader
 from wattwarden.alarms.decisions.bodies import Plan, WarningLevel
 from wattwarden.alarms.responses.bodies import Calendar, Preset, Response, ResponseStep
 from wattwarden.alarms.responses.course import Course, Deed, course_of
@@ -10,14 +13,18 @@ from wattwarden.storage.registry.decisions import Entered, in_force, told
 
 
 async def load_presets(
-    connection: Connection, level: WarningLevel | None = None, enterprise: str | None = None
+    connection: Connection,
+    level: WarningLevel | None = None,
+    enterprise: str | None = None,
+    *,
+    enterprises: Collection[str] | None = None,
 ) -> list[Preset]:
-    """Return the presets in force, of a level or an enterprise where one is given.
+    """Return the presets in force, of a level, an enterprise or some where they are given.
 
     Raises:
         StorageError: The database is away.
     """
-    bodies = [one.body for one in await in_force(connection, Preset.kind_name)]
+    bodies = [one.body for one in await in_force(connection, Preset.kind_name, enterprises)]
     return [
         body
         for body in bodies
@@ -59,13 +66,32 @@ async def load_calendars(connection: Connection) -> list[Calendar]:
     return [body for body in bodies if isinstance(body, Calendar)]
 
 
-async def plans_of(connection: Connection, origin: str) -> list[tuple[Plan, str]]:
-    """Return the newest of each plan of a response or calendar, with its enterprise.
+async def calendars_for(connection: Connection, reader: Reader) -> list[Calendar]:
+    """Return the calendars, withdrawn ones too, that are for somebody; of exempt firms theirs.
 
     Raises:
         StorageError: The database is away.
     """
-    return newest_plans(await told(connection, [Plan.kind_name], where={"origin": origin}))
+    return [
+        msgspec.structs.replace(body, exempt=tuple(filter(reader.sees, body.exempt)))
+        for entered in await in_force(connection, Calendar.kind_name)
+        if isinstance(body := entered.body, Calendar)
+        and (reader.concerns(body.industry) if body.industry else reader.sees(entered.enterprise))
+    ]
+
+
+async def plans_of(
+    connection: Connection, origin: str, enterprises: Collection[str] | None = None
+) -> list[tuple[Plan, str]]:
+    """Return the newest of each plan of a response or calendar, with its enterprise.
+
+    With ``enterprises`` only theirs.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    kinds, where = [Plan.kind_name], {"origin": origin}
+    return newest_plans(await told(connection, kinds, enterprises=enterprises, where=where))
 
 
 def newest_plans(entered: Sequence[Entered]) -> list[tuple[Plan, str]]:

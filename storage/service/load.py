@@ -1,5 +1,6 @@
 """Requests for help as they stand, and what firms are shown."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,11 +30,13 @@ class Reminded:
 async def load_requests(
     connection: Connection,
     *,
-    enterprise: str | None = None,
+    enterprises: Collection[str] | None = None,
     identity: str | None = None,
     upto: datetime | None = None,
 ) -> list[Request]:
     """Return requests as they stand, or stood at ``upto``, in the order in which they were made.
+
+    With ``enterprises`` only theirs.
 
     Raises:
         StorageError: The database is away.
@@ -41,13 +44,13 @@ async def load_requests(
     asked = await told(
         connection,
         [Assistance.kind_name],
-        enterprise=enterprise,
+        enterprises=enterprises,
         where=None if identity is None else {"id": identity},
     )
     done = await told(
         connection,
         [AssistanceStep.kind_name],
-        enterprise=enterprise,
+        enterprises=enterprises,
         where=None if identity is None else {"assistance": identity},
     )
     steps: dict[str, list[Step]] = {}

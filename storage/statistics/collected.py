@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wattwarden.alarms.statistics.collection import DAY_MS, Came, Listened
+from wattwarden.alarms.statistics.durations import milliseconds
 from wattwarden.protocol.quality import Quality
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.moments import moment_of
@@ -19,6 +20,8 @@ INVALID: Final = (
     | Quality.SECTION_CHECKSUM
 )
 
+# What is due names an hour and a meter in one number, the meter in its lower half.
+_METER_MASK: Final = 2**32 - 1
 _FORGET: Final = (
     "DELETE FROM collected_hour AS c USING unnest($1::integer[], $2::integer[]) AS w (meter, hour)"
     " WHERE c.meter = w.meter AND c.start = to_timestamp(w.hour * 3600.0)"
@@ -63,6 +66,29 @@ async def count_hours(connection: Connection, meters: Sequence[int], hours: Sequ
     """Count the rows of hours (since 1970) of meters anew.  Call it in a transaction."""
     await connection.execute(_FORGET, meters, hours)
     await connection.execute(_COUNT, meters, hours)
+
+
+async def load_uncounted(connection: Connection, heard: Mapping[str, Heard]) -> dict[str, int]:
+    """Return where the first hour begins (ms) of which rows of a point's meter wait to be counted.
+
+    What waits before the last hour that is counted came late: it was counted without that, and is
+    in a moment with it.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    with errors("looking for rows that are not counted yet"):
+        rows = await connection.fetch(
+            "SELECT w.meter, min(w.start) AS start"
+            " FROM (SELECT DISTINCT (t & $2)::integer AS meter,"
+            " to_timestamp((t >> 32) * 3600.0) AS start FROM rollup_due, unnest(touched) AS t) AS w"
+            " WHERE w.meter = ANY($1) AND w.start >= coalesce((SELECT max(c.start)"
+            " FROM collected_hour AS c WHERE c.meter = w.meter), '-infinity') GROUP BY w.meter",
+            sorted({one.meter for one in heard.values()}),
+            _METER_MASK,
+        )
+    starts = {row["meter"]: milliseconds(row["start"]) for row in rows}
+    return {point: starts[one.meter] for point, one in heard.items() if one.meter in starts}
 
 
 async def load_came(

@@ -1,7 +1,7 @@
 """What figures are counted from, as the store has it: one read a table, for all firms asked for."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -20,7 +20,7 @@ from wattwarden.alarms.statistics.timelines import Span, Timeline, silent_from
 from wattwarden.storage.cases.load import Chosen, load_cases
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.moments import moment_of
-from wattwarden.storage.statistics.collected import Heard, load_came
+from wattwarden.storage.statistics.collected import Heard, load_came, load_uncounted
 from wattwarden.storage.statistics.loads import load_loads
 from wattwarden.storage.warden.running import heard_until
 
@@ -52,6 +52,13 @@ async def load_sources(
     timelines = await load_timelines(connection, part, span)
     listened = listened_points(part, span)
     heard = await _heard(connection, [part.point[point] for point in listened])
+    cut = await load_uncounted(connection, heard)
+    uncounted: dict[str, int] = {}
+    for point, start in cut.items():
+        if start < listened[point].span.end:
+            enterprise = _enterprise(part, listened[point]).id
+            uncounted[enterprise] = min(start, uncounted.get(enterprise, start))
+    listened = dict(_counted(listened, cut))
     cases = await _cases(connection, sorted(firms), since, until)
     offsets = {
         point: zone_offset_ms(_enterprise(part, one), span.start) for point, one in listened.items()
@@ -65,9 +72,20 @@ async def load_sources(
             came=await load_came(connection, listened, heard, offsets),
             loads=await load_loads(connection, part, timelines, span),
             alarms=tuple(map(told, cases)),
+            uncounted=uncounted,
         ),
         tuple(cases),
     )
+
+
+def _counted(
+    listened: Mapping[str, Listened], uncounted: Mapping[str, int]
+) -> Iterator[tuple[str, Listened]]:
+    """Yield points with the span up to where what came of them is counted."""
+    for point, one in listened.items():
+        end = min(one.span.end, uncounted.get(point, one.span.end))
+        if one.span.start < end:
+            yield point, replace(one, span=Span(one.span.start, end))
 
 
 def part_of(registry: Registry, firms: Collection[str]) -> Registry:

@@ -18,6 +18,7 @@ from wattwarden.alarms.statistics.numbers import default_numbers
 from wattwarden.alarms.statistics.response import Enforced, Period, Served, enforced, served
 from wattwarden.storage.database import Connection
 from wattwarden.storage.enforcement.lives import INSPECTION, TASK, load_lives
+from wattwarden.storage.ledgers.ledger import count_backfilled
 from wattwarden.storage.registry.decisions import told
 from wattwarden.storage.service.load import load_requests
 from wattwarden.storage.statistics.load import load_sources
@@ -27,12 +28,16 @@ _B = TypeVar("_B", bound=Body)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a report; ``name`` is "" for all together."""
+    """One row of a report; ``name`` is "" for all together.
+
+    ``backfilled`` counts the entries that people made in ledgers long after the fact (补录).
+    """
 
     name: str
     figures: Figures
     enforced: Enforced
     served: Served
+    backfilled: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +77,14 @@ async def load_report(
     loaded = await load_sources(connection, registry, firms, period.since, period.until)
     sources, done = loaded.sources, await _done(connection, loaded.cases, period)
     prepared = prepare(sources)
+    backfilled = await count_backfilled(connection, period.since, period.until)
     rows = [
         Row(
             name,
             figures(sources, prepared, chosen),
             _enforced(done, registry, frozenset(chosen)),
             _served(done, registry, frozenset(chosen)),
+            sum(backfilled.get(firm, 0) for firm in chosen),
         )
         for name, chosen in groups(registry, by, firms).items()
     ]

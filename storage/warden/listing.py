@@ -1,14 +1,24 @@
 """What people ask of the warden: alarms, one with its explanation, what units do now."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 import msgspec
 
+from wattwarden.alarms.registry.nouns import Point
+from wattwarden.alarms.states.codes import UnitState
 from wattwarden.storage.database import Connection, errors
+from wattwarden.storage.registry.records import load_kind
+from wattwarden.storage.warden.running import heard_until
+
+_OFFLINE: Final = UnitState.OFFLINE.name.lower()
+# Silence says nothing new of these: it is known already, or excused.
+_HOLDING: Final = frozenset(
+    state.name.lower() for state in (UnitState.OFFLINE, UnitState.NEVER, UnitState.DECLARED)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +126,16 @@ async def find_alarms(connection: Connection, numbers: Collection[int]) -> dict[
     return {row["id"]: _alarm(row) for row in rows}
 
 
-async def units_now(connection: Connection, enterprise: str | None) -> list[UnitNow]:
+async def units_now(connection: Connection, enterprise: str | None, now: datetime) -> list[UnitNow]:
     """Return the present state of each unit that was ever heard of, of one enterprise or all.
+
+    Where nobody of a firm is heard, nothing publishes that its units are offline: two cycles after
+    its last reading a unit is, as in what run times are counted from.
+
+    Args:
+        connection: To the store.
+        enterprise: Whose; None for all.
+        now: What time it is for the system.
 
     Raises:
         StorageError: The database is away.
@@ -129,7 +147,19 @@ async def units_now(connection: Connection, enterprise: str | None) -> list[Unit
             " ORDER BY enterprise, unit, at DESC",
             enterprise,
         )
-    return [UnitNow(**dict(row)) for row in rows]
+    units = [UnitNow(**dict(row)) for row in rows]
+    told = {unit.unit for unit in units if unit.state not in _HOLDING}
+    points = [one for one in await load_kind(connection, Point) if one.unit in told]
+    heard = await heard_until(connection, points, now)
+    return [_as_heard(unit, heard.get(unit.unit), now) for unit in units]
+
+
+def _as_heard(unit: UnitNow, heard: datetime | None, now: datetime) -> UnitNow:
+    """Return what a unit does, offline where it was not heard for too long."""
+    if unit.state in _HOLDING or (heard is not None and heard >= now):
+        return unit
+    since = unit.since if heard is None else max(unit.since, heard)
+    return replace(unit, state=_OFFLINE, since=since)
 
 
 def _alarm(row: asyncpg.Record) -> ListedAlarm:

@@ -221,7 +221,7 @@ class Oracle:
         working, judged = treat.working, treat.judged
         idling = working and unit.idling
         rests |= self._time(unit, ("R3", "R3"), judged=judged, true=idling)
-        judged = judged and not isnan(treat.least)
+        judged = judged and (not isnan(treat.least) or treat.production == NO)
         low = working and unit.low and not unit.idling
         behind = unit.drive == "vfd"
         for rule, true in (("R4", low and behind), ("R5", low and not behind)):

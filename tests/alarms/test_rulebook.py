@@ -108,8 +108,35 @@ def test_a_bad_file_says_where_and_why(old: str, new: str, message: str) -> None
 )
 def test_a_file_without_its_tables_is_refused(text: str, message: str) -> None:
     whole = default_text().replace('version = "1"', "") if "industry" in text else ""
-    with pytest.raises(RuleError, match=message):
+    with pytest.raises(RuleError) as caught:
         load_rules(text + whole)
+    assert message in caught.value.faults
+
+
+def test_all_that_is_wrong_is_told_at_once_with_what_was_meant() -> None:
+    text = default_text()
+    for old, new in (
+        ("theta_off = 0.10", "theta_off = -1"),
+        ("delay_s = 600", "dely_s = 600"),
+        ("[template.both]\ntheta_off", "[template.both]\ntheta_of"),
+        ("[template.treatment.vfd]", "[template.treatment.vfdd]"),
+        ("[rule.R22]", "[rule.RR22]"),
+    ):
+        assert old in text
+        text = text.replace(old, new, 1)
+    with pytest.raises(RuleError) as caught:
+        load_rules(text)
+    faults = caught.value.faults
+    assert str(caught.value) == faults[0]
+    assert set(faults) == {
+        "rule: unknown key RR22; did you mean R22?",
+        "rule.R22: missing",
+        "state.theta_off: must not be negative, got -1",
+        "rule.R1: unknown key dely_s; did you mean delay_s?",
+        "rule.R1.delay_s: missing",
+        "template.both: there is no number 'theta_of'; did you mean theta_off?",
+        "template.treatment: there is no number 'vfdd'; did you mean vfd?",
+    }
 
 
 def test_a_unit_s_own_numbers_must_be_known() -> None:

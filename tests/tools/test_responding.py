@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,14 +48,18 @@ def refused(capsys: Capture, *words: str, status: int = 1) -> str:
 def test_an_orange_response_from_the_presets_to_its_end(city: list[str], capsys: Capture) -> None:
     preset = ["plans", "preset"]
     told(capsys, *preset, "N1", "orange", "--stop", "unit:N1-u", "--as", "district", *city)
-    told(capsys, *preset, "S1", "orange", "--limit", "line:S1-l=30", "--as", "officer", *city)
+    limit = ["--limit", "line:S1-l=30@1200.5kWh"]
+    told(capsys, *preset, "S1", "orange", *limit, "--as", "officer", *city)
     told(capsys, *preset, "E1", "orange", "--exempt", "protected", "--as", "district", *city)
     assert "is not other's to act on" in refused(
         capsys, *preset, "N1", "red", "--stop", "unit:N1-u", "--as", "other", *city
     )
     listed = told(capsys, "plans", "presets", "--level", "orange", *city)
     assert [one["enterprise"] for one in listed] == ["N1", "S1", "E1"]
-    assert "保障类" in shown(capsys, "plans", "presets", *city)
+    text = shown(capsys, "plans", "presets", *city)
+    assert "保障类" in text
+    assert "限产 30%(正常日1200.5 kWh)" in text
+    assert "橙色" in text
 
     words = ["--start", "now", "--end", "2999-01-01", "--number", "青环应急〔2026〕3号"]
     (issued,) = told(capsys, "responses", "issue", "orange", *words, "--as", "officer", *city)
@@ -64,6 +69,11 @@ def test_an_orange_response_from_the_presets_to_its_end(city: list[str], capsys:
     assert (one["firms"], one["stopped"], one["limited"], one["exempt"]) == (3, 1, 1, 1)
     assert "停产 1 家  限产 1 家  豁免 1 家" in shown(capsys, "responses", "show", identity, *city)
     plans = told(capsys, "plans", "list", "--origin", identity, "--active", *city)
+    assert [one["base_energy_wh"] for one in plans if one["measure"] == "limit"] == [1_200_500.0]
+    assert "限产 30%(正常日1200.5 kWh)" in shown(capsys, "plans", "list", *city)
+    text = shown(capsys, "responses", "show", identity, *city)
+    assert "2999-01-01 00:00" in text
+    assert "Z" not in text
     assert {(plan["enterprise"], plan["measure"], plan["exempt"]) for plan in plans} == {
         ("N1", "stop", False), ("S1", "limit", False), ("E1", "stop", True),
     }  # fmt: skip
@@ -144,8 +154,20 @@ def test_a_calendar_of_an_industry(city: list[str], capsys: Capture) -> None:
     )
 
 
+def test_a_calendar_of_every_saturday(city: list[str], capsys: Capture) -> None:
+    # 2999-01-05 is a Saturday.
+    words = ["周六错峰", "--subject", "line:L1", "--span", "2999-01-01/2999-01-31"]
+    kept = told(capsys, "calendars", "add", *words, "--weekday", "sat", "--as", "district", *city)
+    assert kept[0]["plans"] == 4
+    plans = told(capsys, "plans", "list", *city)
+    assert (plans[0]["start"], plans[0]["end"]) == ("2999-01-04T16:00:00Z", "2999-01-05T16:00:00Z")
+    text = shown(capsys, "calendars", "list", *city)
+    assert "周六" in text.replace("周六错峰", "")
+    assert "2999-01-31 00:00" in text
+
+
 def test_the_chain_of_a_filling_of_carbon(
-    city: list[str], execute: Execute, capsys: Capture
+    city: list[str], execute: Execute, capsys: Capture, tmp_path: Path
 ) -> None:
     words = ["U2", "carbon", "--hours", "500", "--since", "-40d", "--as", "duty"]
     assert "未经计算" in shown(capsys, "consumables", "add", *words, *city)
@@ -164,7 +186,10 @@ def test_the_chain_of_a_filling_of_carbon(
     assert part["left_hours"] == 400.0
 
     replaced = ["consumables", "replace", part["id"], "--at", "-5d", "--amount", "1000 kg"]
-    (made,) = told(capsys, *replaced, "--as", "duty", *city)
+    assert "更换须附照片等证据" in refused(capsys, *replaced, "--as", "duty", *city)
+    photo = tmp_path / "new.pdf"
+    photo.write_bytes(b"%PDF-1.7 the new filling")
+    (made,) = told(capsys, *replaced, "--file", str(photo), "--as", "duty", *city)
     (amber,) = told(capsys, "consumables", "list", "--colour", "amber", *city)
     assert (amber["chain"], amber["id"]) == ("replaced", part["id"])
     check = ["consumables", "check", made["id"], "pass", "--as", "district"]
@@ -178,16 +203,28 @@ def test_the_chain_of_a_filling_of_carbon(
     assert done["changes"][0]["steps"][0]["body"]["code"] == "900-039-49"
     text = shown(capsys, "consumables", "show", part["id"], *city)
     assert "已核查" in text
+    for word in ("评审一般不认可", "危废入库", "非现场核查通过", "赵六", "李四", "900-039-49",
+                 "1000 kg", done["changes"][0]["evidence"][0][:12]):  # fmt: skip
+        assert word in text
+    for word in ("<", "Objection", "consumable_check", "waste ", "in_use", "checked", "T0", "Z "):
+        assert word not in text
     execute("DO $$ BEGIN ASSERT (SELECT count(*) FROM decision WHERE kind = 'waste') = 1; END $$")
 
 
-def test_a_service_is_due_by_days_and_needs_no_waste(city: list[str], capsys: Capture) -> None:
+def test_a_service_is_due_by_days_and_needs_no_waste(
+    city: list[str], capsys: Capture, tmp_path: Path
+) -> None:
     words = ["U2", "service", "--days", "30", "--since", "-34d", "--name", "风机保养"]
     (made,) = told(capsys, "consumables", "add", *words, "--as", "duty", *city)
     (part,) = told(capsys, "consumables", "list", "--colour", "red", *city)
     assert (part["id"], part["level"], part["name"]) == (made["id"], "overdue", "风机保养")
     assert "已超期" in shown(capsys, "consumables", "list", *city)
-    (done,) = told(capsys, "consumables", "replace", made["id"], "--as", "duty", *city)
+    paper = tmp_path / "service.pdf"
+    paper.write_bytes(b"%PDF-1.7 the service's report")
+    (kept,) = told(capsys, "evidence", "add", made["id"], str(paper), "--about", "consumable",
+                   "--as", "duty", *city)  # fmt: skip
+    proof = ["--evidence", kept["sha256"]]
+    (done,) = told(capsys, "consumables", "replace", made["id"], *proof, "--as", "duty", *city)
     told(capsys, "consumables", "check", done["id"], "pass", "--as", "district", *city)
     assert told(capsys, "consumables", "show", made["id"], *city)[0]["chain"] == "checked"
 
@@ -198,6 +235,9 @@ def test_a_service_is_due_by_days_and_needs_no_waste(city: list[str], capsys: Ca
         (["plans", "add", "unit", "--start", "now", "--end", "now"], "is no subject"),
         (["plans", "add", "unit:U1", "--start", "now", "--end", "now", "--limit", "0"], "0 perc"),
         (["plans", "preset", "N1", "red", "--limit", "line:L1"], "is no limit"),
+        (["plans", "preset", "N1", "red", "--limit", "line:L1=3.0.1"], "is no limit"),
+        (["plans", "preset", "N1", "red", "--limit", "line:L1=30@9kW"], "is no limit"),
+        (["plans", "preset", "N1", "red", "--limit", "line:L1=30@0kWh"], "without energy"),
         (["plans", "preset", "N1", "red", "--stop", "line:L1", "--daily", "all"], "are no hours"),
         (["calendars", "add", "x", "--span", "2999-01-01", "--industry", "x"], "is no span"),
         (
@@ -206,7 +246,8 @@ def test_a_service_is_due_by_days_and_needs_no_waste(city: list[str], capsys: Ca
             "above 0",
         ),
     ],
-    ids=["no subject", "no limit", "a limit of nothing", "no hours", "no span", "no carbon"],
+    ids=["no subject", "no limit", "a limit of nothing", "no number", "no energy",
+         "energy of 0", "no hours", "no span", "no carbon"],
 )  # fmt: skip
 def test_what_is_written_wrongly_is_told(
     city: list[str], capsys: Capture, words: list[str], said: str

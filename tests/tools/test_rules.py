@@ -1,6 +1,7 @@
 """``wattwarden rules``: shown, checked, activated."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,7 @@ def test_all_rules_numbers_and_templates_are_shown(where: list[str], capsys: Cap
     assert "as shipped" in text
     assert all(rule["zh"] in text and rule["en"] in text for rule in shown["rules"])
     assert "delay_s 600 s" in text
+    assert re.search(r"voltage_min +0 V", text)
 
 
 def test_the_same_rules_are_not_decided_twice(
@@ -104,9 +106,22 @@ def test_what_is_wrong_is_told_by_its_key(
 ) -> None:
     file = tmp_path / "wrong.toml"
     file.write_text(default_text().replace(old, new, 1), "utf-8")
-    assert told(capsys, "check", str(file), status=1)["key"] == key
+    assert main(["rules", "check", str(file), "--json"]) == 1
+    assert key in [json.loads(line)["key"] for line in capsys.readouterr().out.splitlines()]
     assert main(["rules", "activate", str(file), "--as", "A", *where]) == 1
     assert key in capsys.readouterr().err
+
+
+def test_every_fault_of_a_file_is_told_in_one_run(tmp_path: Path, capsys: Capture) -> None:
+    file = tmp_path / "wrong.toml"
+    text = default_text().replace("theta_off = 0.10", "theta_off = -1", 1)
+    file.write_text(text.replace("delay_s = 600", "dely_s = 600", 1), "utf-8")
+    assert main(["rules", "check", str(file)]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "state.theta_off: must not be negative, got -1",
+        "rule.R1: unknown key dely_s; did you mean delay_s?",
+        "rule.R1.delay_s: missing",
+    ]
 
 
 def test_a_sound_file_is_told_with_its_version(other: Path, capsys: Capture) -> None:

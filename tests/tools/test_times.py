@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from wattwarden.tools.errors import UsageError
-from wattwarden.tools.times import of_us, parse_time, rfc3339, to_us
+from wattwarden.tools.times import local, of_us, parse_time, rfc3339, to_us
 
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 
@@ -21,6 +21,8 @@ NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
         ("2026-11-22T03:00:00.250Z", "2026-11-22T03:00:00.25Z"),
         ("-2h", "2026-11-22T01:00:00Z"),
         ("-1d2h30m15s", "2026-11-21T00:29:45Z"),
+        ("+2d", "2026-11-24T03:00:00Z"),
+        ("+1h30m", "2026-11-22T04:30:00Z"),
     ],
 )
 def test_a_time_is_read_in_each_form(text: str, expected: str) -> None:
@@ -28,12 +30,30 @@ def test_a_time_is_read_in_each_form(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "-", "tomorrow", "2026-13-01", "-2x", "0001-01-01", "-999999999d", "2026-11-22T99"]
+    "text",
+    [
+        "",
+        "-",
+        "tomorrow",
+        "2026-13-01",
+        "-2x",
+        "0001-01-01",
+        "-999999999d",
+        "+999999999d",
+        "+",
+        "+-2h",
+        "2026-11-22T99",
+    ],
 )
 def test_what_is_no_time_is_refused_with_the_forms(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_time(text, NOW)
     assert "2026-11-22T03:00:00Z" in caught.value.cure
+
+
+def test_people_read_local_times_to_the_minute() -> None:
+    assert local(NOW) == "2026-11-22 11:00"
+    assert local(NOW, timezone(timedelta(hours=-3))) == "2026-11-22 00:00"
 
 
 def test_a_time_without_offset_takes_the_zone_given() -> None:

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from wattwarden.alarms.cases.bodies import Action, Cause, Fault, PlanStep, Verb
 from wattwarden.alarms.cases.case import STATES_ZH
+from wattwarden.alarms.cases.proof import fault_of
 from wattwarden.alarms.decisions.bodies import Absence, Declaration, Repeat
 from wattwarden.alarms.decisions.body import NEW, Scope
 from wattwarden.alarms.registry.problems import RefusedError
@@ -26,13 +27,13 @@ from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError, UsageError
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
 from wattwarden.tools.running import run, settings_of
-from wattwarden.tools.times import parse_time, rfc3339
+from wattwarden.tools.times import local, parse_time
 
 Number = Annotated[int, Parameter(name="ID", help="The alarm's number, as list shows it.")]
 Reason = Annotated[str, Parameter(help="What you say about it.")]
 Note = Annotated[str, Parameter(name="--note", help="What you say about it.")]
 Deadline = Annotated[
-    str, Parameter(allow_leading_hyphen=True, help="By when it will be rectified; a time.")
+    str, Parameter(allow_leading_hyphen=True, help="By when it will be rectified: a time, or +2d.")
 ]
 Steps = Annotated[
     tuple[str, ...],
@@ -161,15 +162,26 @@ def verify(
     /,
     *,
     person: AsPerson,
-    fault: Annotated[Fault, Parameter(help="Where the fault was.")] = Fault.ENTERPRISE,
+    fault: Annotated[
+        Fault | None, Parameter(help="Where the fault was; by class and cause when left out.")
+    ] = None,
     note: Note = "",
     proof: Proof = NO_PROOF,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
     """Verify that it is rectified (核实), and say whether firm or meter was at fault."""
-    action = _action(number, Verb.VERIFY, reason=note, fault=fault, evidence=proof.evidence)
-    _do(action, person, system, json=json, files=proof.file)
+    sent = [Arrived(read_file(file), file.name, "alarm", str(number)) for file in proof.file]
+
+    async def work(desk: Desk) -> Entered:
+        case = await load_case(desk.connection, number, now=desk.now)
+        if case is None:
+            raise _unknown(number)
+        values = {"fault": fault or fault_of(case), "evidence": proof.evidence}
+        action = _action(number, Verb.VERIFY, reason=note, **values)
+        return await act_with_files(desk.connection, action, sent, desk.person, desk.now)
+
+    _perform(work, number, person, system, json=json)
 
 
 def reject(
@@ -310,7 +322,7 @@ def _perform(work: Any, number: int, person: str, system: System, *, json: bool)
     if json:
         print(as_json({**entered_row(entered), "case": case_row(case)}))
         return
-    at = rfc3339(entered.entered_at)
+    at = local(entered.entered_at)
     print(f"alarm {number}: {STATES_ZH[case.state]} ({case.state}), by {entered.actor} at {at}")
 
 

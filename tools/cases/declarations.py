@@ -1,23 +1,44 @@
 """``wattwarden declarations``: what firms declare, in advance and again, and what officers say."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from cyclopts import App, Parameter
 
+from wattwarden.alarms.acting.scope import Read
+from wattwarden.alarms.cases.declaring import ended, is_late, is_long
+from wattwarden.alarms.cases.grading import default_grading
 from wattwarden.alarms.decisions.bodies import Absence, Declaration, Repeat, Review
 from wattwarden.alarms.decisions.body import NEW, Scope
-from wattwarden.storage.registry.decisions import Entered, in_force
-from wattwarden.tools.acting import AsPerson, acting_as, entered_row, show_entered
+from wattwarden.storage.cases.declared import Standing, load_declarations
+from wattwarden.storage.registry.decisions import Entered
+from wattwarden.tools.acting import (
+    AsPerson,
+    AsReader,
+    acting_as,
+    entered_row,
+    reading,
+    show_entered,
+)
+from wattwarden.tools.cases.naming import Naming, load_naming
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
+from wattwarden.tools.registry.sheets import LABELS
 from wattwarden.tools.render import show_table
-from wattwarden.tools.running import database, run, settings_of
-from wattwarden.tools.times import parse_time, rfc3339
+from wattwarden.tools.running import run, settings_of
+from wattwarden.tools.times import local, parse_time, rfc3339
 
-app = App(name="declarations", help="Declare stops and faults (申报), and review them.")
+app = App(name="declarations", help="Declare stops and faults (申报), review and end them.")
+
+DeclarationId = Annotated[str, Parameter(name="ID", help="The declaration's id.")]
+HEADINGS: Final = (
+    "id", "state", "enterprise", "subject", "what", "start", "end", "repeats", "until", "declared",
+    "reason", "opinion",
+)  # fmt: skip
 
 
 @Parameter(name="*")
@@ -44,30 +65,26 @@ def list_declared(
     *,
     enterprise: Annotated[str | None, Parameter(help="Only this enterprise's, by its id.")] = None,
     state: Annotated[Review | None, Parameter(help="Only those in this state.")] = None,
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
-    """List declarations as they stand, the latest first."""
+    """List declarations as they stand, the latest first; 补报 is what had begun before."""
     settings = settings_of(system)
 
-    async def work() -> list[Entered]:
-        async with database(settings, "declarations list") as connection:
-            return await in_force(connection, Declaration.kind_name)
+    async def work() -> tuple[list[Standing], Naming]:
+        async with reading(settings, person, "declarations list", Read.DECLARATIONS) as view:
+            firms = view.reader.within(enterprise)
+            known = await load_declarations(view.connection, firms)
+            return known, await load_naming(view.connection)
 
-    rows = [
-        _row(one, one.body)
-        for one in reversed(run(work()))
-        if isinstance(one.body, Declaration)
-        and enterprise in (None, one.enterprise)
-        and state in (None, one.body.state)
-    ]
+    known, naming = run(work())
+    found = [one for one in reversed(known) if state in (None, one.body.state)]
     if json:
-        for row in rows:
-            print(as_json(row))
+        for one in found:
+            print(as_json(_row(one)))
         return
-    names = ("id", "state", "enterprise", "scope", "subject", "what", "start", "end", "repeats")
-    shown = (*names, "until", "reason", "opinion")
-    show_table(shown, [[row[name] for name in shown] for row in rows])
+    show_table(HEADINGS, [_cells(one, naming) for one in found])
 
 
 @app.command
@@ -96,12 +113,15 @@ def add(
             )
             return await desk.act(body)
 
-    show_entered(run(work()), json=json)
+    entered = run(work())
+    show_entered(entered, json=json)
+    if isinstance(entered.body, Declaration) and not json:
+        _tell(entered.body, entered.entered_at)
 
 
 @app.command
 def review(
-    declaration: Annotated[str, Parameter(name="ID", help="The declaration's id.")],
+    declaration: DeclarationId,
     verdict: Annotated[Literal["approve", "reject"], Parameter(name="VERDICT")],
     /,
     *,
@@ -111,26 +131,92 @@ def review(
     json: AsJson = False,
 ) -> None:
     """Approve or reject a declaration; an alarm that it explains is exempt, or open again."""
-    settings = settings_of(system)
     state = Review.APPROVED if verdict == "approve" else Review.REJECTED
 
+    def reviewed(standing: Standing, _now: datetime) -> Declaration:
+        if not json:
+            _tell(standing.body, standing.declared_at)
+        return msgspec.structs.replace(standing.body, state=state, opinion=opinion)
+
+    _change(declaration, reviewed, person, system, json=json)
+
+
+@app.command
+def end(
+    declaration: DeclarationId,
+    /,
+    *,
+    person: AsPerson,
+    reason: Annotated[str, Parameter(help="Why it ends sooner.")],
+    at: Annotated[
+        str, Parameter(allow_leading_hyphen=True, help="When it ends; now when left out.")
+    ] = "now",
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """End a declaration sooner (提前结束), or withdraw it (撤回) before it begins."""
+
+    def over(standing: Standing, now: datetime) -> Declaration:
+        return ended(standing.body, parse_time(at, now), reason)
+
+    _change(declaration, over, person, system, json=json)
+
+
+@app.command
+def revoke(
+    declaration: DeclarationId,
+    /,
+    *,
+    person: AsPerson,
+    reason: Annotated[str, Parameter(help="Why it should not have been approved.")],
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Revoke an approval (撤销): it excuses nothing, from its start; its alarms are open again."""
+
+    def revoked(standing: Standing, _now: datetime) -> Declaration:
+        return msgspec.structs.replace(standing.body, state=Review.REVOKED, opinion=reason)
+
+    _change(declaration, revoked, person, system, json=json)
+
+
+def _change(
+    declaration: str,
+    changed: Callable[[Standing, datetime], Declaration],
+    person: str,
+    system: System,
+    *,
+    json: bool,
+) -> None:
+    """Enter what takes a declaration's place, and print it."""
+    settings = settings_of(system)
+
     async def work() -> Entered:
-        async with acting_as(settings, person, "declarations review") as desk:
-            known = await in_force(desk.connection, Declaration.kind_name)
-            bodies = [one.body for one in known if isinstance(one.body, Declaration)]
-            found = next((one for one in bodies if one.id == declaration), None)
-            if found is None:
+        async with acting_as(settings, person, "declarations") as desk:
+            (standing,) = await load_declarations(desk.connection, declaration=declaration) or (
+                None,
+            )
+            if standing is None:
                 message = f"there is no declaration {declaration}"
                 raise CommandError(message, "see wattwarden declarations list")
-            body = msgspec.structs.replace(found, state=state, opinion=opinion)
-            return await desk.act(body)
+            return await desk.act(changed(standing, desk.now))
 
     show_entered(run(work()), json=json)
 
 
-def _row(entered: Entered, body: Declaration) -> dict[str, Any]:
+def _tell(body: Declaration, declared_at: datetime) -> None:
+    """Say what a reviewer should notice."""
+    grading = default_grading()
+    if is_late(body, declared_at, grading):
+        print(f"补报:{local(body.start)}开始,{local(declared_at)}才申报")
+    if is_long(body, grading):
+        print("时段过长,须由领导批准")
+
+
+def _row(one: Standing) -> dict[str, Any]:
+    body, grading = one.body, default_grading()
     return {
-        **entered_row(entered),
+        **entered_row(one.entered),
         "state": body.state.value,
         "scope": body.scope.value,
         "subject": body.subject,
@@ -141,4 +227,29 @@ def _row(entered: Entered, body: Declaration) -> dict[str, Any]:
         "until": None if body.until is None else rfc3339(body.until),
         "reason": body.reason,
         "opinion": body.opinion,
+        "ended": body.ended,
+        "declared_at": rfc3339(one.declared_at),
+        "declared_late": is_late(body, one.declared_at, grading),
+        "for_leader": is_long(body, grading),
     }
+
+
+def _cells(one: Standing, naming: Naming) -> tuple[object, ...]:
+    """Return a declaration's cells under ``HEADINGS``."""
+    body, grading = one.body, default_grading()
+    waits = body.state is Review.PENDING and is_long(body, grading)
+    late = is_late(body, one.declared_at, grading)
+    return (
+        body.id,
+        "待领导审核" if waits else LABELS[Review][body.state],
+        naming.of("enterprise", one.entered.enterprise or ""),
+        naming.of(body.scope, body.subject),
+        LABELS[Absence][body.kind],
+        local(body.start),
+        local(body.end),
+        "" if body.repeats is None else LABELS[Repeat][body.repeats],
+        None if body.until is None else local(body.until),
+        f"{local(one.declared_at)}{' 补报' if late else ''}",
+        body.reason,
+        body.ended or body.opinion,
+    )

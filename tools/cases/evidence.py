@@ -6,18 +6,32 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from wattwarden.alarms.acting.scope import Read
 from wattwarden.alarms.cases.bodies import Evidence
 from wattwarden.alarms.registry.problems import RefusedError
-from wattwarden.storage.cases.evidence import Arrived, KeptFile, altered_files, load_file
+from wattwarden.storage.cases.evidence import (
+    Arrived,
+    KeptFile,
+    altered_files,
+    files_seen,
+    load_file,
+)
 from wattwarden.storage.cases.together import keep_evidence
-from wattwarden.storage.registry.decisions import Entered, told
-from wattwarden.tools.acting import AsPerson, acting_as, entered_row, refused
+from wattwarden.storage.registry.decisions import Entered
+from wattwarden.tools.acting import (
+    AsPerson,
+    AsReader,
+    acting_as,
+    entered_row,
+    reading,
+    refused,
+)
 from wattwarden.tools.cases.files import read_file
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
-from wattwarden.tools.running import database, run, settings_of
-from wattwarden.tools.times import rfc3339
+from wattwarden.tools.running import run, settings_of
+from wattwarden.tools.times import local, rfc3339
 
 app = App(name="evidence", help="Keep, show and verify files that prove something.")
 
@@ -58,12 +72,32 @@ def add(
     _show(run(work()), json=json)
 
 
+@app.command(name="list")
+def list_files(
+    *,
+    enterprise: Annotated[str | None, Parameter(help="Only this enterprise's, by its id.")] = None,
+    person: AsReader = None,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """List who sent which file, when, and about what, oldest first."""
+    settings = settings_of(system)
+
+    async def work() -> list[Entered]:
+        async with reading(settings, person, "evidence list", Read.EVIDENCE) as view:
+            return await files_seen(view.connection, view.reader, enterprise=enterprise)
+
+    for one in run(work()):
+        _show(one, json=json)
+
+
 @app.command
 def show(
     digest: Annotated[str, Parameter(name="SHA256", help="The file's hash.")],
     /,
     *,
     out: Annotated[Path | None, Parameter(help="Write the file here.")] = None,
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
@@ -71,14 +105,14 @@ def show(
     settings = settings_of(system)
 
     async def work() -> _Found:
-        async with database(settings, "evidence show") as connection:
-            sent = await told(connection, [Evidence.kind_name], where={"sha256": digest})
-            return _Found(await load_file(connection, digest), sent)
+        async with reading(settings, person, "evidence show", Read.EVIDENCE) as view:
+            sent = await files_seen(view.connection, view.reader, digest=digest)
+            return _Found(await load_file(view.connection, digest) if sent else None, sent)
 
     found = run(work())
     if found.file is None:
         message = f"there is no file {digest}"
-        raise CommandError(message, "see wattwarden alarms show")
+        raise CommandError(message, "see wattwarden evidence list")
     for one in found.sent:
         _show(one, json=json)
     if out is not None:
@@ -86,13 +120,18 @@ def show(
 
 
 @app.command
-def verify(*, system: System = THE_USUAL_SYSTEM, json: AsJson = False) -> int:
+def verify(
+    *, person: AsReader = None, system: System = THE_USUAL_SYSTEM, json: AsJson = False
+) -> int:
     """Compare all files with the hashes that were sealed; the exit status is 1 if one differs."""
     settings = settings_of(system)
 
     async def work() -> list[str]:
-        async with database(settings, "evidence verify") as connection:
-            return await altered_files(connection)
+        async with reading(settings, person, "evidence verify", Read.AUDIT) as view:
+            altered = await altered_files(view.connection)
+            return [
+                one for one in altered if await files_seen(view.connection, view.reader, digest=one)
+            ]
 
     altered = run(work())
     if json:
@@ -112,10 +151,11 @@ def _show(entered: Entered, *, json: bool) -> None:
     if json:
         print(as_json(row))
         return
-    taken = f", taken {row['taken_at']}" if body.taken_at else ""
+    taken = f", taken {local(body.taken_at)}" if body.taken_at else ""
+    received = local(body.received_at)
     print(f"{body.id} {body.sha256}")
     print(f"  {body.name}  {body.media}  {body.size} bytes  about {body.about} {body.subject}")
-    print(f"  received {row['received_at']} from {entered.actor}{taken}  {body.note}".rstrip())
+    print(f"  received {received} from {entered.actor}{taken}  {body.note}".rstrip())
 
 
 def _row(entered: Entered, body: Evidence) -> dict[str, Any]:

@@ -1,15 +1,17 @@
 """How cases are printed."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from wattwarden.alarms.cases.bodies import Verb
+from wattwarden.alarms.cases.bodies import CAUSES_ZH, FAULTS_ZH, Verb
 from wattwarden.alarms.cases.case import LEVELS_ZH, STATES_ZH, Case, Done
 from wattwarden.alarms.cases.lifecycle import DEEDS_ZH, VERBS_ZH, Deed
+from wattwarden.storage.cases.listing import Tally
+from wattwarden.tools.cases.naming import Naming
 from wattwarden.tools.render import show_table
-from wattwarden.tools.times import rfc3339
+from wattwarden.tools.times import local, rfc3339
 
 _MOMENTS: Final = ("raised", "cleared", "acked", "handled", "declared", "rectified", "verified")
 HEADINGS: Final = (
@@ -45,33 +47,33 @@ def case_row(case: Case) -> dict[str, Any]:
     }
 
 
-def table_row(case: Case) -> tuple[object, ...]:
+def table_row(case: Case, naming: Naming) -> tuple[object, ...]:
     """Return a case's cells under ``HEADINGS``."""
     return (
         case.id,
         STATES_ZH[case.state] + (" 超期" if case.overdue and case.open else ""),
         f"L{int(case.level)} {LEVELS_ZH[case.level]}",
         f"{case.rule} {case.grade}",
-        case.subject,
-        case.enterprise,
-        rfc3339(case.raised),
-        _time(case.cleared),
-        rfc3339(case.deadline),
+        naming.subject(case.subject),
+        naming.of("enterprise", case.enterprise),
+        local(case.raised),
+        None if case.cleared is None else local(case.cleared),
+        local(case.deadline),
         case.episode.zh,
     )
 
 
-def totals(cases: Sequence[Case]) -> dict[str, Any]:
+def totals(tallies: Mapping[Tally, int]) -> dict[str, Any]:
     """Count cases by state, level, class and rule."""
     return {
-        "cases": len(cases),
-        "open": sum(case.open for case in cases),
-        "standing": sum(case.cleared is None for case in cases),
-        "overdue": sum(case.overdue and case.open for case in cases),
-        "by_state": _counted([case.state.value for case in cases]),
-        "by_level": _counted([str(int(case.level)) for case in cases]),
-        "by_class": _counted([case.grade for case in cases]),
-        "by_rule": _counted([case.rule for case in cases]),
+        "cases": sum(tallies.values()),
+        "open": sum(many for one, many in tallies.items() if one.open),
+        "standing": sum(many for one, many in tallies.items() if one.standing),
+        "overdue": sum(many for one, many in tallies.items() if one.overdue and one.open),
+        "by_state": _counted(tallies, lambda one: one.state.value),
+        "by_level": _counted(tallies, lambda one: str(int(one.level))),
+        "by_class": _counted(tallies, lambda one: one.grade),
+        "by_rule": _counted(tallies, lambda one: one.rule),
     }
 
 
@@ -88,32 +90,38 @@ def tell_case(case: Case) -> None:
     """Print where a case stands, and all that was done about it."""
     level, overdue = f"L{int(case.level)} {LEVELS_ZH[case.level]}", " 超期" if case.overdue else ""
     print(
-        f"  {STATES_ZH[case.state]} ({case.state})  {level}  限期 {rfc3339(case.deadline)}{overdue}"
+        f"  {STATES_ZH[case.state]} ({case.state})  {level}  限期 {local(case.deadline)}{overdue}"
     )
     if case.parent is not None:
         print(f"  repeats alarm {case.parent}")
-    for title, value in (("原因", case.cause), ("部件", case.part), ("判定", case.fault)):
+    cause = "" if case.cause is None else CAUSES_ZH[case.cause]
+    fault = "" if case.fault is None else FAULTS_ZH[case.fault]
+    for title, value in (("原因", cause), ("部件", case.part), ("判定", fault)):
         if value:
             print(f"  {title} {value}")
     if case.plan:
         print(f"  整改方案 by {case.planned_by}")
-        rows = [(step.what, rfc3339(step.by), step.who) for step in case.plan]
+        rows = [(step.what, local(step.by), step.who) for step in case.plan]
         show_table(("step", "by", "who"), rows)
-    show_table(("at", "who", "deed", "state", "reason"), [done_row(done) for done in case.history])
+    done = [(local(one.at), *done_row(one)[1:]) for one in case.history]
+    show_table(("at", "who", "deed", "state", "reason"), done)
     for digest in case.evidence:
         print(f"  附件 {digest}")
 
 
 def done_row(done: Done) -> tuple[str, ...]:
-    """Return what was done as cells."""
+    """Return what was done as JSON holds it: at, actor, deed, state, reason."""
     deed = VERBS_ZH[Verb(done.deed)] if done.deed in tuple(Verb) else DEEDS_ZH[Deed(done.deed)]
     reason = done.reason or (done.action.reason if done.action is not None else "")
     told = reason if done.counts else f"(未生效) {reason}"
     return rfc3339(done.at), done.actor, deed, STATES_ZH[done.state], told
 
 
-def _counted(values: Sequence[str]) -> dict[str, int]:
-    return dict(sorted(Counter(values).items()))
+def _counted(tallies: Mapping[Tally, int], key: Callable[[Tally], str]) -> dict[str, int]:
+    counted: Counter[str] = Counter()
+    for one, many in tallies.items():
+        counted[key(one)] += many
+    return dict(sorted(counted.items()))
 
 
 def _time(moment: datetime | None) -> str | None:

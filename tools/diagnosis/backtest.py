@@ -101,6 +101,10 @@ async def _compared(
         raise CommandError(message, "see wattwarden registry show enterprise")
     with slot_progress(len(there.states)) as advance:
         found = await folded(connection, there, books, window, advance)
+    if not found:
+        since, until = _moment(window.since), _moment(window.until)
+        message = f"nothing was folded between {since} and {until}"
+        raise CommandError(message, "name another --since or --until; nothing was stored then")
     before, after = (episodes_of(one, window.since, window.until) for one in found)
     return compared(before, after)
 

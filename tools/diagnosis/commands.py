@@ -15,12 +15,15 @@ from wattwarden.tools.errors import UsageError
 from wattwarden.tools.options import AsJson
 from wattwarden.tools.render import console, show_table, slot_progress
 from wattwarden.tools.rules import read_rules
+from wattwarden.tools.simulator.remarks import remark
 from wattwarden.tools.simulator.world import World
 
 HEADINGS: Final = (
     "rule", "offence", "true", "false", "missed",
     "precision", "recall", "delay s, median", "90 %",
 )  # fmt: skip
+# Of what was missed and what was false; the rest is in the JSON.
+MOST_SHOWN: Final = 20
 
 app = App(name="bench", help="Measure how good the diagnosis is on a simulated city.")
 
@@ -52,6 +55,8 @@ def diagnosis(
         raise UsageError(message, "give more --days, or a shorter --warmup")
     book = rules_of(rules)
     worlds = [World(one, seed) for one in scenarios]
+    for world in worlds:
+        remark(world)
     began = perf_counter()
     with slot_progress(sum(world.slots for world in worlds)) as advance:
         trials = [run(world, book, warmup, advance) for world in worlds]
@@ -98,3 +103,9 @@ def _show(report: dict[str, Any]) -> None:
     if others := report["other_alarms"]:
         told = ", ".join(f"{rule} {count}" for rule, count in others.items())
         out.print(Text(f"other alarms: {told}", "dim"))
+    for title, key in (("missed", "missed_offences"), ("false", "false_alarms")):
+        count = sum(row[title] for row in report["types"])
+        for row in report[key][:MOST_SHOWN]:
+            out.print(Text(f"{title}: {' '.join(row.values())}"))
+        if count > MOST_SHOWN:
+            out.print(Text(f"… {count} {title}; --json tells {len(report[key])} of them", "dim"))

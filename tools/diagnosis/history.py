@@ -71,17 +71,21 @@ async def folded(
 ) -> list[list[Finding]]:
     """Fold the local days of a window by each rule file; return each one's findings.
 
+    Nothing comes back where nothing of the window was ever folded.
+
     ``advance`` is told the enterprises that are done.  An enterprise of which the state at the
     window's beginning is not kept begins with the first of its days that has one.
     """
     found: list[list[Finding]] = [[] for _ in books]
+    empty = True
     names = sorted(there.states)
     for first in range(0, len(names), FIRMS_AT_ONCE):
         batch = _Batch(connection, there, books, names[first : first + FIRMS_AT_ONCE])
         for whole, more in zip(found, await batch.fold(window), strict=True):
             whole.extend(more)
+        empty = empty and batch.empty
         advance(len(batch.names))
-    return found
+    return [] if empty else found
 
 
 class _Batch:
@@ -92,6 +96,7 @@ class _Batch:
     ) -> None:
         kept = {name: there.states[name].body for name in names}
         self.names = names
+        self.empty = True
         self._cities = [City(there.registry, one, there.bodies, names, kept) for one in books]
         self._connection = connection
         self._ids: dict[str, int] = {}
@@ -103,6 +108,7 @@ class _Batch:
         for city in self._cities:
             self._factors = city.number(self._ids)
         packs = await self._first_days(window)
+        self.empty = not packs
         found: list[list[Finding]] = [[] for _ in self._cities]
         for groups in zip(*(city.groups for city in self._cities), strict=True):
             members = {firm.name for firm in groups[0].firms} & packs.keys()

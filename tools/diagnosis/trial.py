@@ -3,14 +3,15 @@
 import resource
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 
-from wattwarden.alarms.decisions.kinds import AnyBody
-from wattwarden.alarms.episodes.findings import Findings, Raised
+from wattwarden.alarms.episodes.findings import Finding, Raised
 from wattwarden.alarms.folding.fold import fold
 from wattwarden.alarms.plant.compile import compile_plant, slot_of
 from wattwarden.alarms.plant.orders import compile_orders
@@ -20,16 +21,20 @@ from wattwarden.alarms.rulebook import Rules
 from wattwarden.alarms.states import state as states
 from wattwarden.tools.diagnosis.cells import Cells, Settled
 from wattwarden.tools.diagnosis.score import OFFENCES, Claim, Delay, Offence, Verdict, judge
-from wattwarden.tools.simulator.orders import orders_of
+from wattwarden.tools.simulator.moments import ZONE
+from wattwarden.tools.simulator.orders import Order, orders_of
 from wattwarden.tools.simulator.readings import Block
 from wattwarden.tools.simulator.registry import registry_of
 from wattwarden.tools.simulator.world import World
 
 DAY_S: Final = 86_400
 BLOCK_HOURS: Final = 6
-# Debounce takes two samples at least, whatever the rule says.
+# Debounce takes two samples at least, whatever the rule says: the second comes a cycle after the
+# first, and nobody waits for longer than that.
 LEAST_SAMPLES: Final = 2
 _SECOND_MS: Final = 1000
+# As many as somebody looks into; the figures tell how many there were.
+MOST_TOLD: Final = 100
 
 
 @dataclass(slots=True)
@@ -57,7 +62,24 @@ class Trial:
             "other_alarms": dict(sorted(self.others.items())),
             "readings": self.readings,
             "late_left_out": self.left_out,
+            "missed_offences": [_missed(one) for one in self.verdict.missed[:MOST_TOLD]],
+            "false_alarms": [_false(one) for one in self.verdict.false[:MOST_TOLD]],
         }
+
+
+def _missed(one: Offence) -> dict[str, str]:
+    return {
+        "rule": one.rule, "unit": one.unit, "onset": _local(one.onset), "end": _local(one.end),
+    }  # fmt: skip
+
+
+def _false(one: Claim) -> dict[str, str]:
+    return {"rule": one.rule, "unit": one.unit, "raised": _local(one.raised)}
+
+
+def _local(second: float) -> str:
+    """Write a moment as scenarios do, in the scenario's zone."""
+    return datetime.fromtimestamp(round(second), ZONE).isoformat(" ")
 
 
 def merged(trials: Sequence[Trial]) -> dict[str, Any]:
@@ -86,13 +108,20 @@ class _Group:
         first = world.first_slot * world.slot_s // self.plant.slot_s
         self._state = states.initial(self.plant, first)
 
-    def fold(self, block: Block, bodies: Sequence[AnyBody]) -> Findings:
-        """Fold a block under the decisions that were taken before it."""
+    def fold(self, block: Block, decisions: Sequence[Order]) -> Iterator[Finding]:
+        """Fold a block, every slot under the decisions that were taken before its end."""
         grid = self.cells.grid(block)
-        upto = np.full(len(self.plant.firms), grid.first + len(grid.at), dtype=np.int64)
-        orders = compile_orders(self.plant, bodies)
-        self._state, findings = fold(self.plant, self._rules, self._state, grid, upto, orders)
-        return findings
+        end = grid.first + len(grid.at)
+        slot_ms = _SECOND_MS * self.plant.slot_s
+        # The slot within which somebody decides is judged once it is over.
+        taken = sorted({one.at_ms // slot_ms for one in decisions})
+        cuts = [slot for slot in taken if grid.first < slot < end]
+        for first, behind in pairwise([grid.first, *cuts, end]):
+            bodies = [one.body for one in decisions if one.at_ms // slot_ms <= first]
+            upto = np.full(len(self.plant.firms), behind, dtype=np.int64)
+            orders = compile_orders(self.plant, bodies)
+            self._state, findings = fold(self.plant, self._rules, self._state, grid, upto, orders)
+            yield from findings
 
 
 def run(world: World, rules: Rules, warmup_days: int, advance: Callable[[int], object]) -> Trial:
@@ -108,10 +137,8 @@ def run(world: World, rules: Rules, warmup_days: int, advance: Callable[[int], o
     others: Counter[str] = Counter()
     settled = Settled(world.blocks(BLOCK_HOURS))
     for block in settled:
-        begin_ms = block.first * block.slot_s * _SECOND_MS
-        bodies = [one.body for one in decisions if one.at_ms <= begin_ms]
         for group in groups:
-            for finding in group.fold(block, bodies):
+            for finding in group.fold(block, decisions):
                 if isinstance(finding, Raised):
                     _sort(finding, judged_from, claims, others)
         advance(len(block.live.at_ms))
@@ -159,7 +186,7 @@ def _offences(world: World, judged_from: int) -> list[Offence]:
 
 def delays_of(plant: Plant) -> dict[tuple[str, str], Delay]:
     """Return the judged rules' own delays, by rule and unit."""
-    samples = LEAST_SAMPLES * plant.unit.cycle / _SECOND_MS
+    samples = (LEAST_SAMPLES - 1) * plant.unit.cycle / _SECOND_MS
     delays = {}
     for rule in OFFENCES:
         on = np.maximum(plant.limit[f"{rule}.delay_s"], samples).tolist()

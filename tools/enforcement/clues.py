@@ -10,7 +10,7 @@ from wattwarden.alarms.enforcement.bodies import Clue, ClueStep
 from wattwarden.alarms.enforcement.lives import ClueLife
 from wattwarden.alarms.enforcement.words import ClueVerb
 from wattwarden.storage.enforcement.lives import CLUE
-from wattwarden.tools.acting import AsPerson, perform, show_entered
+from wattwarden.tools.acting import AsPerson, AsReader, perform, show_entered
 from wattwarden.tools.enforcement.forms import (
     AlarmNumbers,
     Enterprise,
@@ -25,7 +25,7 @@ from wattwarden.tools.enforcement.forms import (
 )
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
 from wattwarden.tools.running import settings_of
-from wattwarden.tools.times import rfc3339
+from wattwarden.tools.times import local
 
 app = App(name="clues", help="Make clues of alarms, give them to officers, tell what they were.")
 
@@ -67,11 +67,12 @@ def add(
 def list_clues(
     *,
     enterprise: OfEnterprise = None,
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
     """List clues, oldest first: with whom they are, what they were."""
-    found, called = listed(settings_of(system), "clues list", CLUE, enterprise)
+    found, called = listed(settings_of(system), "clues list", CLUE, enterprise, person)
     cells = [
         (
             one.id,
@@ -79,7 +80,7 @@ def list_clues(
             one.machine.states_zh[one.state],
             called.get(holder(one), holder(one)),
             "、".join(one.told.body.alarms),
-            rfc3339(one.told.at),
+            local(one.told.at),
             one.told.body.text,
         )
         for one in found

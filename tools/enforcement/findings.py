@@ -10,7 +10,7 @@ from wattwarden.alarms.decisions.body import NEW
 from wattwarden.alarms.enforcement.bodies import Finding, FindingLink
 from wattwarden.alarms.enforcement.words import SOURCES_ZH, Source
 from wattwarden.storage.enforcement.lives import FINDING, Found
-from wattwarden.tools.acting import AsPerson, perform, show_entered
+from wattwarden.tools.acting import AsPerson, AsReader, perform, show_entered
 from wattwarden.tools.enforcement.forms import (
     NOW,
     AlarmNumbers,
@@ -27,7 +27,7 @@ from wattwarden.tools.enforcement.forms import (
 )
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
 from wattwarden.tools.running import settings_of
-from wattwarden.tools.times import rfc3339
+from wattwarden.tools.times import local, rfc3339
 
 app = App(name="findings", help="Enter what other sources saw, and tie it to alarms and tasks.")
 
@@ -104,18 +104,19 @@ def list_findings(
     source: Annotated[
         tuple[Source, ...], Parameter(help="Only from this source; repeatable.")
     ] = (),
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
     """List findings, oldest first, with all that they belong to."""
-    found, called = listed(settings_of(system), "findings list", FINDING, enterprise)
+    found, called = listed(settings_of(system), "findings list", FINDING, enterprise, person)
     chosen = [one for one in found if not source or one.told.body.source in source]
     cells = [
         (
             one.id,
             one.told.body.enterprise,
             SOURCES_ZH[one.told.body.source],
-            rfc3339(one.told.body.at),
+            local(one.told.body.at),
             "、".join((*one.alarms, *one.tasks, *one.inspections)),
             called.get(one.told.actor, one.told.actor),
             one.told.body.what,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from wattwarden.alarms.acting.scope import Read
 from wattwarden.alarms.enforcement.flags import Flagged, flags
 from wattwarden.alarms.enforcement.limits import default_limits
 from wattwarden.alarms.enforcement.tasks import open_task
@@ -14,10 +15,10 @@ from wattwarden.storage.cases.load import load_basis
 from wattwarden.storage.enforcement.history import load_history, load_plant
 from wattwarden.storage.enforcement.lives import TASK, load_lives
 from wattwarden.storage.registry.records import load_kind
-from wattwarden.storage.system_time import system_now
+from wattwarden.tools.acting import AsReader, reading
 from wattwarden.tools.enforcement.forms import At, show
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
-from wattwarden.tools.running import database, run, settings_of
+from wattwarden.tools.running import run, settings_of
 from wattwarden.tools.times import parse_time
 
 
@@ -35,24 +36,26 @@ def flags_of(
     /,
     *,
     at: At = "now",
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
     """Show which firms are flagged, and for what.
 
-    False rectification (虚假整改), long-term faulty running (长期带病), frequent alarms (高频报警) and
-    severe alarms that stand (严重报警未消除).
+    False rectification (虚假整改), long-term faulty running (长期带病), frequent alarms (高频报警)
+    and severe alarms that stand (严重报警未消除).
     """
     settings = settings_of(system)
 
     async def work() -> list[_Row]:
         limits = default_limits()
-        async with database(settings, "flags") as connection:
-            moment = parse_time(at, await system_now(connection))
+        async with reading(settings, person, "flags", Read.FLAGS) as view:
+            connection, firms = view.connection, view.reader.within(enterprise)
+            moment = parse_time(at, view.now)
             basis, plant = await load_basis(connection), await load_plant(connection)
             rows = []
             for firm in await load_kind(connection, Enterprise):
-                if enterprise not in (None, firm.id):
+                if firms is not None and firm.id not in firms:
                     continue
                 history = await load_history(
                     connection, firm.id, moment, limits, registry=plant, basis=basis

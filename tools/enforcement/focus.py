@@ -9,7 +9,7 @@ from wattwarden.alarms.decisions.body import NEW, Scope
 from wattwarden.alarms.enforcement.bodies import Focus, FocusStep
 from wattwarden.alarms.enforcement.words import FocusVerb
 from wattwarden.storage.enforcement.lives import FOCUS
-from wattwarden.tools.acting import AsPerson, perform, show_entered
+from wattwarden.tools.acting import AsPerson, AsReader, perform, show_entered
 from wattwarden.tools.enforcement.forms import (
     AlarmNumbers,
     At,
@@ -25,7 +25,7 @@ from wattwarden.tools.enforcement.forms import (
 )
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
 from wattwarden.tools.running import settings_of
-from wattwarden.tools.times import rfc3339
+from wattwarden.tools.times import local
 
 app = App(name="focus", help="Keep the list of a firm's weak points until each is put right.")
 
@@ -78,18 +78,19 @@ def add(
 def list_focus(
     *,
     enterprise: OfEnterprise = None,
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
     """List weak points, oldest first."""
-    found, called = listed(settings_of(system), "focus list", FOCUS, enterprise)
+    found, called = listed(settings_of(system), "focus list", FOCUS, enterprise, person)
     cells = [
         (
             one.id,
             f"{one.told.body.scope} {one.told.body.subject}",
             one.machine.states_zh[one.state],
             called.get(one.told.body.officer or "", ""),
-            "" if one.told.body.due is None else rfc3339(one.told.body.due),
+            "" if one.told.body.due is None else local(one.told.body.due),
             one.told.body.weakness,
             one.told.body.measure,
         )

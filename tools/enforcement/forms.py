@@ -13,14 +13,15 @@ from wattwarden.alarms.enforcement.life import Life, Said
 from wattwarden.alarms.registry.nouns import Person
 from wattwarden.server.settings import Settings
 from wattwarden.storage.database import Connection
-from wattwarden.storage.enforcement.lives import Kind, load_life, load_lives
+from wattwarden.storage.enforcement.lives import Kind
+from wattwarden.storage.enforcement.seen import READ_OF, find_seen, load_seen
 from wattwarden.storage.registry.decisions import Entered
 from wattwarden.storage.registry.records import load_kind
-from wattwarden.tools.acting import acting_as
+from wattwarden.tools.acting import View, acting_as, reading
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError
 from wattwarden.tools.render import show_table
-from wattwarden.tools.running import database, run
+from wattwarden.tools.running import run
 from wattwarden.tools.times import parse_time, rfc3339
 
 Enterprise = Annotated[str, Parameter(name="ENTERPRISE", help="An enterprise's id.")]
@@ -66,24 +67,33 @@ def act(settings: Settings, person: str, command: str, make: Maker) -> Entered:
 
 
 def listed(
-    settings: Settings, command: str, kind: Kind[B, T, L], enterprise: str | None
+    settings: Settings,
+    command: str,
+    kind: Kind[B, T, L],
+    enterprise: str | None,
+    person: str | None,
 ) -> tuple[list[L], Mapping[str, str]]:
-    """Return things as they stand, oldest first, and what people are called."""
+    """Return things as they stand for who looks, oldest first, and what people are called.
+
+    Raises:
+        CommandError: These are not for their role.
+    """
 
     async def work() -> tuple[list[L], Mapping[str, str]]:
-        async with database(settings, command) as connection:
-            return await load_lives(connection, kind, enterprise), await names(connection)
+        async with reading(settings, person, command, READ_OF[kind.thing]) as view:
+            found = await load_seen(view.connection, kind, view.reader, enterprise)
+            return found, await names(view.connection)
 
     return run(work())
 
 
-async def one(connection: Connection, kind: Kind[B, T, L], identity: str) -> L:
+async def one(view: View, kind: Kind[B, T, L], identity: str) -> L:
     """Return one thing as it stands.
 
     Raises:
-        CommandError: There is none of this id.
+        CommandError: There is none of this id for who looks.
     """
-    found = await load_life(connection, kind, identity)
+    found = await find_seen(view.connection, kind, view.reader, identity)
     if found is None:
         message = f"there is no {kind.thing.kind_name} {identity}"
         raise CommandError(message, "see the list")

@@ -11,7 +11,7 @@ from wattwarden.alarms.enforcement.bodies import Inspection, InspectionStep
 from wattwarden.alarms.enforcement.inspections import count, problems_found
 from wattwarden.alarms.enforcement.words import MEANS_ZH, MODES_ZH, InspectionVerb, Means, Mode
 from wattwarden.storage.enforcement.lives import INSPECTION
-from wattwarden.tools.acting import AsPerson, show_entered
+from wattwarden.tools.acting import AsPerson, AsReader, show_entered
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.enforcement.forms import (
     NOW,
@@ -30,7 +30,7 @@ from wattwarden.tools.enforcement.forms import (
 )
 from wattwarden.tools.options import ALL_TIMES, THE_USUAL_SYSTEM, AsJson, Span, System
 from wattwarden.tools.running import settings_of
-from wattwarden.tools.times import rfc3339
+from wattwarden.tools.times import local
 
 app = App(name="inspections", help="Look into firms from afar or on site, and count both.")
 
@@ -96,12 +96,13 @@ def list_inspections(
     total: Annotated[
         bool, Parameter(help="Only the numbers, with the off-site share.", show_default=False)
     ] = False,
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
     """List inspections, oldest first, or count them."""
     since, until = span.bounds(datetime.now(UTC))
-    found, called = listed(settings_of(system), "inspections list", INSPECTION, enterprise)
+    found, called = listed(settings_of(system), "inspections list", INSPECTION, enterprise, person)
     chosen = [
         one
         for one in found
@@ -125,7 +126,7 @@ def list_inspections(
             one.told.body.enterprise,
             MODES_ZH[one.told.body.mode],
             one.machine.states_zh[one.state],
-            rfc3339(one.told.body.at),
+            local(one.told.body.at),
             "、".join(MEANS_ZH[means] for means in one.told.body.means),
             problems_found(one),
             called.get(one.told.actor, one.told.actor),

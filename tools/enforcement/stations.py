@@ -10,7 +10,7 @@ from wattwarden.alarms.enforcement.bodies import Station, StationStep
 from wattwarden.alarms.enforcement.lives import StationLife
 from wattwarden.alarms.enforcement.words import StationVerb
 from wattwarden.storage.enforcement.lives import STATION
-from wattwarden.tools.acting import AsPerson, show_entered
+from wattwarden.tools.acting import AsPerson, AsReader, show_entered
 from wattwarden.tools.enforcement.forms import (
     NOW,
     At,
@@ -26,7 +26,7 @@ from wattwarden.tools.enforcement.forms import (
 )
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
 from wattwarden.tools.running import settings_of
-from wattwarden.tools.times import rfc3339
+from wattwarden.tools.times import local
 
 app = App(name="stations", help="Station supervisors at firms, round the clock.")
 
@@ -75,18 +75,19 @@ def add(
 def list_stations(
     *,
     enterprise: OfEnterprise = None,
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
     """List stations, oldest first: who is there, since when and until when."""
-    found, called = listed(settings_of(system), "stations list", STATION, enterprise)
+    found, called = listed(settings_of(system), "stations list", STATION, enterprise, person)
     cells = [
         (
             one.id,
             one.told.body.enterprise,
             one.machine.states_zh[one.state],
             called.get(present(one), present(one)),
-            rfc3339(one.told.body.start),
+            local(one.told.body.start),
             _end(one),
             one.told.body.reason,
         )
@@ -156,4 +157,4 @@ def _step(
 
 def _end(station: StationLife) -> str:
     ended = station.latest(StationVerb.END)
-    return "" if ended is None else rfc3339(ended.body.at)
+    return "" if ended is None else local(ended.body.at)

@@ -1,22 +1,33 @@
 """``wattwarden tasks``: visits that something calls for, from proposal to the last quiet day."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from wattwarden.alarms.acting.scope import Read
 from wattwarden.alarms.decisions.body import NEW
 from wattwarden.alarms.enforcement.bodies import Task, TaskStep
 from wattwarden.alarms.enforcement.limits import default_limits
 from wattwarden.alarms.enforcement.lives import TASK_OVER, TaskLife, TaskState
 from wattwarden.alarms.enforcement.tasks import alarms_of, assignee, describe, outcome
-from wattwarden.alarms.enforcement.words import FLAGS_ZH, Outcome, TaskVerb
-from wattwarden.storage.enforcement.lives import FINDING, TASK, Found, load_lives
-from wattwarden.tools.acting import AsPerson, perform, show_entered
+from wattwarden.alarms.enforcement.words import (
+    FLAGS_ZH,
+    OUTCOMES_ZH,
+    SOURCES_ZH,
+    TASK_VERBS_ZH,
+    Outcome,
+    TaskVerb,
+)
+from wattwarden.storage.enforcement.lives import FINDING, TASK, Found
+from wattwarden.storage.enforcement.seen import load_seen
+from wattwarden.tools.acting import AsPerson, AsReader, perform, reading, show_entered
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.enforcement.forms import (
     AlarmNumbers,
     Enterprise,
+    FileDigests,
     Note,
     OfEnterprise,
     Thing,
@@ -28,8 +39,8 @@ from wattwarden.tools.enforcement.forms import (
 )
 from wattwarden.tools.enforcement.forms import show as show_rows
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
-from wattwarden.tools.running import database, run, settings_of
-from wattwarden.tools.times import rfc3339
+from wattwarden.tools.running import run, settings_of
+from wattwarden.tools.times import local
 
 app = App(name="tasks", help="Send officers, and follow what comes of it.")
 
@@ -44,11 +55,12 @@ def list_tasks(
     open_only: Annotated[
         bool, Parameter(name="--open", help="Only those that are not over.", show_default=False)
     ] = False,
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
     """List tasks, oldest first: where each stands, who has it, what it is about."""
-    found, called = listed(settings_of(system), "tasks list", TASK, enterprise)
+    found, called = listed(settings_of(system), "tasks list", TASK, enterprise, person)
     tasks = [
         task
         for task in found
@@ -61,7 +73,7 @@ def list_tasks(
             describe(task),
             called.get(assignee(task) or "", ""),
             len(alarms_of(task)),
-            rfc3339(task.told.at),
+            local(task.told.at),
             task.told.body.text,
         )
         for task in tasks
@@ -71,16 +83,24 @@ def list_tasks(
 
 
 @app.command
-def show(identity: Thing, /, *, system: System = THE_USUAL_SYSTEM, json: AsJson = False) -> None:
+def show(
+    identity: Thing,
+    /,
+    *,
+    person: AsReader = None,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
     """Show one task: its text, its alarms and findings, every step with who, when and why."""
     settings = settings_of(system)
 
     async def work() -> tuple[TaskLife, list[Found], Any]:
-        async with database(settings, "tasks show") as connection:
-            task = await one(connection, TASK, identity)
-            found = await load_lives(connection, FINDING, task.told.body.enterprise)
+        async with reading(settings, person, "tasks show", Read.TASKS) as view:
+            task = await one(view, TASK, identity)
+            firm = task.told.body.enterprise
+            found = await load_seen(view.connection, FINDING, view.reader, firm)
             own = [finding for finding in found if identity in finding.tasks]
-            return task, own, await names(connection)
+            return task, own, await names(view.connection)
 
     task, findings, called = run(work())
     if json:
@@ -92,14 +112,14 @@ def show(identity: Thing, /, *, system: System = THE_USUAL_SYSTEM, json: AsJson 
     print(f"  {'、'.join(FLAGS_ZH[flag] for flag in body.flags) or '人工提出'}")
     print(f"  报警 {'、'.join(map(str, sorted(alarms_of(task)))) or '-'}")
     proposer = called.get(task.told.actor, task.told.actor)
-    print(f"  {rfc3339(task.told.at)}  {proposer}  propose")
+    print(f"  {local(task.told.at)}  {proposer}  提出")
     for step in task.steps:
-        said = step.body
-        more = (called.get(said.person or "", ""), said.outcome or "", said.note)
         who = called.get(step.actor, step.actor)
-        print(f"  {rfc3339(step.at)}  {who}  {said.verb}  {'  '.join(filter(None, more))}".rstrip())
+        told = (local(step.at), who, TASK_VERBS_ZH[step.body.verb], *_said(step.body, called))
+        print(f"  {'  '.join(filter(None, told))}")
     for finding in findings:
-        print(f"  {finding.id}  {finding.told.body.source}  {finding.told.body.what}")
+        seen = finding.told.body
+        print(f"  {finding.id}  {local(seen.at)}  {SOURCES_ZH[seen.source]}  {seen.what}")
 
 
 @app.command
@@ -223,6 +243,10 @@ class ResultForm:
     harmless: Annotated[
         bool, Parameter(help="For an exemption: it did no harm.", show_default=False)
     ] = False
+    file: FileDigests = ()
+    inspection: Annotated[
+        str, Parameter(help="For an exemption: the one that found it corrected.")
+    ] = ""
 
 
 @app.command
@@ -238,7 +262,8 @@ def result(
     """Tell what a visit came to.
 
     An exemption (免罚) takes a minor and harmless violation, the firm's first within a year, that
-    it corrected itself in time; what is not met is told.
+    it corrected itself in time; what is not met is told.  Where no alarm tells that it did, a file
+    or an inspection since the task was proposed has to.
     """
     body = TaskStep(
         task=identity,
@@ -247,6 +272,8 @@ def result(
         note=form.note,
         minor=form.minor,
         harmless=form.harmless,
+        files=form.file,
+        inspection=form.inspection,
     )
     _step(body, person, system, json=json)
 
@@ -303,6 +330,25 @@ def attach(
 def _step(body: TaskStep, person: str, system: System, *, json: bool) -> None:
     entered = perform(settings_of(system), body, person, f"tasks {body.verb}")
     show_entered(entered, json=json)
+
+
+def _said(step: TaskStep, called: Mapping[str, str]) -> Iterator[str]:
+    """Yield what a step says beside who, when and what."""
+    if step.person is not None:
+        yield called.get(step.person, step.person)
+    if step.instead_of is not None:
+        yield f"接替{called.get(step.instead_of, step.instead_of)}"
+    if step.outcome is not None:
+        yield OUTCOMES_ZH[step.outcome]
+    if step.days is not None:
+        yield f"{step.days}天"
+    if step.alarms:
+        yield f"报警{'、'.join(step.alarms)}"
+    if step.inspection:
+        yield f"检查{step.inspection}"
+    if step.files:
+        yield f"附件{len(step.files)}份"
+    yield step.note
 
 
 def _row(task: TaskLife) -> dict[str, Any]:

@@ -60,10 +60,11 @@ class Cover:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A sheet and its rows, moments in the enterprise's zone."""
+    """A sheet and its rows, moments in the enterprise's zone; ``count`` says how many in words."""
 
     sheet: Sheet
     rows: Sequence[Sequence[Cell]]
+    count: str
 
 
 def write_ledger(path: Path, cover: Cover, pages: Sequence[Page]) -> None:
@@ -87,7 +88,7 @@ def write_ledger(path: Path, cover: Cover, pages: Sequence[Page]) -> None:
 
 def _write(sheet: Worksheet, cover: Cover, page: Page) -> None:
     width = len(page.sheet.columns)
-    count = f"共{len(page.rows)}条" if page.rows else NO_ENTRIES
+    count = page.count if page.rows else NO_ENTRIES
     _line(sheet, 1, width, f"{cover.enterprise} 环境管理台账：{page.sheet.title}")
     sheet["A1"].font = Font(bold=True, size=16)
     sheet["A1"].alignment = Alignment(horizontal="center", vertical="center")

@@ -1,20 +1,22 @@
 """``wattwarden ledger``: shown, printed, verified, corrected; and what people write into it."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 from cyclopts import App, Parameter
 
+from wattwarden.alarms.acting.scope import Read
 from wattwarden.alarms.decisions.body import NEW, Body
 from wattwarden.alarms.ledgers.bodies import Abnormal, LedgerCorrection, Occasion, SpecialPeriod
 from wattwarden.alarms.ledgers.entries import Entry, LedgerKind
-from wattwarden.alarms.ledgers.sheets import SHEETS
+from wattwarden.alarms.ledgers.sheets import SHEETS, count_text
 from wattwarden.storage.ledgers.ledger import Chosen
-from wattwarden.storage.ledgers.verify import LedgerFault, Printed, keepers
+from wattwarden.storage.ledgers.verify import LedgerFault, Printed, keepers, unentered
 from wattwarden.storage.ledgers.verify import verify as verify_one
+from wattwarden.tools.acting import AsReader, reading
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import UsageError
 from wattwarden.tools.ledgers.book import write_ledger
@@ -30,7 +32,7 @@ from wattwarden.tools.ledgers.writing import (
 )
 from wattwarden.tools.options import ALL_TIMES, THE_USUAL_SYSTEM, AsJson, Span, System
 from wattwarden.tools.render import show_table
-from wattwarden.tools.running import database, run, settings_of
+from wattwarden.tools.running import run, settings_of
 from wattwarden.tools.times import parse_time, rfc3339
 
 Whose = Annotated[str, Parameter(name="ENTERPRISE", help="Whose ledger, by the enterprise's id.")]
@@ -48,19 +50,21 @@ def show(
     *,
     kind: Kinds = (),
     span: Span = ALL_TIMES,
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
     """Show entries by number; with --json each line holds all that was sealed, and the seal."""
-    ledger = _read(enterprise, kind, span, system, "ledger show")
+    ledger, _ = _read(_Asked(enterprise, kind, span), person, system, "ledger show")
     if json:
         for entry in ledger.entries:
             print(as_json(_plain(entry, ledger)))
         return
     show_table(
-        ("序号", "台账", "发生时间", "内容", "录入人", "录入时间", "备注"),
+        ("序号", "发生时间", "台账", "内容", "录入人", "录入时间", "备注"),
         [_row(entry, ledger) for entry in ledger.entries],
     )
+    print(count_text(ledger.entries))
 
 
 @app.command
@@ -71,6 +75,7 @@ def export(
     *,
     kind: Kinds = (),
     span: Span = ALL_TIMES,
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
@@ -81,8 +86,8 @@ def export(
     if file.suffix.casefold() != ".xlsx":
         message = f"{file} is no .xlsx"
         raise UsageError(message, "name the file .xlsx")
-    ledger = _read(enterprise, kind, span, system, "ledger export")
-    cover = ledger.cover(*span.bounds(datetime.now(UTC)))
+    ledger, chosen = _read(_Asked(enterprise, kind, span), person, system, "ledger export")
+    cover = ledger.cover(chosen.since, chosen.until)
     write_ledger(file, cover, ledger.pages(kind))
     told = {"file": str(file), "entries": len(ledger.entries), "seal": cover.seal}
     print(as_json(told) if json else f"{file}: {len(ledger.entries)} entries, {cover.seal}")
@@ -99,22 +104,37 @@ def verify(
         str | None,
         Parameter(help="What the footer of a printed page says, such as 412:9f8e7d6c5b4a3921."),
     ] = None,
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> int:
-    """Hold ledgers against their seals, the decisions and the readings; 1 if anything is wrong."""
+    """Hold ledgers against their seals, the decisions and the readings; 1 if anything is wrong.
+
+    What an import decided is entered by the next pass of the warden: until then it is counted
+    apart, as not yet entered.
+    """
     page = None if printed is None else _printed(printed)
     if page is not None and enterprise is None:
         raise UsageError("a printed page is one enterprise's", "name the enterprise")
     settings = settings_of(system)
 
-    async def work() -> tuple[int, list[LedgerFault]]:
-        async with database(settings, "ledger verify") as connection:
-            whose = await keepers(connection) if enterprise is None else [enterprise]
-            found = [await verify_one(connection, one, page) for one in whose]
-            return len(whose), [fault for faults in found for fault in faults]
+    async def work() -> tuple[int, list[LedgerFault], dict[str, int]]:
+        async with reading(settings, person, "ledger verify", Read.LEDGERS) as view:
+            # One that has left the registry has its ledger still, for those who see it.
+            if enterprise is not None and not view.reader.sees(enterprise):
+                await view.enterprise(enterprise)
+            named = await keepers(view.connection) if enterprise is None else [enterprise]
+            whose = [one for one in named if view.reader.sees(one)]
+            found = [await verify_one(view.connection, one, page) for one in whose]
+            awaited = {one: await unentered(view.connection, one) for one in whose}
+            return len(whose), [fault for faults in found for fault in faults], awaited
 
-    count, faults = run(work())
+    count, faults, awaited = run(work())
+    for firm, decisions in awaited.items():
+        if decisions and json:
+            print(as_json({"enterprise": firm, "not_yet_entered": decisions}))
+        elif decisions:
+            print(f"{firm}: 尚有{decisions}项决定待录入 / {decisions} decisions not yet entered")
     if json:
         for fault in faults:
             print(as_json(msgspec.to_builtins(fault)))
@@ -224,15 +244,23 @@ def add_special(
     write_down(system, who, "ledger add-special", body)
 
 
-def _read(
-    enterprise: str, kinds: tuple[LedgerKind, ...], span: Span, system: System, command: str
-) -> Ledger:
-    settings = settings_of(system)
-    chosen = Chosen(kinds, *span.bounds(datetime.now(UTC)))
+class _Asked(NamedTuple):
+    """Which entries of whose ledger."""
 
-    async def work() -> Ledger:
-        async with database(settings, command) as connection:
-            return await read_ledger(connection, enterprise, chosen)
+    enterprise: str
+    kinds: tuple[LedgerKind, ...]
+    span: Span
+
+
+def _read(asked: _Asked, person: str | None, system: System, command: str) -> tuple[Ledger, Chosen]:
+    """Return what is asked for, and what that was by the system's time."""
+    settings = settings_of(system)
+
+    async def work() -> tuple[Ledger, Chosen]:
+        async with reading(settings, person, command, Read.LEDGERS) as view:
+            chosen = Chosen(asked.kinds, *asked.span.bounds(view.now))
+            enterprise = await view.enterprise(asked.enterprise)
+            return await read_ledger(view.connection, enterprise, chosen), chosen
 
     return run(work())
 

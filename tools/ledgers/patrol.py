@@ -20,10 +20,13 @@ def add(
     who: Who,
     about: About = NOTHING,
     by: Annotated[
-        str | None, Parameter(help="Who looked, if not who enters it; a person's id.")
+        str | None, Parameter(help="Who of the firm looked, if not who enters it; an id.")
     ] = None,
     at: Moment = "now",
     findings: Annotated[str, Parameter(help="What was found; nothing when left out.")] = "",
+    why: Annotated[
+        str, Parameter(help="Why it is entered so late; needed a day after the patrol.")
+    ] = "",
     system: System = THE_USUAL_SYSTEM,
 ) -> None:
     """Enter a patrol of an enterprise or a line. It is entered now, whenever it was."""
@@ -37,6 +40,7 @@ def add(
             person=by or who.person,
             at=parse_time(at, now),
             findings=findings,
+            why=why,
         )
 
     write_down(system, who, "patrol add", body)

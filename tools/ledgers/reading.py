@@ -6,12 +6,11 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from wattwarden.alarms.ledgers.entries import Entry, Head, LedgerKind
-from wattwarden.alarms.ledgers.sheets import SHEETS, Cell, cells, said
+from wattwarden.alarms.ledgers.sheets import SHEETS, Cell, cells, count_text, said
 from wattwarden.alarms.registry.nouns import Enterprise, Person
 from wattwarden.storage.database import Connection
 from wattwarden.storage.ledgers.ledger import Chosen, correctors, head_of, load_entries
-from wattwarden.storage.registry.records import load_kind, load_record
-from wattwarden.tools.errors import CommandError
+from wattwarden.storage.registry.records import load_kind
 from wattwarden.tools.ledgers.book import Cover, Page
 
 
@@ -45,10 +44,12 @@ class Ledger:
 
     def pages(self, kinds: tuple[LedgerKind, ...]) -> list[Page]:
         """Return a page a kind, of all when none is named."""
-        return [
-            Page(SHEETS[kind], [self.cells(one) for one in self.entries if one.kind is kind])
-            for kind in kinds or tuple(LedgerKind)
-        ]
+        pages = []
+        for kind in kinds or tuple(LedgerKind):
+            entries = [one for one in self.entries if one.kind is kind]
+            rows = [self.cells(one) for one in entries]
+            pages.append(Page(SHEETS[kind], rows, count_text(entries)))
+        return pages
 
     def cover(self, since: datetime | None, until: datetime | None) -> Cover:
         """Return what stands above every page; a period without ends is that of the entries."""
@@ -66,22 +67,17 @@ class Ledger:
         return "—" if moment is None else f"{moment.astimezone(self.zone):%Y-%m-%d %H:%M}"
 
 
-async def read_ledger(connection: Connection, identity: str, chosen: Chosen) -> Ledger:
+async def read_ledger(connection: Connection, enterprise: Enterprise, chosen: Chosen) -> Ledger:
     """Read an enterprise's ledger.
 
     Raises:
-        CommandError: There is no such enterprise.
         StorageError: The database is away.
     """
-    enterprise = await load_record(connection, Enterprise, identity)
-    if enterprise is None:
-        message = f"there is no enterprise {identity}"
-        raise CommandError(message, "see wattwarden registry show enterprise")
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         return Ledger(
             enterprise,
-            await load_entries(connection, identity, chosen),
-            await head_of(connection, identity),
-            await correctors(connection, identity),
+            await load_entries(connection, enterprise.id, chosen),
+            await head_of(connection, enterprise.id),
+            await correctors(connection, enterprise.id),
             {one.id: one.name for one in await load_kind(connection, Person)},
         )

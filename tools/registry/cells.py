@@ -66,6 +66,12 @@ def _listed(amounts: Mapping[str, float]) -> str:
     return "; ".join(f"{name}={_plain(number)}" for name, number in amounts.items())
 
 
+def _texts(cell: Cell) -> list[str]:
+    """Read texts with semicolons between them; full-width ones are taken as well."""
+    parts = _text(cell).replace("\uff1b", ";").replace("\n", ";").split(";")
+    return [part.strip() for part in parts if part.strip()]
+
+
 def _yes_or_no(truth: object) -> str:
     return TRUE if truth else FALSE
 
@@ -174,6 +180,7 @@ _WRITTEN: Final[dict[Form, Callable[[Any], str]]] = {
     Form.TRUTH: _yes_or_no,
     Form.MOMENT: _local,
     Form.AMOUNTS: _listed,
+    Form.TEXTS: "; ".join,
 }
 _READ: Final[dict[Form, Callable[[Cell], Any]]] = {
     Form.TEXT: _text,
@@ -181,4 +188,5 @@ _READ: Final[dict[Form, Callable[[Cell], Any]]] = {
     Form.TRUTH: _truth,
     Form.MOMENT: _moment,
     Form.AMOUNTS: _amounts,
+    Form.TEXTS: _texts,
 }

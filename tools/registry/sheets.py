@@ -37,6 +37,7 @@ class Form(StrEnum):
     MOMENT = "moment"
     CHOICE = "choice"
     AMOUNTS = "amounts"
+    TEXTS = "texts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,8 @@ class Sheet:
         return None
 
 
-_LABELS: Final[dict[type[StrEnum], dict[str, str]]] = {
+# What choices are called in sheets and tables.
+LABELS: Final[dict[type[StrEnum], dict[str, str]]] = {
     UnitKind: {
         "production": "产污设施",
         "treatment": "治污设施",
@@ -105,7 +107,13 @@ _LABELS: Final[dict[type[StrEnum], dict[str, str]]] = {
         "power_cut": "停电",
     },
     Repeat: {"daily": "每日", "weekly": "每周"},
-    Review: {"pending": "待审核", "approved": "通过", "rejected": "不通过"},
+    Review: {
+        "pending": "待审核",
+        "approved": "通过",
+        "rejected": "不通过",
+        "withdrawn": "已撤回",
+        "revoked": "已撤销",
+    },
 }
 _SHEETS: Final = {
     "region": "区域",
@@ -203,6 +211,9 @@ _HEADS: Final = {
     "until": "重复至",
     "state": "审核状态",
     "opinion": "审核意见",
+    "ended": "提前结束原因",
+    "why": "补录原因",
+    "evidence": "附件摘要",
     "replaced_at": "更换时间",
     "limit_hours": "小时上限",
     "limit_days": "天数上限",
@@ -247,9 +258,11 @@ def _form(kind: inspect.Type) -> tuple[Form, tuple[tuple[str, str], ...]]:
         case inspect.Metadata():
             return _form(kind.type)
         case inspect.EnumType():
-            return Form.CHOICE, tuple(_LABELS[kind.cls].items())  # type: ignore[index]  # a StrEnum
+            return Form.CHOICE, tuple(LABELS[kind.cls].items())  # type: ignore[index]  # a StrEnum
         case inspect.DictType():
             return Form.AMOUNTS, ()
+        case inspect.VarTupleType():
+            return Form.TEXTS, ()
         case _:
             return _PLAIN[type(kind)], ()
 

@@ -19,6 +19,7 @@ _FORMS: Final = {
     Form.TRUTH: "是 或 否",
     Form.MOMENT: "时间,如 2026-11-22 08:00(北京时间)",
     Form.AMOUNTS: "名称=数值; 名称=数值",
+    Form.TEXTS: "文字; 文字",
 }
 
 

@@ -6,15 +6,11 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from wattwarden.alarms.acting.rights import reaches
-from wattwarden.alarms.registry.nouns import Agency, Enterprise, Person
+from wattwarden.alarms.acting.scope import Read
 from wattwarden.alarms.service.bodies import TOPICS_ZH, Document
-from wattwarden.alarms.service.matters import Matter
+from wattwarden.alarms.service.matters import OVERDUE_ZH, Matter
 from wattwarden.alarms.service.requests import DEEDS_ZH, STATES_ZH, Request, State
 from wattwarden.alarms.service.weak_points import WeakPoint
-from wattwarden.alarms.statistics.scope import firms_of_person
-from wattwarden.storage.database import Connection
-from wattwarden.storage.registry.records import load_kind, load_record
 from wattwarden.storage.service.firm import load_matters, load_weak_points
 from wattwarden.storage.service.load import (
     Reminded,
@@ -22,17 +18,16 @@ from wattwarden.storage.service.load import (
     load_reminders,
     load_requests,
 )
-from wattwarden.storage.system_time import system_now
+from wattwarden.tools.acting import AsReader, reading
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError
 from wattwarden.tools.options import ALL_TIMES, THE_USUAL_SYSTEM, AsJson, Span, System
 from wattwarden.tools.render import show_table
-from wattwarden.tools.running import database, run, settings_of
+from wattwarden.tools.running import run, settings_of
 from wattwarden.tools.statistics.commands import bounds
 from wattwarden.tools.statistics.lines import minutes
 from wattwarden.tools.times import rfc3339
 
-Viewer = Annotated[str | None, Parameter(name="--as", help="Only what this person may see: an id.")]
 FirmId = Annotated[str, Parameter(name="ENTERPRISE", help="A firm's id.")]
 
 
@@ -40,7 +35,7 @@ def list_requests(
     *,
     state: Annotated[State | None, Parameter(help="Only in this state.")] = None,
     enterprise: Annotated[str | None, Parameter(help="Only this firm's.")] = None,
-    person: Viewer = None,
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
@@ -48,10 +43,9 @@ def list_requests(
     settings = settings_of(system)
 
     async def work() -> list[Request]:
-        async with database(settings, "assist list") as connection:
-            firms = await visible(connection, person)
-            found = await load_requests(connection, enterprise=enterprise)
-            return [one for one in found if one.body.enterprise in firms]
+        async with reading(settings, person, "assist list", Read.REQUESTS) as view:
+            firms = view.reader.within(enterprise)
+            return await load_requests(view.connection, enterprises=firms)
 
     chosen = [one for one in run(work()) if state in (None, one.state)]
     if json:
@@ -66,7 +60,7 @@ def show(
     identity: Annotated[str, Parameter(name="ID", help="A request's id, as list shows it.")],
     /,
     *,
-    person: Viewer = None,
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
@@ -74,10 +68,9 @@ def show(
     settings = settings_of(system)
 
     async def work() -> list[Request]:
-        async with database(settings, "assist show") as connection:
-            firms = await visible(connection, person)
-            found = await load_requests(connection, identity=identity)
-            return [one for one in found if one.body.enterprise in firms]
+        async with reading(settings, person, "assist show", Read.REQUESTS) as view:
+            firms = view.reader.enterprises
+            return await load_requests(view.connection, enterprises=firms, identity=identity)
 
     found = run(work())
     if not found:
@@ -102,9 +95,7 @@ def documents(
     /,
     *,
     industry: Annotated[str | None, Parameter(help="Only this industry's.")] = None,
-    person: Annotated[
-        str | None, Parameter(name="--as", help="Only those of this person's firm.")
-    ] = None,
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
@@ -112,9 +103,9 @@ def documents(
     settings = settings_of(system)
 
     async def work() -> list[Document]:
-        async with database(settings, "assist documents") as connection:
-            of = industry if person is None else await _industry(connection, person, industry)
-            return await load_documents(connection, of)
+        async with reading(settings, person, "assist documents", Read.DOCUMENTS) as view:
+            found = await load_documents(view.connection, industry)
+            return [one for one in found if view.reader.concerns(one.industry)]
 
     found = [one for one in run(work()) if identity in (None, one.id)]
     if identity is not None and not found:
@@ -134,31 +125,31 @@ def reminders(
     firm: FirmId,
     /,
     *,
-    person: Viewer = None,
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
     """Show what a firm should see to now, and what officers reminded it of."""
     settings = settings_of(system)
 
-    async def work() -> tuple[list[Matter], list[Reminded]]:
-        async with database(settings, "assist reminders") as connection:
-            found = await _firm(connection, firm, person)
-            now = await system_now(connection)
-            return await load_matters(connection, found, now), await load_reminders(
-                connection, found
-            )
+    async def work() -> tuple[list[Matter], list[Reminded], datetime]:
+        async with reading(settings, person, "assist reminders", Read.REMINDERS) as view:
+            found = await view.enterprise(firm)
+            due = await load_matters(view.connection, found, view.now)
+            return due, await load_reminders(view.connection, found), view.now
 
-    due, told = run(work())
+    due, told, now = run(work())
     if json:
         for matter in due:
             print(as_json(asdict(matter) | {"due": _when(matter.due)}))
         for one in told:
-            print(as_json(_reminded(one)))
+            print(as_json(_reminded(one, now)))
         return
     rows: list[tuple[str | None, ...]]
     rows = [(one.kind, one.zh, _when(one.due), None) for one in due]
-    rows += [(one.body.id, one.body.text, _when(one.body.due), _when(one.read_at)) for one in told]
+    rows += [
+        (one.body.id, _marked(one, now), _when(one.body.due), _when(one.read_at)) for one in told
+    ]
     show_table(("来源", "提醒", "期限", "已读"), rows)
 
 
@@ -167,7 +158,7 @@ def weak_points(
     /,
     *,
     span: Span = ALL_TIMES,
-    person: Viewer = None,
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
@@ -175,10 +166,10 @@ def weak_points(
     settings = settings_of(system)
 
     async def work() -> list[WeakPoint]:
-        async with database(settings, "assist weak-points") as connection:
-            period = bounds(span, await system_now(connection))
-            await _firm(connection, firm, person)
-            return await load_weak_points(connection, firm, period)
+        async with reading(settings, person, "assist weak-points", Read.WEAK_POINTS) as view:
+            period = bounds(span, view.now)
+            found = await view.enterprise(firm)
+            return await load_weak_points(view.connection, found.id, period)
 
     points = run(work())
     if json:
@@ -200,50 +191,6 @@ def weak_points(
             for one in points
         ],
     )
-
-
-async def visible(connection: Connection, person: str | None) -> frozenset[str]:
-    """Return the firms that a person may see; all where nobody is named.
-
-    Raises:
-        CommandError: There is no such person.
-    """
-    firms = await load_kind(connection, Enterprise)
-    if person is None:
-        return frozenset(one.id for one in firms)
-    agencies = {one.id: one for one in await load_kind(connection, Agency)}
-    return frozenset(firms_of_person(await _person(connection, person), firms, agencies))
-
-
-async def _firm(connection: Connection, identity: str, person: str | None) -> Enterprise:
-    found = await load_record(connection, Enterprise, identity)
-    if found is None:
-        message = f"没有企业{identity} / there is no enterprise {identity}"
-        raise CommandError(message, "see wattwarden registry show enterprise")
-    if person is not None:
-        viewer = await _person(connection, person)
-        agencies = {one.id: one for one in await load_kind(connection, Agency)}
-        if not reaches(viewer, found, agencies):
-            message = f"{viewer.name}无权查看{identity} / {identity} is not {person}'s to see"
-            raise CommandError(message)
-    return found
-
-
-async def _industry(connection: Connection, person: str, named: str | None) -> str | None:
-    """Return the industry of a person's firm; officers see the one that is named, or all."""
-    found = await _person(connection, person)
-    if found.enterprise is None:
-        return named
-    firm = await load_record(connection, Enterprise, found.enterprise)
-    return None if firm is None else firm.industry
-
-
-async def _person(connection: Connection, identity: str) -> Person:
-    found = await load_record(connection, Person, identity)
-    if found is None:
-        message = f"没有人员{identity} / there is no person {identity}"
-        raise CommandError(message, "see wattwarden registry show person")
-    return found
 
 
 def asdict_of(document: Document) -> dict[str, Any]:
@@ -292,11 +239,17 @@ def _cells(one: Request) -> tuple[object, ...]:
     )
 
 
-def _reminded(one: Reminded) -> dict[str, Any]:
+def _marked(one: Reminded, now: datetime) -> str:
+    """A reminder's text, which says whether its date is past."""
+    past = one.body.due is not None and one.body.due < now
+    return f"{OVERDUE_ZH}:{one.body.text}" if past else one.body.text
+
+
+def _reminded(one: Reminded, now: datetime) -> dict[str, Any]:
     return {
         "kind": "reminder",
         "subject": one.body.id,
-        "zh": one.body.text,
+        "zh": _marked(one, now),
         "by": one.by,
         "at": rfc3339(one.at),
         "due": _when(one.body.due),

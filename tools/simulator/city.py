@@ -24,12 +24,12 @@ from wattwarden.tools.simulator.scenario import (
 )
 
 INDUSTRIES: Final = (
-    "coating", "casting", "furniture", "printing", "cement", "chemical", "rubber", "sewage",
+    "coating", "foundry", "furniture", "printing", "cement", "chemicals", "rubber", "sewage",
 )  # fmt: skip
 # Non-methane hydrocarbons, particulate matter, sulphur dioxide, ammonia: codes of HJ 212, mg/m³.
 EMISSIONS: Final = {
-    "coating": ("a24088", 60.0), "casting": ("a34013", 30.0), "furniture": ("a24088", 60.0),
-    "printing": ("a24088", 50.0), "cement": ("a34013", 10.0), "chemical": ("a21026", 100.0),
+    "coating": ("a24088", 60.0), "foundry": ("a34013", 30.0), "furniture": ("a24088", 60.0),
+    "printing": ("a24088", 50.0), "cement": ("a34013", 10.0), "chemicals": ("a21026", 100.0),
     "rubber": ("a24088", 10.0), "sewage": ("a21001", 30.0),
 }  # fmt: skip
 TREATMENTS: Final = (

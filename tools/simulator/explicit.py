@@ -77,12 +77,12 @@ def explicit_of(
     for number, offence in enumerate(site.scenario.offence):
         machine = written.machine(number, offence)
         try:
-            steps, cause = written.committed(number, offence, machine)
+            steps, causes = written.committed(number, offence, machine)
         except UsageError as error:
             unable(error)
             continue
         explicit.steps[machine.firm] += steps
-        explicit.causes[machine.firm].append(cause)
+        explicit.causes[machine.firm] += causes
     written.check_apart()
     for number, spec in enumerate(site.scenario.happening):
         firms_of(site, spec, number)

@@ -21,6 +21,7 @@ from wattwarden.tools.simulator.fleet import Fleet
 from wattwarden.tools.simulator.moments import ZONE
 from wattwarden.tools.simulator.options import Extent, Live
 from wattwarden.tools.simulator.orders import Order, orders_of
+from wattwarden.tools.simulator.remarks import remark
 from wattwarden.tools.simulator.scenario import Scenario, lasting
 from wattwarden.tools.simulator.sendings import sendings
 from wattwarden.tools.simulator.steps import DAY_S
@@ -114,6 +115,7 @@ def simulate_live(
         raise UsageError("--speed is above 0")
     show = Show.today(scenario, extent, rate.clock().now_us() // MILLI, speed)
     fleet = Fleet(show.world, target_of(live.to or ""))
+    remark(show.world)
     raise_descriptor_limit()
     started = time.monotonic()
     with progress() as seen:

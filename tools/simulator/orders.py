@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from wattwarden.alarms.decisions.bodies import Consumable
+from wattwarden.alarms.decisions.bodies import Consumable, Declaration, Review
 from wattwarden.alarms.decisions.kinds import BODIES, AnyBody
 from wattwarden.tools.errors import UsageError
 from wattwarden.tools.simulator.happenings import onset_within
@@ -50,6 +50,16 @@ def _orders(world: World) -> Iterator[Order]:
                 world.unable(error)
                 continue
         yield Order(world.midnight_ms + round(1000 * at_s), spec.actor, body)
+
+
+def undecided(world: World) -> list[str]:
+    """Return the ids of declarations that stay pending: nothing in the scenario approves them.
+
+    Raises:
+        UsageError: a decision of the scenario is none.
+    """
+    last = {one.body.id: one.body for one in orders_of(world) if isinstance(one.body, Declaration)}
+    return [name for name, body in last.items() if body.state is Review.PENDING]
 
 
 def _body(world: World, spec: DecisionSpec, number: int) -> AnyBody:

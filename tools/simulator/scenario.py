@@ -22,8 +22,17 @@ MINUTE_S: Final = 60.0
 DAY_S: Final = 86_400.0
 Minutes = Annotated[float, msgspec.Meta(ge=0, le=100_000)]
 Hertz = Annotated[float, msgspec.Meta(ge=5, le=60)]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9._-]+$")]
-Clock = Annotated[str, msgspec.Meta(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$")]
+NAME: Final = r"^[A-Za-z0-9._-]+$"
+CLOCK: Final = r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$"
+FACTOR: Final = r"^[a-z][0-9a-z]{5}$"
+FORMS: Final = {
+    NAME: ("id", "write letters, digits, '.', '_' and '-', 40 at most, such as F-T1"),
+    CLOCK: ("time of the day", 'write such as "08:00", up to "24:00"; 01:00 is of the next day'),
+    FACTOR: ("pollutant", "write its HJ 212 code, a letter and five more, such as a24088"),
+}
+"""What texts of a form are called, and how to write one, by the form."""
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=40, pattern=NAME)]
+Clock = Annotated[str, msgspec.Meta(pattern=CLOCK)]
 When = Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
 
 Protocol = Literal["acrel", "hj212"]
@@ -39,6 +48,7 @@ Happening = Literal[
     "exceedance", "stuck", "flagged",
 ]  # fmt: skip
 _UNKNOWN: Final = re.compile(r"unknown field `(.*?)`")
+_MATCHING: Final = re.compile(r"matching regex '(.*)'")
 DecisionKind = Literal["plan", "declaration", "patrol", "consumable", "replacement"]
 
 
@@ -83,7 +93,7 @@ class OutletSpec(_Table, frozen=True):
     id: Name
     name: str = ""
     line: Name | None = None
-    factor: Annotated[str, msgspec.Meta(pattern=r"^[a-z][0-9a-z]{5}$")] = "a34004"
+    factor: Annotated[str, msgspec.Meta(pattern=FACTOR)] = "a34004"
     limit: Annotated[float, msgspec.Meta(gt=0)] = 20.0
     cycle_s: int | None = None
 
@@ -300,12 +310,22 @@ def _completed(given: Confounders) -> Confounders:
 def _named(error: msgspec.ValidationError) -> str:
     """Say where first, as the file's reader looks for it: offences.R4, not $.offences.R4."""
     what, _, where = str(error).partition(" - at `")
+    if form := _form_in(error):
+        what = f"this is no {form[0]}"
     place = where.rstrip("`").removeprefix("$").removeprefix(".")
     return f"{place}: {what}" if place else what
 
 
+def _form_in(error: msgspec.ValidationError) -> tuple[str, str] | None:
+    """Return what a text should have been, where its form is what is wrong."""
+    pattern = _MATCHING.search(str(error))
+    return FORMS.get(pattern[1].replace("\\\\", "\\")) if pattern else None
+
+
 def _cure(error: msgspec.ValidationError) -> str:
     _, _, where = str(error).partition(" - at `")
+    if form := _form_in(error):
+        return form[1]
     table = _table_at(where.rstrip("`"))
     if "unknown field" in str(error) or "missing required" in str(error):
         known = f"keys of this table are {', '.join(table.__struct_fields__)}"

@@ -11,6 +11,8 @@ from typing import Any, Final
 from wattwarden.protocol.envelope import Tick
 from wattwarden.server.lifetime import stop_event
 from wattwarden.server.settings import Settings
+from wattwarden.storage.database import Connection
+from wattwarden.storage.system_time import mark_simulated
 from wattwarden.tools.errors import CommandError
 from wattwarden.tools.main import COMMANDS
 from wattwarden.tools.running import run
@@ -28,6 +30,7 @@ from wattwarden.tools.simulator.house import (
 from wattwarden.tools.simulator.moments import ZONE, parse_moment
 from wattwarden.tools.simulator.options import Extent, Straight
 from wattwarden.tools.simulator.orders import orders_of
+from wattwarden.tools.simulator.remarks import remark
 from wattwarden.tools.simulator.scenario import Scenario, lasting
 from wattwarden.tools.simulator.sendings import Sending, sendings
 from wattwarden.tools.simulator.steps import DAY_S
@@ -51,7 +54,7 @@ def simulate_straight(
     if extent.days is not None:
         scenario = lasting(scenario, max(1, -int(-extent.days // 1)))
     world = World(scenario, extent.seed)
-    orders_of(world)
+    remark(world)
     begin = _begin(world, straight, settings)
     end = _end(world, straight, begin, extent.days)
     settings.data.mkdir(parents=True, exist_ok=True)
@@ -133,9 +136,7 @@ async def _write(
     async with open_house(settings, _roles()) as house:
         begin, end = span
         stop = stop_event()
-        if begin == 0:
-            now = datetime.fromtimestamp(world.midnight_ms / MILLI, UTC)
-            await enter_world(house.connection, world, now)
+        await _mark_and_enter(house.connection, world, begin)
         tick = await last_tick(house.journal)
         check_tick(tick, world.midnight_ms // MILLI + begin, settings.data)
         direct = Direct(house.journal, house.journal.shards, Frames(world.site), tick)
@@ -147,6 +148,13 @@ async def _write(
             print("stopped; everything runs until Ctrl-C", file=sys.stderr)
             await stop.wait()
     return reached, direct.written
+
+
+async def _mark_and_enter(connection: Connection, world: World, begin: int) -> None:
+    """Let the simulated time be the system's, also for who acts while it holds; enter the world."""
+    await mark_simulated(connection)
+    if begin == 0:
+        await enter_world(connection, world, datetime.fromtimestamp(world.midnight_ms / MILLI, UTC))
 
 
 def check_tick(tick: Tick | None, second: int, data: Path) -> None:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 from wattwarden.tools.errors import UsageError
+from wattwarden.tools.simulator.breaks import Beside, parted
 from wattwarden.tools.simulator.happenings import onset_within
 from wattwarden.tools.simulator.mistakes import mistake, unknown
 from wattwarden.tools.simulator.offences import IDLE_LOAD, commit
@@ -16,7 +17,7 @@ from wattwarden.tools.simulator.scenario import OffenceSpec
 from wattwarden.tools.simulator.shifts import BATCH_PAUSE_MIN
 from wattwarden.tools.simulator.site import Firm, Machine, Site
 from wattwarden.tools.simulator.spoken_for import NEAR_START_S
-from wattwarden.tools.simulator.steps import DAY_S, MINUTE_S, Cause, How, Span, Step, merged
+from wattwarden.tools.simulator.steps import DAY_S, MINUTE_S, Cause, Span, Step, merged
 
 PlanOf = Callable[[Firm, int], Plan]
 # A line that pauses between two batches goes on producing, as its people see it.
@@ -49,9 +50,12 @@ class Written:
         if machine is None:
             raise unknown(site.scenario, f"{key}.unit", "unit", offence.unit, site.by_id)
         spec, rule = machine.spec, offence.rule
-        if spec.kind not in ({"treatment", "both"} if rule in {"R1", "R2"} else {"treatment"}):
-            treats = [one.spec.id for one in self._firm(machine).machines if _treats(one)]
+        if spec.kind != "treatment":
+            machines = self._firm(machine).machines
+            treats = [one.spec.id for one in machines if one.spec.kind == "treatment"]
             what = f"{spec.id} is a unit of kind {spec.kind}, and {rule} is of treatment"
+            if spec.kind == "both":
+                what += "; one meter for both does not tell them apart"
             cure = f"name a treatment unit: {', '.join(treats) or 'its factory has none'}"
             raise mistake(site.scenario, f"{key}.unit", what, cure)
         drives, needed, instead = DRIVES.get(rule, ({spec.drive}, "", ""))
@@ -62,8 +66,8 @@ class Written:
 
     def committed(
         self, number: int, offence: OffenceSpec, machine: Machine
-    ) -> tuple[list[Step], Cause]:
-        """Return what is done to a unit, and the truth about it.
+    ) -> tuple[list[Step], list[Cause]]:
+        """Return what is done to a unit, and the truth about it, parted by breaks in production.
 
         Raises:
             UsageError: it cannot be done then.
@@ -79,11 +83,22 @@ class Written:
         load = offence.load if rule == "R5" else IDLE_LOAD[1] / 2
         span = Span(onset, onset + offence.minutes * MINUTE_S)
         steps, cause = commit(machine, rule, span, switched, line, offence.hertz, load)
-        if machine.spec.kind == "both":
-            left = 1.0 - machine.spec.treatment_share
-            steps = [Step(machine.column, *span, How.SCALE, left)]
         self._causes.append((cause, number))
-        return steps, cause
+        return steps, parted(cause, self._beside(machine, span))
+
+    def _beside(self, machine: Machine, offence: Span) -> Beside:
+        """Return what there is beside an offence."""
+        firm = self._firm(machine)
+        whole = Span(offence.begin, min(offence.end, self._site.scenario.days * DAY_S))
+        makers = [one for line in machine.lines for one in firm.producers[line]]
+        run_on = max((firm.lines[line].run_on_min for line in machine.lines), default=0.0)
+        runs = [span for one in makers for span in self._spans(one.column, firm, whole)]
+        return Beside(
+            runs=merged(runs),
+            spans=self._spans(machine.column, firm, whole),
+            run_on_s=0.0 if machine.spec.interlock else run_on * MINUTE_S,
+            cycle_s=max(one.cycle_s for one in (machine, *makers)),
+        )
 
     def check_apart(self) -> None:
         """Refuse offences of one unit that overlap.
@@ -113,7 +128,7 @@ class Written:
                 break
         else:
             raise self._idle(machine, onset, key, "run")
-        if not any(span.overlaps(moment) for span in self._spans(machine.column, firm, onset)):
+        if not any(span.overlaps(moment) for span in self._spans(machine.column, firm, _at(onset))):
             what = f"{machine.spec.id} is not switched on at {self._clock(onset)}"
             cure = "name a moment at which it runs" + (
                 ", or another of its standby group" if machine.spec.standby else ""
@@ -126,11 +141,11 @@ class Written:
         firm = self._firm(machine)
         producers = [one.column for line in machine.lines for one in firm.producers[line]]
         starts = []
-        for on in self._spans(machine.column, firm, onset):
+        for on in self._spans(machine.column, firm, _at(onset)):
             begins = [
                 span.begin
                 for column in producers
-                for span in self._spans(column, firm, onset)
+                for span in self._spans(column, firm, _at(onset))
                 if span.begin < on.end and span.end > on.begin
             ]
             if begins:
@@ -140,19 +155,23 @@ class Written:
             raise self._idle(machine, onset, key, "start")
         return nearest
 
-    def _spans(self, column: int, firm: Firm, onset: float) -> list[Span]:
-        """When a unit is switched on around a moment; a shift may go on over midnight."""
-        day = int(onset // DAY_S)
-        plans = [self._plan_of(firm, near) for near in (day - 1, day, day + 1)]
+    def _spans(self, column: int, firm: Firm, around: Span) -> list[Span]:
+        """When a unit is switched on around some time; a shift may go on over midnight."""
+        days = range(int(around.begin // DAY_S) - 1, int(around.end // DAY_S) + 2)
+        plans = [self._plan_of(firm, day) for day in days]
         return merged([span for plan in plans for span in plan.spans.get(column, ())])
 
     def _runs(self, firm: Firm, line: int, onset: float) -> list[Span]:
         columns = [one.column for one in firm.producers[line]]
-        spans = [span for column in columns for span in self._spans(column, firm, onset)]
+        spans = [span for column in columns for span in self._spans(column, firm, _at(onset))]
         return merged(spans, PAUSE_S)
 
     def _idle(self, machine: Machine, onset: float, key: str, verb: str) -> UsageError:
         """Say when its lines work instead."""
+        if not any(self._firm(machine).producers[line] for line in machine.lines):
+            what = f"nothing produces beside {machine.spec.id}: its lines have no production unit"
+            cure = 'add a [[factory.unit]] with kind = "production"'
+            return mistake(self._site.scenario, key, what, cure)
         firm, day = self._firm(machine), int(onset // DAY_S)
         whole = Span(day * DAY_S, (day + 1) * DAY_S)
         told = []
@@ -171,5 +190,5 @@ class Written:
         return f"day {int(second // DAY_S) + 1} {minute // 60:02}:{minute % 60:02}"
 
 
-def _treats(machine: Machine) -> bool:
-    return machine.spec.kind in {"treatment", "both"}
+def _at(moment: float) -> Span:
+    return Span(moment, moment)

@@ -7,24 +7,33 @@ from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
 
+from wattwarden.alarms.acting.scope import Read, Reader
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.statistics.figures import By
 from wattwarden.alarms.statistics.rates import Rate
 from wattwarden.alarms.statistics.response import Period
-from wattwarden.alarms.statistics.scope import firms_of_agency, firms_of_person
+from wattwarden.alarms.statistics.scope import firms_of_agency
 from wattwarden.storage.registry.registry import load_registry
 from wattwarden.storage.statistics.report import Report, Row, load_report
-from wattwarden.storage.system_time import system_now
+from wattwarden.tools.acting import AsReader, reading
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError, UsageError
 from wattwarden.tools.options import ALL_TIMES, THE_USUAL_SYSTEM, AsJson, Span, System
 from wattwarden.tools.render import show_table
-from wattwarden.tools.running import database, run, settings_of
-from wattwarden.tools.statistics.lines import health_lines, lines, minutes, percent, share
-from wattwarden.tools.times import rfc3339
+from wattwarden.tools.running import run, settings_of
+from wattwarden.tools.statistics.lines import (
+    COUNTED_ZH,
+    health_lines,
+    lines,
+    minutes,
+    percent,
+    share,
+)
+from wattwarden.tools.times import local, rfc3339
 
 # Authorities count by month.
 USUAL: Final = timedelta(days=30)
+INSTANT: Final = timedelta(microseconds=1)
 
 
 def stats(
@@ -33,9 +42,7 @@ def stats(
     span: Span = ALL_TIMES,
     agency: Annotated[str | None, Parameter(help="Only its firms, and those below it.")] = None,
     enterprise: Annotated[str | None, Parameter(help="Only this enterprise, by its id.")] = None,
-    person: Annotated[
-        str | None, Parameter(name="--as", help="Only what this person may see.")
-    ] = None,
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
@@ -48,11 +55,11 @@ def stats(
     settings = settings_of(system)
 
     async def work() -> tuple[Registry, Report]:
-        async with database(settings, "stats") as connection:
-            period = bounds(span, await system_now(connection))
-            registry = await load_registry(connection)
-            firms = chosen_firms(registry, agency, enterprise, person)
-            return registry, await load_report(connection, registry, firms, period, by)
+        async with reading(settings, person, "stats", Read.STATISTICS) as view:
+            period = bounds(span, view.now)
+            registry = await load_registry(view.connection)
+            firms = chosen_firms(registry, agency, enterprise, view.reader)
+            return registry, await load_report(view.connection, registry, firms, period, by)
 
     registry, report = run(work())
     if json:
@@ -60,25 +67,30 @@ def stats(
             print(as_json(plain({"by": by, **asdict(row)} | _bounds(report))))
         print(as_json(plain({"health": asdict(report.health)} | _bounds(report))))
         return
-    print(f"{rfc3339(report.since)} – {rfc3339(report.until)}")
+    print(" – ".join(_bounds(report).values()))
     if by is By.ALL:
         for row in report.rows:
             show_table(("指标", "数值"), list(lines(row)))
         show_table(("报警系统健康度", "数值"), list(health_lines(report.health)))
     else:
         show_table(("", *_HEADINGS), [_cells(registry, by, row) for row in report.rows])
+        moments = [row.figures.counted_until for row in report.rows]
+        behind = min((one for one in moments if one is not None), default=None)
+        if behind is not None:
+            print(f"{COUNTED_ZH} {local(behind)}")
 
 
 def bounds(span: Span, now: datetime) -> Period:
-    """Read the ends of a report: to now, and from 30 days before its end, where not given.
+    """Read the ends of a report: to now included, from 30 days before its end, where not given.
 
     Raises:
         UsageError: The end is to come, or not behind the beginning.
     """
     since, until = span.bounds(now)
-    until = now if until is None else until
+    # What was entered at this very moment is in it.
+    until = now + INSTANT if until in (None, now) else until
     since = until - USUAL if since is None else since
-    if until > now:
+    if until > now + INSTANT:
         message = f"--until {rfc3339(until)} is to come"
         raise UsageError(message, f"it is {rfc3339(now)} for the system")
     if since >= until:
@@ -88,34 +100,40 @@ def bounds(span: Span, now: datetime) -> Period:
 
 
 def chosen_firms(
-    registry: Registry, agency: str | None, enterprise: str | None, person: str | None
+    registry: Registry, agency: str | None, enterprise: str | None, reader: Reader
 ) -> list[str]:
-    """Return the firms that are asked for, and that the person may see.
+    """Return the firms that are asked for, as far as the reader may see them.
 
     Raises:
-        CommandError: There is no such agency, enterprise or person, or nothing that they may see.
+        CommandError: There is no such agency or enterprise, or nothing that the reader may see.
     """
-    firms = registry.enterprise.values()
-    for kind, name in (("agency", agency), ("enterprise", enterprise), ("person", person)):
-        if name is not None and name not in getattr(registry, kind):
+    firms = [one for one in registry.enterprise.values() if reader.sees(one.id)]
+    seen = {one.id for one in firms}
+    for kind, name, known in (
+        ("agency", agency, registry.agency),
+        ("enterprise", enterprise, seen),
+    ):
+        if name is not None and name not in known:
             message = f"there is no {kind} {name}"
             raise CommandError(message, f"see wattwarden registry show {kind}")
-    found = {one.id for one in firms}
     if agency is not None:
-        found &= set(firms_of_agency(agency, firms, registry.agency))
+        seen &= set(firms_of_agency(agency, firms, registry.agency))
     if enterprise is not None:
-        found &= {enterprise}
-    if person is not None:
-        who = registry.person[person]
-        found &= set(firms_of_person(who, firms, registry.agency))
-        if not found:
-            message = f"{who.name}无权查看 / {who.id} may see none of this"
-            raise CommandError(message)
-    return sorted(found)
+        seen &= {enterprise}
+    if not seen and reader.person is not None:
+        who = reader.person
+        message = f"{who.name}无权查看 / {who.id} may see none of this"
+        raise CommandError(message)
+    return sorted(seen)
 
 
 def _bounds(report: Report) -> dict[str, str]:
-    return {"since": rfc3339(report.since), "until": rfc3339(report.until)}
+    """Tell the ends of a report, to the millisecond, which is as fine as it is counted."""
+    whole = {"since": report.since, "until": report.until}
+    return {
+        name: rfc3339(at.replace(microsecond=at.microsecond // 1000 * 1000))
+        for name, at in whole.items()
+    }
 
 
 def plain(value: Any) -> Any:
@@ -131,8 +149,9 @@ def plain(value: Any) -> Any:
 
 
 _HEADINGS: Final = (
-    "企业", "报警", "未结束", "及时处置率", "平均时长min", "中位min", "P90min", "采集率", "在线率",
-    "传输有效率", "生产开停率", "治污开停率", "同步率", "负荷率", "非现场占比", "任务", "解决问题",
+    "企业", "报警", "未结束", "及时处置率", "及时核实率", "平均时长min", "中位min", "P90min",
+    "采集率", "在线率", "传输有效率", "生产开停率", "治污开停率", "同步率", "负荷率",
+    "非现场占比", "任务", "解决问题", "台账补录",
 )  # fmt: skip
 
 
@@ -148,6 +167,7 @@ def _cells(registry: Registry, by: By, row: Row) -> tuple[object, ...]:
         shown.alarms,
         shown.alarms_open,
         percent(shown.in_time),
+        percent(shown.verified_in_time),
         minutes(shown.durations.mean),
         minutes(shown.durations.median),
         minutes(shown.durations.p90),
@@ -161,4 +181,5 @@ def _cells(registry: Registry, by: By, row: Row) -> tuple[object, ...]:
         percent(row.enforced.off_site),
         row.enforced.tasks,
         row.served.problems_solved,
+        row.backfilled,
     )

@@ -5,16 +5,27 @@ from typing import Final
 
 from wattwarden.alarms.enforcement.words import Outcome
 from wattwarden.alarms.statistics.compliance import STANDINGS_ZH
+from wattwarden.alarms.statistics.durations import Sort
 from wattwarden.alarms.statistics.figures import Figures
 from wattwarden.alarms.statistics.health import Health
 from wattwarden.alarms.statistics.rates import Rate
 from wattwarden.alarms.statistics.response import Enforced, Served
 from wattwarden.storage.statistics.report import Row
+from wattwarden.tools.times import local
 
 # What is shown of long lists; --json has all.
 SHOWN: Final = 10
 _MINUTE_MS: Final = 60_000
 
+SORTS_ZH: Final[Mapping[Sort, str]] = {
+    Sort.ABNORMAL: "治污及生产异常",
+    Sort.DATA: "数据类报警",
+    Sort.STATISTICS: "统计类报警",
+    Sort.DUTY: "管理类提醒",
+}
+_PRIORITIES_ZH: Final[Mapping[str, str]] = {"high": "高", "medium": "中", "low": "低"}
+# Of the hours since then rows have come that are not counted yet.
+COUNTED_ZH: Final = "采集率、传输有效率统计至"
 OUTCOMES_ZH: Final[Mapping[Outcome, str]] = {
     Outcome.NO_PROBLEM: "未发现问题",
     Outcome.GUIDED: "现场指导",
@@ -30,6 +41,7 @@ def lines(row: Row) -> Iterator[tuple[str, object]]:
     yield from _alarm_lines(row.figures)
     yield from _enforced_lines(row.enforced)
     yield from _served_lines(row.served)
+    yield "台账补录 条", row.backfilled
 
 
 def _time_lines(shown: Figures) -> Iterator[tuple[str, object]]:
@@ -48,6 +60,8 @@ def _time_lines(shown: Figures) -> Iterator[tuple[str, object]]:
     yield "采集率", percent(time.collected.collection)
     yield "在线率", percent(time.online)
     yield "传输有效率", share(time.collected.transmission_valid)
+    if shown.counted_until is not None:
+        yield COUNTED_ZH, local(shown.counted_until)
     yield "生产开停率", percent(time.production)
     yield "治污开停率", percent(time.treatment)
     yield "同步率", percent(time.synchronous)
@@ -61,9 +75,13 @@ def _alarm_lines(shown: Figures) -> Iterator[tuple[str, object]]:
     yield "报警", f"{shown.alarms} ({grades})" if grades else shown.alarms
     yield "其中未结束", shown.alarms_open
     yield "及时处置率", of(shown.in_time)
+    yield "及时核实率", of(shown.verified_in_time)
     yield "报警平均时长 min", minutes(shown.durations.mean)
     yield "报警时长中位数 min", minutes(shown.durations.median)
     yield "报警时长P90 min", minutes(shown.durations.p90)
+    for sort, lasted in shown.lasted.items():
+        told = " / ".join(map(minutes, (lasted.mean, lasted.median, lasted.p90)))
+        yield f"{SORTS_ZH[sort]}时长 平均/中位/P90 min", told if lasted.ended else ""
 
 
 def _enforced_lines(done: Enforced) -> Iterator[tuple[str, object]]:
@@ -101,7 +119,7 @@ def health_lines(found: Health) -> Iterator[tuple[str, object]]:
     yield "洪泛时段占比", of(found.flood)
     yield "单人最高 每小时 / 每分钟", f"{found.peak_hour} / {found.peak_minute}"
     for priority, part in found.mix.items():
-        yield f"优先级 {priority}", of(part)
+        yield f"优先级 {_PRIORITIES_ZH.get(priority, priority)}", of(part)
 
 
 def percent(rate: Rate) -> str:

@@ -6,13 +6,14 @@ from typing import IO, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from wattwarden.alarms.acting.scope import Read, oversees
 from wattwarden.storage.registry.registry import load_registry
 from wattwarden.storage.statistics.share import Wanted, shared
-from wattwarden.storage.system_time import system_now
+from wattwarden.tools.acting import AsReader, reading
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError
-from wattwarden.tools.options import ALL_TIMES, THE_USUAL_SYSTEM, Span, System
-from wattwarden.tools.running import database, run, settings_of
+from wattwarden.tools.options import ALL_TIMES, THE_USUAL_SYSTEM, AsJson, Span, System
+from wattwarden.tools.running import run, settings_of
 from wattwarden.tools.statistics.commands import bounds, plain
 
 app = App(name="share", help="Share what an agency may see, read-only.")
@@ -25,7 +26,9 @@ def export(
     *,
     agency: Annotated[str, Parameter(help="Its firms, and those of agencies below it.")],
     span: Span = ALL_TIMES,
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
 ) -> None:
     """Write JSON lines: registry, states, alarms and statistics of an agency's firms alone.
 
@@ -36,13 +39,18 @@ def export(
 
     async def work(opened: IO[str]) -> int:
         count = 0
-        async with database(settings, "share export") as connection:
-            period = bounds(span, await system_now(connection))
-            registry = await load_registry(connection)
+        async with reading(settings, person, "share export", Read.SHARES) as view:
+            period = bounds(span, view.now)
+            registry = await load_registry(view.connection)
             if agency not in registry.agency:
                 message = f"there is no agency {agency}"
                 raise CommandError(message, "see wattwarden registry show agency")
-            async for record in shared(connection, registry, Wanted(agency, period)):
+            who = view.reader.person
+            if who is not None and not oversees(who, agency, registry.agency):
+                name = registry.agency[agency].name
+                message = f"{name}不在{who.name}的管辖范围内 / {agency} is not {who.id}'s to share"
+                raise CommandError(message)
+            async for record in shared(view.connection, registry, Wanted(agency, period)):
                 opened.write(_line(record))
                 count += 1
         return count
@@ -56,7 +64,10 @@ def export(
         temporary.replace(file)
     finally:
         temporary.unlink(missing_ok=True)
-    print(f"{file}: {count} records for {agency}")
+    if json:
+        print(as_json({"file": str(file), "agency": agency, "records": count}))
+    else:
+        print(f"{file}: {count} records for {agency}")
 
 
 def _line(record: dict[str, Any]) -> str:

@@ -26,6 +26,7 @@ ABLE = {
     "plan": "district_officer city_officer leader",
     "declaration": "duty head",
     "declaration.review": "district_officer city_officer leader",
+    "declaration.end": "duty head district_officer city_officer leader",
     "consumable": "duty head district_officer city_officer leader",
     "replacement": "duty head",
     "patrol": "duty head",
@@ -81,7 +82,9 @@ def test_an_auditor_changes_nothing(right: str) -> None:
 def test_a_refusal_says_in_both_languages_who_could() -> None:
     found = refusal(somebody(Role.DUTY), "action.verify", OWN, AGENCIES)
     assert found is not None
-    assert "李敏(duty)无权办理action.verify" in found.zh
+    assert (
+        found.zh == "李敏(环保专员)无权办理此事(action.verify),须由区级执法员、市级执法员、领导办理"
+    )
     assert "city_officer, district_officer, leader" in found.en
 
 

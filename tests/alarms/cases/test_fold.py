@@ -6,7 +6,7 @@ from tests.alarms.cases.made import FILE, GRADING, NEEDED, after, case, declared
 from wattwarden.alarms.acting.rights import SYSTEM
 from wattwarden.alarms.cases.bodies import Cause, Fault, Verb
 from wattwarden.alarms.cases.case import Ending, State
-from wattwarden.alarms.cases.fold import settles_at
+from wattwarden.alarms.cases.fold import Said, settles_at
 from wattwarden.alarms.cases.lifecycle import Deed
 from wattwarden.alarms.decisions.bodies import Review
 
@@ -113,6 +113,44 @@ def test_a_refused_declaration_leads_back(ended: float | None, state: State) -> 
     found = case(said, of=episode(ended=ended))
     assert (found.state, found.acked, found.acked_by) == (state, after(2), "P2")
     assert found.closed is None
+
+
+PASSED = [declared(1), did(2, Verb.DECLARE), declared(20, Review.APPROVED, "P1", opinion="属实")]
+REVOKED = declared(25, Review.REVOKED, "P5", opinion="不实")
+
+
+@pytest.mark.parametrize(
+    ("ended", "state"), [(None, State.ACKED), (5, State.CLEARED)], ids=["standing", "cleared"]
+)
+def test_what_was_exempt_is_open_again_when_the_approval_is_revoked(
+    ended: float | None, state: State
+) -> None:
+    found = case([*PASSED, REVOKED], of=episode(ended=ended))
+    assert (found.state, found.closed, found.ending) == (state, None, None)
+    done = next(one for one in found.history if one.deed == Deed.REVOKE)
+    assert (done.at, done.actor, done.reason) == (after(25), "P5", "不实")
+
+
+def test_what_ends_sooner_leaves_what_it_explained() -> None:
+    shorter = declared(25, Review.APPROVED, end=after(25), ended="提前开机")
+    assert case([*PASSED, shorter]).ending is Ending.EXEMPT
+
+
+@pytest.mark.parametrize(
+    "said",
+    [declared(25, Review.WITHDRAWN, ended="误报"), REVOKED],
+    ids=["withdrawn", "revoked"],
+)
+def test_what_waits_for_a_review_that_never_comes_goes_back(said: Said) -> None:
+    found = case([declared(1), did(2, Verb.DECLARE), said])
+    assert (found.state, found.history[-1].deed) == (State.ACKED, Deed.REFUSE)
+
+
+def test_what_an_officer_closed_stays_closed_when_a_declaration_is_revoked() -> None:
+    said = [declared(1), did(2, Verb.DECLARE), declared(3, Review.REJECTED, "P1", opinion="无据"),
+            did(20, Verb.CLOSE, "P1"), REVOKED]  # fmt: skip
+    found = case(said, of=episode(ended=5))
+    assert (found.state, found.ending) == (State.CLOSED, Ending.OFFICER)
 
 
 def test_another_declaration_decides_nothing() -> None:

@@ -3,7 +3,8 @@
 import pytest
 from tests.alarms.cases.made import GRADING, action, after, case, declared, did, episode
 
-from wattwarden.alarms.cases.bodies import Verb
+from wattwarden.alarms.acting.roles import OFFICERS
+from wattwarden.alarms.cases.bodies import RIGHTS, Verb
 from wattwarden.alarms.cases.case import STATES_ZH, Case, State
 from wattwarden.alarms.cases.lifecycle import DEEDS_ZH, TRANSITIONS, VERBS_ZH, Deed, able
 from wattwarden.alarms.cases.standing import File, Terms, against
@@ -19,7 +20,7 @@ CASES: dict[State, Case] = {
     State.CLEARED_UNACK: case(of=episode(ended=5)),
     State.CLEARED: case([did(1, Verb.ACK)], of=episode(ended=5)),
     State.DECLARED: case([declared(1), did(2, Verb.DECLARE)]),
-    State.RECTIFYING: case(HANDLED),
+    State.RECTIFYING: case(HANDLED, of=episode(ended=5)),
     State.RECTIFIED: case(RECTIFIED, of=episode(ended=5)),
     State.VERIFIED: case(VERIFIED, of=episode(ended=5)),
     State.CLOSED: case([*VERIFIED, did(25, Verb.CLOSE, "P1")], of=episode(ended=5)),
@@ -29,10 +30,10 @@ TAKES = {
     State.RAISED: "ack declare comment",
     State.REOPENED: "ack declare comment",
     State.ACKED: "handle plan declare comment",
-    State.CLEARED_UNACK: "ack declare comment",
+    State.CLEARED_UNACK: "ack declare close comment",
     State.CLEARED: "handle plan declare close comment",
     State.DECLARED: "comment",
-    State.RECTIFYING: "handle plan rectify comment",
+    State.RECTIFYING: "handle plan rectify close comment",
     State.RECTIFIED: "verify reject comment",
     State.VERIFIED: "close comment",
     State.CLOSED: "comment",
@@ -48,6 +49,8 @@ LEADS = {
     (State.RECTIFIED, Verb.REJECT): State.RECTIFYING,
     (State.VERIFIED, Verb.CLOSE): State.CLOSED,
     (State.CLEARED, Verb.CLOSE): State.CLOSED,
+    (State.CLEARED_UNACK, Verb.CLOSE): State.CLOSED,
+    (State.RECTIFYING, Verb.CLOSE): State.CLOSED,
     (State.RAISED, Verb.DECLARE): State.DECLARED,
     (State.REOPENED, Verb.DECLARE): State.DECLARED,
     (State.ACKED, Verb.DECLARE): State.DECLARED,
@@ -59,7 +62,8 @@ PAIRS = [(state, verb) for state in CASES for verb in Verb]
 
 def terms() -> Terms:
     file = File("ab" * 32, after(1))
-    return Terms(GRADING, after(31), [file], None, {"P1": "王建国", "P2": "李敏"}.__getitem__)
+    names = {"P1": "王建国", "P2": "李敏"}.__getitem__
+    return Terms(GRADING, after(31), "P2", [file], None, names, lambda name: name == "P1")
 
 
 def test_the_table_names_each_state_once() -> None:
@@ -88,6 +92,27 @@ def test_the_condition_goes_in_every_state_but_is_rectified_in_none(state: State
     assert (after_it is None) == (state in (
         State.PENDING, State.CLEARED, State.CLEARED_UNACK, State.VERIFIED
     ))  # fmt: skip
+
+
+# What happens without the firm: time goes on, officers act.
+BY_OFFICERS = {*Deed} | {verb for verb in Verb if RIGHTS[f"action.{verb}"] & OFFICERS}
+
+
+@pytest.mark.parametrize("state", [*State])
+def test_every_case_can_be_ended_without_its_firm(state: State) -> None:
+    reached, before = {state}, set[State]()
+    while reached != before:
+        before = set(reached)
+        moves = [TRANSITIONS[one].items() for one in before]
+        reached |= {to for many in moves for deed, to in many if deed in BY_OFFICERS}
+    assert State.CLOSED in reached
+
+
+@pytest.mark.parametrize("state", [State.CLEARED_UNACK, State.CLEARED, State.RECTIFYING])
+def test_an_officer_closes_at_once_what_is_gone_and_not_what_stands(state: State) -> None:
+    assert list(against(CASES[state], action(Verb.CLOSE), terms())) == []
+    standing = case(HANDLED)
+    assert [one.field for one in against(standing, action(Verb.CLOSE), terms())] == ["verb"]
 
 
 def test_who_is_second_is_told_who_was_first_and_when() -> None:

@@ -1,11 +1,13 @@
 """Proof by production: 24 hours of it without the condition, to the second."""
 
+import dataclasses
+
 import pytest
 from tests.alarms.cases.made import GRADING, after, case, did, episode
 from tests.alarms.registry.firm import registry
 
-from wattwarden.alarms.cases.bodies import Verb
-from wattwarden.alarms.cases.proof import Change, producers, proof, provable_since
+from wattwarden.alarms.cases.bodies import Cause, Fault, Verb
+from wattwarden.alarms.cases.proof import Change, fault_of, producers, proof, provable_since
 from wattwarden.alarms.registry.nouns import Link, Unit, UnitKind
 
 DAY = 1440.0
@@ -63,3 +65,24 @@ def test_the_line_s_production_units_prove_or_the_firm_s_where_there_is_no_line(
     assert producers(case(), known) == {"U1"}
     assert producers(case(of=episode(line="L2")), known) == {"U9"}
     assert producers(case(of=episode(line="")), known) == {"U1", "U9"}
+
+
+@pytest.mark.parametrize(
+    ("grade", "cause", "said", "fault"),
+    [
+        ("A", None, None, Fault.ENTERPRISE),
+        ("A", Cause.AGEING, None, Fault.ENTERPRISE),
+        ("A", Cause.METER, None, Fault.METERING),
+        ("B", Cause.COMMUNICATION, None, Fault.METERING),
+        ("D", None, None, Fault.METERING),
+        ("D", Cause.BREAKAGE, None, Fault.METERING),
+        ("D", Cause.DELIBERATE, None, Fault.ENTERPRISE),
+        ("D", Cause.OPERATION, None, Fault.ENTERPRISE),
+        ("D", None, Fault.ENTERPRISE, Fault.ENTERPRISE),
+    ],
+)
+def test_a_meter_s_fault_is_not_the_firm_s(
+    grade: str, cause: Cause | None, said: Fault | None, fault: Fault
+) -> None:
+    found = dataclasses.replace(case(of=episode(grade)), cause=cause, fault=said)
+    assert fault_of(found) is fault

@@ -5,16 +5,28 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.alarms.cases.made import FILE, GRADING, action, after, case, declared, did, episode
+from tests.alarms.cases.made import (
+    FILE,
+    GRADING,
+    NEEDED,
+    action,
+    after,
+    case,
+    declared,
+    did,
+    episode,
+)
 
 from wattwarden.alarms.cases.bodies import PlanStep, Verb
 from wattwarden.alarms.cases.case import Case
+from wattwarden.alarms.cases.fold import Said
 from wattwarden.alarms.cases.standing import File, Terms, against, older
 from wattwarden.alarms.decisions.bodies import Declaration, Review
 
 ACKED = [did(1, Verb.ACK)]
 HANDLED = [*ACKED, did(2, Verb.HANDLE)]
 RECTIFIED = [*HANDLED, did(3, Verb.RECTIFY)]
+DAY = 1440
 GOOD = File(FILE, after(2))
 
 
@@ -25,10 +37,11 @@ def told(
     now: float = 60,
     files: Sequence[File] = (GOOD,),
     declaration: Declaration | None = None,
+    actor: str = "P2",
     **more: Any,
 ) -> list[str]:
     """The fields that something stands against."""
-    terms = Terms(GRADING, after(now), files, declaration, str)
+    terms = Terms(GRADING, after(now), actor, files, declaration, str, lambda who: who == "P1")
     return [problem.field for problem in against(found, action(verb, **more), terms)]
 
 
@@ -103,7 +116,35 @@ def test_a_plan_s_deadline_is_to_come_and_not_too_far(
     deadline: datetime, by: datetime, fields: list[str]
 ) -> None:
     steps = (PlanStep(what="换皮带", by=by),)
-    assert told(case(ACKED), Verb.PLAN, deadline=deadline, steps=steps) == fields
+    found = told(case(ACKED), Verb.PLAN, actor="P1", deadline=deadline, steps=steps)
+    assert found == fields
+
+
+# What was said about the deadline before, and up to when the firm may then set it by itself.
+EARLIER: dict[str, tuple[list[Said], float]] = {
+    "nothing": ([], DAY),
+    "an-officer-granted": ([did(4, Verb.PLAN, "P1", deadline=after(9 * DAY))], 9 * DAY),
+    "an-officer-insisted": ([did(4, Verb.PLAN, "P1", deadline=after(300))], 300),
+    "sent-back-until": (
+        [did(4, Verb.RECTIFY), did(5, Verb.REJECT, "P1", deadline=after(400))], 400,
+    ),
+    "the-firm-was-quicker": ([did(4, Verb.PLAN, deadline=after(300))], DAY),
+    "the-last-word-counts": (
+        [did(4, Verb.PLAN, "P1", deadline=after(300)), did(5, Verb.PLAN, deadline=after(200))], 300,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("before", EARLIER)
+@pytest.mark.parametrize("verb", [Verb.HANDLE, Verb.PLAN])
+def test_a_firm_may_be_sooner_and_only_an_officer_grants_more_time(before: str, verb: Verb) -> None:
+    said, upto = EARLIER[before]
+    found = case([*HANDLED, *said])
+    steps = {"steps": NEEDED[Verb.PLAN]["steps"][:0]} if verb is Verb.PLAN else {}
+    assert told(found, verb, deadline=after(upto), **steps) == []
+    assert told(found, verb, deadline=after(upto - 60), **steps) == []
+    assert told(found, verb, deadline=after(upto + 1), **steps) == ["deadline"]
+    assert told(found, verb, actor="P1", deadline=after(upto + 1), **steps) == []
 
 
 @pytest.mark.parametrize(
@@ -112,10 +153,12 @@ def test_a_plan_s_deadline_is_to_come_and_not_too_far(
         ({}, []),
         ({"state": Review.APPROVED}, []),
         ({"state": Review.REJECTED}, ["declaration"]),
+        ({"state": Review.WITHDRAWN, "ended": "提前开机"}, ["declaration"]),
+        ({"state": Review.REVOKED, "opinion": "不实"}, ["declaration"]),
         ({"start": after(90)}, ["declaration"]),
         ({"end": after(-6)}, ["declaration"]),
     ],
-    ids=["pending", "approved", "rejected", "begins-later", "was-over"],
+    ids=["pending", "approved", "rejected", "withdrawn", "revoked", "begins-later", "was-over"],
 )
 def test_a_declaration_explains_alarms_of_its_own_time(
     more: dict[str, Any], fields: list[str]

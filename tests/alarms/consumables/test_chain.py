@@ -98,14 +98,14 @@ def test_waste_noted_with_the_replacement_is_in_store() -> None:
         (
             change(STORE),
             STORE,
-            "危废已入库,待核查(由P2于2026-11-20T04:00:00+00:00办理)",
-            "replacement RP1 is stored, by P2 at 2026-11-20T04:00:00+00:00",
+            "危废已入库,待核查(由P2于2026-11-20 12:00办理)",
+            "replacement RP1 is stored, by P2 at 2026-11-20 12:00",
         ),
         (
             change(STORE, PASS),
             REJECT,
-            "已核查(由P2于2026-11-20T04:00:00+00:00办理)",
-            "replacement RP1 is checked, by P2 at 2026-11-20T04:00:00+00:00",
+            "已核查(由P2于2026-11-20 12:00办理)",
+            "replacement RP1 is checked, by P2 at 2026-11-20 12:00",
         ),
     ],
     ids=["no waste", "stored twice", "checked twice"],

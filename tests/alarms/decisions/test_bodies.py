@@ -20,7 +20,13 @@ from wattwarden.alarms.decisions.bodies import (
     RuleSet,
 )
 from wattwarden.alarms.decisions.body import Scope
-from wattwarden.alarms.decisions.kinds import FOLDED_KINDS, AnyBody, check_body, dangling, decode_body
+from wattwarden.alarms.decisions.kinds import (
+    FOLDED_KINDS,
+    AnyBody,
+    check_body,
+    dangling,
+    decode_body,
+)
 from wattwarden.alarms.registry.problems import SHOWN_PROBLEMS, Problem, RefusedError
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

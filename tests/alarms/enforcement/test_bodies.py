@@ -139,6 +139,8 @@ def test_every_kind_is_among_those_that_hold() -> None:
         (task_step(TaskVerb.ACCEPT, instead_of="P1"), "instead_of"),
         (task_step(TaskVerb.RESULT, outcome=Outcome.GUIDED, minor=True), "minor"),
         (task_step(TaskVerb.RESULT, outcome=Outcome.GUIDED, harmless=True), "minor"),
+        (task_step(TaskVerb.ACCEPT, files=("0" * 64,)), "files"),
+        (task_step(TaskVerb.ACCEPT, inspection="IN1"), "files"),
         (task_step(TaskVerb.REJECT, note=" "), "note"),
         (task_step(TaskVerb.FOLLOW_UP, days=0), ""),
         (task_step(TaskVerb.ATTACH, alarms=("x",)), ""),
@@ -240,7 +242,7 @@ false_rectification = {recurs_h = 72, times = 2, window_d = 30}
 high_frequency = {alarms = 3, window_d = 7}
 standing = {open_h = 24}
 task = {follow_up_d = 7}
-exemption = {first_within_d = 365}
+exemption = {first_within_d = 365, judged_within_d = 30}
 [running_sick]
 window_d = 7
 open_share = 0.2

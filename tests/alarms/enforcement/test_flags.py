@@ -40,6 +40,7 @@ def test_the_same_fault_twice_soon_after_it_was_said_to_be_gone_is_false_rectifi
     assert found is not None
     assert (found.flag, found.alarms) == (Flag.FALSE_RECTIFICATION, (1, 2, 3, 4))
     assert "30天内2次" in found.zh
+    assert found.zh.startswith("unit:U2在")
     assert "2 times in 30 d" in found.en
 
 

@@ -1,12 +1,14 @@
 """Every state and every verb: allowed pairs lead on, all others are refused with a reason."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
 import pytest
 from tests.alarms.enforcement.made import NOW, step, task
 
+from wattwarden.alarms.consumables import chain
+from wattwarden.alarms.consumables.chain import ChainState
 from wattwarden.alarms.decisions.body import Scope
 from wattwarden.alarms.enforcement.bodies import (
     Clue,
@@ -24,6 +26,8 @@ from wattwarden.alarms.enforcement.lives import (
     FOCUSES,
     INSPECTIONS,
     STATIONS,
+    TASK_HELD,
+    TASK_OVER,
     TASKS,
     ClueState,
     FocusState,
@@ -35,6 +39,7 @@ from wattwarden.alarms.enforcement.lives import (
     inspection_life,
     station_life,
 )
+from wattwarden.alarms.enforcement.tasks import HOLDERS_VERBS
 from wattwarden.alarms.enforcement.words import (
     ClueVerb,
     FocusVerb,
@@ -43,6 +48,7 @@ from wattwarden.alarms.enforcement.words import (
     StationVerb,
     TaskVerb,
 )
+from wattwarden.alarms.service import requests as assistance
 
 # What may follow what, written down once more: rows are states, cells verb=state.
 TASK = """
@@ -51,7 +57,7 @@ approved    reject=rejected endorse=approved assign=assigned attach=approved
 rejected
 assigned    reject=rejected endorse=assigned assign=assigned accept=accepted attach=assigned
 accepted    reject=rejected endorse=accepted assign=assigned arrive=on_site attach=accepted
-on_site     result=concluded attach=on_site
+on_site     assign=assigned result=concluded attach=on_site
 concluded   follow_up=follow_up attach=concluded
 follow_up   assign=assigned close=closed attach=follow_up
 closed
@@ -117,6 +123,7 @@ def test_a_pair_leads_where_it_should_or_is_refused_with_both_languages(
         assert "张三" in refused.zh
         assert "2026-11-22 11:00" in refused.zh
         assert f"is {state}" in refused.en
+        assert refused.zh.endswith(f"不能再{machine.verbs_zh[verb]}")
 
 
 @pytest.mark.parametrize(
@@ -127,6 +134,48 @@ def test_every_state_has_a_chinese_name_of_its_own(
 ) -> None:
     assert set(machine.states_zh) == set(states)
     assert len(set(machine.states_zh.values())) == len(states)
+
+
+@pytest.mark.parametrize(
+    ("machine", "verbs"), [(case[0], case[2]) for case in MACHINES], ids=[c[0].en for c in MACHINES]
+)
+def test_every_verb_has_a_chinese_name(machine: Machine[Any], verbs: type[StrEnum]) -> None:
+    assert set(machine.verbs_zh) == set(verbs)
+    assert all(not name.isascii() for name in machine.verbs_zh.values())
+
+
+# Every life with its states and where each leads; those without a way on are its ends.
+LIVES: dict[str, tuple[Iterable[Any], Mapping[tuple[Any, Any], Any]]] = {
+    **{machine.en: (states, machine.table) for machine, states, _, _ in MACHINES},
+    "assistance": (assistance.State, assistance.TRANSITIONS),
+    "replacement": (ChainState, chain.TRANSITIONS),
+}
+
+
+def ways(table: Mapping[tuple[Any, Any], Any], state: Any) -> dict[Any, Any]:
+    """The verbs that lead out of a state."""
+    return {verb: to for (at, verb), to in table.items() if at == state and to != state}
+
+
+@pytest.mark.parametrize("name", LIVES)
+def test_every_state_has_a_way_to_an_end(name: str) -> None:
+    states, table = LIVES[name]
+    ends = {state for state in states if not ways(table, state)}
+    assert 1 <= len(ends) < len(list(states))
+    safe: set[Any] = set()
+    more = ends
+    while more - safe:
+        safe |= more
+        more = {one for one in states if safe & set(ways(table, one).values())}
+    assert safe == set(states)
+
+
+def test_no_task_waits_for_a_single_person() -> None:
+    # Where only who has it leads on, it can be taken from them; elsewhere any officer leads on.
+    for state in set(TaskState) - TASK_OVER:
+        anybodys = ways(TASKS.table, state).keys() - HOLDERS_VERBS
+        again = TASKS.table.get((state, TaskVerb.ASSIGN)) is TaskState.ASSIGNED
+        assert again if state in TASK_HELD else anybodys
 
 
 def test_a_task_goes_from_proposal_to_its_end_step_by_step() -> None:

@@ -1,6 +1,6 @@
 """Approval, who has the task, quiet days, and the conditions of an exemption."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -122,12 +122,15 @@ def test_who_has_the_task_accepts_arrives_and_tells(
         (task(step(TaskVerb.APPROVE), step(TaskVerb.ASSIGN)), "P1", True),
         (task(step(TaskVerb.APPROVE), step(TaskVerb.ASSIGN)), "P5", False),
         (task(*map(step, VISITS)), "P1", True),
+        (visited(), "P1", True),
+        (visited(), None, False),
         (observed(NOW), None, True),
         (observed(NOW), "P1", False),
     ],
     ids=[
         "nobody's", "nobody's, said to be somebody's", "somebody's, unsaid", "somebody's",
-        "another's", "accepted", "again after a relapse", "over, said to be somebody's",
+        "another's", "accepted", "on site", "on site, unsaid", "again after a relapse",
+        "over, said to be somebody's",
     ],
 )  # fmt: skip
 def test_a_task_is_taken_from_nobody_unnoticed(
@@ -208,6 +211,12 @@ def test_what_nobody_observes_is_never_quiet() -> None:
     assert tasks.observed_days(task()) == 0
 
 
+def inspected(mode: Mode, *steps: InspectionStep, problems: int = 0) -> Any:
+    body = Inspection(id="IN1", enterprise="E1", mode=mode, at=NOW, problems=problems)
+    told = Said(1, "P1", NOW, body)
+    return inspection_life(told, [Said(2, "P1", NOW, one) for one in steps])
+
+
 # --- exemption
 
 EXEMPTION: dict[str, Any] = {"outcome": Outcome.EXEMPTED, "minor": True, "harmless": True}
@@ -226,7 +235,7 @@ def conditions(*earlier: TaskLife, said: dict[str, Any] | None = None, **changes
     """What is not met, where one alarm of the task is as told and another is well."""
     values: dict[str, Any] = {"raised": NOW - DAY, "claims": ((NOW - HOUR, True),), "due": NOW}
     well = incident(2, NOW - DAY, claims=((NOW - HOUR, True),))
-    other = incident(7, NOW - DAY, level4=NOW - HOUR)
+    other = incident(7, NOW - DAY, level4=NOW - HOUR, grade="D")
     seen = history(incident(1, **(values | changes)), well, other)
     standing = visited()
     body = step(TaskVerb.RESULT, **(EXEMPTION | (said or {}))).body
@@ -286,13 +295,72 @@ def test_what_just_meets_the_conditions_is_exempted(
     assert conditions(*earlier, **changes) == []
 
 
+def judged(*seen: Incident, at: datetime = NOW, **proof: Any) -> list[str]:
+    """Which fields stand against the exemption of a task without alarms of its own."""
+    standing = task(*map(step, (*VISITS, TaskVerb.ARRIVE)), at=NOW - DAY)
+    body = step(TaskVerb.RESULT, **EXEMPTION).body
+    considered = tasks.Considered(standing, [standing], history(*seen), **proof)
+    return [one.field for one in tasks.exemption_problems(body, considered, LIMITS, at)]
+
+
+MONTH = timedelta(days=LIMITS.exemption.judged_within_d)
+CORRECTED: dict[str, Any] = {"ended": NOW - HOUR, "claims": ((NOW - HOUR, True),), "due": NOW}
+
+
+@pytest.mark.parametrize(
+    ("seen", "fields"),
+    [
+        ((), ["files"]),
+        ((incident(5, NOW - DAY, **CORRECTED),), []),
+        ((incident(5, NOW - DAY, ended=NOW),), ["outcome"]),
+        ((incident(5, NOW - DAY, ended=NOW, grade="D"),), ["files"]),
+        ((incident(5, NOW - MONTH, ended=NOW - MONTH + HOUR, grade="C"),), ["outcome"]),
+        ((incident(5, NOW - MONTH - SECOND, ended=NOW - MONTH),), ["files"]),
+        ((incident(5, NOW - MONTH - DAY),), ["outcome"]),
+        ((incident(5, NOW - DAY, ended=NOW - HOUR, closed=NOW - HOUR, due=NOW),), []),
+        ((incident(5, NOW - DAY, ended=NOW - HOUR, closed=NOW + SECOND, due=NOW),), ["outcome"]),
+        ((incident(5, NOW - DAY, level4=NOW - HOUR, **CORRECTED),), ["outcome"]),
+        ((incident(5, NOW - DAY, excused=NOW),), ["files"]),
+    ],
+    ids=["none", "corrected", "not corrected", "only data", "a month ago", "longer ago",
+         "goes on since long ago", "settled as brief", "settled later", "severe", "excused"],
+)  # fmt: skip
+def test_every_recent_alarm_is_judged_whether_attached_or_not(
+    seen: tuple[Incident, ...], fields: list[str]
+) -> None:
+    assert judged(*seen) == fields
+
+
+def concluded(problems: int, at: datetime) -> Any:
+    end = InspectionStep(inspection="IN1", verb=InspectionVerb.CONCLUDE, at=at, problems=problems)
+    return inspected(Mode.OFF_SITE, end)
+
+
+@pytest.mark.parametrize(
+    ("proof", "shown"),
+    [
+        ({"files": [NOW]}, True),
+        ({"files": [NOW - DAY]}, True),
+        ({"files": [NOW - DAY - SECOND]}, False),
+        ({"inspection": concluded(0, NOW)}, True),
+        ({"inspection": concluded(1, NOW)}, False),
+        ({"inspection": concluded(0, NOW - DAY - SECOND)}, False),
+        ({"inspection": None}, False),
+    ],
+    ids=["a file", "a file with the task", "an older file", "nothing found", "something found",
+         "an older inspection", "nothing"],
+)  # fmt: skip
+def test_without_an_alarm_a_file_or_an_inspection_since_the_task_shows_the_correction(
+    proof: dict[str, Any], *, shown: bool
+) -> None:
+    assert judged(**proof) == ([] if shown else ["files"])
+
+
+def test_an_inspection_that_goes_on_shows_nothing() -> None:
+    assert judged(inspection=inspected(Mode.OFF_SITE)) == ["files"]
+
+
 # --- inspections in numbers
-
-
-def inspected(mode: Mode, *steps: InspectionStep, problems: int = 0) -> Any:
-    body = Inspection(id="IN1", enterprise="E1", mode=mode, at=NOW, problems=problems)
-    told = Said(1, "P1", NOW, body)
-    return inspection_life(told, [Said(2, "P1", NOW, one) for one in steps])
 
 
 def test_inspections_are_counted_with_the_share_of_those_from_afar() -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.alarms.factory import MIDNIGHT_S, Day, Factory, alarms, simple
+from tests.alarms.factory import MIDNIGHT_S, Day, Factory, alarms, ends, simple
 
 from wattwarden.alarms.plant.unit_tables import LOADS
 from wattwarden.alarms.registry.nouns import Drive, UnitKind
@@ -52,6 +52,34 @@ def test_a_motor_behind_a_converter(power: float, factor: float, rule: str | Non
     day = Day(simple(drive=Drive.VFD)).share("t", slice(100, 200), power, power, factor)
     found = alarms(day, day.fold(state=learned(day))[1])
     assert [name for name, *_ in found] == ([] if rule is None else [rule])
+
+
+@pytest.mark.parametrize("resumes", [240, 250], ids=["over a break", "until the morning"])
+@pytest.mark.parametrize(
+    ("rule", "drive", "power", "current", "factor"),
+    [
+        pytest.param("R3", Drive.DIRECT, 0.08, 0.55, 0.15, id="idling on the mains"),
+        pytest.param("R3", Drive.VFD, 0.06, 0.06, 0.70, id="idling behind a converter"),
+        pytest.param("R4", Drive.VFD, 0.53, 0.53, 0.85, id="reduced frequency"),
+        pytest.param("R5", Drive.DIRECT, 0.51, 0.69, 0.60, id="slowed"),
+    ],
+)
+@pytest.mark.parametrize("stops", ["t", ""], ids=["with its line", "and runs on"])
+def test_when_production_stops_an_offence_is_over(
+    stops: str, rule: str, drive: Drive, power: float, current: float, factor: float, resumes: int
+) -> None:
+    day = Day(simple(drive=drive), 300).share("t", slice(100, 290), power, current, factor)
+    day.off("p", slice(180, resumes))
+    if stops:
+        day.off(stops, slice(180, resumes))
+    state = learned(day)
+    # Nothing was learned beside a line that stands.
+    state.learned.least[:, 0] = np.nan
+    findings = day.fold(state=state)[1]
+    delay = {"R3": 10, "R4": 15, "R5": 15}[rule]
+    found = [(rule, "t", 100, 100 + delay), (rule, "t", resumes, resumes + delay)]
+    assert alarms(day, findings) == found
+    assert ends(day, findings)[0] == (rule, 180)
 
 
 def test_a_converter_that_follows_its_load_is_no_offence() -> None:

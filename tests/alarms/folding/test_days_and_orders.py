@@ -57,6 +57,10 @@ def declared(start: int, end: int, **more: Any) -> Declaration:
             declared(-1440 + 90, -1440 + 240, repeats=Repeat.DAILY, until=at(0)),
             [("R2", 100)], id="daily until yesterday",
         ),
+        pytest.param(
+            declared(-1440 + 90, -1440 + 240, repeats=Repeat.DAILY, until=at(120)),
+            [("R2", 120)], id="daily until its middle",
+        ),
     ],
 )  # fmt: skip
 def test_declared_units_never_alarm(decision: AnyBody, found: list[tuple[str, int]]) -> None:

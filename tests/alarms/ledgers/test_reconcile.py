@@ -1,12 +1,14 @@
 """What must be entered so that a ledger says what is known."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from msgspec.structs import replace as replace_content
 
-from wattwarden.alarms.ledgers.alarmed import Alarmed, facts_of
-from wattwarden.alarms.ledgers.contents import AlarmEvent, Motion, Withdrawn
+from wattwarden.alarms.ledgers.alarmed import Alarmed, Deed, facts_of
+from wattwarden.alarms.ledgers.contents import Abnormality, AlarmEvent, Motion, Withdrawn
 from wattwarden.alarms.ledgers.entries import (
     LATE,
     SETTLE,
@@ -17,9 +19,8 @@ from wattwarden.alarms.ledgers.entries import (
     append,
     standing,
 )
-from wattwarden.alarms.ledgers.reconcile import Fact, entries_due, is_withdrawn
+from wattwarden.alarms.ledgers.reconcile import Fact, entries_due, is_withdrawn, misfits
 from wattwarden.alarms.registry.nouns import UnitKind
-from wattwarden.alarms.rulebook import default_rules
 
 START = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -91,24 +92,106 @@ def test_a_correction_is_not_entered_before_what_it_corrects() -> None:
     assert draft.entered_at == at(39)
 
 
+def alarmed(
+    ended: float | None = None, *deeds: Deed, grade: str = "A", told: float | None = None
+) -> Alarmed:
+    """An alarm that was raised at 5."""
+    return Alarmed(
+        7, "R2", "unit:U2", "风机", at(0), at(5), None if ended is None else at(ended), "风机停运",
+        grade, "治污设施异常关闭", None if told is None else at(told), deeds,
+    )  # fmt: skip
+
+
+HANDLED = Deed(at(12), "handle", cause="ageing", part="皮带", text="换皮带")
+
+
+def steps(alarm: Alarmed) -> list[tuple[int, str, str, bool, int | None]]:
+    """What the ledger of abnormal conditions says of an alarm, step by step."""
+    found = []
+    for fact in facts_of(alarm):
+        if isinstance(fact.content, Abnormality):
+            said = fact.content
+            end = None if said.end is None else minute(said.end)
+            found.append((minute(fact.at), said.cause, said.measure, said.reported, end))
+    return found
+
+
 def test_an_alarm_is_entered_when_it_is_raised_and_when_it_ended() -> None:
-    alarm = Alarmed(7, "R2", "unit:U2", "风机", at(0), at(5), at(20), "风机停运")
-    raised, ended, abnormal = facts_of(alarm, default_rules())
-    assert [one.at for one in (raised, ended, abnormal)] == [at(5), at(20), at(20)]
-    assert {one.source for one in (raised, ended, abnormal)} == {"alarm:7"}
-    assert abnormal.kind is LedgerKind.ABNORMAL
-    open_one = Alarmed(7, "R2", "unit:U2", "风机", at(0), at(5), None, "风机停运")
-    assert [one.at for one in facts_of(open_one, default_rules())] == [at(5)]
-    data = Alarmed(8, "R9", "meter:M", "M", at(0), at(5), at(6), "失联")
-    assert [one.kind for one in facts_of(data, default_rules())] == [LedgerKind.ALARM] * 2
+    raised, ended, abnormal, over = facts_of(alarmed(20))
+    assert [one.at for one in (raised, ended, abnormal, over)] == [at(5), at(20), at(5), at(20)]
+    assert {one.source for one in (raised, ended, abnormal, over)} == {"alarm:7"}
+    assert {abnormal.kind, over.kind} == {LedgerKind.ABNORMAL}
+    assert [one.at for one in facts_of(alarmed())] == [at(5), at(5)]
+    data = alarmed(6, grade="D")
+    assert [one.kind for one in facts_of(data)] == [LedgerKind.ALARM] * 2
+
+
+@pytest.mark.parametrize(
+    ("alarm", "told"),
+    [
+        (alarmed(), [(5, "", "", False, None)]),
+        (alarmed(told=5), [(5, "", "", True, None)]),
+        (alarmed(told=35), [(5, "", "", False, None), (35, "", "", True, None)]),
+        (
+            alarmed(None, Deed(at(9), "declare")),
+            [(5, "", "", False, None), (9, "", "", True, None)],
+        ),
+        (
+            alarmed(20, HANDLED, Deed(at(30), "rectify", text="已更换"), told=5),
+            [
+                (5, "", "", True, None),
+                (12, "ageing", "换皮带;更换部件:皮带", True, None),
+                (20, "ageing", "换皮带;更换部件:皮带", True, 20),
+                (30, "ageing", "已更换", True, 20),
+            ],
+        ),
+        (alarmed(20, HANDLED, grade="D"), []),
+    ],
+    ids=["raised", "an officer is told", "told later", "declared", "handled", "of data"],
+)
+def test_an_abnormal_condition_says_what_was_known_when(
+    alarm: Alarmed, told: list[tuple[object, ...]]
+) -> None:
+    assert steps(alarm) == told
+
+
+def test_each_step_takes_the_place_of_the_one_before_it() -> None:
+    facts = [one for one in facts_of(alarmed(20, HANDLED)) if one.kind is LedgerKind.ABNORMAL]
+    whole = entered(*facts)
+    assert [(one.number, one.corrects) for one in whole] == [(1, None), (2, 1), (3, 2)]
+    assert [minute(one.entered_at) for one in whole] == [35, 42, 50]
+    first = entered(*facts, upto=36)
+    head = Head(1, first[0].digest, first[0].entered_at)
+    assert first + append("E1", head, entries_due(facts, first, at(99), None)) == whole
+    assert list(misfits(facts, whole)) == []
+
+
+def test_a_step_that_was_never_known_is_found() -> None:
+    facts = [one for one in facts_of(alarmed(20, HANDLED)) if one.kind is LedgerKind.ABNORMAL]
+    whole = entered(*facts)
+    forged = replace(whole[1], content=replace_content(whole[1].content, cause="meter"))
+    assert list(misfits(facts, [whole[0], forged, whole[2]])) == [2]
+    early = replace(whole[1], entered_at=at(41))
+    assert list(misfits(facts, [whole[0], early, whole[2]])) == [2]
+    assert list(misfits(facts, [whole[0], whole[2]])) == [3]
+
+
+def test_a_condition_that_late_readings_take_back_is_withdrawn_and_may_come_again() -> None:
+    facts = [one for one in facts_of(alarmed(20)) if one.kind is LedgerKind.ABNORMAL]
+    whole = entered(*facts)
+    (gone,) = entries_due([], whole, at(99), at(99))
+    assert (gone.corrects, isinstance(gone.content, Withdrawn)) == (2, True)
+    last = whole[-1]
+    whole += append("E1", Head(last.number, last.digest, last.entered_at), [gone])
+    assert entries_due([], whole, at(200), None) == []
+    again = entries_due(facts, whole, at(200), at(200))
+    assert [one.corrects for one in again] == [None, None]
+    assert again[1].amends == again[0]
 
 
 def test_an_alarm_that_ended_otherwise_is_corrected_in_kind() -> None:
-    rules = default_rules()
-    first = Alarmed(7, "R2", "unit:U2", "风机", at(0), at(5), at(20), "风机停运")
-    later = Alarmed(7, "R2", "unit:U2", "风机", at(0), at(5), at(24), "风机停运")
-    was = entered(*facts_of(first, rules))
-    drafts = entries_due(facts_of(later, rules), was, at(99), at(99))
+    was = entered(*facts_of(alarmed(20)))
+    drafts = entries_due(facts_of(alarmed(24)), was, at(99), at(99))
     by_number = {one.number: one for one in was}
     assert len(drafts) == 2
     for one in drafts:

@@ -1,14 +1,23 @@
 """How entries that follow from readings read."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
-from wattwarden.alarms.ledgers.contents import AlarmEvent, Content, Motion, Withdrawn
+from wattwarden.alarms.ledgers.contents import (
+    Abnormality,
+    AlarmEvent,
+    Content,
+    Motion,
+    Patrolled,
+    Withdrawn,
+)
 from wattwarden.alarms.ledgers.entries import Draft, Entry, Head, LedgerKind, append
 from wattwarden.alarms.ledgers.reconcile import BY_ITSELF
-from wattwarden.alarms.ledgers.sheets import SHEETS, cells
+from wattwarden.alarms.ledgers.sheets import SHEETS, backfilled, cells, count_text, said
 from wattwarden.alarms.registry.nouns import UnitKind
 
 NOW = datetime(2026, 11, 22, 3, tzinfo=UTC)
@@ -30,7 +39,10 @@ def motion(*, hidden: str = "", since: datetime | None = None) -> Motion:
     )  # fmt: skip
 
 
-ALARM = AlarmEvent(name="风机", alarm=7, rule="R2", raised=False, text="风机停运")
+ALARM = AlarmEvent(
+    name="风机", alarm=7, rule="R2", raised=False, text="风机停运", grade="A",
+    meaning="治污设施异常关闭",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -43,7 +55,7 @@ ALARM = AlarmEvent(name="风机", alarm=7, rule="R2", raised=False, text="风机
             motion(hidden="offline", since=NOW),
             ("磨机", "停止", "2026-11-22 11:00:00起掉线,启停发生在其间"),
         ),
-        (LedgerKind.ALARM, ALARM, ("风机", 7, "R2", "解除", "风机停运")),
+        (LedgerKind.ALARM, ALARM, ("风机", 7, "治污设施异常关闭(R2)", "解除报警", "风机停运")),
     ],
     ids=["motion", "seen first", "in a gap", "alarm"],
 )
@@ -65,3 +77,29 @@ def test_what_is_taken_back_says_why() -> None:
 def test_every_ledger_has_a_sheet_of_its_own() -> None:
     assert set(SHEETS) == set(LedgerKind)
     assert len({sheet.title for sheet in SHEETS.values()}) == len(LedgerKind)
+
+
+@pytest.mark.parametrize(("raised", "what"), [(True, "报警7"), (False, "解除报警7")])
+def test_an_alarm_is_told_by_what_it_means(raised: bool, what: str) -> None:  # noqa: FBT001  parametrised
+    told = entry(LedgerKind.ALARM, msgspec.structs.replace(ALARM, raised=raised))
+    assert said(told, CHINA, str) == f"风机 {what}：治污设施异常关闭(R2) 风机停运"
+
+
+def test_the_cause_of_an_alarms_condition_is_named() -> None:
+    known = Abnormality(
+        name="风机", subject="unit:U2", start=NOW, condition="停运", cause="ageing", alarm=7
+    )
+    assert "部件老化" in cells(entry(LedgerKind.ABNORMAL, known), None, CHINA, str)
+
+
+def test_what_people_enter_late_is_counted_and_told_with_the_reason() -> None:
+    content = Patrolled(name="一线", subject="L1", person="P2", why="值班表遗失")
+    draft = Draft(
+        kind=LedgerKind.PATROL, source="decision:1", occurred_at=NOW, actor="P2",
+        entered_at=NOW + timedelta(hours=25), content=content,
+    )  # fmt: skip
+    (late,) = append("E1", Head(), [draft])
+    assert cells(late, None, CHINA, str)[-1] == "补录(原因:值班表遗失)"
+    mine = entry(LedgerKind.ALARM, ALARM)
+    assert count_text([late, mine]) == "共2条,其中补录1条"
+    assert backfilled([replace(late, corrects=1), replace(late, actor=BY_ITSELF)]) == 0

@@ -75,13 +75,13 @@ TOLD: list[tuple[Body, LedgerKind, datetime, str]] = [
         HANDLED,
         LedgerKind.ALARM,
         NOW,
-        "物 7 处置 皮带断;原因:部件老化;更换部件:皮带;期限:2026-11-22 12:00:00;附件1份",
+        "物 报警7处置：皮带断;原因:部件老化;更换部件:皮带;期限:2026-11-22 12:00:00;附件1份",
     ),
     (
         Action(id="1", alarm="7", verb=Verb.VERIFY, fault=Fault.METERING),
         LedgerKind.ALARM,
         NOW,
-        "物 7 核实 监测设备异常",
+        "物 报警7核实：监测设备异常",
     ),
     (
         Abnormal(id="1", scope=Scope.UNIT, subject="U2", start=NOW - HOUR, condition="振动"),

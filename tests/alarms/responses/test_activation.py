@@ -1,6 +1,7 @@
 """Presets and calendars into plans: exactly those of the area and level, the exempt ones named."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from wattwarden.alarms.decisions.bodies import Cycle, Measure, Plan, WarningLevel
 from wattwarden.alarms.decisions.body import Scope
 from wattwarden.alarms.decisions.kinds import check_body
+from wattwarden.alarms.plant.orders import plan_hours
 from wattwarden.alarms.registry.nouns import Enterprise, Region
 from wattwarden.alarms.responses.activation import (
     calendar_plans,
@@ -15,7 +17,15 @@ from wattwarden.alarms.responses.activation import (
     response_plans,
     revised,
 )
-from wattwarden.alarms.responses.bodies import Calendar, Curb, Exemption, Preset, Response, Span
+from wattwarden.alarms.responses.bodies import (
+    Calendar,
+    Curb,
+    Exemption,
+    Preset,
+    Response,
+    Span,
+    Weekday,
+)
 from wattwarden.alarms.responses.course import Course, course_of
 
 NOW = datetime(2026, 11, 22, 3, tzinfo=UTC)
@@ -200,6 +210,71 @@ def test_an_industrys_calendar_is_a_plan_for_each_firm_and_span() -> None:
     assert {(one.from_hour, one.to_hour, one.origin) for one in plans} == {
         ("22:00", "06:00", "CA1")
     }
+
+
+# 2026-11-22 is a Sunday; NOW is its 11:00 in Shanghai.
+SUNDAY = datetime(2026, 11, 21, 16, tzinfo=UTC)
+DAY = 24 * HOUR
+WEEK = (Span(start=SUNDAY, end=SUNDAY + 14 * DAY),)
+
+
+@pytest.mark.parametrize(
+    ("weekdays", "fields", "expected"),
+    [
+        (["sat"], {}, [(144, 168), (312, 336)]),
+        (["sun"], {}, [(0, 24), (168, 192)]),
+        (["sat", "sun"], {}, [(0, 24), (144, 192), (312, 336)]),
+        (list(Weekday), {}, [(0, 336)]),
+        (["mon"], {"from_hour": "08:00", "to_hour": "12:00"}, [(32, 36), (200, 204)]),
+        (["mon"], {"from_hour": "22:00", "to_hour": "06:00"}, [(46, 54), (214, 222)]),
+        (["sat"], {"from_hour": "22:00", "to_hour": "06:00"}, [(0, 6), (166, 174), (334, 336)]),
+        (["mon", "tue"], {"from_hour": "20:00", "to_hour": "24:00"}, [(44, 72), (212, 240)]),
+    ],
+    ids=["saturdays", "sundays", "weekends", "every day", "morning", "night", "nights of saturday",
+         "evenings of two days"],
+)  # fmt: skip
+def test_a_calendar_by_weekdays_is_a_plan_for_each_run_of_them(
+    weekdays: list[str], fields: dict[str, str], expected: list[tuple[int, int]]
+) -> None:
+    cycle = Cycle.DAILY if fields else Cycle.CONTINUOUS
+    made = calendar(spans=WEEK, weekdays=tuple(map(Weekday, weekdays)), cycle=cycle, **fields)
+    plans = list(calendar_plans(made, [firm("E1")], ""))
+    assert [((one.start - SUNDAY) / HOUR, (one.end - SUNDAY) / HOUR) for one in plans] == expected
+    for plan in plans:
+        check_body(msgspec.structs.replace(plan, id="PL1"))
+
+
+def test_weekdays_are_those_of_the_firms_own_zone() -> None:
+    far = msgspec.structs.replace(firm("E1"), zone="Asia/Tokyo")
+    made = calendar(spans=WEEK, weekdays=(Weekday.MON,))
+    (first, _) = calendar_plans(made, [far], "")
+    assert (first.start - SUNDAY) / HOUR == 23
+    own = calendar(industry="", scope=Scope.LINE, subject="L1", spans=WEEK, weekdays=made.weekdays)
+    assert next(calendar_plans(own, [far], "E1")).start == first.start
+
+
+def test_nights_of_a_weekday_are_judged_as_nights_of_that_day() -> None:
+    made = calendar(spans=WEEK, weekdays=(Weekday.MON, Weekday.TUE), cycle=Cycle.DAILY,
+                    from_hour="22:00", to_hour="06:00")  # fmt: skip
+    (plan, _) = calendar_plans(made, [firm("E1")], "")
+    held = plan_hours(plan, ZoneInfo("Asia/Shanghai"))
+    assert [((begin - SUNDAY) / HOUR, (end - SUNDAY) / HOUR) for begin, end in held] == [
+        (46, 54), (70, 78),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("days", "allowed"), [(366, True), (367, False)])
+def test_by_weekdays_a_calendar_is_of_a_year_at_most(days: int, *, allowed: bool) -> None:
+    spans = (Span(start=NOW, end=NOW + days * DAY),)
+    made = calendar(spans=spans, weekdays=(Weekday.SAT,))
+    assert [one.field for one in made.contradictions()] == ([] if allowed else ["weekdays"])
+    assert not list(calendar(spans=spans).contradictions())
+
+
+def test_a_preset_may_say_the_energy_of_a_normal_day() -> None:
+    agreed = msgspec.structs.replace(limit("L1"), base_energy=1_200_000.0)
+    (plan,) = wanted(course(), preset("E1", agreed))
+    assert plan.base_energy == 1_200_000.0
 
 
 def test_one_subjects_calendar_concerns_it_alone() -> None:

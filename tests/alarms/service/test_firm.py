@@ -71,3 +71,16 @@ def test_a_firm_is_told_what_is_due_the_soonest_first() -> None:
     ]
     assert found[0].zh == "E1即将限产30%"
     assert found[3].zh == "视频监控已安装未联网"
+
+
+@pytest.mark.parametrize("state", [State.RECTIFIED, State.DECLARED])
+def test_a_firm_is_not_told_to_do_what_it_has_done(state: State) -> None:
+    assert matters([case(state=state, deadline=NOON)], [], [], [], NOON) == []
+
+
+def test_what_should_have_been_done_is_marked() -> None:
+    late = case(1, state=State.ACKED, deadline=NOON - timedelta(hours=1))
+    due = case(2, state=State.RECTIFYING, deadline=NOON)
+    first, second = matters([due, late], [], [], [], NOON)
+    assert (first.overdue, first.zh[:4], second.overdue) == (True, "已超期:", False)
+    assert "已超期" not in second.zh

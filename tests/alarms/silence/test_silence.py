@@ -169,6 +169,27 @@ def test_treatment_that_falls_silent_while_its_line_produces_is_r21() -> None:
     assert sorted(rules) == ["-R21", "-R8", "R21", "R8"]
 
 
+@pytest.mark.parametrize(
+    ("producing", "told"),
+    [
+        pytest.param(YES, ["R21"], id="treatment beside production"),
+        pytest.param(~YES, ["R8"], id="beside a line that stands"),
+    ],
+)
+def test_of_a_meter_that_is_silent_beside_production_r21_says_more_than_r8(
+    producing: np.ndarray, told: list[str]
+) -> None:
+    clock = Clock().go(600).go(1500, "t", producing=producing)
+    no = np.zeros(3, dtype=np.bool_)
+    skew = np.zeros(3, np.float32)
+    tick = Tick(MIDNIGHT_S + 1510, 10, 0, clock.heard, no, no, producing, no, skew)
+    _, findings = fold_silence(clock.meters, clock.state, tick)
+    alarms = {one.alarm.rule: one.alarm for one in findings if isinstance(one, Raised)}
+    assert [rule for rule, one in alarms.items() if one.suppressed_by is None] == told
+    if told == ["R21"]:
+        assert alarms["R8"].suppressed_by == alarms["R21"].key
+
+
 def test_the_second_time_within_a_week_weighs_more() -> None:
     clock = Clock().go(600).go(1800, "t", producing=YES).go(2400)
     graded = []

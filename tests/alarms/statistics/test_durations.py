@@ -1,8 +1,21 @@
 """How long alarms lasted, and what was handled in time."""
 
-import pytest
+from datetime import timedelta
 
-from wattwarden.alarms.statistics.durations import Durations, ToldAlarm, durations, in_time
+import pytest
+from tests.alarms.statistics.made import NOON, case
+
+from wattwarden.alarms.statistics.durations import (
+    Durations,
+    Sort,
+    ToldAlarm,
+    by_sort,
+    durations,
+    in_time,
+    milliseconds,
+    told,
+    verified_in_time,
+)
 from wattwarden.alarms.statistics.rates import Rate
 
 
@@ -47,9 +60,37 @@ def test_without_an_end_there_is_no_duration() -> None:
 def test_what_is_closed_before_its_deadline_is_in_time(
     deadline: int, closed: int | None, rate: Rate
 ) -> None:
-    told = ToldAlarm("R1", "A", "unit:U", "E", "L", 0, deadline=deadline, closed=closed)
+    told = ToldAlarm(
+        "R1", "A", "unit:U", "E", "L", 0, deadline=deadline, done=closed, verified=closed
+    )
     assert in_time([told], 100) == rate
+    assert verified_in_time([told], 100) == rate
 
 
 def test_what_has_no_deadline_is_never_due() -> None:
     assert in_time([alarm(0, 1)], 100) == Rate(0, 0)
+
+
+def test_the_firms_part_counts_and_not_when_it_was_proved() -> None:
+    day = timedelta(hours=24)
+    rectified = case(
+        deadline=NOON + day, rectified=NOON + day / 2, verified=NOON + 2 * day,
+    )  # fmt: skip
+    upto = milliseconds(NOON + 3 * day)
+    one = told(rectified)
+    assert (in_time([one], upto), verified_in_time([one], upto)) == (Rate(1, 1), Rate(0, 1))
+    # What was sent back is not rectified; what was closed without is done.
+    assert in_time([told(case(deadline=NOON + day))], upto) == Rate(0, 1)
+    assert in_time([told(case(deadline=NOON + day, closed=NOON + day))], upto) == Rate(1, 1)
+
+
+def test_duties_and_data_last_apart_from_treatment() -> None:
+    def of(grade: str, lasted: int) -> ToldAlarm:
+        return ToldAlarm("R", grade, "unit:U", "E", "L", 0, lasted)
+
+    alarms = [of("A", 1), of("B", 2), of("C", 6), of("D", 40), of("E", 50), of("F", 900)]
+    found = by_sort(alarms, 1_000)
+    means = {sort: lasted.mean for sort, lasted in found.items()}
+    assert means == {
+        Sort.ABNORMAL: 3.0, Sort.DATA: 40.0, Sort.STATISTICS: 50.0, Sort.DUTY: 900.0,
+    }  # fmt: skip

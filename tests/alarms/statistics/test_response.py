@@ -6,11 +6,11 @@ from tests.alarms.statistics.made import case, inspection, request, task
 
 from wattwarden.alarms.cases.bodies import Fault
 from wattwarden.alarms.enforcement.words import Mode, Outcome
-from wattwarden.alarms.registry.nouns import Agency, Enterprise, Person, Role
+from wattwarden.alarms.registry.nouns import Agency, Enterprise
 from wattwarden.alarms.service.bodies import Deed, Guidance, RoundTable, Solution, Topic, Training
 from wattwarden.alarms.statistics.rates import Rate
 from wattwarden.alarms.statistics.response import Period, enforced, served
-from wattwarden.alarms.statistics.scope import firms_of_agency, firms_of_person
+from wattwarden.alarms.statistics.scope import firms_of_agency
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -89,7 +89,3 @@ def test_an_agency_sees_the_firms_of_those_below_it_and_no_others() -> None:
     assert firms_of_agency("A", firms, agencies) == ["E-A", "E-A1", "E-A11", "E-A2"]
     assert firms_of_agency("A1", firms, agencies) == ["E-A1", "E-A11"]
     assert firms_of_agency("A2", firms, agencies) == ["E-A2"]
-    officer = Person(id="P", name="p", role=Role.DISTRICT_OFFICER, agency="A1")
-    assert firms_of_person(officer, firms, agencies) == ["E-A1", "E-A11"]
-    duty = Person(id="P", name="p", role=Role.DUTY, enterprise="E-A2")
-    assert firms_of_person(duty, firms, agencies) == ["E-A2"]

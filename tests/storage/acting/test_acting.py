@@ -14,7 +14,7 @@ from wattwarden.alarms.registry.problems import Problem, RefusedError
 from wattwarden.storage.acting.acting import Acting, Deed, act, named
 from wattwarden.storage.acting.admissions import ADMISSIONS, decide
 from wattwarden.storage.database import Connection, connect
-from wattwarden.storage.registry.decisions import first_broken, told
+from wattwarden.storage.registry.decisions import Decision, enter, first_broken, told
 
 
 async def test_what_is_new_gets_the_number_of_its_decision_as_its_name(store: Connection) -> None:
@@ -142,8 +142,8 @@ async def test_of_two_at_once_one_wins_and_the_other_is_told_by_whom_and_when(
     try:
         tried = await asyncio.gather(
             *[
-                decide(other, action(number, Verb.ACK), person, after(1))
-                for other, person in zip(others, ["P2", "P3"] * 3, strict=True)
+                decide(other, action(number, Verb.ACK), person, after(1 + place / 300))
+                for place, (other, person) in enumerate(zip(others, ["P2", "P3"] * 3, strict=True))
             ],
             return_exceptions=True,
         )
@@ -160,6 +160,55 @@ async def test_of_two_at_once_one_wins_and_the_other_is_told_by_whom_and_when(
         assert f"已由{name}于2026-11-22 09:01确认" in problem.zh
         assert f"ack by {name} at 2026-11-22 09:01" in problem.en
     assert [one.actor for one in await told(store, ["action"])] == [winner.actor]
+    assert await first_broken(store) is None
+
+
+@pytest.mark.parametrize("second", [2, 1, -1.5], ids=["later", "then", "earlier"])
+async def test_whose_clock_was_read_before_the_other_s_deed_is_told_of_it_all_the_same(
+    store: Connection, second: float
+) -> None:
+    await with_firm(store)
+    number = await with_alarm(store)
+    await decide(store, action(number, Verb.ACK), "P2", after(1))
+    with pytest.raises(RefusedError, match="ack by 李敏 at 2026-11-22 09:01"):
+        await decide(store, action(number, Verb.ACK), "P3", after(second))
+    assert len(await told(store, ["action"])) == 1
+
+
+async def test_who_waited_for_the_chain_is_judged_by_what_happened_meanwhile(
+    store: Connection, store_dsn: str
+) -> None:
+    await with_firm(store)
+    number = await with_alarm(store)
+    other = await connect(store_dsn, name="other")
+    try:
+        # The clock of the second is read first, and both are at it before either is kept.
+        around = store.transaction()
+        await around.start()
+        await decide(store, action(number, Verb.ACK), "P2", after(1))
+        early = after(1) - timedelta(milliseconds=200)
+        trying = asyncio.create_task(decide(other, action(number, Verb.ACK), "P3", early))
+        while not await store.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            assert not trying.done()
+        await around.commit()
+        with pytest.raises(RefusedError, match="ack by 李敏"):
+            await trying
+    finally:
+        await other.close()
+    assert [one.actor for one in await told(store, ["action"])] == ["P2"]
+
+
+async def test_nothing_is_entered_before_what_was_entered_first(store: Connection) -> None:
+    await with_firm(store)
+    number = await with_alarm(store)
+    body = action(number, Verb.COMMENT)
+    for person, minutes in (("P2", 5), ("P3", 1), (SYSTEM, 2), ("P2", 7)):
+        await decide(store, body, person, after(minutes))
+    await enter(store, Decision(body, "P2", after(6)))
+    entered = await told(store, ["action"])
+    assert [one.entered_at for one in entered] == [after(at) for at in (5, 5, 5, 7, 7)]
+    # What the system decides is of the moment at which it was due, whenever that was noticed.
+    assert [one.effective_at for one in entered] == [after(at) for at in (5, 5, 2, 7, 7)]
     assert await first_broken(store) is None
 
 

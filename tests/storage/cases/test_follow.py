@@ -21,10 +21,11 @@ from tests.storage.feed import TICK_S, readings, register, small_city, store_row
 from tests.storage.folding import fold
 
 from wattwarden.alarms.acting.rights import SYSTEM
-from wattwarden.alarms.cases.bodies import Action, Verb
+from wattwarden.alarms.cases.bodies import Action, Cause, Fault, Verb
 from wattwarden.alarms.cases.case import Ending, State
 from wattwarden.alarms.decisions.bodies import Review
 from wattwarden.alarms.decisions.slices import slice_of
+from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.alarms.rulebook import default_rules
 from wattwarden.server.passes import PassLimits
 from wattwarden.storage.acting.admissions import decide
@@ -201,7 +202,7 @@ async def test_a_day_of_production_verifies_by_itself(store: Connection) -> None
     await passes(store, [], [proved + 63])
     last = (await told(store, ["action"]))[-1]
     assert isinstance(last.body, Action)
-    assert (last.actor, last.body.verb, last.entered_at) == (SYSTEM, Verb.VERIFY, after(proved))
+    assert (last.actor, last.body.verb, last.effective_at) == (SYSTEM, Verb.VERIFY, after(proved))
     case = await load_case(store, 1, now=after(proved + 70))
     assert case is not None
     assert (case.state, case.verified) == (State.VERIFIED, after(proved))
@@ -238,6 +239,54 @@ async def test_a_review_is_followed(store: Connection) -> None:
     await passes(store, [], [15, 400])
     assert await store.fetchval("SELECT state FROM alarm_case") == "closed"
     assert await short(store) == [(0, "raised", 2)]
+
+
+async def test_what_was_exempt_is_followed_again_when_the_approval_is_revoked(
+    store: Connection,
+) -> None:
+    await with_firm(store)
+    number = await with_alarm(store)
+    await declare(store, declaration(), number, "P2", after(2))
+    (made,) = await in_force(store, "declaration")
+    body = declaration(id=f"DC{made.id}", state=Review.APPROVED)
+    await decide(store, body, "P1", after(10))
+    await passes(store, [], [15])
+    assert await store.fetchval("SELECT state FROM alarm_case") == "closed"
+    revoked = msgspec.structs.replace(body, state=Review.REVOKED, opinion="现场仍在生产")
+    await decide(store, revoked, "P5", after(20))
+    await passes(store, [], [25])
+    row = await store.fetchrow("SELECT state, done FROM alarm_case")
+    assert row is not None
+    assert tuple(row) == ("acked", None)
+
+
+async def test_a_silent_meter_that_speaks_again_is_no_fault_of_the_firm(store: Connection) -> None:
+    await with_firm(store)
+    story = [
+        raised("R8"), works(-100, "U1", "running"), ended("R8", 50, 54),
+        said(60, "R8", Verb.ACK, "P2"),
+        said(61, "R8", Verb.HANDLE, "P2", cause=Cause.COMMUNICATION),
+        said(62, "R8", Verb.RECTIFY, "P2"),
+    ]  # fmt: skip
+    await passes(store, story, [70, DAY + 70])
+    last = (await told(store, ["action"]))[-1]
+    assert isinstance(last.body, Action)
+    assert (last.actor, last.body.fault) == (SYSTEM, Fault.METERING)
+
+
+async def test_an_officer_is_not_overruled_by_the_system_s_earlier_proof(
+    store: Connection,
+) -> None:
+    await with_firm(store)
+    story = [
+        raised(), works(-100, "U1", "running"), ended("R2", 50, 54),
+        said(60, "R2", Verb.ACK, "P2"), said(61, "R2", Verb.HANDLE, "P2"),
+        said(62, "R2", Verb.RECTIFY, "P2"),
+    ]  # fmt: skip
+    await passes(store, story, [70])
+    await decide(store, action(1, Verb.VERIFY), "P1", after(DAY + 65))
+    with pytest.raises(RefusedError, match="verify by 王建国"):
+        await decide(store, action(1, Verb.VERIFY), SYSTEM, after(DAY + 62))
 
 
 # Five minutes' worth of everything: ends, returns, deeds, proofs.
@@ -290,7 +339,7 @@ async def test_events_do_not_depend_on_how_passes_are_cut(store: Connection) -> 
             " JOIN alarm AS a ON a.id = c.alarm ORDER BY a.rule"
         )
         system = [
-            (one.entered_at, msgspec.json.encode(one.body)[-60:])
+            (one.effective_at, msgspec.json.encode(one.body)[-60:])
             for one in await told(store, ["action"])
             if one.actor == SYSTEM
         ]

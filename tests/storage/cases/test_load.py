@@ -1,13 +1,18 @@
 """Cases read from the store: alarms, what was decided about them, what they repeat."""
 
+from typing import Any
+
+import msgspec
 import pytest
 from tests.storage.cases.city import action, after, declaration, with_alarm, with_firm
 
 from wattwarden.alarms.cases.bodies import Verb
 from wattwarden.alarms.cases.case import Ending, Level, State
-from wattwarden.alarms.decisions.bodies import Review
+from wattwarden.alarms.cases.declaring import ended
+from wattwarden.alarms.decisions.bodies import Declaration, Review
 from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.storage.acting.admissions import decide
+from wattwarden.storage.cases.declared import load_declarations
 from wattwarden.storage.cases.load import ALL, Chosen, load_case, load_cases
 from wattwarden.storage.cases.together import declare
 from wattwarden.storage.database import Connection
@@ -181,3 +186,64 @@ async def test_nobody_approves_what_was_not_declared(store: Connection) -> None:
     await with_firm(store)
     with pytest.raises(RefusedError, match="there is no DC7 to review"):
         await decide(store, declaration(id="DC7", state=Review.APPROVED), "P1", after(1))
+
+
+async def approved(store: Connection, **more: Any) -> Declaration:
+    """A declaration that an officer approved at minute 5."""
+    made = await decide(store, declaration(**more), "P2", after(1))
+    body = declaration(id=f"DC{made.id}", state=Review.APPROVED, **more)
+    await decide(store, body, "P1", after(5))
+    return body
+
+
+@pytest.mark.parametrize("who", ["P2", "P3", "P1"], ids=["duty", "head", "officer"])
+async def test_an_approved_declaration_is_ended_sooner_and_never_later(
+    store: Connection, who: str
+) -> None:
+    await with_firm(store)
+    body = await approved(store)
+    shorter = ended(body, after(60), "提前开机")
+    await decide(store, shorter, who, after(60))
+    (standing,) = await in_force(store, "declaration")
+    assert standing.body == shorter
+    longer = ended(body, after(90), "又停了")
+    with pytest.raises(RefusedError, match="can only end sooner"):
+        await decide(store, longer, who, after(61))
+
+
+async def test_a_firm_revokes_nothing_and_approves_nothing_of_its_own(store: Connection) -> None:
+    await with_firm(store)
+    body = await approved(store)
+    revoked = msgspec.structs.replace(body, state=Review.REVOKED, opinion="不实")
+    with pytest.raises(RefusedError, match=r"declaration.review takes"):
+        await decide(store, revoked, "P3", after(60))
+    made = await decide(store, declaration(ended="提前"), "P2", after(61))
+    sly = declaration(id=f"DC{made.id}", state=Review.APPROVED, ended="提前")
+    with pytest.raises(RefusedError, match="for city_officer, district_officer, leader to approve"):
+        await decide(store, sly, "P3", after(62))
+    await decide(store, revoked, "P1", after(63))
+
+
+async def test_what_lasts_longer_than_a_month_is_approved_by_a_leader(store: Connection) -> None:
+    await with_firm(store)
+    made = await decide(store, declaration(end=after(31 * 1440)), "P2", after(1))
+    body = declaration(id=f"DC{made.id}", end=after(31 * 1440), state=Review.APPROVED)
+    with pytest.raises(
+        RefusedError, match="lasts more than 30 days: this is for leader to approve"
+    ):
+        await decide(store, body, "P1", after(5))
+    await decide(store, body, "P5", after(6))
+
+
+async def test_declarations_stand_with_the_time_at_which_they_were_declared(
+    store: Connection,
+) -> None:
+    await with_firm(store)
+    body = await approved(store)
+    other = await decide(store, declaration(subject="U1"), "P2", after(7))
+    moved = declaration(id=f"DC{other.id}", subject="U1", start=after(-90))
+    await decide(store, moved, "P2", after(8))
+    found = await load_declarations(store)
+    assert [(one.body, one.declared_at) for one in found] == [(body, after(1)), (moved, after(8))]
+    assert await load_declarations(store, declaration="DC99") == []
+    assert await load_declarations(store, ["E2"]) == []

@@ -1,6 +1,8 @@
 """Consumables in the store: what is admitted, how they stand, and what a rejection undoes."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,14 +14,18 @@ from wattwarden.alarms.consumables.chain import ChainState, Colour
 from wattwarden.alarms.consumables.wear import Level
 from wattwarden.alarms.decisions.bodies import Consumable, Replacement
 from wattwarden.alarms.decisions.body import NEW, Body
+from wattwarden.alarms.ledgers.sheets import said
 from wattwarden.alarms.plant.compile import compile_plant
 from wattwarden.alarms.plant.orders import compile_orders, milliseconds
 from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.alarms.rulebook import default_rules
 from wattwarden.storage.acting.admissions import decide
-from wattwarden.storage.consumables.check import calculate, check_replacement
+from wattwarden.storage.cases.evidence import Arrived
+from wattwarden.storage.cases.together import keep_evidence
+from wattwarden.storage.consumables.check import calculate, check_replacement, replace_part
 from wattwarden.storage.consumables.load import PartNow, load_parts, parts_now
 from wattwarden.storage.database import Connection
+from wattwarden.storage.ledgers.ledger import load_entries
 from wattwarden.storage.registry.decisions import decisions, first_broken
 from wattwarden.storage.registry.registry import load_registry
 
@@ -28,7 +34,10 @@ DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 SINCE = NOW - 40 * DAY
 CARBON = Consumable(id="CS-c", unit="U2", kind="carbon", replaced_at=SINCE, limit_hours=400)
-REPLACED = Replacement(id="RP-1", consumable="CS-c", replaced_at=NOW - 2 * DAY, amount="800 kg")
+PHOTO = b"%PDF-1.7 the new filling"
+DIGEST = hashlib.sha256(PHOTO).hexdigest()
+REPLACED = Replacement(id="RP-1", consumable="CS-c", replaced_at=NOW - 2 * DAY, amount="800 kg",
+                       evidence=(DIGEST,))  # fmt: skip
 WASTE = WasteEntry(id="WS-1", replacement="RP-1", code="900-039-49", mass_kg=800, container="吨袋",
                    stored_at=NOW - DAY)  # fmt: skip
 PASS = OffsiteCheck(id="CC-1", replacement="RP-1", result=CheckResult.PASS)
@@ -37,6 +46,10 @@ REJECT = OffsiteCheck(id="CC-1", replacement="RP-1", result=CheckResult.REJECT, 
 
 def changed(body: Body, **changes: object) -> Body:
     return msgspec.structs.replace(body, **changes)
+
+
+def sent(data: bytes) -> Arrived:
+    return Arrived(data, "photo.pdf", "consumable", "CS-c")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -62,11 +75,12 @@ async def city(store: Connection) -> Connection:
         NOW,
     )
     await decide(store, CARBON, "duty", SINCE)
+    await keep_evidence(store, sent(PHOTO), "duty", NOW - 2 * DAY)
     return store
 
 
 async def stands(city: Connection, now: datetime = NOW) -> PartNow:
-    (found,) = await parts_now(city, await load_parts(city, enterprise="E1"), now)
+    (found,) = await parts_now(city, await load_parts(city, enterprises=["E1"]), now)
     return found
 
 
@@ -147,6 +161,10 @@ async def test_a_firm_does_not_set_its_own_limit_by_calculating(city: Connection
         (changed(REPLACED, id=NEW), "duty", "replaced_at"),
         (changed(REPLACED, id=NEW, replaced_at=NOW + DAY), "duty", "replaced_at"),
         (changed(REPLACED, rejected=True), "district", "rejected"),
+        (changed(REPLACED, id=NEW, replaced_at=NOW, evidence=()), "duty", "evidence"),
+        (changed(REPLACED, id=NEW, replaced_at=NOW, evidence=("0" * 64,)), "duty", "evidence"),
+        (changed(REPLACED, id=NEW, replaced_at=NOW), "duty", "evidence"),
+        (changed(REPLACED, id=NEW, replaced_at=NOW, evidence=("x",)), "duty", "evidence"),
         (changed(WASTE, replacement="RP-9"), "duty", "replacement"),
         (changed(WASTE, stored_at=NOW - 9 * DAY), "duty", "stored_at"),
         (PASS, "district", "replacement"),
@@ -156,7 +174,8 @@ async def test_a_firm_does_not_set_its_own_limit_by_calculating(city: Connection
         (REJECT, "other", ""),
     ],
     ids=["a firm's own limit", "replaced by another name", "another unit", "in use to come",
-         "replaced twice", "before the last", "to come", "a rejection by itself", "no replacement",
+         "replaced twice", "before the last", "to come", "a rejection by itself",
+         "no file", "an unknown file", "the last one's file", "no hash", "no replacement",
          "stored too early", "passed without waste", "an officer stores", "an officer replaces",
          "a firm checks", "another district checks"],
 )  # fmt: skip
@@ -167,6 +186,79 @@ async def test_what_stands_against_it_is_told(
     with pytest.raises(RefusedError) as refused:
         await decide(city, body, actor, NOW)
     assert [problem.field for problem in refused.value.problems] == [field]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"limit_hours": 100_000_000}, "limit_hours"),
+        ({"limit_hours": 500.5}, "limit_hours"),
+        ({"limit_hours": 500}, None),
+        ({"limit_hours": None, "limit_days": 91}, "limit_days"),
+        ({"limit_hours": None, "limit_days": 90}, None),
+        ({"kind": "bags", "limit_hours": 24_001}, "limit_hours"),
+        ({"kind": "bags", "limit_hours": 24_000}, None),
+        ({"kind": "bags", "limit_hours": None, "limit_days": 1_001}, "limit_days"),
+        ({"kind": "bags", "limit_hours": None, "limit_days": 1_000}, None),
+        ({"kind": "活性碳", "limit_hours": 87_601}, "limit_hours"),
+    ],
+    ids=str,
+)
+async def test_a_firm_enters_a_part_for_no_longer_than_its_kind_lasts(
+    city: Connection, changes: dict[str, Any], field: str | None
+) -> None:
+    part = changed(CARBON, id=NEW, **changes)
+    if field is None:
+        await decide(city, part, "duty", NOW)
+        return
+    with pytest.raises(RefusedError, match="takes an officer") as refused:
+        await decide(city, part, "duty", NOW)
+    assert [problem.field for problem in refused.value.problems] == [field]
+    await decide(city, part, "district", NOW)
+
+
+def filling(mass_kg: float) -> Carbon:
+    """So many kilograms last 0.2 run hours each."""
+    return Carbon(id=NEW, consumable="CS-d", mass_kg=mass_kg, share=0.1, reduction_mg_m3=50,
+                  flow_m3_h=10_000, hours_per_day=8)  # fmt: skip
+
+
+async def test_a_firms_calculation_sets_the_first_limit_and_no_other(city: Connection) -> None:
+    part = changed(CARBON, id="CS-d", limit_hours=None, limit_days=60)
+    await decide(city, part, "duty", SINCE)
+    with pytest.raises(RefusedError, match="only officers"):
+        await decide(city, changed(part, limit_hours=300), "duty", NOW)
+    with pytest.raises(RefusedError, match="takes an officer"):
+        await calculate(city, filling(2_501), "duty", NOW)
+    await calculate(city, filling(1_500), "duty", NOW)
+    (one,) = await load_parts(city, identity="CS-d")
+    assert one.body.limit_hours == pytest.approx(300)
+    assert one.body.limit_days == 60
+    with pytest.raises(RefusedError, match="only officers"):
+        await calculate(city, filling(2_000), "duty", NOW)
+    await calculate(city, filling(9_000), "district", NOW)
+    (one,) = await load_parts(city, identity="CS-d")
+    assert one.body.limit_hours == pytest.approx(1_800)
+
+
+async def test_a_replacement_comes_with_files_that_the_ledger_counts(city: Connection) -> None:
+    body = changed(REPLACED, id=NEW, evidence=())
+    assert isinstance(body, Replacement)
+    more = b"%PDF-1.7 the delivery note"
+    entered = await replace_part(city, body, [sent(PHOTO), sent(more)], "duty", NOW)
+    assert isinstance(entered.body, Replacement)
+    assert entered.body.evidence == (DIGEST, hashlib.sha256(more).hexdigest())
+    (told,) = await load_entries(city, "E1")
+    assert told.source == f"decision:{entered.id}"
+    assert "附件2份" in said(told, UTC, str)
+
+
+async def test_a_replacement_that_is_refused_leaves_no_file_behind(city: Connection) -> None:
+    late = changed(REPLACED, id=NEW, replaced_at=NOW + DAY, evidence=())
+    assert isinstance(late, Replacement)
+    with pytest.raises(RefusedError):
+        await replace_part(city, late, [sent(b"%PDF-1.7 another")], "duty", NOW)
+    assert await city.fetchval("SELECT count(*) FROM evidence") == 1
 
 
 async def test_a_part_that_is_no_carbon_has_no_calculation(city: Connection) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.storage.enforcement.firm import DAY, HOUR, NOW, city, found, raised
 
 from wattwarden.alarms.acting.rights import SYSTEM
-from wattwarden.alarms.cases.bodies import Action, Cause, Verb
+from wattwarden.alarms.cases.bodies import Action, Cause, Evidence, Verb
 from wattwarden.alarms.decisions.body import NEW, Body, Scope
 from wattwarden.alarms.enforcement.bodies import (
     Clue,
@@ -43,6 +43,8 @@ from wattwarden.alarms.registry.changes import difference
 from wattwarden.alarms.registry.nouns import Supervision
 from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.storage.acting.admissions import decide
+from wattwarden.storage.cases.evidence import Arrived
+from wattwarden.storage.cases.together import keep_evidence
 from wattwarden.storage.database import Connection
 from wattwarden.storage.enforcement.lives import (
     FINDING,
@@ -209,7 +211,7 @@ async def test_a_firm_listed_after_approval_is_visited_once_a_leader_endorsed_it
     ((_, why),) = await refused(store, step(name, TaskVerb.ARRIVE))
     assert "正面清单" in why
     ((_, why),) = await refused(store, step(name, TaskVerb.ENDORSE), "P3")
-    assert "无权" in why
+    assert "须由" in why
     await did(store, step(name, TaskVerb.ENDORSE), "P6")
     ((_, why),) = await refused(store, step(name, TaskVerb.ENDORSE), "P6")
     assert "已经领导批准" in why
@@ -313,6 +315,67 @@ async def test_a_firm_that_corrected_itself_in_time_is_exempted_and_another_is_n
         # Which evidence it takes is not asked here.
         await enter(store, Decision(action, "P2", NOW))
     await did(store, result, at=NOW + HOUR)
+    assert (await task_of(store, name)).state == "concluded"
+
+
+async def test_an_exemption_without_any_alarm_takes_a_proof_that_it_was_corrected(
+    store: Connection,
+) -> None:
+    await found(store)
+    name = await did(store, call())
+    await steps(store, name, *BEFORE_VISIT, TaskVerb.ARRIVE)
+    result = step(name, TaskVerb.RESULT, outcome=Outcome.EXEMPTED, minor=True, harmless=True)
+    ((field, why),) = await refused(store, result)
+    assert (field, "证据" in why, "检查" in why) == ("files", True, True)
+    unknown = msgspec.structs.replace(result, files=("0" * 64,))
+    assert [one for one, _ in await refused(store, unknown)] == ["files"]
+    arrived = Arrived(b"%PDF-1.7 mended", "mended.pdf", "enterprise", "E1")
+    kept = await keep_evidence(store, arrived, "P2", NOW)
+    assert isinstance(kept.body, Evidence)
+    photo = msgspec.structs.replace(result, files=(kept.body.sha256,))
+    await did(store, photo)
+    assert (await task_of(store, name)).state == "concluded"
+
+
+async def test_an_inspection_that_found_nothing_shows_a_correction_and_a_strangers_does_not(
+    store: Connection,
+) -> None:
+    await found(store)
+    name = await did(store, call())
+    await steps(store, name, *BEFORE_VISIT, TaskVerb.ARRIVE)
+    foreign = await did(store, inspection(Mode.OFF_SITE, "E2"), "P3")
+    result = step(name, TaskVerb.RESULT, outcome=Outcome.EXEMPTED, minor=True, harmless=True)
+    taken = msgspec.structs.replace(result, inspection=foreign)
+    assert "不属于" in (await refused(store, taken))[0][1]
+    own = await did(store, inspection(Mode.OFF_SITE))
+    after = msgspec.structs.replace(result, inspection=own)
+    assert [field for field, _ in await refused(store, after)] == ["files"]
+    end = InspectionStep(inspection=own, verb=InspectionVerb.CONCLUDE, at=NOW, problems=0)
+    await did(store, end)
+    await did(store, after)
+    assert (await task_of(store, name)).state == "concluded"
+
+
+async def test_an_alarm_that_nobody_attached_stands_against_an_exemption(
+    store: Connection,
+) -> None:
+    await found(store)
+    other = await raised(store, NOW - 20 * DAY, ended=NOW - 19 * DAY, rule="R2")
+    name = await did(store, call())
+    await steps(store, name, *BEFORE_VISIT, TaskVerb.ARRIVE)
+    result = step(name, TaskVerb.RESULT, outcome=Outcome.EXEMPTED, minor=True, harmless=True)
+    told = [why for _, why in await refused(store, result)]
+    assert any(f"报警{other}未在期限内" in why for why in told)
+
+
+async def test_a_task_is_taken_over_from_somebody_who_fell_ill_on_site(store: Connection) -> None:
+    await found(store)
+    name = await did(store, call())
+    await steps(store, name, *BEFORE_VISIT, TaskVerb.ARRIVE)
+    other = step(name, TaskVerb.ASSIGN, person="P4", note="原承办人患病")
+    assert [field for field, _ in await refused(store, other)] == ["instead_of"]
+    await did(store, msgspec.structs.replace(other, instead_of="P1"))
+    await steps(store, name, TaskVerb.ACCEPT, TaskVerb.ARRIVE, TaskVerb.RESULT, person="P4")
     assert (await task_of(store, name)).state == "concluded"
 
 
@@ -465,12 +528,12 @@ async def test_a_weak_point_is_put_right_by_the_firm_and_confirmed_by_an_officer
     assert [field for field, _ in await refused(store, body)] == ["officer"]
     name = await did(store, msgspec.structs.replace(body, officer="P1"))
     claim = FocusStep(focus=name, verb=FocusVerb.RECTIFY, note="已更换")
-    assert "无权" in (await refused(store, claim, "P1"))[0][1]
+    assert "须由" in (await refused(store, claim, "P1"))[0][1]
     unkept = msgspec.structs.replace(claim, files=("0" * 64,))
     assert [field for field, _ in await refused(store, unkept, "P2")] == ["files"]
     await did(store, claim, "P2")
     confirm = FocusStep(focus=name, verb=FocusVerb.CONFIRM)
-    assert "无权" in (await refused(store, confirm, "P2"))[0][1]
+    assert "须由" in (await refused(store, confirm, "P2"))[0][1]
     await did(store, confirm)
     assert "已消除" in (await refused(store, claim, "P2"))[0][1]
 

@@ -1,5 +1,6 @@
 """What the system does about tasks after passes of a warden, however these are cut."""
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,8 +22,8 @@ from wattwarden.alarms.rulebook import default_rules
 from wattwarden.alarms.states.running import Doing, Spell
 from wattwarden.storage.acting.admissions import decide
 from wattwarden.storage.database import Connection
-from wattwarden.storage.enforcement.follow import follow
-from wattwarden.storage.enforcement.history import load_history
+from wattwarden.storage.enforcement.follow import MAX_MOMENTS, follow
+from wattwarden.storage.enforcement.history import load_history, load_spells
 from wattwarden.storage.enforcement.lives import TASK, load_lives
 from wattwarden.storage.registry.decisions import Decision, enter
 from wattwarden.storage.warden.followed import Followed
@@ -38,9 +39,17 @@ async def passed(
     now: datetime,
     slices: tuple[int, ...] = tuple(range(SLICES)),
 ) -> None:
-    """Follow a pass so long that all moments up to ``now`` are settled."""
+    """Follow a pass so long that the moments up to ``now`` are settled."""
     async with store.transaction():
         await follow(store, Followed(made, default_rules(), slices, since, now + SETTLE))
+
+
+async def caught_up(store: Connection, made: Registry, since: datetime, now: datetime) -> None:
+    """Follow passes that bring nothing new until none has a moment to review."""
+    reviewed: list[datetime] = []
+    while len(reviewed) < 2 or reviewed[-1] > reviewed[-2]:
+        await passed(store, made, since, now)
+        reviewed.append(await store.fetchval("SELECT min(at) FROM enforcement_review"))
 
 
 async def in_passes(
@@ -96,6 +105,60 @@ async def test_how_time_is_cut_into_passes_changes_nothing(
     ]
 
 
+async def test_no_pass_reviews_more_than_its_share_and_the_next_go_on(store: Connection) -> None:
+    made = await found(store)
+    await three_grave(store)
+    begun = NOW - HOUR
+    end = begun + 3 * MAX_MOMENTS * 10 * MINUTE
+    relapse = begun + 2 * MAX_MOMENTS * 10 * MINUTE + 5 * MINUTE
+    await raised(store, relapse, ended=relapse + MINUTE)
+    for share in (1, 2, 3):
+        await passed(store, made, begun + MINUTE, end)
+        at = await store.fetchval("SELECT max(at) FROM enforcement_review")
+        assert at == begun + share * MAX_MOMENTS * 10 * MINUTE
+    # What was decided is what passes of ten minutes decide.
+    assert await told(store) == [
+        ("task", NOW - HOUR / 2, SYSTEM),
+        ("attach", relapse + 5 * MINUTE, SYSTEM),
+    ]
+
+
+async def test_of_what_was_before_only_the_last_transition_is_read(store: Connection) -> None:
+    await found(store)
+    await store.execute(
+        "INSERT INTO unit_transition (enterprise, unit, at, state)"
+        " SELECT 'E1', unit, $1::timestamptz - n * interval '1 minute',"
+        " CASE n % 2 WHEN 0 THEN 'running' ELSE 'off' END"
+        " FROM generate_series(1, 3000) AS n, unnest(ARRAY['U1', 'U2']) AS unit",
+        NOW - 90 * DAY,
+    )
+    await store.execute("ANALYZE unit_transition")
+    statements: list[Any] = []
+    store.add_query_logger(statements.append)
+    try:
+        spells = await load_spells(store, "E1", ["U1", "U2"], NOW - 90 * DAY, NOW)
+        # A statement is told of once the loop goes round.
+        await store.execute("ANALYZE unit_transition")
+    finally:
+        store.remove_query_logger(statements.append)
+    assert {unit: len(many) for unit, many in spells.items()} == {"U1": 1, "U2": 1}
+    asked, *_ = [one for one in statements if "AS u" in one.query]
+    (plan,) = await store.fetchrow(
+        f"EXPLAIN (ANALYZE, FORMAT JSON) {asked.query}",  # the program's own
+        "E1", ["U1", "U2"], NOW - 90 * DAY, NOW,
+    )  # type: ignore[misc]  # a row of one column  # fmt: skip
+    assert _rows_read(json.loads(plan)[0]["Plan"]) <= 2
+
+
+def _rows_read(node: dict[str, Any]) -> int:
+    """How many rows of the table a plan's scans gave, or looked at in vain."""
+    own = 0
+    if node.get("Relation Name") == "unit_transition":
+        rows = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+        own = round(rows * node["Actual Loops"])
+    return own + sum(_rows_read(one) for one in node.get("Plans", ()))
+
+
 async def test_the_same_moment_is_never_reviewed_twice(store: Connection) -> None:
     made = await found(store)
     await passed(store, made, NOW - HOUR, NOW)
@@ -149,7 +212,7 @@ async def test_a_task_is_closed_by_itself_after_its_quiet_days(store: Connection
     # A relapse on the first day begins the quiet days again.
     again = NOW + DAY
     await raised(store, again, ended=again + 20 * MINUTE)
-    await passed(store, made, NOW + HOUR, again + 2 * DAY + HOUR)
+    await caught_up(store, made, NOW + HOUR, again + 2 * DAY + HOUR)
     assert [one[:2] for one in await told(store)][-2:] == [
         ("attach", again),
         ("close", again + 2 * DAY + 20 * MINUTE),
@@ -189,6 +252,7 @@ async def test_false_rectification_is_found_in_what_people_said(store: Connectio
     (flagged,) = flags(history, NOW, limits)
     assert flagged.flag == "false_rectification"
     assert flagged.alarms == (1, 2, 3, 4)
+    assert flagged.zh.startswith(f"{made.unit['U2'].name}在30天内")
 
 
 async def test_production_is_that_of_the_lines_production_units(store: Connection) -> None:

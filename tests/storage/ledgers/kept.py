@@ -3,9 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import msgspec
 from tests.alarms.registry.firm import registry
 
-from wattwarden.alarms.decisions.bodies import Patrol
+from wattwarden.alarms.cases.bodies import Action, Verb
+from wattwarden.alarms.decisions.bodies import Measure, Patrol, Plan, WarningLevel
 from wattwarden.alarms.decisions.body import NEW, Body, Scope
 from wattwarden.alarms.ledgers.bodies import (
     Abnormal,
@@ -87,8 +89,10 @@ async def does(store: Connection, body: Body, now: datetime = NOW, person: str =
     return await decide(store, body, person, now)
 
 
-def patrol(at: datetime = NOW, findings: str = "") -> Patrol:
-    return Patrol(id=NEW, scope=Scope.LINE, subject="L1", person="P2", at=at, findings=findings)
+def patrol(at: datetime = NOW, findings: str = "", why: str = "") -> Patrol:
+    return Patrol(
+        id=NEW, scope=Scope.LINE, subject="L1", person="P2", at=at, findings=findings, why=why
+    )
 
 
 def repair(began: datetime = NOW - 2 * HOUR) -> Repair:
@@ -112,6 +116,14 @@ def special(start: datetime = NOW - 30 * HOUR) -> SpecialPeriod:
     )  # fmt: skip
 
 
+def stop(start: datetime = NOW - 19 * HOUR) -> Plan:
+    """A line is to stop for thirty hours; it is 8 in the morning in China when it is ordered."""
+    return Plan(
+        id=NEW, scope=Scope.LINE, subject="L1", measure=Measure.STOP, start=start,
+        end=start + 30 * HOUR, level=WarningLevel.ORANGE,
+    )  # fmt: skip
+
+
 def correction(entry: int, at: datetime | None = None) -> LedgerCorrection:
     return LedgerCorrection(
         id=NEW, enterprise="E1", entry=entry, text="皮带松动", reason="笔误", occurred_at=at
@@ -119,8 +131,25 @@ def correction(entry: int, at: datetime | None = None) -> LedgerCorrection:
 
 
 async def full_ledger(store: Connection) -> None:
-    """A ledger with something of every sort; entries 1 to 6 follow from readings."""
+    """A ledger with something of every sort; entries 1 to 7 follow from readings."""
     await with_firm(store)
+    await filled(store)
+
+
+async def fuller_ledger(store: Connection) -> None:
+    """The same behind a plan, whose first day is over, with an alarm that was handled."""
+    await with_firm(store)
+    await does(store, stop(), NOW - 20 * HOUR, "P1")
+    await filled(store)
+    alarm = str(await store.fetchval("SELECT id FROM alarm"))
+    for verb, more in ((Verb.ACK, {}), (Verb.HANDLE, {"reason": "换皮带", "cause": "ageing"})):
+        body = msgspec.convert({"id": NEW, "alarm": alarm, "verb": verb, **more}, Action)
+        await does(store, body)
+    await at_time(store, NOW + HOUR)
+    await follow(store, followed(NOW + HOUR))
+
+
+async def filled(store: Connection) -> None:
     await seen(store, "U1", (NOW - 9 * HOUR, "running"), (NOW - 4 * HOUR, "off"))
     await seen(store, "U2", (NOW - 8 * HOUR, "running"))
     await alarmed(store, NOW - 7 * HOUR, NOW - 6 * HOUR)

@@ -82,8 +82,10 @@ async def test_starts_stops_and_alarms_are_entered_half_an_hour_later(
     ]
     assert await told(city, "E1", LedgerKind.PRODUCTION) == [("unit:E1-p", True, 0, 30, None)]
     number = await city.fetchval("SELECT id FROM alarm WHERE rule = 'R2'")
-    (found,) = await load_abnormal(city)
-    assert (found.content.subject, found.content.alarm) == ("unit:E1-t", number)
+    first, *more = await load_abnormal(city)
+    assert (first.content.subject, first.content.alarm) == ("unit:E1-t", number)
+    assert [one.corrects for one in more] == [first.number, *(one.number for one in more[:-1])]
+    assert [one.content.end is None for one in (first, *more)][-2:] == [True, False]
     raised, ended = [
         one for one in await told(city, "E1", LedgerKind.ALARM) if one[0] == f"alarm:{number}"
     ]
@@ -104,7 +106,7 @@ async def begin_anew(store: Connection, step: int) -> None:
     await store.execute("ALTER TABLE ledger DISABLE TRIGGER USER")
     for table in (
         "kept_state", "day_state", "correction", "alarm", "unit_transition", "refold", "too_old",
-        "ledger", "ledger_due", "ledger_position",
+        "ledger", "ledger_due", "ledger_unentered",
     ):  # fmt: skip
         await store.execute(f"DELETE FROM {table}")  # noqa: S608  ours
     await store.execute("ALTER TABLE ledger ENABLE TRIGGER USER")

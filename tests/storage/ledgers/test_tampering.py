@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.storage.ledgers.kept import HOUR, MINUTE, NOW, does, full_ledger, patrol
+from tests.storage.ledgers.kept import HOUR, MINUTE, NOW, does, fuller_ledger, patrol
 
 from wattwarden.alarms.decisions.chain import FIRST_PREDECESSOR
 from wattwarden.alarms.ledgers.entries import AHEAD, Entry, seal
@@ -29,12 +29,14 @@ TRIED = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-ENTRIES = 11
+ENTRIES = 17
+# What time it is when all of them are entered.
+THEN = NOW + HOUR
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def ledger(store: Connection) -> list[Entry]:
-    await full_ledger(store)
+    await fuller_ledger(store)
     entries = await load_entries(store, "E1")
     assert len(entries) == ENTRIES
     return entries
@@ -78,17 +80,18 @@ async def test_an_entry_is_made_now_and_tells_of_nothing_to_come(
     store: Connection, ledger: list[Entry], now: int, at: int
 ) -> None:
     async with undone(store):
-        said = NOW + now * HOUR
+        said = THEN + now * HOUR
         with contextlib.suppress(RefusedError):
-            await does(store, patrol(NOW + at * HOUR), said)
+            await does(store, patrol(THEN + at * HOUR, why="值班表遗失"), said)
         (*before, last) = await load_entries(store, "E1")
         if len(before) == len(ledger):
-            assert abs(last.entered_at - NOW) <= AHEAD
+            assert abs(last.entered_at - THEN) <= AHEAD
             assert last.occurred_at <= last.entered_at
             assert last.late == (at < -24)
         else:
             assert [*before, last] == ledger
-        assert (len(before) == len(ledger)) == (now == 0 and at <= 0)
+        # A clock that is behind is set right by the last decision's; one ahead is refused.
+        assert (len(before) == len(ledger)) == (now <= 0 and at <= 0)
 
 
 @TRIED
@@ -103,10 +106,10 @@ async def test_an_entry_is_made_now_and_tells_of_nothing_to_come(
             "DELETE FROM ledger USING it WHERE number = place OR entered_at < now() + shift",
             "INSERT INTO ledger SELECT enterprise, number + 1 + place, kind, source, occurred_at,"
             " entered_at + shift, actor, NULL, body, digest, sha256(digest) FROM ledger, it"
-            " WHERE number = 11",
-            "INSERT INTO ledger SELECT enterprise, 12, kind, source, occurred_at - interval '1 y',"
+            " WHERE number = 17",
+            "INSERT INTO ledger SELECT enterprise, 18, kind, source, occurred_at - interval '1 y',"
             " entered_at - greatest(shift, -shift) - interval '1 s', actor, NULL, body, digest,"
-            " sha256(digest) FROM ledger, it WHERE number = 11",
+            " sha256(digest) FROM ledger, it WHERE number = 17",
         ]
     ),
 )
@@ -142,7 +145,7 @@ changes = st.one_of(
         st.just("occurred_at"),
         st.integers(-10_000, 29).filter(bool).map(lambda m: m * MINUTE),
     ),
-    st.tuples(st.just("actor"), st.sampled_from(["P1", "P9", "system2"])),
+    st.tuples(st.just("actor"), st.sampled_from(["P8", "P9", "system2"])),
     st.tuples(st.just("kind"), st.sampled_from(["special", "abnormal2"])),
     st.tuples(st.just("source"), st.sampled_from(["decision:1", "decision:99", "alarm:77"])),
     st.tuples(st.just("content"), st.text("abc 无异常", min_size=1, max_size=9)),

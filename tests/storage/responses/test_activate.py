@@ -8,6 +8,7 @@ from tests.storage.responses.city import register_city
 
 from wattwarden.alarms.decisions.bodies import Measure, Plan, WarningLevel
 from wattwarden.alarms.decisions.body import NEW, Body, Scope
+from wattwarden.alarms.ledgers.entries import LedgerKind
 from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.alarms.responses.bodies import (
     Calendar,
@@ -21,6 +22,7 @@ from wattwarden.alarms.responses.bodies import (
 )
 from wattwarden.storage.acting.admissions import decide
 from wattwarden.storage.database import Connection
+from wattwarden.storage.ledgers.ledger import load_entries
 from wattwarden.storage.registry.decisions import first_broken, in_force
 from wattwarden.storage.responses.activate import Activated, issue, keep_calendar, step
 from wattwarden.storage.responses.load import load_responses, newest_plans, plans_of
@@ -85,6 +87,21 @@ async def test_a_response_activates_exactly_the_presets_of_its_area_and_level(
     assert done.without_preset == ("E1", "E2")
     assert {one.actor for one in done.plans} == {"officer"}
     assert await first_broken(city) is None
+
+
+async def test_plans_are_in_the_ledgers_of_their_firms_at_once(city: Connection) -> None:
+    identity, done = await issued(city, "R1")
+    (first,) = await load_entries(city, "N1")
+    (let_be,) = await load_entries(city, "N2")
+    sources = {f"decision:{one.id}" for one in done.plans}
+    assert {first.source, let_be.source} == sources
+    assert (first.kind, first.actor, first.occurred_at) == (LedgerKind.SPECIAL, "officer", NOW)
+    assert [one.content.measure for one in (first, let_be)] == ["停产", "豁免"]  # type: ignore[union-attr]  # special periods
+    over = ResponseStep(id=NEW, response=identity, verb=ResponseVerb.CLOSE)
+    await step(city, over, "officer", NOW + HOUR / 2)
+    assert [one.content.measure for one in await load_entries(city, "N1")] == [  # type: ignore[union-attr]  # as above
+        "停产", "取消:停产",
+    ]  # fmt: skip
 
 
 async def test_a_response_of_the_whole_city_reaches_every_district(city: Connection) -> None:

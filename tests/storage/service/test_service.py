@@ -149,12 +149,12 @@ async def test_a_request_lives_until_its_firm_confirms_it(city_store: Connection
         (step(Deed.CONFIRM), "head-own"),
     ):
         await decide(city_store, body, person, NOW)
-    (request,) = await load_requests(city_store, enterprise="E1")
+    (request,) = await load_requests(city_store, enterprises=["E1"])
     assert (request.state, request.appointment) == (State.CONFIRMED, visit)
     assert [one.actor for one in request.steps][-1] == "head-own"
     with pytest.raises(RefusedError, match=r"confirmed .* by head-own"):
         await decide(city_store, step(Deed.SOLVE), "chief", NOW)
-    assert await load_requests(city_store, enterprise="E1", upto=NOW) == []
+    assert await load_requests(city_store, enterprises=["E1"], upto=NOW) == []
     assert (await load_requests(city_store, identity="AS1", upto=visit)) == [request]
 
 

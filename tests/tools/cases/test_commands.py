@@ -106,7 +106,7 @@ def test_a_refusal_is_told_in_both_languages_and_changes_nothing(alarm: int, tel
     assert "已由李敏于2026-11-22 09:05确认" in told
     assert "ack by 李敏 at 2026-11-22 09:05" in told
     assert "nothing was changed" in told
-    assert "无权办理" in tell(7, "alarms", "verify", number, "--as", "P2", status=1)
+    assert "须由区级执法员" in tell(7, "alarms", "verify", number, "--as", "P2", status=1)
     assert "nobody's name" in tell(7, "alarms", "ack", number, "--as", "system", status=1)
     assert "there is no alarm 99" in tell(7, "alarms", "ack", "99", "--as", "P2", status=1)
 
@@ -151,8 +151,16 @@ def test_people_read_tables(alarm: int, tell: Tell, where: list[str], capsys: Ca
         out = capsys.readouterr().out
         assert "已确认" in out
         assert "L2 预警" in out
+        assert "(U2)" in out
+        assert "unit:U2" not in out
+        assert "2026-11-22 09:00" in out
+        assert "T01:00" not in out
+    said = ["--as", "P2", "--cause", "ageing", "--reason", "皮带断裂", "--part", "皮带"]
+    assert main(["alarms", "handle", str(alarm), *said, *where]) == 0
+    assert main(["alarms", "show", str(alarm), *where]) == 0
+    assert "原因 部件老化" in capsys.readouterr().out
     assert main(["alarms", "comment", str(alarm), "--as", "P1", "--reason", "x", *where]) == 0
-    assert "alarm 1: 已确认 (acked), by P1" in capsys.readouterr().out
+    assert "alarm 1: 整改中 (rectifying), by P1 at 2026-11-22 09:05" in capsys.readouterr().out
 
 
 def test_an_alarm_is_declared_and_an_officer_reviews_it(alarm: int, tell: Tell) -> None:
@@ -178,9 +186,71 @@ def test_what_is_declared_in_advance_comes_again_and_explains_a_later_alarm(
     of = ("--scope", "unit", "--subject", "U2", "--kind", "maintenance", "--repeats", "weekly")
     when = ("--start", "2026-11-15 09:00", "--end", "2026-11-15 11:00", "--until", "2026-12-31")
     made = tell(-9000, "declarations", "add", "--as", "P3", *of, *when)
-    tell(-8000, "declarations", "review", made["id"], "approve", "--as", "P1")
+    too_long = tell(-8000, "declarations", "review", made["id"], "approve", "--as", "P1", status=1)
+    assert "超过30天的申报须由领导批准" in too_long
+    tell(-8000, "declarations", "review", made["id"], "approve", "--as", "P5")
     done = tell(3, "alarms", "declare", str(alarm), "--as", "P2", "--declaration", made["id"])
     assert (done["case"]["state"], done["case"]["ending"]) == ("closed", "exempt")
+
+
+def test_a_declaration_ends_sooner_is_withdrawn_or_revoked(alarm: int, tell: Tell) -> None:
+    words = ("--kind", "maintenance", "--end", "+2d", "--reason", "检修")
+    name = tell(5, "alarms", "declare", str(alarm), "--as", "P2", *words)["case"]["declaration"]
+    tell(6, "declarations", "review", name, "approve", "--as", "P1", "--opinion", "属实")
+    assert tell(7, "declarations", "list")["end"] == "2026-11-24T01:05:00Z"
+    tell(30, "declarations", "end", name, "--as", "P2", "--reason", "提前开机")
+    listed = tell(31, "declarations", "list")
+    assert (listed["end"], listed["ended"], listed["state"]) == (
+        "2026-11-22T01:30:00Z", "提前开机", "approved",
+    )  # fmt: skip
+    told = tell(32, "declarations", "end", name, "--as", "P3", "--reason", "x", status=1)
+    assert "申报本就于2026-11-22 09:30结束,只能提前" in told
+    assert tell(33, "alarms", "show", str(alarm))["ending"] == "exempt"
+    tell(34, "declarations", "revoke", name, "--as", "P2", "--reason", "不实", status=1)
+    tell(35, "declarations", "revoke", name, "--as", "P1", "--reason", "现场仍在生产")
+    shown = tell(36, "alarms", "show", str(alarm))
+    assert (shown["state"], shown["ending"], shown["history"][-1]["deed"]) == (
+        "acked", None, "申报撤销",
+    )  # fmt: skip
+    of = ("--scope", "unit", "--subject", "U2", "--kind", "trial")
+    when = ("--start", "+1d", "--end", "+2d")
+    made = tell(40, "declarations", "add", "--as", "P3", *of, *when)
+    tell(41, "declarations", "end", made["id"], "--as", "P3", "--reason", "取消")
+    assert tell(42, "declarations", "list", "--state", "withdrawn")["ended"] == "取消"
+    told = tell(43, "declarations", "end", "DC99", "--as", "P3", "--reason", "x", status=1)
+    assert "there is no declaration DC99" in told
+
+
+def test_what_is_declared_afterwards_or_for_long_is_told_as_such(
+    alarm: int, tell: Tell, where: list[str], capsys: Capture
+) -> None:
+    assert alarm == 1
+    tell(5, "declarations", "list")
+    of = ("--as", "P2", "--scope", "unit", "--subject", "U2", "--kind", "meter-fault")
+    said = ["declarations", "add", *of, "--start", "-3h", "--end", "+40d", *where]
+    assert main(said) == 0
+    told = capsys.readouterr().out
+    assert "补报:2026-11-22 06:05开始,2026-11-22 09:05才申报" in told
+    assert "时段过长,须由领导批准" in told
+    listed = tell(6, "declarations", "list")
+    assert (listed["declared_late"], listed["for_leader"]) == (True, True)
+    assert main(["declarations", "list", *where]) == 0
+    table = capsys.readouterr().out
+    for text in ("待领导审核", "表计故障", "2026-11-22 06:05", "2026-11-22 09:05 补报", "(U2)"):
+        assert text in table
+    assert "pending" not in table
+
+
+def test_a_firm_grants_itself_no_time_and_an_officer_does(alarm: int, tell: Tell) -> None:
+    tell(5, "alarms", "ack", str(alarm), "--as", "P2")
+    why = ("--cause", "ageing", "--reason", "皮带老化", "--deadline", "+2d")
+    told = tell(6, "alarms", "handle", str(alarm), "--as", "P2", *why, status=1)
+    assert "整改期限为2026-11-23 09:00,企业只能提前" in told
+    steps = ("--step", "换皮带@+1d", "--deadline", "+2d")
+    planned = tell(7, "alarms", "plan", str(alarm), "--as", "P1", *steps)
+    assert planned["case"]["deadline"] == "2026-11-24T01:07:00Z"
+    handled = tell(8, "alarms", "handle", str(alarm), "--as", "P2", *why[:4], "--deadline", "+47h")
+    assert handled["case"]["deadline"] == "2026-11-24T00:08:00Z"
 
 
 def test_a_file_is_kept_shown_and_verified(

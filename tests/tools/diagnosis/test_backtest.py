@@ -136,8 +136,9 @@ def test_people_see_a_table_and_what_it_comes_to(
     [
         (("--since", "2026-11-22", "--until", "2026-11-21"), 2, "nothing lies between"),
         ((*SPAN, "--enterprise", "E7"), 1, "nothing was folded yet of E7"),
+        (("--since", "2026-10-01", "--until", "2026-10-03"), 1, "nothing was folded between"),
     ],
-    ids=["no time at all", "an unknown enterprise"],
+    ids=["no time at all", "an unknown enterprise", "a time of which nothing is stored"],
 )
 def test_what_cannot_be_folded_is_told(
     folded: str, quicker: str, where: list[str], capsys: Capture,

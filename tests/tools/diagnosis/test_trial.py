@@ -2,7 +2,7 @@
 
 import pytest
 
-from wattwarden.alarms.rulebook import default_rules
+from wattwarden.alarms.rulebook import default_rules, default_text, load_rules
 from wattwarden.tools.diagnosis.trial import Trial, merged, run
 from wattwarden.tools.simulator.scenario import parse_scenario
 from wattwarden.tools.simulator.world import World
@@ -75,6 +75,39 @@ def test_firms_of_several_cycles_are_judged_under_their_decisions(text: str, fal
     assert (found.true, found.missed, found.false) == (2, 0, false)
     assert trial.line_days == 4
     assert trial.readings == 3 * 2 * (1440 + 288)
+
+
+@pytest.mark.parametrize(
+    ("decided", "false"),
+    [
+        pytest.param("day 2 09:40", 0, id="before"),
+        pytest.param("day 2 10:14", 1, id="when it was told already"),
+    ],
+)
+def test_a_decision_counts_from_its_own_minute(decided: str, false: int) -> None:
+    """Within the six hours that are folded at once."""
+    trial = tried(SCENARIO + DECLARED.replace("day 1 02:00", decided))
+    assert trial.verdict.tallies["R2"].false == false
+    assert trial.readings == 3 * 2 * (1440 + 288)
+
+
+def test_no_delay_is_shorter_than_the_rule_s_own() -> None:
+    """Two samples come a cycle apart: with five minutes between them nobody waits for ten."""
+    delays = tried(SCENARIO + DECLARED).verdict.tallies["R2"].delays
+    assert all(0 <= one <= cycle for one, cycle in zip(sorted(delays), (60, 300), strict=True))
+
+
+def test_what_was_missed_and_what_was_false_is_told_with_local_times() -> None:
+    (false,) = tried(SCENARIO).report()["false_alarms"]
+    assert (false["rule"], false["unit"]) == ("R2", "B-T1")
+    assert false["raised"].startswith("2026-03-03 10:")
+    assert false["raised"].endswith("+08:00")
+    deaf = load_rules(default_text().replace("theta_off = 0.10", "theta_off = 0.0"))
+    report = run(World(parse_scenario(SCENARIO)), deaf, 1, lambda _slots: None).report()
+    assert [(one["unit"], one["onset"]) for one in report["missed_offences"]] == [
+        ("A-T1", "2026-03-03 10:00:00+08:00"),
+        ("B-T1", "2026-03-04 10:00:00+08:00"),
+    ]
 
 
 def test_several_trials_are_one_report() -> None:

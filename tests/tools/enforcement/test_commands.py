@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -107,12 +108,42 @@ def test_what_people_read_is_in_chinese(say: Say, where: list[str], capsys: Capt
         person="P1")  # fmt: skip
     for words, wanted in (
         (("tasks", "list"), ("已批准", "多次报警")),
-        (("tasks", "show", task["id"]), ("赵丽", "approve", "人工提出", "超标")),
+        (
+            ("tasks", "show", task["id"]),
+            ("赵丽", "批准", "提出", "人工提出", "超标", "在线监测数据"),
+        ),
         (("findings", "list"), ("在线监测数据", "王建国")),
     ):
         assert main([*words, *where]) == 0
         out = capsys.readouterr().out
         assert all(text in out for text in wanted), out
+        assert re.search(r"20[0-9]{2}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2} ", out), out
+        assert "Z " not in out
+
+
+def test_a_task_is_shown_in_chinese_to_its_end(say: Say, where: list[str], capsys: Capture) -> None:
+    (told,) = say("tasks", "propose", "E2", "--text", "巡查发现", person="P3")
+    name = told["id"]
+    say("tasks", "approve", name, person="P3")
+    say("tasks", "assign", name, "--to", "P4", person="P3")
+    say("tasks", "accept", name, person="P4")
+    say("tasks", "arrive", name, person="P4")
+    say("tasks", "assign", name, "--to", "P3", "--instead-of", "P4", "--note", "患病", person="P3")
+    say("tasks", "accept", name, person="P3")
+    say("tasks", "arrive", name, person="P3")
+    (seen,) = say("inspections", "add", "E2", "--mode", "off-site", person="P3")
+    say("inspections", "conclude", seen["id"], "--problems", "0", person="P3")
+    exempted = ["tasks", "result", name, "--outcome", "exempted", "--minor", "--harmless"]
+    say(*exempted, person="P3", status=1)
+    say(*exempted, "--inspection", seen["id"], person="P3")
+    say("tasks", "follow-up", name, "--days", "3", person="P3")
+    assert main(["tasks", "show", name, *where]) == 0
+    out = capsys.readouterr().out
+    for text in ("批准", "指派  孙强", "接受", "到场", "指派  赵丽  接替孙强  患病",
+                 "结果  免予处罚", f"检查{seen['id']}", "回访观察  3天"):  # fmt: skip
+        assert text in out, out
+    for word in ("propose", "approve", "assign", "exempted", "follow_up", "Z "):
+        assert word not in out, out
 
 
 def test_a_firm_that_came_onto_the_list_needs_a_leaders_endorsement(
@@ -120,7 +151,7 @@ def test_a_firm_that_came_onto_the_list_needs_a_leaders_endorsement(
 ) -> None:
     (told,) = say("tasks", "propose", "E1", "--text", "t", person="P1")
     say("tasks", "approve", told["id"], person="P1")
-    assert "无权" in wrong("tasks", "endorse", told["id"], "--as", "P1")
+    assert "须由领导办理" in wrong("tasks", "endorse", told["id"], "--as", "P1")
     say("tasks", "endorse", told["id"], person="P6")
 
 

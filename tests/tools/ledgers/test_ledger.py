@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -45,14 +46,14 @@ def local(moment: datetime) -> str:
 
 def test_a_ledger_is_shown_by_number(firm: list[str], capsys: Capture) -> None:
     shown = rows(capsys, "ledger", "show", "E1", *firm)
-    assert [one["number"] for one in shown] == list(range(1, 12))
+    assert [one["number"] for one in shown] == list(range(1, 13))
     stop = next(one for one in shown if one["source"] == "unit:U1" and one["number"] > 1)
     assert stop["content"] == {
         "type": "motion", "name": "磨机", "unit": "U1", "kind": "production", "running": False,
         "hidden": "", "hidden_since": None,
     }  # fmt: skip
     patrol = next(one for one in shown if one["content"]["type"] == "patrolled")
-    assert (patrol["corrected_by"], shown[-1]["corrects"]) == (11, patrol["number"])
+    assert (patrol["corrected_by"], shown[-1]["corrects"]) == (12, patrol["number"])
     late = {one["kind"] for one in shown if one["late"]}
     assert late == {"special"}
 
@@ -60,12 +61,58 @@ def test_a_ledger_is_shown_by_number(firm: list[str], capsys: Capture) -> None:
 def test_people_read_it_in_chinese(firm: list[str], capsys: Capture) -> None:
     assert main(["ledger", "show", "E1", *firm]) == 0
     out = capsys.readouterr().out
-    for words in ("磨机 启动", "磨机 停止", "补录", "更正第7条", "已由第11条更正", "李敏", "系统"):
+    for words in ("磨机 启动", "磨机 停止", "补录", "更正第8条", "已由第12条更正", "李敏", "系统"):
         assert words in out
     assert main(["ledger", "show", "E1", "--kind", "repair", *firm]) == 0
     out = capsys.readouterr().out
     assert "更换皮带" in out
     assert "磨机" not in out
+
+
+def test_what_stands_under_each_heading_is_that(firm: list[str], capsys: Capture) -> None:
+    assert main(["ledger", "show", "E1", "--kind", "special", *firm]) == 0
+    heads, entry, *_, foot = (
+        re.split(r"  +", line.strip())
+        for line in capsys.readouterr().out.splitlines()
+        if line.strip(" ─━-")
+    )
+    at = local(NOW - timedelta(hours=28))
+    assert dict(zip(heads, entry, strict=True)) | {"内容": ""} == {
+        "序号": "11", "发生时间": at, "台账": "特殊时段", "内容": "", "录入人": "李敏",
+        "录入时间": local(NOW), "备注": "补录",
+    }  # fmt: skip
+    assert foot == ["共1条,其中补录1条"]
+
+
+def test_the_last_hours_are_those_of_the_system(firm: list[str], capsys: Capture) -> None:
+    shown = rows(capsys, "ledger", "show", "E1", "--since", "-3h", *firm)
+    assert {one["kind"] for one in shown} == {"patrol", "repair", "abnormal"}
+    assert rows(capsys, "ledger", "show", "E1", "--until", "-4d", *firm) == []
+
+
+def test_a_late_patrol_takes_a_reason_and_is_marked(
+    firm: list[str], tmp_path: Path, capsys: Capture
+) -> None:
+    words = ["patrol", "add", "--line", "L1", "--as", "P2", "--at", "-30h", "--why", "值班表遗失"]
+    rows(capsys, *words, *firm)
+    assert main(["ledger", "show", "E1", *firm]) == 0
+    out = capsys.readouterr().out
+    assert "补录(原因:值班表遗失)" in out
+    assert "共13条,其中补录2条" in out
+    path = tmp_path / "E1.xlsx"
+    rows(capsys, "ledger", "export", "E1", str(path), "--kind", "patrol", *firm)
+    assert "共3条,其中补录1条" in load_workbook(path)["巡检"]["A3"].value
+
+
+def test_what_a_warden_has_yet_to_enter_is_no_fault(
+    firm: list[str], execute: Execute, capsys: Capture
+) -> None:
+    execute("INSERT INTO ledger_unentered SELECT id, slice FROM decision WHERE kind = 'repair'")
+    assert main(["ledger", "verify", "E1", *firm]) == 0
+    assert "E1: 尚有1项决定待录入 / 1 decisions not yet entered" in capsys.readouterr().out
+    assert rows(capsys, "ledger", "verify", "E1", *firm) == [
+        {"enterprise": "E1", "not_yet_entered": 1}
+    ]
 
 
 def test_what_people_enter_stands_in_the_ledger_at_once(firm: list[str], capsys: Capture) -> None:
@@ -88,7 +135,7 @@ def test_what_people_enter_stands_in_the_ledger_at_once(firm: list[str], capsys:
     rows(capsys, *words)
     assert rows(capsys, "ledger", "show", "E1", *firm)[-1]["corrects"] == int(number)
     assert main(words) == 1
-    assert "已由第16条更正" in capsys.readouterr().err
+    assert "已由第17条更正" in capsys.readouterr().err
     assert main(["ledger", "verify", *firm]) == 0
     assert capsys.readouterr().out == "2 ledgers are as they were entered\n"
 
@@ -104,13 +151,20 @@ def test_what_people_enter_stands_in_the_ledger_at_once(firm: list[str], capsys:
             ["repair", "add", "U2", "x", "--as", "P2", "--began", "-1h", "--ended", "-2h"],
             "早于开始",
         ),
+        (["patrol", "add", "--line", "L1", "--as", "P2", "--by", "P1"], "不是本企业人员"),
+        (["patrol", "add", "--line", "L1", "--as", "P2", "--at", "-25h"], "须说明原因"),
+        (
+            ["patrol", "add", "--line", "L1", "--as", "P2", "--at", "-8d", "--why", "x"],
+            "不得补录",
+        ),
         (["ledger", "correct", "E1", "1", "x", "--reason", "y", "--as", "P2"], "只能由补传数据"),
-        (["ledger", "correct", "E1", "7", "x", "--reason", "y", "--as", "P2"], "已由第11条更正"),
+        (["ledger", "correct", "E1", "8", "x", "--reason", "y", "--as", "P2"], "已由第12条更正"),
         (["ledger", "correct", "E1", "99", "x", "--reason", "y", "--as", "P2"], "没有第99条"),
         (["ledger", "correct", "E2", "1", "x", "--reason", "y", "--as", "P2"], "管辖范围"),
     ],
     ids=[
-        "an officer", "another firm", "to come", "no such unit", "ends first", "of readings",
+        "an officer", "another firm", "to come", "no such unit", "ends first",
+        "an officer's patrol", "a late one", "of long ago", "of readings",
         "corrected", "no entry", "another's ledger",
     ],
 )  # fmt: skip
@@ -119,7 +173,7 @@ def test_what_stands_against_an_entry_is_told(
 ) -> None:
     assert main([*words, *firm]) == 1
     assert told in capsys.readouterr().err
-    assert len(rows(capsys, "ledger", "show", "E1", *firm)) == 11
+    assert len(rows(capsys, "ledger", "show", "E1", *firm)) == 12
 
 
 @pytest.mark.parametrize(
@@ -127,7 +181,7 @@ def test_what_stands_against_an_entry_is_told(
     [
         ["patrol", "add", "--as", "P2"],
         ["patrol", "add", "--as", "P2", "--line", "L1", "--enterprise", "E1"],
-        ["ledger", "verify", "--printed", "11:ab"],
+        ["ledger", "verify", "--printed", "12:ab"],
         ["ledger", "verify", "E1", "--printed", "eleven"],
         ["ledger", "export", "E1", "book.csv"],
     ],
@@ -143,14 +197,14 @@ def test_what_was_touched_is_found(
     (told,) = rows(capsys, "ledger", "export", "E1", book, *firm)
     assert rows(capsys, "ledger", "verify", "E1", "--printed", told["seal"], *firm) == []
     execute("ALTER TABLE ledger DISABLE TRIGGER USER")
-    execute("UPDATE ledger SET actor = 'P1' WHERE number = 8")
-    execute("DELETE FROM ledger WHERE number = 11")
+    execute("UPDATE ledger SET actor = 'P1' WHERE number = 9")
+    execute("DELETE FROM ledger WHERE number = 12")
     execute("ALTER TABLE ledger ENABLE TRIGGER USER")
     words = ["ledger", "verify", "E1", "--printed", told["seal"], *firm]
     found = {(one["number"], one["zh"]) for one in rows(capsys, *words, status=1)}
     assert found >= {
-        (8, "内容与录入时不一致"), (8, "与原始决定不一致"), (0, "缺决定6的记录"),
-        (11, "打印件上的第11条已不存在"),
+        (9, "内容与录入时不一致"), (9, "与原始决定不一致"), (0, "缺决定6的记录"),
+        (12, "打印件上的第12条已不存在"),
     }  # fmt: skip
     assert main(["ledger", "verify", *firm]) == 1
     assert "it is not what was sealed" in capsys.readouterr().out
@@ -165,7 +219,7 @@ PRINTED: dict[LedgerKind, list[tuple[object, ...]]] = {
     LedgerKind.PRODUCTION: [
         (1, local(NOW - timedelta(hours=9)), "磨机", "启动", "此前未联网", "系统",
          local(NOW - timedelta(hours=8, minutes=30)), ""),
-        (6, local(NOW - timedelta(hours=4)), "磨机", "停止", "", "系统",
+        (7, local(NOW - timedelta(hours=4)), "磨机", "停止", "", "系统",
          local(NOW - timedelta(hours=3, minutes=30)), ""),
     ],
     LedgerKind.TREATMENT: [
@@ -173,31 +227,34 @@ PRINTED: dict[LedgerKind, list[tuple[object, ...]]] = {
          local(NOW - timedelta(hours=7, minutes=30)), ""),
     ],
     LedgerKind.PATROL: [
-        (7, local(NOW), "一线", "李敏", "皮带松", "李敏", local(NOW), "已由第11条更正"),
-        (11, local(NOW), "一线", "", "更正为:皮带松动(原因:笔误)", "李敏", local(NOW),
-         "更正第7条"),
+        (8, local(NOW), "一线", "李敏", "皮带松", "李敏", local(NOW), "已由第12条更正"),
+        (12, local(NOW), "一线", "", "更正为:皮带松动(原因:笔误)", "李敏", local(NOW),
+         "更正第8条"),
     ],
     LedgerKind.REPAIR: [
-        (8, local(NOW - timedelta(hours=1)), "风机", "李敏", local(NOW - timedelta(hours=2)),
+        (9, local(NOW - timedelta(hours=1)), "风机", "李敏", local(NOW - timedelta(hours=2)),
          local(NOW - timedelta(hours=1)), "老化", "皮带", "更换皮带", "李敏", local(NOW), ""),
     ],
     LedgerKind.CONSUMABLE: [],
     LedgerKind.ALARM: [
-        (3, local(NOW - timedelta(hours=7)), "风机", 1, "R2", "报警", "风机停运", "系统",
-         local(NOW - timedelta(hours=6, minutes=30)), ""),
-        (5, local(NOW - timedelta(hours=6)), "风机", 1, "R2", "解除", "风机停运", "系统",
-         local(NOW - timedelta(hours=5, minutes=30)), ""),
+        (4, local(NOW - timedelta(hours=7)), "风机", 1, "治污设施异常关闭(R2)", "报警", "风机停运",
+         "系统", local(NOW - timedelta(hours=6, minutes=30)), ""),
+        (6, local(NOW - timedelta(hours=6)), "风机", 1, "治污设施异常关闭(R2)", "解除报警", "风机停运",
+         "系统", local(NOW - timedelta(hours=5, minutes=30)), ""),
     ],
     LedgerKind.ABNORMAL: [
-        (4, local(NOW - timedelta(hours=6)), "风机", local(NOW - timedelta(hours=7, minutes=5)),
-         local(NOW - timedelta(hours=6)), "治污设施异常关闭", "", "是", "风机停运", "系统",
-         local(NOW - timedelta(hours=5, minutes=30)), ""),
-        (9, local(NOW - timedelta(hours=2)), "风机", local(NOW - timedelta(hours=3)),
+        (3, local(NOW - timedelta(hours=7)), "风机", local(NOW - timedelta(hours=7, minutes=5)),
+         "未结束", "", "", "否", "治污设施异常关闭:风机停运", "系统",
+         local(NOW - timedelta(hours=6, minutes=30)), "已由第5条更正"),
+        (5, local(NOW - timedelta(hours=6)), "风机", local(NOW - timedelta(hours=7, minutes=5)),
+         local(NOW - timedelta(hours=6)), "", "", "否", "治污设施异常关闭:风机停运", "系统",
+         local(NOW - timedelta(hours=5, minutes=30)), "更正第3条"),
+        (10, local(NOW - timedelta(hours=2)), "风机", local(NOW - timedelta(hours=3)),
          local(NOW - timedelta(hours=2)), "轴承", "停机检修", "是", "风机振动", "李敏",
          local(NOW), ""),
     ],
     LedgerKind.SPECIAL: [
-        (10, local(NOW - timedelta(hours=28)), "某水泥", "重污染天气",
+        (11, local(NOW - timedelta(hours=28)), "某水泥", "重污染天气",
          local(NOW - timedelta(hours=30)),
          local(NOW - timedelta(hours=28)), "磨机停产", "李敏", local(NOW), "补录"),
     ],
@@ -209,7 +266,7 @@ def test_the_book_says_what_the_ledger_says_cell_by_cell(
 ) -> None:
     path = tmp_path / "E1.xlsx"
     (told,) = rows(capsys, "ledger", "export", "E1", str(path), *firm)
-    assert told["entries"] == 11
+    assert told["entries"] == 12
     book = load_workbook(path)
     assert book.sheetnames == [sheet.title for sheet in SHEETS.values()]
     for kind, wanted in PRINTED.items():

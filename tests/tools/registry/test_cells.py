@@ -23,6 +23,7 @@ KIND = column("unit", "kind")
 FROM = column("point", "valid_from")
 CYCLE = column("point", "cycle_s")
 EMISSIONS = column("region", "emissions")
+FILES = column("replacement", "evidence")
 NAME = column("unit", "name")
 REDUCTION = column("plan", "reduction")
 EIGHT = datetime(2026, 11, 22, 0, tzinfo=UTC)
@@ -51,6 +52,7 @@ EIGHT = datetime(2026, 11, 22, 0, tzinfo=UTC)
         (CYCLE, 60.0, 60),
         (EMISSIONS, "NOx=12.5; PM=3;", {"NOx": 12.5, "PM": 3.0}),
         (EMISSIONS, "NOx\uff1d12.5\uff1bPM\uff1d3", {"NOx": 12.5, "PM": 3.0}),
+        (FILES, f"{'a' * 64}; {'b' * 64}\uff1b", ["a" * 64, "b" * 64]),
         (NAME, 12.0, "12"),
         (NAME, 370211, "370211"),
     ],
@@ -107,6 +109,7 @@ def test_amounts_are_read_back(amounts: dict[str, float]) -> None:
 
 
 def test_nothing_is_written_as_nothing() -> None:
+    assert to_cell(FILES, ("a" * 64, "b" * 64)) == f"{'a' * 64}; {'b' * 64}"
     assert [to_cell(EMISSIONS, {}), to_cell(NAME, ""), to_cell(POWER, None)] == [None] * 3
 
 

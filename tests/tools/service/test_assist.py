@@ -114,7 +114,7 @@ def test_firms_see_their_own_requests_and_no_others(city: list[str], capsys: Cap
         (("request", "x", "--as", "P2", "--enterprise", "E2"), 1, "管辖范围"),
         (("remind", "x", "--as", "P2", "--enterprise", "E1"), 1, "无权"),
         (("reminders", "E9"), 1, "没有企业E9"),
-        (("reminders", "E1", "--as", "P3"), 1, "无权查看"),
+        (("reminders", "E1", "--as", "P3"), 1, "没有企业E1"),
         (("weak-points", "E1", "--as", "P9"), 1, "没有人员P9"),
         (("documents", "DM9"), 1, "没有手册DM9"),
         (("publish", "none.md", "--as", "P4", "--industry", "i", "--title", "t"), 1, "read"),

@@ -7,9 +7,11 @@ import pytest
 from tests.tools.simulator.worlds import CITY, FACTORY, world
 
 from wattwarden.tools.errors import UsageError
+from wattwarden.tools.main import main
 from wattwarden.tools.simulate import find_scenario
 from wattwarden.tools.simulator.orders import orders_of
 from wattwarden.tools.simulator.registry import registry_of
+from wattwarden.tools.simulator.remarks import remark, remarks_of
 from wattwarden.tools.simulator.scenario import TABLES, Often, Scenario, lasting, parse_scenario
 from wattwarden.tools.simulator.world import World
 
@@ -92,6 +94,13 @@ def decision(at: str = "day 1 10:00", subject: str = "F") -> str:
         (FACTORY + '[[happening]]\nkind = "frozen"\nunit = "P"\nfactory = "G"\nonset = "+9h"',
          "P is of F", "the unit alone"),
         (FACTORY + '[[factory.outlet]]\nid = "O"\nline = "L8"', "no line 'L8'", "F-L1"),
+        ('start = 2026-03-02\n[[factory]]\nid = "K"\nshifts = [["25:00", "03:00"]]',
+         "factory[0].shifts[0][0]: this is no time of the day", '"08:00"'),
+        (FACTORY.replace('id = "F"', 'id = "F 1"'), "factory[0].id: this is no id", "letters"),
+        (FACTORY + '[[factory.outlet]]\nid = "O"\nfactor = "VOC"',
+         "factory[0].outlet[0].factor: this is no pollutant", "a24088"),
+        (offence("R2", "T-fan", "day 1 10:00").replace('kind = "production"', "load = 0.7"),
+         "nothing produces beside T-fan", 'kind = "production"'),
         (decision(subject="G"), "decision[0].body.subject: there is no enterprise 'G'", "F"),
         (decision(at="day 9 10:00"), "decision[0].at", "days = 9"),
         (FACTORY + '[[decision]]\nkind = "plan"\nat = "+1h"\nbody = {subject = "F"}',
@@ -103,6 +112,39 @@ def test_what_is_wrong_is_named_with_its_cure(text: str, named: str, cure: str) 
         orders_of(World(parse_scenario(text)))
     assert named in caught.value.message
     assert cure in caught.value.cure
+
+
+def declared(state: str = "") -> str:
+    more = f', state = "{state}"' if state else ""
+    times = 'start = "day 1 11:00", end = "day 1 12:00"'
+    body = f'{{scope = "unit", subject = "T-fan", id = "D", kind = "trial", {times}{more}}}'
+    return f'[[decision]]\nkind = "declaration"\nat = "day 1 10:00"\nbody = {body}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (FACTORY, []),
+        (FACTORY + declared(), ["declaration D stays pending", 'state = "approved"']),
+        (FACTORY + declared("approved"), []),
+        (FACTORY + declared() + declared("approved"), []),
+        (FACTORY.replace('id = "F"', 'id = "F"\nindustry = "coatingg"'), ["did you mean coating?"]),
+        (FACTORY.replace('id = "F"', 'id = "F"\nindustry = "coating"'), []),
+        (FACTORY.replace('kind = "production"', "load = 0.7"), ["F has no production unit"]),
+    ],
+    ids=[
+        "sound", "pending", "approved", "approved later", "unknown industry", "industry",
+        "nothing produces",
+    ],
+)  # fmt: skip
+def test_what_has_no_effect_is_told_before_it_runs(
+    text: str, told: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = World(parse_scenario(text))
+    remark(made)
+    said = capsys.readouterr().err
+    assert said.count("wattwarden: scenario") == bool(told)
+    assert all(part in said for part in told)
 
 
 def test_an_offence_that_begins_with_production_moves_to_its_start() -> None:
@@ -146,6 +188,7 @@ def test_what_is_drawn_keeps_away_from_what_is_written_out() -> None:
 def test_shipped_scenarios_are_sound(name: str) -> None:
     made = World(find_scenario(name))
     assert made.scenario.name == name
+    assert list(remarks_of(made)) == []
     block = next(made.blocks(0.1))
     assert block.live.power.shape[1] == len(made.units)
 
@@ -196,3 +239,13 @@ def test_the_registry_knows_every_unit_and_its_meter() -> None:
         for machine in made.site.machines
         for line in machine.lines
     )
+
+
+def test_a_simulation_tells_remarks_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "pending.toml"
+    file.write_text(FACTORY + declared(), "utf-8")
+    # A folder that holds something else is refused, after that.
+    assert main(["simulate", str(file), "--direct", "--data", str(tmp_path)]) == 1
+    assert "declaration D stays pending" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """What a direct simulation is asked for: where it begins, where it stops, what it refuses."""
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,6 +12,8 @@ from tests.tools.simulator.worlds import FACTORY, world
 
 from wattwarden.protocol.envelope import FORMAT, Tick
 from wattwarden.server.settings import Settings
+from wattwarden.storage.database import connect
+from wattwarden.storage.system_time import system_now
 from wattwarden.tools.errors import CommandError
 from wattwarden.tools.simulator import straight
 from wattwarden.tools.simulator.direct import Direct
@@ -61,6 +64,21 @@ def test_time_does_not_go_back_behind_a_system_that_ran_since(tmp_path: Path) ->
     straight.check_tick(tick, 1_000_060, tmp_path)
     with pytest.raises(CommandError, match="a system has run in"):
         straight.check_tick(tick, 1_000_000, tmp_path)
+
+
+@pytest.mark.parametrize("begin", [0, 3600], ids=["new", "resumed"])
+async def test_who_acts_while_it_holds_acts_in_the_simulated_time(
+    store_dsn: str, begin: int
+) -> None:
+    made = world(FACTORY)
+    store = await connect(store_dsn, name="test")
+    await straight._mark_and_enter(store, made, begin)
+    assert bool(await store.fetchval("SELECT count(*) FROM registry_entry")) == (begin == 0)
+    second = made.midnight_ms // 1000 + 7200
+    await store.execute("INSERT INTO journal_position (shard, sequence, tick) VALUES (0, 0, 1)")
+    await store.execute("INSERT INTO tick VALUES (0, 1, $1, 1)", second)
+    assert await system_now(store) == datetime.fromtimestamp(second, UTC)
+    await store.close()
 
 
 async def test_an_order_to_stop_is_obeyed_after_the_minute_that_is_written() -> None:

@@ -9,11 +9,17 @@ from typing import Any
 import asyncpg
 import pytest
 from tests.alarms.registry.firm import registry
+from tests.storage.ledgers.kept import at_time
 
+from wattwarden.alarms.decisions.body import NEW
+from wattwarden.alarms.enforcement.bodies import Inspection
+from wattwarden.alarms.enforcement.words import Mode
 from wattwarden.alarms.registry.changes import difference
 from wattwarden.alarms.registry.nouns import Agency, Enterprise, Region
 from wattwarden.alarms.registry.registry import Registry
+from wattwarden.storage.acting.admissions import decide
 from wattwarden.storage.registry.registry import save_registry
+from wattwarden.storage.system_time import mark_simulated
 from wattwarden.tools.main import main
 
 Capture = pytest.CaptureFixture[str]
@@ -117,7 +123,8 @@ def test_people_read_names_and_percentages(city: list[str], capsys: Capture) -> 
         (("--agency", "A9"), 1, "no agency A9"),
         (("--enterprise", "E9"), 1, "no enterprise E9"),
         (("--as", "P9"), 1, "no person P9"),
-        (("--as", "P2", "--enterprise", "E3"), 1, "无权查看"),
+        (("--as", "P2", "--enterprise", "E3"), 1, "no enterprise E3"),
+        (("--as", "P2", "--agency", "A2"), 1, "无权查看"),
     ],
 )
 def test_what_cannot_be_counted_is_told_why(
@@ -141,3 +148,30 @@ def test_a_shared_file_is_complete_and_the_owners_alone(
     assert main(["share", "export", str(file), "--agency", "A9", *SPAN, *city]) == 1
     assert file.read_text("utf-8").count("\n") == len(records)
     assert list(tmp_path.glob(".*")) == []
+
+
+async def _looked_now(store_dsn: str) -> None:
+    connection = await asyncpg.connect(store_dsn)
+    await mark_simulated(connection)
+    await at_time(connection, AT)
+    body = Inspection(id=NEW, enterprise="E1", mode=Mode.OFF_SITE, at=AT)
+    await decide(connection, body, "P1", AT)
+    await connection.close()
+
+
+@pytest.mark.parametrize("words", [(), ("--until", "now")], ids=["until left out", "until now"])
+def test_what_was_entered_at_this_very_moment_is_counted(
+    city: list[str], store_dsn: str, capsys: Capture, words: tuple[str, ...]
+) -> None:
+    asyncio.run(_looked_now(store_dsn))
+    row, _ = told(capsys, *words, *city)
+    assert row["enforced"]["off_site_times"] == 1
+    assert row["until"] == "2026-11-21T02:00:00Z"
+
+
+def test_priorities_and_sorts_are_told_in_chinese(city: list[str], capsys: Capture) -> None:
+    assert main(["stats", *SPAN, *city]) == 0
+    text = capsys.readouterr().out
+    for part in ("优先级 高", "优先级 中", "及时核实率", "管理类提醒时长", "台账补录"):
+        assert part in text
+    assert "优先级 high" not in text

@@ -1,0 +1,27 @@
+"""The one way to read as somebody: what a person may see, by the registry as it is entered now."""
+
+from wattwarden.alarms.acting.scope import Read, Reader, reader_of, unread
+from wattwarden.alarms.registry.nouns import Agency, Enterprise, Person
+from wattwarden.alarms.registry.problems import Problem, RefusedError
+from wattwarden.storage.database import Connection
+from wattwarden.storage.registry.records import load_kind, load_record
+from wattwarden.storage.system_time import system_now
+
+
+async def reading_as(connection: Connection, actor: str, read: Read) -> Reader:
+    """Return who reads, with what they may see; pages and programs of others read as a person too.
+
+    Raises:
+        RefusedError: There is no such person, or this is not for their role.
+        StorageError: The database is away.
+    """
+    person = await load_record(connection, Person, actor)
+    if person is None:
+        zh, en = f"没有人员{actor}", f"there is no person {actor}"
+        raise RefusedError([Problem("person", actor, "", zh, en)])
+    against = unread(person, read)
+    if against is not None:
+        raise RefusedError([Problem(read, "", "", against.zh, against.en)])
+    agencies = {one.id: one for one in await load_kind(connection, Agency)}
+    firms = await load_kind(connection, Enterprise)
+    return reader_of(person, firms, agencies, await system_now(connection))

@@ -1,0 +1,133 @@
+"""A courier as its own process, killed in the midst of its work: nothing is lost."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from tests.storage.conftest import store_server
+from tests.storage.outbox.receiver import Receiver
+
+from wattwarden.alarms.routing.bodies import Routing
+from wattwarden.alarms.routing.table import default_text
+from wattwarden.server.courier import wall_us
+from wattwarden.storage.database import Connection
+from wattwarden.storage.moments import moment_of
+from wattwarden.storage.registry.decisions import Decision, enter
+
+__all__ = ["store_server"]
+
+pytestmark = pytest.mark.integration
+
+NOTICES = 200
+ALARMS = 50
+PATIENCE_S = 30.0
+ENDPOINT = """
+[endpoint.hook]
+channel = "webhook"
+settings = { url = "URL/in" }
+secrets = { secret = "k" }
+allow = ["127.0.0.0/8"]
+"""
+
+
+@pytest_asyncio.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    made = Receiver()
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def start(dsn: str, data: Path) -> asyncio.subprocess.Process:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "wattwarden", "courier", "--dsn", dsn, "--data", str(data),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={**os.environ},
+    )  # fmt: skip
+    assert process.stdout is not None
+    line = await asyncio.wait_for(process.stdout.readline(), PATIENCE_S)
+    assert b'"ready":"courier"' in line
+    return process
+
+
+async def fill(store: Connection, url: str) -> None:
+    """Notices of some alarms, five of each, in order."""
+    text = default_text() + ENDPOINT.replace("URL", url)
+    now = moment_of(wall_us())
+    await enter(store, Decision(Routing(version="1", text=text), "me", now))
+    await store.executemany(
+        "INSERT INTO outbox (alarm, enterprise, at, why, level, recipient, reason, endpoint, title,"
+        " state, due, expires) VALUES ($1, 'E1', $2, 'raised', 2, 'stream:hook', 'first', 'hook',"
+        " $3, 'waiting', $4, $5)",
+        [
+            (n % ALARMS, now + timedelta(microseconds=n), str(n), now, now + timedelta(hours=1))
+            for n in range(NOTICES)
+        ],
+    )
+
+
+async def test_a_courier_killed_while_it_sends_loses_nothing_and_keeps_order(
+    store_server: str, receiver: Receiver, tmp_path: Path
+) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "k").write_text("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+
+    async def slowly(_request: Any, _body: bytes) -> web.Response:
+        await asyncio.sleep(0.05)
+        return web.Response()
+
+    receiver.otherwise = slowly
+    store = await asyncpg.connect(store_server)
+    await fill(store, receiver.url)
+    kills = 0
+    process = await start(store_server, tmp_path)
+    async with asyncio.timeout(3 * PATIENCE_S):
+        while await left(store):
+            await asyncio.sleep(0.05)
+            if kills < 2 and len(receiver.got) > (kills + 1) * NOTICES // 4:
+                process.send_signal(signal.SIGKILL)
+                await process.wait()
+                kills += 1
+                process = await start(store_server, tmp_path)
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
+    assert kills == 2
+    assert await store.fetchval("SELECT count(*) FROM outbox WHERE state = 'delivered'") == NOTICES
+    times = Counter(receiver.ids)
+    rows = await store.fetch(
+        "SELECT o.message, count(a.outbox) AS doubts FROM outbox AS o LEFT JOIN attempt AS a"
+        " ON a.outbox = o.id AND a.outcome = 'unknown' GROUP BY o.id"
+    )
+    assert len(times) == NOTICES
+    assert sum(row["doubts"] for row in rows) > 0
+    for row in rows:
+        assert 1 <= times[f"ww_{row['message'].hex}"] <= 1 + row["doubts"]
+    await check_order(store, receiver)
+    await store.close()
+
+
+async def left(store: Connection) -> int:
+    found: int = await store.fetchval("SELECT count(*) FROM outbox WHERE state <> 'delivered'")
+    return found
+
+
+async def check_order(store: Connection, receiver: Receiver) -> None:
+    """Of each alarm, none came first before an earlier one had come."""
+    rows = await store.fetch("SELECT id, alarm, message FROM outbox")
+    known = {f"ww_{row['message'].hex}": (row["alarm"], row["id"]) for row in rows}
+    last: dict[int, int] = {}
+    for one in dict.fromkeys(receiver.ids):
+        alarm, number = known[one]
+        assert number > last.get(alarm, 0)
+        last[alarm] = number

@@ -1,0 +1,104 @@
+"""Pages of cases: chosen and counted from the table, folded only where that is behind."""
+
+from typing import Any
+
+import pytest
+from tests.storage.cases.city import action, after, with_alarm, with_firm
+from tests.storage.cases.test_follow import followed
+
+from wattwarden.alarms.cases.bodies import Verb
+from wattwarden.alarms.cases.case import Level, State
+from wattwarden.storage.acting.admissions import decide
+from wattwarden.storage.cases.follow import follow
+from wattwarden.storage.cases.listing import list_cases
+from wattwarden.storage.cases.load import Chosen, load_cases
+from wattwarden.storage.database import Connection
+
+DAY = 1440
+# A bit of everything: raised, seen, mended late, gone by itself, another firm's, not told.
+CHOSEN: dict[str, dict[str, Any]] = {
+    "all": {},
+    "untold": {"untold": True},
+    "numbers": {"numbers": [1, 2, 6]},
+    "enterprise": {"enterprises": ["E2"]},
+    "rule": {"rules": ["R2", "R4"]},
+    "class": {"grades": ["A", "D"]},
+    "rule-and-class": {"grades": ["A"], "rules": ["R4", "R2"]},
+    "times": {"since": after(5), "until": after(20)},
+    "state": {"states": [State.RECTIFIED, State.RAISED]},
+    "level": {"levels": [Level.SEVERE, Level.REMINDER]},
+    "overdue": {"overdue": True},
+    "open": {"open": True},
+    "standing": {"standing": True},
+    "open-and-overdue": {"open": True, "overdue": True},
+}
+
+
+async def city(store: Connection) -> None:
+    await with_firm(store)
+    mended = await with_alarm(store, ended=30)
+    await with_alarm(store, "R4", at=10, ended=20)
+    await with_alarm(store, "R8", at=20, subject="meter:M9", enterprise="E2", line="")
+    await with_alarm(store, "R3", at=30, suppressed_by='{"rule": "R2"}')
+    await with_alarm(store, "R5", at=40, withdrawn=True)
+    seen = await with_alarm(store, at=50)
+    await with_alarm(store, "R11", at=60, ended=100)
+    for verb in (Verb.ACK, Verb.HANDLE):
+        await decide(store, action(mended, verb), "P2", after(70))
+    await decide(store, action(seen, Verb.ACK), "P2", after(70))
+    await store.execute(
+        "INSERT INTO decision (id, kind, actor, entered_at, effective_at, enterprise, slice, step,"
+        " body, predecessor, digest) SELECT id + 1, kind, actor, $1, $1, enterprise, slice, step,"
+        " body || $2::jsonb, digest, sha256(digest) FROM decision ORDER BY id DESC LIMIT 1",
+        after(2 * DAY),
+        f'{{"id": "AC99", "alarm": "{mended}", "verb": "rectify", "reason": "已换"}}',
+    )
+
+
+@pytest.mark.parametrize("behind", [False, True], ids=["followed", "nobody-followed"])
+@pytest.mark.parametrize("chosen", CHOSEN)
+async def test_what_is_chosen_and_counted_is_what_folding_all_would_choose(
+    store: Connection,
+    chosen: str,
+    behind: bool,  # noqa: FBT001  a column
+) -> None:
+    await city(store)
+    now = 4 * DAY
+    if not behind:
+        await follow(store, followed(after(now)))
+    of = Chosen(**CHOSEN[chosen])
+    folded = await load_cases(store, of, now=after(now))
+    assert folded
+    listed = await list_cases(store, of, now=after(now), limit=100)
+    assert listed.cases == folded
+    counted = [
+        (one.state, one.level, one.rule, one.grade, one.standing, one.overdue, one.open)
+        for one, many in listed.tallies.items()
+        for _ in range(many)
+    ]
+    assert sorted(counted) == sorted(
+        (one.state, one.level, one.rule, one.grade, one.cleared is None, one.overdue, one.open)
+        for one in folded
+    )
+    first = await list_cases(store, of, now=after(now), limit=1)
+    assert (first.cases, first.tallies) == (folded[:1], listed.tallies)
+
+
+async def test_what_is_followed_is_chosen_by_the_table_and_not_folded(store: Connection) -> None:
+    await city(store)
+    await follow(store, followed(after(100)))
+    await store.execute("UPDATE alarm_case SET state = 'verified' WHERE alarm = 3")
+    chosen = Chosen(states=[State.VERIFIED])
+    listed = await list_cases(store, chosen, now=after(100), limit=9)
+    assert [case.id for case in listed.cases] == [3]
+    assert [one.state for one in listed.tallies] == [State.VERIFIED]
+
+
+async def test_what_was_touched_since_is_chosen_as_it_is_now(store: Connection) -> None:
+    await city(store)
+    await follow(store, followed(after(100)))
+    await decide(store, action(3, Verb.ACK), "P4", after(3 * DAY))
+    acked = await list_cases(store, Chosen(states=[State.ACKED]), now=after(3 * DAY), limit=9)
+    assert [case.id for case in acked.cases] == [6, 3]
+    raised = await list_cases(store, Chosen(states=[State.RAISED]), now=after(3 * DAY), limit=9)
+    assert 3 not in [case.id for case in raised.cases]

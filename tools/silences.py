@@ -1,0 +1,122 @@
+"""``wattwarden silences``: notices of some alarms go to nobody until a moment; level 4 always."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from wattwarden.alarms.decisions.body import NEW
+from wattwarden.alarms.routing.bodies import MOST_SILENCED, Silence, SilenceEnd
+from wattwarden.storage.outbox.load import load_silences
+from wattwarden.storage.registry.decisions import Entered
+from wattwarden.storage.system_time import system_now
+from wattwarden.tools.acting import AsPerson, acting_as, perform, show_entered
+from wattwarden.tools.decode import as_json
+from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
+from wattwarden.tools.render import show_table
+from wattwarden.tools.running import database, run, settings_of
+from wattwarden.tools.times import parse_time, rfc3339
+
+app = App(name="silences", help="Keep notices of some alarms back until a moment (静默).")
+
+
+@app.command(name="list")
+def list_silences(
+    *,
+    enterprise: Annotated[str | None, Parameter(help="Only this enterprise's, by its id.")] = None,
+    past: Annotated[bool, Parameter(help="Those that are over as well.")] = False,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """List silences, the latest first."""
+    settings = settings_of(system)
+    firms = None if enterprise is None else [enterprise]
+
+    async def work() -> list[dict[str, Any]]:
+        async with database(settings, "silences list") as connection:
+            now = await system_now(connection)
+            found = await load_silences(connection, firms)
+        return [_row(entered, one) for entered, one in reversed(found) if past or one.end > now]
+
+    rows = run(work())
+    if json:
+        for row in rows:
+            print(as_json(row))
+        return
+    shown = ("id", "enterprise", "rules", "unit", "level", "start", "end", "by", "reason")
+    show_table(shown, [[row[name] for name in shown] for row in rows])
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quiet:
+    """Which alarms are silenced, for how long and why."""
+
+    until: Annotated[str, Parameter(allow_leading_hyphen=True, help="Until when.")]
+    reason: Annotated[str, Parameter(help="Why nobody needs to hear of them.")]
+    since: Annotated[
+        str | None, Parameter(allow_leading_hyphen=True, help="Since when; now if left out.")
+    ] = None
+    rule: Annotated[tuple[str, ...], Parameter(help="Only of this rule; repeatable.")] = ()
+    unit: Annotated[str | None, Parameter(help="Only about this unit, by its id.")] = None
+    level: Annotated[int, Parameter(help="Up to this level, 3 at most.")] = MOST_SILENCED
+
+
+@app.command
+def add(
+    enterprise: Annotated[str, Parameter(name="ENTERPRISE", help="Whose alarms, by its id.")],
+    /,
+    *,
+    person: AsPerson,
+    form: Quiet,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Silence a firm's alarms until a moment; whoever heard of a raise hears of its end."""
+    settings = settings_of(system)
+
+    async def work() -> Entered:
+        async with acting_as(settings, person, "silences add") as desk:
+            body = Silence(
+                id=NEW,
+                enterprise=enterprise,
+                start=desk.now if form.since is None else parse_time(form.since, desk.now),
+                end=parse_time(form.until, desk.now),
+                reason=form.reason,
+                rules=form.rule,
+                unit=form.unit,
+                level=form.level,
+            )
+            return await desk.act(body)
+
+    show_entered(run(work()), json=json)
+
+
+@app.command
+def end(
+    silence: Annotated[str, Parameter(name="ID", help="The silence's id.")],
+    /,
+    *,
+    person: AsPerson,
+    reason: Annotated[str, Parameter(help="Why.")] = "",
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """End a silence now."""
+    body = SilenceEnd(silence=silence, reason=reason)
+    entered = perform(settings_of(system), body, person, "silences end")
+    show_entered(entered, json=json)
+
+
+def _row(entered: Entered, one: Silence) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "enterprise": one.enterprise,
+        "rules": ", ".join(one.rules),
+        "unit": one.unit,
+        "level": one.level,
+        "start": rfc3339(one.start),
+        "end": rfc3339(one.end),
+        "by": entered.actor,
+        "reason": one.reason,
+    }
