@@ -64,7 +64,7 @@ COMMANDS: Final = {
     ),
     "declarations": Command(
         "wattwarden.tools.cases.declarations:app",
-        "Declare stops and faults (申报), and review them.",
+        "Declare stops and faults (申报), review and end them.",
     ),
     "evidence": Command(
         "wattwarden.tools.cases.evidence:app",

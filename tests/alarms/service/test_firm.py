@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from tests.alarms.statistics.made import NOON, case
 
 from wattwarden.alarms.cases.bodies import Cause, Fault
