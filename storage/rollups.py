@@ -17,9 +17,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from wattwarden.storage.counting import count_hours
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.rows.tables import Rows
-from wattwarden.storage.statistics.collected import count_hours
 
 HOUR_US: Final = 3_600_000_000
 # A meter that was away for longer says nothing of when the energy was used meanwhile.

@@ -6,7 +6,7 @@
 
 -- Decisions that ledgers have yet to take up: an import enters many at once.
 CREATE TABLE ledger_unentered (
-    decision bigint PRIMARY KEY REFERENCES decision (id),
+    decision bigint PRIMARY KEY,
     slice smallint NOT NULL
 );
 

@@ -1,56 +1,16 @@
-"""What came of meters hour by hour, counted whenever rows came, and read day by day."""
+"""What came of meters, as it was counted hour by hour, read day by day."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from wattwarden.alarms.statistics.collection import DAY_MS, Came, Listened
 from wattwarden.alarms.statistics.durations import milliseconds
-from wattwarden.protocol.quality import Quality
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.moments import moment_of
 
-# A reading with one of these is there, but is not to be relied on.  That it was sent again, or
-# timed by its receipt, takes nothing from its values.
-INVALID: Final = (
-    Quality.CLOCK_AHEAD
-    | Quality.CLOCK_OLD
-    | Quality.DEFAULT_PARTITION
-    | Quality.DOUBTFUL
-    | Quality.SECTION_CHECKSUM
-)
-
 # What is due names an hour and a meter in one number, the meter in its lower half.
 _METER_MASK: Final = 2**32 - 1
-_FORGET: Final = (
-    "DELETE FROM collected_hour AS c USING unnest($1::integer[], $2::integer[]) AS w (meter, hour)"
-    " WHERE c.meter = w.meter AND c.start = to_timestamp(w.hour * 3600.0)"
-)
-# A minute's average counts only where a channel has no instantaneous rows in the hour.
-_COUNT: Final = f"""
-WITH wanted AS MATERIALIZED (
-    SELECT w.meter, to_timestamp(w.hour * 3600.0) AS start,
-        to_timestamp((w.hour + 1) * 3600.0) AS stop
-    FROM unnest($1::integer[], $2::integer[]) AS w (meter, hour)
-), came AS (
-    SELECT r.meter, r.channel, FALSE AS factors, w.start, r.at, r.quality, r.period
-    FROM wanted AS w JOIN reading AS r
-        ON r.meter = w.meter AND r.at >= w.start AND r.at < w.stop AND r.period IN ('i', 'm')
-    UNION ALL
-    SELECT f.meter, f.channel, TRUE, w.start, f.at, f.quality, f.period
-    FROM wanted AS w JOIN factor AS f
-        ON f.meter = w.meter AND f.at >= w.start AND f.at < w.stop AND f.period IN ('i', 'm')
-), chosen AS (
-    SELECT *, bool_or(period = 'i') OVER (PARTITION BY meter, channel, factors, start) AS measured
-    FROM came
-)
-INSERT INTO collected_hour (meter, channel, factors, start, received, valid, slots)
-SELECT meter, channel, factors, start, least(count(DISTINCT at), 32767),
-    least(count(DISTINCT at) FILTER (WHERE quality & {int(INVALID)} = 0), 32767),
-    count(DISTINCT floor(extract(epoch FROM at) / 300))
-FROM chosen WHERE period = 'i' OR NOT measured
-GROUP BY meter, channel, factors, start
-"""  # noqa: S608  a number of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +20,6 @@ class Heard:
     meter: int
     channel: str
     factors: bool
-
-
-async def count_hours(connection: Connection, meters: Sequence[int], hours: Sequence[int]) -> None:
-    """Count the rows of hours (since 1970) of meters anew.  Call it in a transaction."""
-    await connection.execute(_FORGET, meters, hours)
-    await connection.execute(_COUNT, meters, hours)
 
 
 async def load_uncounted(connection: Connection, heard: Mapping[str, Heard]) -> dict[str, int]:

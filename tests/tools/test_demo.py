@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from wattwarden.storage.warden.listing import ListedAlarm
-from wattwarden.tools import demo
+from wattwarden.tools import demo, logfile
 from wattwarden.tools.main import main
 from wattwarden.tools.simulator.moments import midnight_ms
 from wattwarden.tools.simulator.world import World
@@ -66,7 +66,7 @@ def test_logs_go_to_the_file_and_errors_to_the_terminal_again(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     log = tmp_path / "new" / "demo.log"
-    with demo._logged(log):
+    with logfile.logged(log):
         os.write(2, b"a role speaks\n")
     os.write(2, b"the command speaks\n")
     assert log.read_text() == "a role speaks\n"

@@ -10,10 +10,11 @@ from tests.storage.feed import BACKFILL, MINUTE, START
 from wattwarden.alarms.statistics.collection import Came, Listened
 from wattwarden.alarms.statistics.timelines import Span
 from wattwarden.protocol.quality import Quality
+from wattwarden.storage.counting import count_hours
 from wattwarden.storage.database import Connection
 from wattwarden.storage.moments import moment_of
 from wattwarden.storage.rollups import HOUR_US, note_touched, recompute
-from wattwarden.storage.statistics.collected import Heard, count_hours, load_came, load_uncounted
+from wattwarden.storage.statistics.collected import Heard, load_came, load_uncounted
 
 HOUR_MS = 3_600_000
 SHANGHAI_MS = 8 * HOUR_MS

@@ -239,8 +239,8 @@ PRINTED: dict[LedgerKind, list[tuple[object, ...]]] = {
     LedgerKind.ALARM: [
         (4, local(NOW - timedelta(hours=7)), "风机", 1, "治污设施异常关闭(R2)", "报警", "风机停运",
          "系统", local(NOW - timedelta(hours=6, minutes=30)), ""),
-        (6, local(NOW - timedelta(hours=6)), "风机", 1, "治污设施异常关闭(R2)", "解除报警", "风机停运",
-         "系统", local(NOW - timedelta(hours=5, minutes=30)), ""),
+        (6, local(NOW - timedelta(hours=6)), "风机", 1, "治污设施异常关闭(R2)", "解除报警",
+         "风机停运", "系统", local(NOW - timedelta(hours=5, minutes=30)), ""),
     ],
     LedgerKind.ABNORMAL: [
         (3, local(NOW - timedelta(hours=7)), "风机", local(NOW - timedelta(hours=7, minutes=5)),
