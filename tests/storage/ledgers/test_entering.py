@@ -27,7 +27,7 @@ from tests.storage.ledgers.kept import (
 )
 
 from wattwarden.alarms.decisions.bodies import Patrol, RuleSet
-from wattwarden.alarms.ledgers.contents import AlarmEvent, Special, Withdrawn
+from wattwarden.alarms.ledgers.contents import Abnormality, AlarmEvent, Patrolled, Special, Withdrawn
 from wattwarden.alarms.ledgers.entries import LedgerKind
 from wattwarden.alarms.registry.changes import difference
 from wattwarden.alarms.registry.nouns import Link
@@ -220,7 +220,9 @@ async def test_what_was_done_about_it_takes_the_place_of_what_was_known(store: C
     entries = await load_entries(store, "E1", Chosen((LedgerKind.ABNORMAL,)))
     chain = [one for one in entries if one.source.startswith("alarm:")]
     assert [one.corrects for one in chain] == [None, chain[0].number, chain[1].number]
-    assert (chain[-1].content.cause, chain[-1].content.measure) == ("ageing", "换皮带")
+    last = chain[-1].content
+    assert isinstance(last, Abnormality)
+    assert (last.cause, last.measure) == ("ageing", "换皮带")
     assert chain[-1].entered_at == NOW + 30 * MINUTE
     assert await verify(store, "E1") == []
 
@@ -353,6 +355,7 @@ async def test_a_late_patrol_with_a_reason_is_counted(store: Connection) -> None
     await does(store, body)
     await does(store, patrol())
     (late, _) = await load_entries(store, "E1")
+    assert isinstance(late.content, Patrolled)
     assert (late.late, late.content.why) == (True, "值班表遗失")
     assert await count_backfilled(store, NOW, NOW + HOUR) == {"E1": 1}
     assert await count_backfilled(store, NOW + MINUTE, NOW + HOUR) == {}
