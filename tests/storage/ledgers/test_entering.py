@@ -27,7 +27,13 @@ from tests.storage.ledgers.kept import (
 )
 
 from wattwarden.alarms.decisions.bodies import Patrol, RuleSet
-from wattwarden.alarms.ledgers.contents import Abnormality, AlarmEvent, Patrolled, Special, Withdrawn
+from wattwarden.alarms.ledgers.contents import (
+    Abnormality,
+    AlarmEvent,
+    Patrolled,
+    Special,
+    Withdrawn,
+)
 from wattwarden.alarms.ledgers.entries import LedgerKind
 from wattwarden.alarms.registry.changes import difference
 from wattwarden.alarms.registry.nouns import Link
