@@ -66,6 +66,8 @@ bench: $(STAMP) ## measure against the C reference and psql, print a table
 soak: $(STAMP) ## long runs; prints a dated record into docs/
 	$(BIN)/python bench/soak.py
 	$(BIN)/python bench/month.py --record
+	$(BIN)/python bench/line_days.py --record
+	$(BIN)/wattwarden play docs/stories.md
 
 fuzz: $(STAMP) ## coverage-guided fuzzing, MINUTES=10
 	$(UV) pip install --quiet --python $(BIN)/python -r requirements/fuzz.txt

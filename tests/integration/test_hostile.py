@@ -209,7 +209,7 @@ async def test_a_good_frame_inside_one_that_never_ends_is_answered(
             assert f"QN={qn_of(number)};".encode() in await meter.answer(within_s)
     found = await held(system, source)
     assert [(row["raw"], row["kind"]) for row in found] == [(outer, "unknown")]
-    assert await stored(system, "factor", "INNER") == 3
+    await eventually(lambda: stored(system, "factor", "INNER"), lambda count: count == 3)
 
 
 @pytest.mark.parametrize("when", ["after login", "first of all"])

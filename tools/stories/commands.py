@@ -28,6 +28,9 @@ def play(
         Path | None,
         Parameter(help="An empty folder to play in, kept; a temporary one by default."),
     ] = None,
+    until: Annotated[
+        str | None, Parameter(help='Leave out what comes later, such as "day 4 12:00".')
+    ] = None,
     keep_going: Annotated[
         bool,
         Parameter(help="Play on after a command that says something else.", show_default=False),
@@ -54,7 +57,7 @@ def play(
         tell = (lambda _text: None) if json else print
         # What the roles log would stand between the lines of the story.
         with logged(settings.data / "play.log"):
-            played = run(play_script(script, settings, tell, go_on=keep_going))
+            played = run(play_script(script, settings, tell, until=until, go_on=keep_going))
     for mismatch in played.mismatches:
         print(mismatch, file=sys.stderr)
     told = {

@@ -77,10 +77,13 @@ class Turn:
 Tell = Callable[[str], object]
 
 
-async def play(script: Script, settings: Settings, tell: Tell, *, go_on: bool = False) -> Played:
+async def play(
+    script: Script, settings: Settings, tell: Tell, *, until: str | None = None, go_on: bool = False
+) -> Played:
     """Play all scenes in order of time; ``tell`` hears each step as it begins.
 
-    With ``go_on``, commands that say something else than the story are collected.
+    With ``until``, scenes behind that moment are left out; with ``go_on``, commands that say
+    something else than the story are collected.
 
     Raises:
         MismatchError: A command failed, did not fail, or said something else.
@@ -101,7 +104,8 @@ async def play(script: Script, settings: Settings, tell: Tell, *, go_on: bool = 
         tick = await last_tick(house.journal)
         direct = Direct(house.journal, house.journal.shards, Frames(world.site), tick, TICK_S)
         stage = Stage(world, house, direct, settings.data, _ticks(world))
-        for turn in _turns(script, world):
+        last = parse_moment(until, world.scenario.start, "--until") if until else float("inf")
+        for turn in (one for one in _turns(script, world) if one.second <= last):
             tell(f"\n@ {turn.scene.moment}  {turn.title}")
             await _go_on(stage, turn.second)
             for command in turn.scene.commands:
@@ -148,12 +152,10 @@ async def _go_on(stage: Stage, end: int) -> None:
         await stage.direct.minute(sent, second)
         if second >= last:
             break
-    new_day = end // DAY_S > stage.second // DAY_S
     stage.second = end
     await stage.house.caught_up(stage.direct.tick)
-    if new_day:
-        # In the place of an archivist, which would do it once a minute of the wall's.
-        await recompute_due(stage.house.connection)
+    # In the place of an archivist, which would do it once a minute of the wall's.
+    await recompute_due(stage.house.connection)
 
 
 async def _run(stage: Stage, turn: Turn, command: Command, tell: Tell) -> None:
