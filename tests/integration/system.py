@@ -227,9 +227,6 @@ class System:
     def hold_log_structured(self) -> None:
         """Each line it said on standard error is one JSON object: what, when, how bad, who."""
         for line in self.log.read_text().splitlines():
-            # The launcher outlives the roles and their logging: what it tells is plain.
-            if line.startswith("wattwarden.storage.engines."):
-                continue
             assert line.startswith("{"), line
             assert {"event", "timestamp", "level", "role"} <= set(json.loads(line)), line
 
