@@ -14,6 +14,12 @@ import structlog
 
 # user:password@ or token@ in an address.
 _CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s]+@")
+# What each event has, whoever tells it.
+_BEFORE: Final[tuple[Any, ...]] = (
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+)
 
 
 def configure_logs(role: str) -> None:
@@ -26,9 +32,7 @@ def configure_logs(role: str) -> None:
     )
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *_BEFORE,
             structlog.processors.format_exc_info,
             mask_secrets,
             renderer,
@@ -38,7 +42,20 @@ def configure_logs(role: str) -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(role=role)
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
+    # Engines and libraries speak through the standard library: the same line, masked alike.
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_BEFORE,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                mask_secrets,
+                renderer,
+            ],
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     # nats-py logs what it then reports to its callbacks, which count and log it.
     logging.getLogger("nats").setLevel(logging.CRITICAL)
 
