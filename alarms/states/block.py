@@ -84,9 +84,10 @@ def read(plant: Plant, state: State, grid: Grid, declared: Bools) -> Block:
     step = np.where(gap <= longest_step(unit.cycle), gap, 0)
     known = (end[:, None] - at <= HELD_CYCLES * unit.cycle) & (at >= 0)
     levels, holder = levels_of(plant, state, grid, fresh), Holder(fresh)
-    energy, fall = trust.energy_since(seen, grid, fresh, step, levels.power)
-    motion = motion_of(plant, state, grid, levels, Moments(fresh, at, gap, energy))
+    energy, fall, counted = trust.energy_since(seen, grid, fresh, step, levels.power)
     same, stale = trust.stale(plant, seen, grid, fresh, holder)
+    blind = fresh & (stale | ((gap > step) & ~counted))
+    motion = motion_of(plant, state, grid, levels, Moments(fresh, at, gap, energy, blind))
     turned = trust.turned(plant, state, grid, levels, fresh)
     phase = trust.phase_lost(grid, levels.voltage)
     much = grid.current_high > plant.limit["R10.phase_share"] * unit.rated_current

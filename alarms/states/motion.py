@@ -28,18 +28,22 @@ class Motion:
     idle: Bools
     over: Bools
     dark: Bools
-    # It draws power, be it in pulses.
+    # It draws power, be it in pulses, or may have drawn some.
     on: Bools
 
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """When units spoke, ms, and what energy they took since they had spoken before, mWh."""
+    """When units spoke, ms, and what energy they took since they had spoken before, mWh.
+
+    ``blind``: nothing tells what they did meanwhile, after a gap without counter or while frozen.
+    """
 
     fresh: Bools
     at: I64
     gap: I64
     energy: I64
+    blind: Bools
 
 
 def motion_of(plant: Plant, state: State, grid: Grid, levels: Levels, moments: Moments) -> Motion:
@@ -49,7 +53,9 @@ def motion_of(plant: Plant, state: State, grid: Grid, levels: Levels, moments: M
     on = levels.told & ~motionless & ~dark
     # A pulse between two samples leaves its energy behind.
     floor = moments.gap * (np.float64(_PULSE_SHARE) * state.learned.power)
-    on |= (moments.energy * 3600.0 > floor) & (plant.unit.drive == PULSED)
+    # Nobody saw a pulse of the time that was not watched: its window begins anew.
+    pulsed = plant.unit.drive == PULSED
+    on |= ((moments.energy * 3600.0 > floor) | moments.blind) & pulsed
     return Motion(
         motionless=motionless,
         off=_off(plant, state, moments.at, on, motionless),

@@ -40,8 +40,10 @@ def stale(plant: Plant, seen: Seen, grid: Grid, fresh: Bools, holder: Holder) ->
     return same, same >= enough
 
 
-def energy_since(seen: Seen, grid: Grid, fresh: Bools, step: I64, power: F32) -> tuple[I64, Bools]:
-    """Return mWh since the sample before, and where the counter fell.
+def energy_since(
+    seen: Seen, grid: Grid, fresh: Bools, step: I64, power: F32
+) -> tuple[I64, Bools, Bools]:
+    """Return mWh since the sample before, where the counter fell, and where it told the energy.
 
     A counter bridges gaps; without one, power times time does for as long as a value is held.
     """
@@ -59,7 +61,7 @@ def energy_since(seen: Seen, grid: Grid, fresh: Bools, step: I64, power: F32) ->
     energy = np.where(usable & ~fall, 1000 * difference, integrated)
     seen.energy = holder.last(grid.energy, seen.energy)
     seen.point = holder.last(grid.point, seen.point)
-    return np.where(fresh, energy, 0), fall
+    return np.where(fresh, energy, 0), fall, usable & ~fall
 
 
 def turned(plant: Plant, state: State, grid: Grid, levels: Levels, fresh: Bools) -> Bools:

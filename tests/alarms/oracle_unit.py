@@ -61,6 +61,7 @@ class Unit:
     energy_point: int = NONE
     same: int = 0
     on_at: int = NONE
+    counted: bool = False
     on: bool = False
     motionless: bool = False
     # Of the slot.
@@ -145,8 +146,11 @@ class Unit:
         self._judge_supply()
         self.on = not (isnan(self.level) or self.motionless or self.dark)
         energy = self._count_energy(reading)
-        if self.drive == "pulsed" and energy * 3600 > self.gap * 0.02 * learned.power:
-            # A pulse between two samples.
+        self._judge_frozen(reading)
+        blind = self.stale or (self.gap > self.step and not self.counted)
+        pulse = energy * 3600 > self.gap * 0.02 * learned.power
+        if self.drive == "pulsed" and (pulse or blind):
+            # A pulse between two samples, or one that nobody could see.
             self.on = True
         if self.on:
             self.on_at = self.at
@@ -209,7 +213,7 @@ class Unit:
         elif self.voltage >= v_off + self.number["state.hysteresis"]:
             self.dark = False
 
-    def _judge_meter(self, reading: Reading) -> None:
+    def _judge_frozen(self, reading: Reading) -> None:
         number, last = self.number, self.last
         says_something = reading.voltage_high > 0
         pairs = zip(reading[1:8], last[1:8], strict=True)
@@ -221,6 +225,9 @@ class Unit:
         drawing = abs(reading.power) > 0 or reading.current > 0
         soon = drawing or self.drive == "pulsed"
         self.stale = self.same >= number["state.stale_samples" if soon else "R10.frozen_samples"]
+
+    def _judge_meter(self, reading: Reading) -> None:
+        number = self.number
         gone = (
             self.drive == "direct"
             and self.level < number["state.theta_red"] - 0.2
@@ -241,11 +248,13 @@ class Unit:
         """Return mWh since the last sample; counters bridge gaps, else it is power times time."""
         power = self._power(reading)
         energy = round(power * self.step / 3600) if power > 0 else 0
+        self.counted = False
         if reading.energy >= 0:
             if self.energy >= 0 and reading.point == self.energy_point:
                 if reading.energy < self.energy:
                     self.fell = True
                 else:
+                    self.counted = True
                     energy = 1000 * (reading.energy - self.energy)
             self.energy, self.energy_point = reading.energy, reading.point
         self.energy_mwh += energy

@@ -226,6 +226,22 @@ def test_a_pulsed_unit_is_off_when_it_was_not_on_for_its_window() -> None:
     assert alarms(day, day.fold()[1]) == [("R2", "t", 182, 183)]
 
 
+@pytest.mark.parametrize(
+    ("counter", "raised"),
+    [
+        pytest.param(False, 211, id="nothing tells of the gap: its window begins with its end"),
+        pytest.param(True, 160, id="the counter tells that there was no pulse in the gap"),
+    ],
+)
+def test_a_pulsed_unit_whose_meter_was_away_is_given_its_window(
+    *, counter: bool, raised: int
+) -> None:
+    day = Day(simple(drive=Drive.PULSED), 240).off("t", slice(100, 240))
+    day.grid.energy[:] = 5_000 if counter else -1
+    day.silent("t", slice(120, 150))
+    assert alarms(day, day.fold()[1]) == [("R2", "t", raised - 1, raised)]
+
+
 def test_a_status_alone_tells_that_treatment_is_off() -> None:
     day = morning(simple())
     nothing = dict.fromkeys(
