@@ -29,6 +29,7 @@ from wattwarden.storage.registry.records import load_record
 from wattwarden.storage.system_time import system_now
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError
+from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
 from wattwarden.tools.running import database, run
 from wattwarden.tools.times import local, rfc3339
 
@@ -40,6 +41,30 @@ AsReader = Annotated[
         help="Show only what this person, by id, may see; without it all, to who runs the system.",
     ),
 ]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActorForm:
+    """Who acts, in which system, and how they are told what was kept."""
+
+    person: AsPerson
+    system: System = THE_USUAL_SYSTEM
+    json: AsJson = False
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderForm:
+    """Who looks, at which system, and how it is shown."""
+
+    person: AsReader = None
+    system: System = THE_USUAL_SYSTEM
+    json: AsJson = False
+
+
+# Who looks when nobody is named.
+TO_THE_OPERATOR: Final = ReaderForm()
 # What a refusal says next; nothing of a refused deed is ever kept.
 NOTHING_CHANGED: Final = "nothing was changed"
 

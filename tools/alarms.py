@@ -16,7 +16,7 @@ from wattwarden.storage.cases.load import Chosen, load_case
 from wattwarden.storage.database import Connection
 from wattwarden.storage.registry.records import load_kind
 from wattwarden.storage.warden.listing import ListedAlarm, find_alarm, find_alarms, units_now
-from wattwarden.tools.acting import AsReader, View, reading
+from wattwarden.tools.acting import TO_THE_OPERATOR, ReaderForm, View, reading
 from wattwarden.tools.cases import acts
 from wattwarden.tools.cases.naming import Naming, load_naming
 from wattwarden.tools.cases.shown import (
@@ -30,7 +30,7 @@ from wattwarden.tools.cases.shown import (
 )
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError, UsageError
-from wattwarden.tools.options import ALL_TIMES, THE_USUAL_SYSTEM, AsJson, Span, System
+from wattwarden.tools.options import ALL_TIMES, Span
 from wattwarden.tools.render import show_table
 from wattwarden.tools.running import run, settings_of
 from wattwarden.tools.times import local, rfc3339
@@ -97,28 +97,26 @@ def list_found(
     count: Annotated[
         bool, Parameter(name="--totals", help="Only how many there are.", show_default=False)
     ] = False,
-    person: AsReader = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    reader: ReaderForm = TO_THE_OPERATOR,
 ) -> None:
     """List alarms with their cases, the latest first; with --json the explanations as well."""
     if limit < 1:
         raise UsageError("--limit is above 0", "such as --limit 20")
-    settings = settings_of(system)
+    settings = settings_of(reader.system)
 
     async def work() -> tuple[Listed, dict[int, ListedAlarm], Naming]:
-        async with reading(settings, person, "alarms list", Read.ALARMS) as view:
+        async with reading(settings, reader.person, "alarms list", Read.ALARMS) as view:
             chosen = await _chosen(view, wanted, span)
             listed = await list_cases(view.connection, chosen, now=view.now, limit=limit)
-            numbers = [case.id for case in listed.cases] if json and not count else []
+            numbers = [case.id for case in listed.cases] if reader.json and not count else []
             alarms = await find_alarms(view.connection, numbers)
             return listed, alarms, await load_naming(view.connection)
 
     listed, alarms, naming = run(work())
     counted = totals(listed.tallies)
-    if json and count:
+    if reader.json and count:
         print(as_json(counted))
-    elif json:
+    elif reader.json:
         for case in listed.cases:
             print(as_json(_plain(alarms[case.id]) | case_row(case)))
     else:
@@ -170,15 +168,13 @@ def show(
     number: Annotated[int, Parameter(name="ID", help="Its number, as list shows it.")],
     /,
     *,
-    person: AsReader = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    reader: ReaderForm = TO_THE_OPERATOR,
 ) -> None:
     """Show one alarm: what was seen, what changed it later, and what was done about it."""
-    settings = settings_of(system)
+    settings = settings_of(reader.system)
 
     async def work() -> Any:
-        async with reading(settings, person, "alarms show", Read.ALARMS) as view:
+        async with reading(settings, reader.person, "alarms show", Read.ALARMS) as view:
             case = await load_case(view.connection, number, now=view.now)
             seen = case is not None and view.reader.sees(case.enterprise)
             found = await find_alarm(view.connection, number)
@@ -189,7 +185,7 @@ def show(
         message = f"there is no alarm {number}"
         raise CommandError(message, "see wattwarden alarms list")
     alarm, corrections = found
-    if json:
+    if reader.json:
         changed = {"corrections": [asdict(one) for one in corrections]}
         names = ("at", "actor", "deed", "state", "reason")
         done = [dict(zip(names, done_row(one), strict=True)) for one in case.history]
@@ -207,22 +203,20 @@ def states(
     ] = None,
     /,
     *,
-    person: AsReader = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    reader: ReaderForm = TO_THE_OPERATOR,
 ) -> None:
     """Print what units do now, and since when."""
-    settings = settings_of(system)
+    settings = settings_of(reader.system)
 
     async def work() -> Any:
-        async with reading(settings, person, "states", Read.STATES) as view:
+        async with reading(settings, reader.person, "states", Read.STATES) as view:
             await _check_enterprise(view, enterprise)
             units = await units_now(view.connection, enterprise, view.now)
             seen = [unit for unit in units if view.reader.sees(unit.enterprise)]
             return seen, await load_naming(view.connection)
 
     units, naming = run(work())
-    if json:
+    if reader.json:
         for unit in units:
             print(as_json({**asdict(unit), "since": rfc3339(unit.since)}))
         return

@@ -11,7 +11,7 @@ from wattwarden.alarms.decisions.body import NEW
 from wattwarden.alarms.responses.bodies import WEEKDAYS_ZH, Calendar, Span, Weekday
 from wattwarden.storage.responses.activate import Activated, keep_calendar
 from wattwarden.storage.responses.load import calendars_for, load_calendars
-from wattwarden.tools.acting import AsPerson, AsReader, Desk, reading
+from wattwarden.tools.acting import ActorForm, AsPerson, AsReader, Desk, reading
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError, UsageError
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
@@ -129,9 +129,7 @@ def withdraw(
     calendar: CalendarId,
     /,
     *,
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Take a calendar back: its plans end now."""
 
@@ -143,8 +141,8 @@ def withdraw(
         message = f"there is no calendar {calendar}"
         raise CommandError(message, "see wattwarden calendars list")
 
-    done = activate(settings_of(system), person, "calendars withdraw", work)
-    show_activated(done, json=json)
+    done = activate(settings_of(by.system), by.person, "calendars withdraw", work)
+    show_activated(done, json=by.json)
 
 
 def _span(text: str, desk: Desk) -> Span:

@@ -9,12 +9,7 @@ from cyclopts import App, Parameter
 
 from wattwarden.alarms.acting.scope import Read
 from wattwarden.alarms.consumables.bodies import Carbon, CheckResult, OffsiteCheck, WasteEntry
-from wattwarden.alarms.consumables.carbon import (
-    objections,
-    run_days,
-    run_hours,
-    uncalculated,
-)
+from wattwarden.alarms.consumables.carbon import objections, run_days, run_hours, uncalculated
 from wattwarden.alarms.consumables.chain import Colour
 from wattwarden.alarms.consumables.numbers import default_numbers
 from wattwarden.alarms.decisions.bodies import Consumable, Replacement
@@ -25,8 +20,9 @@ from wattwarden.storage.consumables.check import calculate, check_replacement, r
 from wattwarden.storage.consumables.load import PartNow, find_change, load_parts, parts_now
 from wattwarden.storage.registry.decisions import Entered
 from wattwarden.tools.acting import (
+    TO_THE_OPERATOR,
     AsPerson,
-    AsReader,
+    ReaderForm,
     acting_as,
     entered_row,
     reading,
@@ -114,21 +110,19 @@ def list_parts(
     *,
     enterprise: Annotated[str | None, Parameter(help="Only this enterprise's, by its id.")] = None,
     colour: Annotated[Colour | None, Parameter(help="Only green, amber or red ones.")] = None,
-    person: AsReader = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    reader: ReaderForm = TO_THE_OPERATOR,
 ) -> None:
     """List parts: hours and days used, when they are due, how far the last replacement is."""
-    settings = settings_of(system)
+    settings = settings_of(reader.system)
 
     async def work() -> list[PartNow]:
-        async with reading(settings, person, "consumables list", Read.CONSUMABLES) as view:
+        async with reading(settings, reader.person, "consumables list", Read.CONSUMABLES) as view:
             firms = view.reader.within(enterprise)
             parts = await load_parts(view.connection, enterprises=firms)
             return await parts_now(view.connection, parts, view.now)
 
     found = [one for one in run(work()) if colour in (None, one.colour)]
-    if json:
+    if reader.json:
         for one in found:
             print(as_json(part_plain(one)))
         return
@@ -140,15 +134,13 @@ def show(
     consumable: PartId,
     /,
     *,
-    person: AsReader = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    reader: ReaderForm = TO_THE_OPERATOR,
 ) -> None:
     """Show a part and its chain: reminder, replacements, waste in store, off-site checks."""
-    settings = settings_of(system)
+    settings = settings_of(reader.system)
 
     async def work() -> tuple[list[PartNow], Mapping[str, str]]:
-        async with reading(settings, person, "consumables show", Read.CONSUMABLES) as view:
+        async with reading(settings, reader.person, "consumables show", Read.CONSUMABLES) as view:
             firms = view.reader.enterprises
             parts = await load_parts(view.connection, enterprises=firms, identity=consumable)
             return await parts_now(view.connection, parts, view.now), await names(view.connection)
@@ -158,7 +150,7 @@ def show(
         message = f"there is no consumable {consumable}"
         raise CommandError(message, "see wattwarden consumables list")
     one = found[0]
-    if json:
+    if reader.json:
         print(as_json(part_plain(one) | {"changes": [*map(change_plain, one.part.changes)]}))
         return
     show_table(("项目", "内容"), part_facts(one))

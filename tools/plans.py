@@ -15,8 +15,10 @@ from wattwarden.alarms.responses.course import LEVELS_ZH
 from wattwarden.storage.registry.decisions import Entered, in_force, told
 from wattwarden.storage.responses.load import load_presets, newest_plans
 from wattwarden.tools.acting import (
+    TO_THE_OPERATOR,
+    ActorForm,
     AsPerson,
-    AsReader,
+    ReaderForm,
     acting_as,
     perform,
     reading,
@@ -102,6 +104,9 @@ class Curbed:
 
 
 NOT_CURBED: Final = Curbed()
+HEADINGS: Final = (
+    "编号", "企业", "对象", "措施", "开始", "结束", "每日", "等级", "豁免", "来源", "事由",
+)  # fmt: skip
 
 
 @app.command(name="list")
@@ -114,15 +119,13 @@ def list_plans(
     active: Annotated[
         bool, Parameter(help="Only those that hold now or are to come.", show_default=False)
     ] = False,
-    person: AsReader = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    reader: ReaderForm = TO_THE_OPERATOR,
 ) -> None:
     """List plans as they stand; those that were taken back before they began are left out."""
-    settings = settings_of(system)
+    settings = settings_of(reader.system)
 
     async def work() -> tuple[list[tuple[Plan, str]], datetime]:
-        async with reading(settings, person, "plans list", Read.PLANS) as view:
+        async with reading(settings, reader.person, "plans list", Read.PLANS) as view:
             firms = view.reader.within(enterprise)
             return newest_plans(await in_force(view.connection, Plan.kind_name, firms)), view.now
 
@@ -132,29 +135,11 @@ def list_plans(
         for plan, firm in plans
         if plan.enabled and origin in (None, plan.origin) and (not active or plan.end > now)
     ]
-    if json:
+    if reader.json:
         for plan, firm in chosen:
             print(as_json(plan_row(plan, firm)))
         return
-    show_table(
-        ("编号", "企业", "对象", "措施", "开始", "结束", "每日", "等级", "豁免", "来源", "事由"),
-        [
-            (
-                plan.id,
-                firm,
-                f"{plan.scope}:{plan.subject}",
-                measure_text(plan.measure, plan.reduction, plan.base_energy),
-                local(plan.start),
-                local(plan.end),
-                f"{plan.from_hour}-{plan.to_hour}" if plan.from_hour else "",
-                LEVELS_ZH[plan.level] if plan.level else "",
-                "豁免" if plan.exempt else "",
-                plan.origin,
-                plan.reason,
-            )
-            for plan, firm in chosen
-        ],
-    )
+    show_table(HEADINGS, [_cells(plan, firm) for plan, firm in chosen])
 
 
 @app.command
@@ -195,15 +180,13 @@ def end(
     plan: Annotated[str, Parameter(name="PLAN", help="Its id, as list shows it.")],
     /,
     *,
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """End a plan now; one that has not begun is taken back."""
-    settings = settings_of(system)
+    settings = settings_of(by.system)
 
     async def work() -> Entered:
-        async with acting_as(settings, person, "plans end") as desk:
+        async with acting_as(settings, by.person, "plans end") as desk:
             found = newest_plans(await told(desk.connection, [Plan.kind_name], where={"id": plan}))
             if not found:
                 message = f"there is no plan {plan}"
@@ -212,7 +195,7 @@ def end(
             changes = {"enabled": False} if body.start >= desk.now else {"end": desk.now}
             return await desk.act(msgspec.structs.replace(body, **changes))
 
-    show_entered(run(work()), json=json)
+    show_entered(run(work()), json=by.json)
 
 
 @app.command
@@ -251,20 +234,18 @@ def presets(
     *,
     enterprise: Annotated[str | None, Parameter(help="Only this enterprise's, by its id.")] = None,
     level: Annotated[WarningLevel | None, Parameter(help="Only of this level.")] = None,
-    person: AsReader = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    reader: ReaderForm = TO_THE_OPERATOR,
 ) -> None:
     """List what firms do at warning levels (一厂一策)."""
-    settings = settings_of(system)
+    settings = settings_of(reader.system)
 
     async def work() -> list[Preset]:
-        async with reading(settings, person, "plans presets", Read.PLANS) as view:
+        async with reading(settings, reader.person, "plans presets", Read.PLANS) as view:
             firms = view.reader.within(enterprise)
             return await load_presets(view.connection, level, enterprises=firms)
 
     found = run(work())
-    if json:
+    if reader.json:
         for one in found:
             print(as_json(msgspec.to_builtins(one)))
         return
@@ -293,12 +274,10 @@ def withdraw(
     preset_id: Annotated[str, Parameter(name="PRESET", help="Its id, as presets shows it.")],
     /,
     *,
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Take a preset back; responses that run keep their plans."""
-    settings = settings_of(system)
+    settings = settings_of(by.system)
 
     async def work() -> Preset:
         async with database(settings, "plans withdraw") as connection:
@@ -309,4 +288,20 @@ def withdraw(
         raise CommandError(message, "see wattwarden plans presets")
 
     body = msgspec.structs.replace(run(work()), enabled=False)
-    show_entered(perform(settings, body, person, "plans withdraw"), json=json)
+    show_entered(perform(settings, body, by.person, "plans withdraw"), json=by.json)
+
+
+def _cells(plan: Plan, firm: str) -> tuple[object, ...]:
+    return (
+        plan.id,
+        firm,
+        f"{plan.scope}:{plan.subject}",
+        measure_text(plan.measure, plan.reduction, plan.base_energy),
+        local(plan.start),
+        local(plan.end),
+        f"{plan.from_hour}-{plan.to_hour}" if plan.from_hour else "",
+        LEVELS_ZH[plan.level] if plan.level else "",
+        "豁免" if plan.exempt else "",
+        plan.origin,
+        plan.reason,
+    )

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Final, Literal
 from cyclopts import Parameter
 
 from wattwarden.protocol.quality import Quality
+from wattwarden.server.settings import Settings
+from wattwarden.storage.meters import MeterName
 from wattwarden.storage.readings import Span as StoredSpan
 from wattwarden.storage.readings import StoredReading, read_readings
 from wattwarden.storage.rollups import Rollup, Width
@@ -82,14 +84,14 @@ def readings(
     since, until = span.bounds(now)
     wanted = StoredSpan(since=since, until=until, channel=name.channel)
     show = _as_json if json else _csv_lines() if as_csv else _as_text
+    run(_print(settings, name, wanted, show))
 
-    async def work() -> None:
-        async with database(settings, "readings") as connection:
-            found = await meter_of(connection, name)
-            async for reading in read_readings(connection, found, wanted, unit_of):
-                show(found.name, reading)
 
-    run(work())
+async def _print(settings: Settings, name: MeterName, wanted: StoredSpan, show: Show) -> None:
+    async with database(settings, "readings") as connection:
+        found = await meter_of(connection, name)
+        async for reading in read_readings(connection, found, wanted, unit_of):
+            show(found.name, reading)
 
 
 def _as_json(meter: str, reading: StoredReading) -> None:

@@ -110,12 +110,7 @@ def replay(
     keys = KeyRing(dict(map(parse_key, key)))
     codecs = tuple(load_codecs().values())
     source = Source(codecs, keys, origin.port)
-    if origin.from_journal:
-        since, until = span.bounds(datetime.now(UTC))
-        wanted = JournalRange(since, until, frozenset(origin.meter))
-        shots = journal_shots(wanted, settings_of(system))
-    else:
-        shots = _of_files(source, file)
+    shots = _of_journal(origin, span, system) if origin.from_journal else _of_files(source, file)
     raise_descriptor_limit()
     player = Player(_target(to), codecs, keys.profile_of, pace)
     started = time.monotonic()
@@ -147,6 +142,12 @@ def _target(text: str) -> tuple[str, int]:
         message = f"--to {text} is not HOST:PORT"
         raise UsageError(message, "such as --to 127.0.0.1:10212")
     return host.strip("[]"), int(port)
+
+
+def _of_journal(origin: Origin, span: Span, system: System) -> AsyncIterator[Shot]:
+    since, until = span.bounds(datetime.now(UTC))
+    wanted = JournalRange(since, until, frozenset(origin.meter))
+    return journal_shots(wanted, settings_of(system))
 
 
 async def _of_files(source: Source, names: tuple[str, ...]) -> AsyncIterator[Shot]:

@@ -18,7 +18,7 @@ from wattwarden.storage.database import Connection
 from wattwarden.storage.responses.activate import Activated, issue, step
 from wattwarden.storage.responses.assess import Assessed, FirmAnswer, assess_response
 from wattwarden.storage.responses.load import load_responses, plans_of
-from wattwarden.tools.acting import AsPerson, AsReader, Desk, reading
+from wattwarden.tools.acting import TO_THE_OPERATOR, AsPerson, AsReader, Desk, ReaderForm, reading
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
@@ -179,15 +179,13 @@ def show(
     response: ResponseId,
     /,
     *,
-    person: AsReader = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    reader: ReaderForm = TO_THE_OPERATOR,
 ) -> None:
     """Show a response and its plans: how many firms stop, how many limit, who is exempt."""
-    settings = settings_of(system)
+    settings = settings_of(reader.system)
 
     async def work() -> tuple[Course, list[tuple[Plan, str]], datetime]:
-        async with reading(settings, person, "responses show", Read.RESPONSES) as view:
+        async with reading(settings, reader.person, "responses show", Read.RESPONSES) as view:
             course = await _course(view.connection, response)
             found = await plans_of(view.connection, response, view.reader.enterprises)
             return course, [(plan, firm) for plan, firm in found if plan.enabled], view.now
@@ -195,7 +193,7 @@ def show(
     course, plans, now = run(work())
     rows = [plan_row(plan, firm) for plan, firm in plans]
     counts = _counts(rows)
-    if json:
+    if reader.json:
         print(as_json(_plain(course, now) | counts | {"orders": rows}))
         return
     print(f"{course.id} {course.number} {LEVELS_ZH[course.level]} {STATES_ZH[course.state(now)]}")
@@ -226,22 +224,20 @@ def assess_one(
     response: ResponseId,
     /,
     *,
-    person: AsReader = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    reader: ReaderForm = TO_THE_OPERATOR,
 ) -> None:
     """Assess a response: who responded, how much energy was saved, what each firm did."""
-    settings = settings_of(system)
+    settings = settings_of(reader.system)
 
     async def work() -> Assessed:
-        async with reading(settings, person, "responses assess", Read.RESPONSES) as view:
+        async with reading(settings, reader.person, "responses assess", Read.RESPONSES) as view:
             course = await _course(view.connection, response)
             firms = view.reader.enterprises
             return await assess_response(view.connection, course, view.now, firms)
 
     found = run(work())
     whole = found.whole
-    if json:
+    if reader.json:
         print(as_json(_summed(response, found)))
         for firm in found.firms:
             print(as_json(_answered(firm)))

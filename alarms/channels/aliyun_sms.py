@@ -32,7 +32,6 @@ from wattwarden.alarms.channels.answers import (
     until_midnight_s,
 )
 from wattwarden.alarms.channels.channel import (
-    SECOND_US,
     Absent,
     Channel,
     Credentials,
@@ -45,16 +44,14 @@ from wattwarden.alarms.channels.channel import (
     Refused,
     Request,
     Response,
-    RetryAt,
     Scope,
     Unknown,
 )
 from wattwarden.alarms.channels.posts import Base
+from wattwarden.alarms.channels.sms import MAX_VARIABLE_CHARS, Book, Name, look_up, members
 from wattwarden.alarms.channels.texts import cut_chars, iso_utc, local_day, only_address, part
 
 VERSION: Final = "2017-05-25"
-# Of a template's variable: 20 to 35 characters by the kind of template; the narrowest fits all.
-MAX_VARIABLE_CHARS: Final = 20
 # Variables may hold no address (isv.PARAM_NOT_SUPPORT_URL).
 _ADDRESS: Final = re.compile(r"\S*://\S*|www\.\S*", re.IGNORECASE)
 # The limit by number slides over 24 h: nobody can say when it ends, so look in once an hour.
@@ -90,13 +87,11 @@ DIALECT: Final = Dialect(
     },
 )
 
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Whose signature, which template, and which part of a message each variable holds."""
 
-    sign_name: Text
+    sign_name: Name
     template: Annotated[str, msgspec.Meta(pattern="^SMS_[0-9]+$")]
     variables: dict[str, str]
     base: Base = "https://dysmsapi.aliyuncs.com"
@@ -143,15 +138,7 @@ def ask(
 
 def read(response: Response, message: Message, now_us: int) -> Outcome | Absent:
     """Return what became of the message whose id is the OutId of a record."""
-    found = consult(DIALECT, response, now_us)
-    if isinstance(found, Unknown):
-        return RetryAt(now_us // SECOND_US + RECEIPT_WAIT_S, found.reason)
-    if not isinstance(found, Mapping):
-        return found
-    for record in _records(found):
-        if text_of(record, "OutId") == message.id:
-            return _became(record)
-    return Absent("no record of this message")
+    return look_up(_BOOK, consult(DIALECT, response, now_us), message, now_us)
 
 
 def _became(record: Mapping[str, Any]) -> Outcome:
@@ -164,8 +151,7 @@ def _became(record: Mapping[str, Any]) -> Outcome:
 
 def _records(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     held = document.get("SmsSendDetailDTOs")
-    found = held.get("SmsSendDetailDTO") if isinstance(held, dict) else None
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    return members(held, "SmsSendDetailDTO") if isinstance(held, dict) else []
 
 
 def _call(
@@ -187,6 +173,7 @@ def _fit(text: str) -> str:
     return cut_chars(_ADDRESS.sub("", text).strip() or "无", MAX_VARIABLE_CHARS)
 
 
+_BOOK: Final = Book(_records, "OutId", _became, RECEIPT_WAIT_S)
 CHANNEL: Final = Channel(
     name="aliyun_sms",
     settings=Settings,

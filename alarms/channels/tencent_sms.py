@@ -11,7 +11,7 @@ SessionContext before anything is sent again.
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -48,19 +48,16 @@ from wattwarden.alarms.channels.channel import (
     Refused,
     Request,
     Response,
-    RetryAt,
     Scope,
-    Unknown,
 )
 from wattwarden.alarms.channels.posts import JSON_TYPE, Base
+from wattwarden.alarms.channels.sms import MAX_VARIABLE_CHARS, Book, Name, look_up, members
 from wattwarden.alarms.channels.tc3 import Call, authorization
 from wattwarden.alarms.channels.texts import cut_chars, only_address, part
 
 VERSION: Final = "2021-01-11"
 SERVICE: Final = "sms"
 MAX_CONTEXT_BYTES: Final = 511  # document/api/382/55981: less than 512
-# Of a template's variable: the narrowest of the vendors' kinds of template fits all.
-MAX_VARIABLE_CHARS: Final = 20
 SAME_CONTENT_S: Final = 30  # the same content to one number once in 30 s, by default
 HOUR_S: Final = 3600
 RECEIPT_PAGE: Final = 100  # document/product/1359/55976: 100 of a page at most
@@ -90,17 +87,15 @@ RULINGS: Final[Rulings] = {
     "InvalidParameterValue.IncorrectPhoneNumber": CONTACT,
 }
 
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Whose signature, which template, and which parts of a message fill it, in its order."""
 
-    app_id: Text
-    sign_name: Text
-    template: Text
+    app_id: Name
+    sign_name: Name
+    template: Name
     variables: tuple[str, ...]
-    region: Text = "ap-guangzhou"
+    region: Name = "ap-guangzhou"
     base: Base = "https://sms.tencentcloudapi.com"
 
 
@@ -126,7 +121,7 @@ def interpret(response: Response, _message: Message, now_us: int) -> Outcome:
     found = _answer(response, now_us)
     if not isinstance(found, Mapping):
         return found
-    statuses = _members(found, "SendStatusSet")
+    statuses = members(found, "SendStatusSet")
     if not statuses or not text_of(statuses[0], "Code"):
         return unsure(response, now_us)
     code = text_of(statuses[0], "Code")
@@ -157,17 +152,14 @@ def ask(
 
 def read(response: Response, message: Message, now_us: int) -> Outcome | Absent:
     """Return what became of the message whose id is the SessionContext of a record."""
-    found = _answer(response, now_us)
-    if isinstance(found, Unknown):
-        return RetryAt(now_us // SECOND_US + RECEIPT_WAIT_S, found.reason)
-    if not isinstance(found, Mapping):
-        return found
-    for record in _members(found, "PullSmsSendStatusSet"):
-        if text_of(record, "SessionContext") == message.id:
-            if text_of(record, "ReportStatus") == "SUCCESS":
-                return Delivered(text_of(record, "SerialNo"))
-            return Refused(reason_of(text_of(record, "ReportStatus"), record.get("Description")))
-    return Absent("no record of this message")
+    return look_up(_BOOK, _answer(response, now_us), message, now_us)
+
+
+def _became(record: Mapping[str, Any]) -> Outcome:
+    status = text_of(record, "ReportStatus")
+    if status == "SUCCESS":
+        return Delivered(text_of(record, "SerialNo"))
+    return Refused(reason_of(status, record.get("Description")))
 
 
 def _answer(response: Response, now_us: int) -> Outcome | Mapping[str, Any]:
@@ -182,11 +174,6 @@ def _answer(response: Response, now_us: int) -> Outcome | Mapping[str, Any]:
 
 def _judge(code: str, words: object, now_us: int) -> Outcome:
     return judge(rule(code, RULINGS) or REFUSED, reason_of(code, words), now_us)
-
-
-def _members(document: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    found = document.get(name)
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 def _call(
@@ -218,6 +205,11 @@ def _fit(text: str) -> str:
     return cut_chars(text or "无", MAX_VARIABLE_CHARS)
 
 
+def _records(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return members(document, "PullSmsSendStatusSet")
+
+
+_BOOK: Final = Book(_records, "SessionContext", _became, RECEIPT_WAIT_S)
 CHANNEL: Final = Channel(
     name="tencent_sms",
     settings=Settings,

@@ -34,7 +34,7 @@ from wattwarden.alarms.folding.stamped import (
 from wattwarden.alarms.plant.points import Factors, Readings, factors_of, samples_of
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.rulebook import Rules
-from wattwarden.alarms.silence.arrivals import Heard, Look, Sky, listen, make_listener
+from wattwarden.alarms.silence.arrivals import Heard, Listener, Look, Sky, listen, make_listener
 from wattwarden.alarms.states import state as states
 from wattwarden.alarms.states.grid import Samples, Watched
 
@@ -64,31 +64,14 @@ class City:
             {name: one.watch for name, one in known.items()},
             {name: one.fold for name, one in known.items()},
         )
-        self.listeners = [
-            make_listener(
-                registry,
-                rules,
-                group.plant,
-                group.orders,
-                {
-                    firm.name: known[firm.name].arrivals
-                    for firm in group.firms
-                    if firm.name in known
-                },
-            )
-            for group in self.groups
-        ]
+        self.listeners = [self._listener(group, known) for group in self.groups]
         places = [(firm, group) for group in self.groups for firm in group.firms]
         places.sort(key=lambda place: place[0].name)
         self.firms = [firm for firm, _ in places]
         self.index = {firm.name: index for index, firm in enumerate(self.firms)}
         self.meters = sorted({meter for firm in self.firms for meter in firm.meters})
         self._group_of = [group for _, group in places]
-        self._factor_points = {
-            (point.meter, point.channel, point.factor)
-            for point in registry.point.values()
-            if point.factor
-        }
+        self._factor_points = _factor_points(registry)
         self._names = np.array([""])
         self._ears = [np.full(1, NONE, np.int64) for _ in self.listeners]
         self._pairs = np.empty((0, 3), np.int64)
@@ -313,6 +296,11 @@ class City:
             left = waiting["fold_at"] >= folded_to[waiting["firm"]]
             waiting.update(rowset.take(waiting, left))
 
+    def _listener(self, group: Group, known: Mapping[str, Kept]) -> Listener:
+        names = [firm.name for firm in group.firms if firm.name in known]
+        arrivals = {name: known[name].arrivals for name in names}
+        return make_listener(self.registry, self.rules, group.plant, group.orders, arrivals)
+
     def _unpacked(
         self, kept: Mapping[str, Kept], part: str, kinds: Mapping[str, str]
     ) -> dict[str, NDArray[Any]]:
@@ -343,3 +331,9 @@ def _begin(group: Group, days: dict[tuple[str, date], bytes]) -> None:
 
 def _packed(columns: Columns, index: int, kinds: Mapping[str, str]) -> bytes:
     return rowset.pack(rowset.take(columns, columns["firm"] == index), kinds)
+
+
+def _factor_points(registry: Registry) -> set[tuple[str, str, str]]:
+    """Return meter, channel and factor of every point of a factor."""
+    points = registry.point.values()
+    return {(point.meter, point.channel, point.factor) for point in points if point.factor}

@@ -271,7 +271,7 @@ def _unlit(listener: Listener) -> frozenset[int]:
     """Return the enterprises in which the last that was said of the supply is that it is gone."""
     meters, since = listener.meters, listener.dark_since
     lasted = listener.heard - since
-    # A sample stands for half a cycle on either side.
+    # A reading stands for half a cycle on either side.
     dark = (since >= 0) & (lasted >= (meters.dark_cycles - 0.5) * meters.cycle)
     if not dark.any():
         return frozenset()

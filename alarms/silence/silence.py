@@ -2,8 +2,8 @@
 
 A meter is silent for as many known seconds as have passed since it was last heard.  Seconds in
 which we could not have heard it (no ticks, no gateway, its gateway gone) are unknown: they are not
-counted, and raise one platform alarm instead of thousands of silent meters.  A terminal whose
-channels measure many units is one meter and one alarm, which names them.
+counted, and raise one platform alarm instead of thousands of silent meters.  A meter whose
+channels measure many units gives one alarm, which names them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ from wattwarden.alarms.silence.silence_state import SilenceState
 from wattwarden.alarms.silence.tick import Tick
 
 PLATFORM: Final = "platform"
-# Of a terminal with many channels a sentence names the first few.
+# Of a meter with many channels a sentence names the first few.
 _NAMED: Final = 6
 
 

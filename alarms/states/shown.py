@@ -56,20 +56,13 @@ def show(plant: Plant, state: State, block: Block) -> tuple[list[Transition], li
         sure = other & ((count >= need) | instant | (current == UnitState.NEVER))
         for index in np.flatnonzero(sure).tolist():
             unit, began = int(units[index]), int(next_at[index])
-            if raw[index] == UnitState.OFFLINE:
-                began += int(held_until[index])
-            elif raw[index] == UnitState.DECLARED:
-                began = int(block.end[slot]) - 1000 * plant.slot_s
             old, new_state = int(current[index]), int(raw[index])
+            if new_state == UnitState.OFFLINE:
+                began += int(held_until[index])
+            elif new_state == UnitState.DECLARED:
+                began = int(block.end[slot]) - 1000 * plant.slot_s
             current[index], since[index], count[index] = new_state, began, 0
-            transitions.append(
-                Transition(
-                    plant.firms[plant.unit.firm[unit]],
-                    plant.units[unit],
-                    UnitState(new_state),
-                    began,
-                )
-            )
+            transitions.append(_transition(plant, unit, new_state, began))
             if plant.unit.kind[unit] == TREATMENT and _switched(old, new_state):
                 switches.append(Switch(unit, began, slot))
     for name, row in (
@@ -92,6 +85,11 @@ def switch_times(shown: Shown, switches: list[Switch], unit: int) -> list[tuple[
     """Return (moment, slot from which it counts) of a unit's switches, oldest first."""
     old = [(at, 0) for at in shown.switches[unit].tolist() if at != NONE]
     return old + [(switch.at, switch.slot) for switch in switches if switch.unit == unit]
+
+
+def _transition(plant: Plant, unit: int, state: int, began: int) -> Transition:
+    firm = plant.firms[plant.unit.firm[unit]]
+    return Transition(firm, plant.units[unit], UnitState(state), began)
 
 
 def _switched(old: int, new: int) -> bool:

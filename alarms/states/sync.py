@@ -58,22 +58,7 @@ def compare(plant: Plant, state: State, block: Block) -> Beside:
     cell = np.where(np.isnan(load), NONE, np.minimum(np.nan_to_num(load) * 10, LOADS - 1))
     cell = cell.astype(np.int64)
     least = _least(plant, state, cell, high)
-    level = block.level[:, treats]
-    told = block.fresh[:, treats] & ~np.isnan(level) & ~np.isnan(least)
-    low = latch(
-        told & (level < least),
-        told & ~(level < least * (1 + plant.limit["state.hysteresis"][treats])),
-        state.seen.low[treats],
-    )
-    state.seen.low[treats] = low[-1]
-    judged = ~np.isnan(least)
-    low &= judged & ~block.off[:, treats]
-    block.low = np.zeros(block.off.shape, dtype=np.bool_)
-    block.low[:, treats] = low
-    # Idling is less than normal too; a motor that was never seen at this load may still be judged
-    # by its power factor, a converter may not.
-    loose = ~judged & (plant.unit.drive[treats] == DIRECT)
-    block.idle[:, treats] &= low | loose
+    _judge_level(plant, state, block, least)
     served, blamed, healthy = _served(plant, block)
     previous = shifted(production, state.sync.production[treats])
     dark = np.logical_or.reduceat(block.dark[:, plant.pair_unit], starts, axis=1)
@@ -141,6 +126,27 @@ def _least(plant: Plant, state: State, cell: I64, high: Bools) -> F32:
     chosen = padded[np.arange(len(treats)), cell]
     judged = np.where(high & (cell >= 0), fallback, np.float32(np.nan))
     return np.where(np.isnan(chosen), judged, np.minimum(chosen, top)).astype(np.float32)
+
+
+def _judge_level(plant: Plant, state: State, block: Block, least: F32) -> None:
+    """Mark in the block where treats run less than is normal, and where that is idling."""
+    treats = plant.treats
+    level = block.level[:, treats]
+    judged = ~np.isnan(least)
+    told = block.fresh[:, treats] & ~np.isnan(level) & judged
+    low = latch(
+        told & (level < least),
+        told & ~(level < least * (1 + plant.limit["state.hysteresis"][treats])),
+        state.seen.low[treats],
+    )
+    state.seen.low[treats] = low[-1]
+    low &= judged & ~block.off[:, treats]
+    block.low = np.zeros(block.off.shape, dtype=np.bool_)
+    block.low[:, treats] = low
+    # Idling is less than normal too; a motor that was never seen at this load may still be judged
+    # by its power factor, a converter may not.
+    loose = ~judged & (plant.unit.drive[treats] == DIRECT)
+    block.idle[:, treats] &= low | loose
 
 
 def _served(plant: Plant, block: Block) -> tuple[I8, Bools, Bools]:

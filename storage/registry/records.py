@@ -1,5 +1,6 @@
 """Single records of the registry, without loading all of it."""
 
+from collections.abc import Collection
 from typing import TypeVar
 
 import msgspec
@@ -29,6 +30,21 @@ async def load_kind(connection: Connection, kind: type[_N]) -> list[_N]:
             "SELECT body FROM (SELECT DISTINCT ON (id) * FROM registry_entry WHERE kind = $1"
             ' ORDER BY id, version DESC) AS newest WHERE NOT removed ORDER BY id COLLATE "C"',
             _name(kind),
+        )
+    return [msgspec.json.decode(row["body"], type=kind) for row in rows]
+
+
+async def load_some(
+    connection: Connection, kind: type[_N], identities: Collection[str]
+) -> list[_N]:
+    """Return the records of some ids as they are entered now, those that there are, by id."""
+    with errors(f"reading some of kind {kind.__name__.lower()}"):
+        rows = await connection.fetch(
+            "SELECT body FROM (SELECT DISTINCT ON (id) * FROM registry_entry WHERE kind = $1"
+            " AND id = ANY($2) ORDER BY id, version DESC) AS newest"
+            ' WHERE NOT removed ORDER BY id COLLATE "C"',
+            _name(kind),
+            list(identities),
         )
     return [msgspec.json.decode(row["body"], type=kind) for row in rows]
 

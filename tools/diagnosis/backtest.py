@@ -76,7 +76,12 @@ def backtest(
             return standing, await _compared(connection, (standing, tried), window, enterprise)
 
     standing, comparison = run(work())
-    counts = _counts(comparison)
+    _show(comparison, (standing, tried), json=json)
+
+
+def _show(comparison: Comparison, pair: tuple[Rules, Rules], *, json: bool) -> None:
+    """Tell what differs between the rules in force and those that were tried."""
+    (standing, tried), counts = pair, _counts(comparison)
     if json:
         for one in comparison.differences:
             print(as_json(_described(one)))

@@ -10,7 +10,7 @@ from wattwarden.alarms.enforcement.bodies import Clue, ClueStep
 from wattwarden.alarms.enforcement.lives import ClueLife
 from wattwarden.alarms.enforcement.words import ClueVerb
 from wattwarden.storage.enforcement.lives import CLUE
-from wattwarden.tools.acting import AsPerson, AsReader, perform, show_entered
+from wattwarden.tools.acting import TO_THE_OPERATOR, ActorForm, ReaderForm
 from wattwarden.tools.enforcement.forms import (
     AlarmNumbers,
     Enterprise,
@@ -18,13 +18,12 @@ from wattwarden.tools.enforcement.forms import (
     OfEnterprise,
     TaskId,
     Thing,
+    enter,
     life_row,
     listed,
     show,
     texts,
 )
-from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
-from wattwarden.tools.running import settings_of
 from wattwarden.tools.times import local
 
 app = App(name="clues", help="Make clues of alarms, give them to officers, tell what they were.")
@@ -47,9 +46,7 @@ def add(
     /,
     *,
     form: ClueForm,
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Make a clue of alarms and findings of one enterprise."""
     body = Clue(
@@ -60,19 +57,17 @@ def add(
         findings=form.finding,
         person=form.to,
     )
-    show_entered(perform(settings_of(system), body, person, "clues add"), json=json)
+    enter(by, body, "clues add")
 
 
 @app.command(name="list")
 def list_clues(
     *,
     enterprise: OfEnterprise = None,
-    person: AsReader = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    reader: ReaderForm = TO_THE_OPERATOR,
 ) -> None:
     """List clues, oldest first: with whom they are, what they were."""
-    found, called = listed(settings_of(system), "clues list", CLUE, enterprise, person)
+    found, called = listed(reader, "clues list", CLUE, enterprise)
     cells = [
         (
             one.id,
@@ -86,7 +81,7 @@ def list_clues(
         for one in found
     ]
     headings = ("线索", "企业", "状态", "核查人", "报警", "时间", "内容")
-    show([life_row(one) for one in found], headings, cells, json=json)
+    show([life_row(one) for one in found], headings, cells, json=reader.json)
 
 
 @app.command
@@ -95,13 +90,11 @@ def assign(
     /,
     *,
     to: Annotated[str, Parameter(help="The officer who is to look.")],
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Give a clue to an officer."""
     body = ClueStep(clue=identity, verb=ClueVerb.ASSIGN, person=to)
-    show_entered(perform(settings_of(system), body, person, "clues assign"), json=json)
+    enter(by, body, "clues assign")
 
 
 @app.command
@@ -111,13 +104,11 @@ def confirm(
     *,
     note: Note,
     task: TaskId = "",
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Tell that a clue was borne out, and which task it led to."""
     body = ClueStep(clue=identity, verb=ClueVerb.CONFIRM, note=note, task=task)
-    show_entered(perform(settings_of(system), body, person, "clues confirm"), json=json)
+    enter(by, body, "clues confirm")
 
 
 @app.command
@@ -126,13 +117,11 @@ def dismiss(
     /,
     *,
     note: Note,
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Tell that there was nothing in a clue."""
     body = ClueStep(clue=identity, verb=ClueVerb.DISMISS, note=note)
-    show_entered(perform(settings_of(system), body, person, "clues dismiss"), json=json)
+    enter(by, body, "clues dismiss")
 
 
 def holder(clue: ClueLife) -> str:

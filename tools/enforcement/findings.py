@@ -10,7 +10,7 @@ from wattwarden.alarms.decisions.body import NEW
 from wattwarden.alarms.enforcement.bodies import Finding, FindingLink
 from wattwarden.alarms.enforcement.words import SOURCES_ZH, Source
 from wattwarden.storage.enforcement.lives import FINDING, Found
-from wattwarden.tools.acting import AsPerson, AsReader, perform, show_entered
+from wattwarden.tools.acting import TO_THE_OPERATOR, ActorForm, ReaderForm
 from wattwarden.tools.enforcement.forms import (
     NOW,
     AlarmNumbers,
@@ -21,12 +21,11 @@ from wattwarden.tools.enforcement.forms import (
     TaskId,
     Thing,
     act,
+    enter,
     listed,
     show,
     texts,
 )
-from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
-from wattwarden.tools.running import settings_of
 from wattwarden.tools.times import local, rfc3339
 
 app = App(name="findings", help="Enter what other sources saw, and tie it to alarms and tasks.")
@@ -55,14 +54,11 @@ def add(
     /,
     *,
     form: FindingForm,
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Enter a finding, with what it belongs to as far as that is known."""
-    entered = act(
-        settings_of(system),
-        person,
+    act(
+        by,
         "findings add",
         lambda moment: Finding(
             id=NEW,
@@ -77,7 +73,6 @@ def add(
             files=form.file,
         ),
     )
-    show_entered(entered, json=json)
 
 
 @app.command
@@ -88,13 +83,11 @@ def attach(
     alarm: AlarmNumbers = (),
     task: TaskId = "",
     inspection: InspectionId = "",
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Tie a finding to alarms, a task or an inspection of the same enterprise."""
     body = FindingLink(finding=identity, alarms=texts(alarm), task=task, inspection=inspection)
-    show_entered(perform(settings_of(system), body, person, "findings attach"), json=json)
+    enter(by, body, "findings attach")
 
 
 @app.command(name="list")
@@ -104,12 +97,10 @@ def list_findings(
     source: Annotated[
         tuple[Source, ...], Parameter(help="Only from this source; repeatable.")
     ] = (),
-    person: AsReader = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    reader: ReaderForm = TO_THE_OPERATOR,
 ) -> None:
     """List findings, oldest first, with all that they belong to."""
-    found, called = listed(settings_of(system), "findings list", FINDING, enterprise, person)
+    found, called = listed(reader, "findings list", FINDING, enterprise)
     chosen = [one for one in found if not source or one.told.body.source in source]
     cells = [
         (
@@ -124,7 +115,7 @@ def list_findings(
         for one in chosen
     ]
     headings = ("发现", "企业", "来源", "时间", "关联", "录入人", "内容")
-    show([_row(one) for one in chosen], headings, cells, json=json)
+    show([_row(one) for one in chosen], headings, cells, json=reader.json)
 
 
 def _row(found: Found) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from wattwarden.alarms.decisions.body import NEW, Scope
 from wattwarden.alarms.enforcement.bodies import Focus, FocusStep
 from wattwarden.alarms.enforcement.words import FocusVerb
 from wattwarden.storage.enforcement.lives import FOCUS
-from wattwarden.tools.acting import AsPerson, AsReader, perform, show_entered
+from wattwarden.tools.acting import TO_THE_OPERATOR, ActorForm, ReaderForm
 from wattwarden.tools.enforcement.forms import (
     AlarmNumbers,
     At,
@@ -18,13 +18,12 @@ from wattwarden.tools.enforcement.forms import (
     OfEnterprise,
     Thing,
     act,
+    enter,
     life_row,
     listed,
     show,
     texts,
 )
-from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
-from wattwarden.tools.running import settings_of
 from wattwarden.tools.times import local
 
 app = App(name="focus", help="Keep the list of a firm's weak points until each is put right.")
@@ -51,14 +50,11 @@ def add(
     /,
     *,
     form: FocusForm,
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Put a weak point on a firm's list."""
-    entered = act(
-        settings_of(system),
-        person,
+    act(
+        by,
         "focus add",
         lambda moment: Focus(
             id=NEW,
@@ -71,19 +67,16 @@ def add(
             due=None if form.due is None else moment(form.due),
         ),
     )
-    show_entered(entered, json=json)
 
 
 @app.command(name="list")
 def list_focus(
     *,
     enterprise: OfEnterprise = None,
-    person: AsReader = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    reader: ReaderForm = TO_THE_OPERATOR,
 ) -> None:
     """List weak points, oldest first."""
-    found, called = listed(settings_of(system), "focus list", FOCUS, enterprise, person)
+    found, called = listed(reader, "focus list", FOCUS, enterprise)
     cells = [
         (
             one.id,
@@ -97,7 +90,7 @@ def list_focus(
         for one in found
     ]
     headings = ("编号", "对象", "状态", "帮扶人员", "期限", "薄弱环节", "措施")
-    show([life_row(one) for one in found], headings, cells, json=json)
+    show([life_row(one) for one in found], headings, cells, json=reader.json)
 
 
 @app.command
@@ -107,13 +100,11 @@ def rectify(
     *,
     note: Note,
     file: FileDigests = (),
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Tell, as the firm, that a weak point was put right, and how."""
     body = FocusStep(focus=identity, verb=FocusVerb.RECTIFY, note=note, files=file)
-    show_entered(perform(settings_of(system), body, person, "focus rectify"), json=json)
+    enter(by, body, "focus rectify")
 
 
 @app.command
@@ -122,13 +113,11 @@ def confirm(
     /,
     *,
     note: Note = "",
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Confirm, as an officer, that it is."""
     body = FocusStep(focus=identity, verb=FocusVerb.CONFIRM, note=note)
-    show_entered(perform(settings_of(system), body, person, "focus confirm"), json=json)
+    enter(by, body, "focus confirm")
 
 
 @app.command(name="return")
@@ -137,10 +126,8 @@ def give_back(
     /,
     *,
     note: Note,
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Return it to the firm, saying what is still missing."""
     body = FocusStep(focus=identity, verb=FocusVerb.RETURN, note=note)
-    show_entered(perform(settings_of(system), body, person, "focus return"), json=json)
+    enter(by, body, "focus return")

@@ -11,17 +11,24 @@ from wattwarden.alarms.acting.rights import SYSTEM
 from wattwarden.alarms.decisions.body import Body
 from wattwarden.alarms.enforcement.life import Life, Said
 from wattwarden.alarms.registry.nouns import Person
-from wattwarden.server.settings import Settings
 from wattwarden.storage.database import Connection
 from wattwarden.storage.enforcement.lives import Kind
 from wattwarden.storage.enforcement.seen import READ_OF, find_seen, load_seen
 from wattwarden.storage.registry.decisions import Entered
 from wattwarden.storage.registry.records import load_kind
-from wattwarden.tools.acting import View, acting_as, reading
+from wattwarden.tools.acting import (
+    ActorForm,
+    ReaderForm,
+    View,
+    acting_as,
+    perform,
+    reading,
+    show_entered,
+)
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError
 from wattwarden.tools.render import show_table
-from wattwarden.tools.running import run
+from wattwarden.tools.running import run, settings_of
 from wattwarden.tools.times import parse_time, rfc3339
 
 Enterprise = Annotated[str, Parameter(name="ENTERPRISE", help="An enterprise's id.")]
@@ -52,35 +59,41 @@ L = TypeVar("L")
 Maker = Callable[[Callable[[str], datetime]], Body]
 
 
-def act(settings: Settings, person: str, command: str, make: Maker) -> Entered:
-    """Decide a body whose moments are relative to the system's time.
+def enter(by: ActorForm, body: Body, command: str) -> None:
+    """Decide a body, and print what was kept.
+
+    Raises:
+        CommandError: The person may not, or something stands against it.
+    """
+    show_entered(perform(settings_of(by.system), body, by.person, command), json=by.json)
+
+
+def act(by: ActorForm, command: str, make: Maker) -> None:
+    """Decide a body whose moments are relative to the system's time, and print what was kept.
 
     Raises:
         CommandError: The person may not, or something stands against it.
     """
 
     async def work() -> Entered:
-        async with acting_as(settings, person, command) as desk:
+        async with acting_as(settings_of(by.system), by.person, command) as desk:
             return await desk.act(make(lambda text: parse_time(text, desk.now)))
 
-    return run(work())
+    show_entered(run(work()), json=by.json)
 
 
 def listed(
-    settings: Settings,
-    command: str,
-    kind: Kind[B, T, L],
-    enterprise: str | None,
-    person: str | None,
+    reader: ReaderForm, command: str, kind: Kind[B, T, L], enterprise: str | None
 ) -> tuple[list[L], Mapping[str, str]]:
     """Return things as they stand for who looks, oldest first, and what people are called.
 
     Raises:
         CommandError: These are not for their role.
     """
+    settings, read = settings_of(reader.system), READ_OF[kind.thing]
 
     async def work() -> tuple[list[L], Mapping[str, str]]:
-        async with reading(settings, person, command, READ_OF[kind.thing]) as view:
+        async with reading(settings, reader.person, command, read) as view:
             found = await load_seen(view.connection, kind, view.reader, enterprise)
             return found, await names(view.connection)
 

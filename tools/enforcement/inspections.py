@@ -11,7 +11,7 @@ from wattwarden.alarms.enforcement.bodies import Inspection, InspectionStep
 from wattwarden.alarms.enforcement.inspections import count, problems_found
 from wattwarden.alarms.enforcement.words import MEANS_ZH, MODES_ZH, InspectionVerb, Means, Mode
 from wattwarden.storage.enforcement.lives import INSPECTION
-from wattwarden.tools.acting import AsPerson, AsReader, show_entered
+from wattwarden.tools.acting import TO_THE_OPERATOR, ActorForm, ReaderForm
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.enforcement.forms import (
     NOW,
@@ -28,8 +28,7 @@ from wattwarden.tools.enforcement.forms import (
     show,
     texts,
 )
-from wattwarden.tools.options import ALL_TIMES, THE_USUAL_SYSTEM, AsJson, Span, System
-from wattwarden.tools.running import settings_of
+from wattwarden.tools.options import ALL_TIMES, Span
 from wattwarden.tools.times import local
 
 app = App(name="inspections", help="Look into firms from afar or on site, and count both.")
@@ -60,17 +59,14 @@ def add(
     /,
     *,
     form: InspectionForm,
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Enter an inspection.
 
     A visit to a firm of the positive list takes a leader, or a task that a leader has approved.
     """
-    entered = act(
-        settings_of(system),
-        person,
+    act(
+        by,
         "inspections add",
         lambda moment: Inspection(
             id=NEW,
@@ -85,7 +81,6 @@ def add(
             report=form.note,
         ),
     )
-    show_entered(entered, json=json)
 
 
 @app.command(name="list")
@@ -96,13 +91,11 @@ def list_inspections(
     total: Annotated[
         bool, Parameter(help="Only the numbers, with the off-site share.", show_default=False)
     ] = False,
-    person: AsReader = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    reader: ReaderForm = TO_THE_OPERATOR,
 ) -> None:
     """List inspections, oldest first, or count them."""
     since, until = span.bounds(datetime.now(UTC))
-    found, called = listed(settings_of(system), "inspections list", INSPECTION, enterprise, person)
+    found, called = listed(reader, "inspections list", INSPECTION, enterprise)
     chosen = [
         one
         for one in found
@@ -111,7 +104,7 @@ def list_inspections(
     ]
     if total:
         counted = count(chosen)
-        if json:
+        if reader.json:
             print(as_json(asdict(counted) | {"total": counted.total, "share": counted.share}))
             return
         share = "-" if counted.share is None else f"{counted.share:.1%}"
@@ -134,7 +127,7 @@ def list_inspections(
         for one in chosen
     ]
     headings = ("检查", "企业", "方式", "状态", "时间", "手段", "问题", "录入人")
-    show([life_row(one) for one in chosen], headings, cells, json=json)
+    show([life_row(one) for one in chosen], headings, cells, json=reader.json)
 
 
 @app.command
@@ -144,20 +137,16 @@ def switch(
     *,
     at: At = NOW,
     note: Note,
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Go on site with an inspection that began from afar, saying why."""
-    entered = act(
-        settings_of(system),
-        person,
+    act(
+        by,
         "inspections switch",
         lambda moment: InspectionStep(
             inspection=identity, verb=InspectionVerb.SWITCH, at=moment(at), report=note
         ),
     )
-    show_entered(entered, json=json)
 
 
 @app.command
@@ -168,14 +157,11 @@ def conclude(
     at: At = NOW,
     problems: Problems,
     note: Note = "",
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """End an inspection, telling how many problems it found."""
-    entered = act(
-        settings_of(system),
-        person,
+    act(
+        by,
         "inspections conclude",
         lambda moment: InspectionStep(
             inspection=identity,
@@ -185,4 +171,3 @@ def conclude(
             report=note,
         ),
     )
-    show_entered(entered, json=json)

@@ -10,7 +10,7 @@ from wattwarden.alarms.enforcement.bodies import Station, StationStep
 from wattwarden.alarms.enforcement.lives import StationLife
 from wattwarden.alarms.enforcement.words import StationVerb
 from wattwarden.storage.enforcement.lives import STATION
-from wattwarden.tools.acting import AsPerson, AsReader, show_entered
+from wattwarden.tools.acting import TO_THE_OPERATOR, ActorForm, ReaderForm
 from wattwarden.tools.enforcement.forms import (
     NOW,
     At,
@@ -24,8 +24,6 @@ from wattwarden.tools.enforcement.forms import (
     listed,
     show,
 )
-from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
-from wattwarden.tools.running import settings_of
 from wattwarden.tools.times import local
 
 app = App(name="stations", help="Station supervisors at firms, round the clock.")
@@ -50,14 +48,11 @@ def add(
     /,
     *,
     form: StationForm,
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Station a supervisor at a firm."""
-    entered = act(
-        settings_of(system),
-        person,
+    act(
+        by,
         "stations add",
         lambda moment: Station(
             id=NEW,
@@ -68,19 +63,16 @@ def add(
             task=form.task,
         ),
     )
-    show_entered(entered, json=json)
 
 
 @app.command(name="list")
 def list_stations(
     *,
     enterprise: OfEnterprise = None,
-    person: AsReader = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    reader: ReaderForm = TO_THE_OPERATOR,
 ) -> None:
     """List stations, oldest first: who is there, since when and until when."""
-    found, called = listed(settings_of(system), "stations list", STATION, enterprise, person)
+    found, called = listed(reader, "stations list", STATION, enterprise)
     cells = [
         (
             one.id,
@@ -94,7 +86,7 @@ def list_stations(
         for one in found
     ]
     headings = ("驻点", "企业", "状态", "驻点人员", "开始", "结束", "原因")
-    show([life_row(one) for one in found], headings, cells, json=json)
+    show([life_row(one) for one in found], headings, cells, json=reader.json)
 
 
 @app.command
@@ -105,12 +97,10 @@ def relieve(
     supervisor: Supervisor,
     at: At = NOW,
     note: Note = "",
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Let another officer take over."""
-    _step(identity, StationVerb.RELIEVE, (at, supervisor, note), person, system, json=json)
+    _step(identity, StationVerb.RELIEVE, (at, supervisor, note), by)
 
 
 @app.command
@@ -120,12 +110,10 @@ def end(
     *,
     at: At = NOW,
     note: Note = "",
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """End a stay: treatment runs and discharge is as it must be."""
-    _step(identity, StationVerb.END, (at, None, note), person, system, json=json)
+    _step(identity, StationVerb.END, (at, None, note), by)
 
 
 def present(station: StationLife) -> str:
@@ -138,21 +126,16 @@ def _step(
     identity: str,
     verb: StationVerb,
     said: tuple[str, str | None, str],
-    person: str,
-    system: System,
-    *,
-    json: bool,
+    by: ActorForm,
 ) -> None:
     at, who, note = said
-    entered = act(
-        settings_of(system),
-        person,
+    act(
+        by,
         f"stations {verb}",
         lambda moment: StationStep(
             station=identity, verb=verb, at=moment(at), person=who, note=note
         ),
     )
-    show_entered(entered, json=json)
 
 
 def _end(station: StationLife) -> str:

@@ -22,7 +22,7 @@ from wattwarden.alarms.enforcement.words import (
 )
 from wattwarden.storage.enforcement.lives import FINDING, TASK, Found
 from wattwarden.storage.enforcement.seen import load_seen
-from wattwarden.tools.acting import AsPerson, AsReader, perform, reading, show_entered
+from wattwarden.tools.acting import TO_THE_OPERATOR, ActorForm, ReaderForm, reading
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.enforcement.forms import (
     AlarmNumbers,
@@ -31,6 +31,7 @@ from wattwarden.tools.enforcement.forms import (
     Note,
     OfEnterprise,
     Thing,
+    enter,
     life_row,
     listed,
     names,
@@ -38,7 +39,6 @@ from wattwarden.tools.enforcement.forms import (
     texts,
 )
 from wattwarden.tools.enforcement.forms import show as show_rows
-from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
 from wattwarden.tools.running import run, settings_of
 from wattwarden.tools.times import local
 
@@ -55,12 +55,10 @@ def list_tasks(
     open_only: Annotated[
         bool, Parameter(name="--open", help="Only those that are not over.", show_default=False)
     ] = False,
-    person: AsReader = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    reader: ReaderForm = TO_THE_OPERATOR,
 ) -> None:
     """List tasks, oldest first: where each stands, who has it, what it is about."""
-    found, called = listed(settings_of(system), "tasks list", TASK, enterprise, person)
+    found, called = listed(reader, "tasks list", TASK, enterprise)
     tasks = [
         task
         for task in found
@@ -79,7 +77,7 @@ def list_tasks(
         for task in tasks
     ]
     headings = ("任务", "企业", "状态", "承办人", "报警", "提出时间", "内容")
-    show_rows([_row(task) for task in tasks], headings, cells, json=json)
+    show_rows([_row(task) for task in tasks], headings, cells, json=reader.json)
 
 
 @app.command
@@ -87,15 +85,14 @@ def show(
     identity: Thing,
     /,
     *,
-    person: AsReader = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    reader: ReaderForm = TO_THE_OPERATOR,
 ) -> None:
     """Show one task: its text, its alarms and findings, every step with who, when and why."""
-    settings = settings_of(system)
 
     async def work() -> tuple[TaskLife, list[Found], Any]:
-        async with reading(settings, person, "tasks show", Read.TASKS) as view:
+        async with reading(
+            settings_of(reader.system), reader.person, "tasks show", Read.TASKS
+        ) as view:
             task = await one(view, TASK, identity)
             firm = task.told.body.enterprise
             found = await load_seen(view.connection, FINDING, view.reader, firm)
@@ -103,7 +100,7 @@ def show(
             return task, own, await names(view.connection)
 
     task, findings, called = run(work())
-    if json:
+    if reader.json:
         print(as_json(_row(task) | {"findings": [one.id for one in findings]}))
         return
     body = task.told.body
@@ -129,14 +126,11 @@ def propose(
     *,
     text: Annotated[str, Parameter(help="What the officer who goes is told.")],
     alarm: AlarmNumbers = (),
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Propose a visit; an enterprise has one open task at most."""
     body = Task(id=NEW, enterprise=enterprise, text=text, alarms=texts(alarm))
-    entered = perform(settings_of(system), body, person, "tasks propose")
-    show_entered(entered, json=json)
+    enter(by, body, "tasks propose")
 
 
 @app.command
@@ -145,12 +139,10 @@ def approve(
     /,
     *,
     note: Note = "",
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Approve a visit; to a firm of the positive list only a leader can."""
-    _step(TaskStep(task=identity, verb=TaskVerb.APPROVE, note=note), person, system, json=json)
+    _step(TaskStep(task=identity, verb=TaskVerb.APPROVE, note=note), by)
 
 
 @app.command
@@ -159,12 +151,10 @@ def reject(
     /,
     *,
     note: Note,
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Reject a task before anybody is on site, saying why."""
-    _step(TaskStep(task=identity, verb=TaskVerb.REJECT, note=note), person, system, json=json)
+    _step(TaskStep(task=identity, verb=TaskVerb.REJECT, note=note), by)
 
 
 @app.command
@@ -173,12 +163,10 @@ def endorse(
     /,
     *,
     note: Note = "",
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Let a visit go on, as a leader, to a firm that came onto the positive list meanwhile."""
-    _step(TaskStep(task=identity, verb=TaskVerb.ENDORSE, note=note), person, system, json=json)
+    _step(TaskStep(task=identity, verb=TaskVerb.ENDORSE, note=note), by)
 
 
 @app.command
@@ -191,15 +179,13 @@ def assign(
         str | None, Parameter(help="Who had the task until now, where somebody had it.")
     ] = None,
     note: Note = "",
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Give a task to an officer, or to another one, or again after a relapse."""
     body = TaskStep(
         task=identity, verb=TaskVerb.ASSIGN, person=to, instead_of=instead_of, note=note
     )
-    _step(body, person, system, json=json)
+    _step(body, by)
 
 
 @app.command
@@ -208,12 +194,10 @@ def accept(
     /,
     *,
     note: Note = "",
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Accept a task that was given to oneself."""
-    _step(TaskStep(task=identity, verb=TaskVerb.ACCEPT, note=note), person, system, json=json)
+    _step(TaskStep(task=identity, verb=TaskVerb.ACCEPT, note=note), by)
 
 
 @app.command
@@ -222,12 +206,10 @@ def arrive(
     /,
     *,
     note: Note = "",
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Tell that one is on site."""
-    _step(TaskStep(task=identity, verb=TaskVerb.ARRIVE, note=note), person, system, json=json)
+    _step(TaskStep(task=identity, verb=TaskVerb.ARRIVE, note=note), by)
 
 
 @Parameter(name="*")
@@ -255,9 +237,7 @@ def result(
     /,
     *,
     form: ResultForm,
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Tell what a visit came to.
 
@@ -275,7 +255,7 @@ def result(
         files=form.file,
         inspection=form.inspection,
     )
-    _step(body, person, system, json=json)
+    _step(body, by)
 
 
 @app.command
@@ -287,14 +267,12 @@ def follow_up(
         int | None, Parameter(help="For so many days without a new alarm; 7 by default.")
     ] = None,
     note: Note = "",
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Begin to observe a firm; the system closes the task after so many quiet days."""
     chosen = default_limits().task.follow_up_d if days is None else days
     body = TaskStep(task=identity, verb=TaskVerb.FOLLOW_UP, days=chosen, note=note)
-    _step(body, person, system, json=json)
+    _step(body, by)
 
 
 @app.command
@@ -303,12 +281,10 @@ def close(
     /,
     *,
     note: Note = "",
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Close a task whose firm was quiet for long enough."""
-    _step(TaskStep(task=identity, verb=TaskVerb.CLOSE, note=note), person, system, json=json)
+    _step(TaskStep(task=identity, verb=TaskVerb.CLOSE, note=note), by)
 
 
 @app.command
@@ -318,18 +294,15 @@ def attach(
     *,
     alarm: AlarmNumbers,
     note: Note = "",
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Attach alarms to an open task; the system attaches new ones by itself."""
     body = TaskStep(task=identity, verb=TaskVerb.ATTACH, alarms=texts(alarm), note=note)
-    _step(body, person, system, json=json)
+    _step(body, by)
 
 
-def _step(body: TaskStep, person: str, system: System, *, json: bool) -> None:
-    entered = perform(settings_of(system), body, person, f"tasks {body.verb}")
-    show_entered(entered, json=json)
+def _step(body: TaskStep, by: ActorForm) -> None:
+    enter(by, body, f"tasks {body.verb}")
 
 
 def _said(step: TaskStep, called: Mapping[str, str]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """``wattwarden ledger``: shown, printed, verified, corrected; and what people write into it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from wattwarden.alarms.ledgers.sheets import SHEETS, count_text
 from wattwarden.storage.ledgers.ledger import Chosen
 from wattwarden.storage.ledgers.verify import LedgerFault, Printed, keepers, unentered
 from wattwarden.storage.ledgers.verify import verify as verify_one
-from wattwarden.tools.acting import AsReader, reading
+from wattwarden.tools.acting import TO_THE_OPERATOR, ReaderForm, reading
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import UsageError
 from wattwarden.tools.ledgers.book import write_ledger
@@ -30,7 +31,7 @@ from wattwarden.tools.ledgers.writing import (
     at_or_none,
     write_down,
 )
-from wattwarden.tools.options import ALL_TIMES, THE_USUAL_SYSTEM, AsJson, Span, System
+from wattwarden.tools.options import ALL_TIMES, THE_USUAL_SYSTEM, Span, System
 from wattwarden.tools.render import show_table
 from wattwarden.tools.running import run, settings_of
 from wattwarden.tools.times import parse_time, rfc3339
@@ -50,13 +51,11 @@ def show(
     *,
     kind: Kinds = (),
     span: Span = ALL_TIMES,
-    person: AsReader = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    reader: ReaderForm = TO_THE_OPERATOR,
 ) -> None:
     """Show entries by number; with --json each line holds all that was sealed, and the seal."""
-    ledger, _ = _read(_Asked(enterprise, kind, span), person, system, "ledger show")
-    if json:
+    ledger, _ = _read(_Asked(enterprise, kind, span), reader.person, reader.system, "ledger show")
+    if reader.json:
         for entry in ledger.entries:
             print(as_json(_plain(entry, ledger)))
         return
@@ -75,9 +74,7 @@ def export(
     *,
     kind: Kinds = (),
     span: Span = ALL_TIMES,
-    person: AsReader = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    reader: ReaderForm = TO_THE_OPERATOR,
 ) -> None:
     """Write a ledger as an Excel book to be printed and signed, a sheet a kind.
 
@@ -86,11 +83,13 @@ def export(
     if file.suffix.casefold() != ".xlsx":
         message = f"{file} is no .xlsx"
         raise UsageError(message, "name the file .xlsx")
-    ledger, chosen = _read(_Asked(enterprise, kind, span), person, system, "ledger export")
+    ledger, chosen = _read(
+        _Asked(enterprise, kind, span), reader.person, reader.system, "ledger export"
+    )
     cover = ledger.cover(chosen.since, chosen.until)
     write_ledger(file, cover, ledger.pages(kind))
     told = {"file": str(file), "entries": len(ledger.entries), "seal": cover.seal}
-    print(as_json(told) if json else f"{file}: {len(ledger.entries)} entries, {cover.seal}")
+    print(as_json(told) if reader.json else f"{file}: {len(ledger.entries)} entries, {cover.seal}")
 
 
 @app.command
@@ -104,9 +103,7 @@ def verify(
         str | None,
         Parameter(help="What the footer of a printed page says, such as 412:9f8e7d6c5b4a3921."),
     ] = None,
-    person: AsReader = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    reader: ReaderForm = TO_THE_OPERATOR,
 ) -> int:
     """Hold ledgers against their seals, the decisions and the readings; 1 if anything is wrong.
 
@@ -116,10 +113,10 @@ def verify(
     page = None if printed is None else _printed(printed)
     if page is not None and enterprise is None:
         raise UsageError("a printed page is one enterprise's", "name the enterprise")
-    settings = settings_of(system)
+    settings = settings_of(reader.system)
 
     async def work() -> tuple[int, list[LedgerFault], dict[str, int]]:
-        async with reading(settings, person, "ledger verify", Read.LEDGERS) as view:
+        async with reading(settings, reader.person, "ledger verify", Read.LEDGERS) as view:
             # One that has left the registry has its ledger still, for those who see it.
             if enterprise is not None and not view.reader.sees(enterprise):
                 await view.enterprise(enterprise)
@@ -130,12 +127,8 @@ def verify(
             return len(whose), [fault for faults in found for fault in faults], awaited
 
     count, faults, awaited = run(work())
-    for firm, decisions in awaited.items():
-        if decisions and json:
-            print(as_json({"enterprise": firm, "not_yet_entered": decisions}))
-        elif decisions:
-            print(f"{firm}: 尚有{decisions}项决定待录入 / {decisions} decisions not yet entered")
-    if json:
+    _show_awaited(awaited, json=reader.json)
+    if reader.json:
         for fault in faults:
             print(as_json(msgspec.to_builtins(fault)))
     elif faults:
@@ -263,6 +256,15 @@ def _read(asked: _Asked, person: str | None, system: System, command: str) -> tu
             return await read_ledger(view.connection, enterprise, chosen), chosen
 
     return run(work())
+
+
+def _show_awaited(awaited: Mapping[str, int], *, json: bool) -> None:
+    """Tell how many decisions of each firm the next pass of the warden has still to enter."""
+    for firm, decisions in awaited.items():
+        if decisions and json:
+            print(as_json({"enterprise": firm, "not_yet_entered": decisions}))
+        elif decisions:
+            print(f"{firm}: 尚有{decisions}项决定待录入 / {decisions} decisions not yet entered")
 
 
 def _row(entry: Entry, ledger: Ledger) -> tuple[object, ...]:

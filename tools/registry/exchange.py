@@ -25,6 +25,7 @@ from wattwarden.tools.registry.importing import (
     nobody_leaves,
     unnamed_leave,
 )
+from wattwarden.tools.registry.parse import Fault
 from wattwarden.tools.registry.progress import watched
 from wattwarden.tools.registry.sample import DEFAULT_SEED, WHOLE_CITY, Size, sample_city
 from wattwarden.tools.registry.stored import actor, load_bodies, refusal, show_faults
@@ -122,10 +123,7 @@ def import_book(
 
     draft = run(work())
     if draft.faults:
-        show_faults(draft.faults, json=json)
-        if not json:
-            count = len(draft.faults)
-            print(f"{count:,} {'fault' if count == 1 else 'faults'}; nothing was imported")
+        _refuse(draft.faults, json=json)
         return 1
     _tell(_counts(draft.changes, draft.bodies), json=json, dry_run=dry_run)
     return 0
@@ -221,6 +219,13 @@ def _write(path: Path, tables: Sequence[Table]) -> None:
     except OSError as error:
         message = f"{path} cannot be written: {error.strerror}"
         raise CommandError(message) from error
+
+
+def _refuse(faults: Sequence[Fault], *, json: bool) -> None:
+    show_faults(faults, json=json)
+    if not json:
+        count = len(faults)
+        print(f"{count:,} {'fault' if count == 1 else 'faults'}; nothing was imported")
 
 
 def _counts(changes: Sequence[Change], bodies: Sequence[AnyBody]) -> dict[str, int]:

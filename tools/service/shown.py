@@ -12,16 +12,11 @@ from wattwarden.alarms.service.matters import OVERDUE_ZH, Matter
 from wattwarden.alarms.service.requests import DEEDS_ZH, STATES_ZH, Request, State
 from wattwarden.alarms.service.weak_points import WeakPoint
 from wattwarden.storage.service.firm import load_matters, load_weak_points
-from wattwarden.storage.service.load import (
-    Reminded,
-    load_documents,
-    load_reminders,
-    load_requests,
-)
-from wattwarden.tools.acting import AsReader, reading
+from wattwarden.storage.service.load import Reminded, load_documents, load_reminders, load_requests
+from wattwarden.tools.acting import TO_THE_OPERATOR, ReaderForm, reading
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError
-from wattwarden.tools.options import ALL_TIMES, THE_USUAL_SYSTEM, AsJson, Span, System
+from wattwarden.tools.options import ALL_TIMES, Span
 from wattwarden.tools.render import show_table
 from wattwarden.tools.running import run, settings_of
 from wattwarden.tools.statistics.commands import bounds
@@ -35,20 +30,18 @@ def list_requests(
     *,
     state: Annotated[State | None, Parameter(help="Only in this state.")] = None,
     enterprise: Annotated[str | None, Parameter(help="Only this firm's.")] = None,
-    person: AsReader = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    reader: ReaderForm = TO_THE_OPERATOR,
 ) -> None:
     """List requests for help, oldest first."""
-    settings = settings_of(system)
+    settings = settings_of(reader.system)
 
     async def work() -> list[Request]:
-        async with reading(settings, person, "assist list", Read.REQUESTS) as view:
+        async with reading(settings, reader.person, "assist list", Read.REQUESTS) as view:
             firms = view.reader.within(enterprise)
             return await load_requests(view.connection, enterprises=firms)
 
     chosen = [one for one in run(work()) if state in (None, one.state)]
-    if json:
+    if reader.json:
         for one in chosen:
             print(as_json(_plain(one)))
         return
@@ -60,15 +53,13 @@ def show(
     identity: Annotated[str, Parameter(name="ID", help="A request's id, as list shows it.")],
     /,
     *,
-    person: AsReader = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    reader: ReaderForm = TO_THE_OPERATOR,
 ) -> None:
     """Show one request with all that was done about it."""
-    settings = settings_of(system)
+    settings = settings_of(reader.system)
 
     async def work() -> list[Request]:
-        async with reading(settings, person, "assist show", Read.REQUESTS) as view:
+        async with reading(settings, reader.person, "assist show", Read.REQUESTS) as view:
             firms = view.reader.enterprises
             return await load_requests(view.connection, enterprises=firms, identity=identity)
 
@@ -77,7 +68,7 @@ def show(
         message = f"没有帮扶诉求{identity} / there is no request {identity}"
         raise CommandError(message, "see wattwarden assist list")
     (one,) = found
-    if json:
+    if reader.json:
         print(as_json(_plain(one)))
         return
     print(f"{one.body.id} {one.body.enterprise} {TOPICS_ZH[one.body.topic]} {STATES_ZH[one.state]}")
@@ -95,15 +86,13 @@ def documents(
     /,
     *,
     industry: Annotated[str | None, Parameter(help="Only this industry's.")] = None,
-    person: AsReader = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    reader: ReaderForm = TO_THE_OPERATOR,
 ) -> None:
     """List compliance manuals, or print one; a firm sees those of its industry."""
-    settings = settings_of(system)
+    settings = settings_of(reader.system)
 
     async def work() -> list[Document]:
-        async with reading(settings, person, "assist documents", Read.DOCUMENTS) as view:
+        async with reading(settings, reader.person, "assist documents", Read.DOCUMENTS) as view:
             found = await load_documents(view.connection, industry)
             return [one for one in found if view.reader.concerns(one.industry)]
 
@@ -111,7 +100,7 @@ def documents(
     if identity is not None and not found:
         message = f"没有手册{identity} / there is no manual {identity}"
         raise CommandError(message, "see wattwarden assist documents")
-    if json:
+    if reader.json:
         for one in found:
             print(as_json(asdict_of(one)))
     elif identity is None:
@@ -125,21 +114,19 @@ def reminders(
     firm: FirmId,
     /,
     *,
-    person: AsReader = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    reader: ReaderForm = TO_THE_OPERATOR,
 ) -> None:
     """Show what a firm should see to now, and what officers reminded it of."""
-    settings = settings_of(system)
+    settings = settings_of(reader.system)
 
     async def work() -> tuple[list[Matter], list[Reminded], datetime]:
-        async with reading(settings, person, "assist reminders", Read.REMINDERS) as view:
+        async with reading(settings, reader.person, "assist reminders", Read.REMINDERS) as view:
             found = await view.enterprise(firm)
             due = await load_matters(view.connection, found, view.now)
             return due, await load_reminders(view.connection, found), view.now
 
     due, told, now = run(work())
-    if json:
+    if reader.json:
         for matter in due:
             print(as_json(asdict(matter) | {"due": _when(matter.due)}))
         for one in told:
@@ -158,21 +145,19 @@ def weak_points(
     /,
     *,
     span: Span = ALL_TIMES,
-    person: AsReader = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    reader: ReaderForm = TO_THE_OPERATOR,
 ) -> None:
     """Show where a firm's weak points are: its machines by time with an open alarm, with causes."""
-    settings = settings_of(system)
+    settings = settings_of(reader.system)
 
     async def work() -> list[WeakPoint]:
-        async with reading(settings, person, "assist weak-points", Read.WEAK_POINTS) as view:
+        async with reading(settings, reader.person, "assist weak-points", Read.WEAK_POINTS) as view:
             period = bounds(span, view.now)
             found = await view.enterprise(firm)
             return await load_weak_points(view.connection, found.id, period)
 
     points = run(work())
-    if json:
+    if reader.json:
         for one in points:
             print(as_json(asdict(one)))
         return

@@ -23,6 +23,7 @@ from tests.storage.feed import (
     store_ticks,
 )
 from tests.storage.folding import fold
+from tests.storage.store import EMPTY_STORE
 
 from wattwarden.alarms.decisions.slices import SLICES
 from wattwarden.alarms.registry.changes import Change
@@ -52,6 +53,17 @@ async def city(store: Connection) -> Connection:
     return store
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def at_once(_store_connection: Connection, store_server: str) -> dict[str, list[Any]]:
+    """All that is kept and found where everything came in time and was folded at once."""
+    await _store_connection.execute(EMPTY_STORE)
+    await register(_store_connection, small_city(FIRMS))
+    await store_rows(_store_connection, readings(FIRMS, range(END), power))
+    await store_ticks(_store_connection, END)
+    await fold(store_server)
+    return await snapshot(_store_connection)
+
+
 def opened(body: bytes) -> Any:
     """A kept state, readable."""
     return msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(body))
@@ -62,8 +74,8 @@ async def snapshot(store: Connection) -> dict[str, list[Any]]:
     queries = {
         "states": "SELECT enterprise, step, body FROM kept_state ORDER BY enterprise",
         "days": "SELECT enterprise, day, body FROM day_state ORDER BY enterprise, day",
-        "alarms": "SELECT rule, subject, kind, began, enterprise, line, raised, ended,"
-        " suppressed_by, grade_up, version, explanation, found_late, withdrawn FROM alarm"
+        "alarms": "SELECT rule, subject, kind, began, ended, withdrawn, found_in, enterprise, line,"
+        " raised, suppressed_by, grade_up, version, explanation, found_late FROM alarm"
         " ORDER BY rule, subject, kind, began",
         "transitions": "SELECT * FROM unit_transition ORDER BY enterprise, unit, at",
         "corrections": "SELECT a.rule, a.subject, a.began, c.step, c.before, c.after"
@@ -83,15 +95,17 @@ def same(one: dict[str, list[Any]], other: dict[str, list[Any]]) -> None:
             assert mine == others, name
 
 
-async def episodes(store: Connection) -> list[tuple[Any, ...]]:
-    rows = await store.fetch(
-        "SELECT rule, subject, kind, began, ended FROM alarm"
-        " WHERE NOT withdrawn AND found_in = 'readings' ORDER BY 1, 2, 4"
-    )
-    return [tuple(row) for row in rows]
+def episodes(found: dict[str, list[Any]]) -> list[tuple[Any, ...]]:
+    """Alarms that readings gave and that stand: rule, subject, kind, from when to when."""
+    first = (row[:7] for row in found["alarms"])
+    return [
+        tuple(episode)
+        for *episode, withdrawn, found_in in first
+        if found_in == "readings" and not withdrawn
+    ]
 
 
-async def begin_anew(store: Connection, step: int = 0) -> None:
+async def begin_anew(store: Connection, step: int) -> None:
     """Forget all that was folded, and keep the rows."""
     for table in ("kept_state", "day_state", "alarm", "unit_transition", "refold", "too_old"):
         await store.execute(f"DELETE FROM {table}")  # noqa: S608  ours
@@ -146,45 +160,32 @@ async def test_how_many_steps_are_taken_at_once_changes_nothing(
 
 
 async def test_the_order_of_rows_within_a_step_changes_nothing(
-    city: Connection, store_dsn: str
+    city: Connection, store_dsn: str, at_once: dict[str, list[Any]]
 ) -> None:
-    rows = readings(FIRMS, range(END), power)
-    await store_rows(city, rows)
+    await store_rows(city, shuffled(readings(FIRMS, range(END), power), 3))
     await store_ticks(city, END)
     await fold(store_dsn)
-    whole = await snapshot(city)
-    await begin_anew(city)
-    await city.execute("DELETE FROM reading")
-    await city.execute("DELETE FROM step_part")
-    await store_rows(city, shuffled(rows, 3))
-    await fold(store_dsn)
-    same(await snapshot(city), whole)
+    same(await snapshot(city), at_once)
 
 
 async def test_a_stretch_that_came_late_ends_with_the_same_episodes(
-    city: Connection, store_dsn: str
+    city: Connection, store_dsn: str, at_once: dict[str, list[Any]]
 ) -> None:
     rows = readings(FIRMS, range(END), power)
-    await store_rows(city, rows)
-    await store_ticks(city, END)
-    await fold(store_dsn)
-    in_time = await episodes(city)
-    states = await snapshot(city)
+    in_time = episodes(at_once)
     assert ("R2", "unit:E1-t") in {episode[:2] for episode in in_time}
-    await begin_anew(city)
-    await city.execute("DELETE FROM reading")
-    await city.execute("DELETE FROM step_part")
     # The whole offence and a local midnight lie in the gap.
     gap = [row for row in rows if row.meter == "E1-t" and 50 <= _minute(row) < 180]
     kept = [row for row in rows if row not in gap]
     await store_rows(city, kept + late(gap, START + 240 * MINUTE))
+    await store_ticks(city, END)
     warden = await fold(store_dsn)
-    assert await episodes(city) == in_time
+    found = await snapshot(city)
+    assert episodes(found) == in_time
     marked = await city.fetch("SELECT rule, subject FROM alarm WHERE found_late")
     assert ("R2", "unit:E1-t") in {tuple(row) for row in marked}
-    found = await snapshot(city)
-    assert found["transitions"] == states["transitions"]
-    assert found["days"] == states["days"]
+    assert found["transitions"] == at_once["transitions"]
+    assert found["days"] == at_once["days"]
     assert warden.counters.late_rows >= len(gap)
     assert warden.counters.days_again == 1
     assert not found["waiting"]
@@ -227,12 +228,11 @@ async def test_rows_older_than_any_state_are_counted(city: Connection, store_dsn
     assert [tuple(row) for row in await city.fetch("SELECT * FROM too_old")] == [("E0", 1)]
 
 
-async def test_a_warden_goes_on_where_another_was_ended(city: Connection, store_dsn: str) -> None:
+async def test_a_warden_goes_on_where_another_was_ended(
+    city: Connection, store_dsn: str, at_once: dict[str, list[Any]]
+) -> None:
     await store_rows(city, readings(FIRMS, range(END), power))
     await store_ticks(city, END)
-    await fold(store_dsn)
-    whole = await snapshot(city)
-    await begin_anew(city)
     limits = PassLimits(steps=50)
     for passes in (3, 1, 4, 6):
         warden = Warden(store_dsn, 1, limits)
@@ -245,17 +245,14 @@ async def test_a_warden_goes_on_where_another_was_ended(city: Connection, store_
         await city.execute("UPDATE slice_position SET renewed_at = '2020-01-01'")
         await city.execute("DELETE FROM warden")
     await fold(store_dsn, limits)
-    same(await snapshot(city), whole)
+    same(await snapshot(city), at_once)
 
 
 async def test_two_wardens_share_the_slices_and_come_to_the_same(
-    city: Connection, store_dsn: str
+    city: Connection, store_dsn: str, at_once: dict[str, list[Any]]
 ) -> None:
     await store_rows(city, readings(FIRMS, range(END), power))
     await store_ticks(city, END)
-    await fold(store_dsn)
-    whole = await snapshot(city)
-    await begin_anew(city)
     wardens = [Warden(store_dsn, 1, PassLimits(steps=100)) for _ in range(2)]
     for _ in range(12):
         for warden in wardens:
@@ -263,7 +260,7 @@ async def test_two_wardens_share_the_slices_and_come_to_the_same(
     assert sorted(len(warden.held) for warden in wardens) == [SLICES // 2, SLICES // 2]
     for warden in wardens:
         await warden._leave()
-    same(await snapshot(city), whole)
+    same(await snapshot(city), at_once)
 
 
 async def test_a_warden_that_lost_its_slices_writes_nothing(

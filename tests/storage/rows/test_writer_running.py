@@ -1,0 +1,71 @@
+"""A writer on its own: until it is stopped, while the database is away."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import asyncpg
+import pytest
+from tests.storage.fakes import MemoryJournal, readers, reading
+from tests.storage.rows.written import FAST
+
+from wattwarden.storage.database import Connection
+from wattwarden.storage.errors import StorageError
+from wattwarden.storage.rows.writer import Writer
+
+
+async def run_until(writer: Writer, done: Callable[[], bool]) -> None:
+    """Run a writer until something holds, then stop it."""
+    stop = asyncio.Event()
+    running = asyncio.create_task(writer.run(stop))
+    async with asyncio.timeout(10):
+        while not done() and not running.done():  # noqa: ASYNC110  # a counter tells nobody
+            await asyncio.sleep(0.005)
+    stop.set()
+    await running
+
+
+async def test_it_runs_until_it_is_stopped_and_leaves_no_connection(
+    writer: Writer, journal: MemoryJournal, store: Connection
+) -> None:
+    for number in range(3):
+        journal.frames(reading(f"m{number}"))
+
+    await run_until(writer, lambda: journal.waits > 0)
+
+    assert writer.counters.rows == 3
+    async with asyncio.timeout(5):
+        while await store.fetchval(  # noqa: ASYNC110  # the server tells nobody
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'wattwarden writer 0'"
+        ):
+            await asyncio.sleep(0.005)
+
+
+async def test_it_waits_for_a_database_that_is_away(
+    writer: Writer, journal: MemoryJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = asyncpg.connect
+    away = [ConnectionRefusedError("away"), asyncpg.CannotConnectNowError("starting up")]
+
+    async def connect(*arguments: Any, **settings: Any) -> Any:
+        if away:
+            raise away.pop()
+        return await real(*arguments, **settings)
+
+    monkeypatch.setattr(asyncpg, "connect", connect)
+    journal.frames(reading("m1"))
+
+    await run_until(writer, lambda: writer.counters.rows == 1)
+
+    assert writer.counters.failures == 2
+
+
+async def test_a_database_without_our_schema_is_no_reason_to_wait(
+    store_dsn: str, journal: MemoryJournal
+) -> None:
+    writer = Writer(0, journal, f"{store_dsn}&search_path=nowhere", readers(), FAST)
+
+    with pytest.raises(StorageError, match="journal_position") as caught:
+        await asyncio.wait_for(writer.run(asyncio.Event()), 5)
+
+    assert not caught.value.retryable
