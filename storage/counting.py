@@ -1,13 +1,14 @@
 """Counting what came of meters hour by hour, whenever rows came.
 
-Apart from what reads the counts: the archivist needs nothing of the alarms for it.
+Apart from what reads the counts: nothing of the alarms is needed for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from wattwarden.protocol.quality import Quality
 from wattwarden.storage.database import Connection
+from wattwarden.storage.rolling import Pair, forget, parts_of
 
 # A reading with one of these is there, but is not to be relied on.  That it was sent again, or
 # timed by its receipt, takes nothing from its values.
@@ -19,24 +20,24 @@ INVALID: Final = (
     | Quality.SECTION_CHECKSUM
 )
 
-_FORGET: Final = (
-    "DELETE FROM collected_hour AS c USING unnest($1::integer[], $2::integer[]) AS w (meter, hour)"
-    " WHERE c.meter = w.meter AND c.start = to_timestamp(w.hour * 3600.0)"
-)
-# A minute's average counts only where a channel has no instantaneous rows in the hour.
-_COUNT: Final = f"""
+# A minute's average counts only where a channel has no instantaneous rows in the hour.  $3 to
+# before $4: where the hours lie, so that no other day's rows are planned for.
+COUNT: Final = f"""
 WITH wanted AS MATERIALIZED (
-    SELECT w.meter, to_timestamp(w.hour * 3600.0) AS start,
-        to_timestamp((w.hour + 1) * 3600.0) AS stop
+    SELECT w.meter, to_timestamp(w.hour * 3600.0) AS start
     FROM unnest($1::integer[], $2::integer[]) AS w (meter, hour)
 ), came AS (
-    SELECT r.meter, r.channel, FALSE AS factors, w.start, r.at, r.quality, r.period
-    FROM wanted AS w JOIN reading AS r
-        ON r.meter = w.meter AND r.at >= w.start AND r.at < w.stop AND r.period IN ('i', 'm')
+    SELECT w.meter, FALSE AS factors, w.start, r.* FROM wanted AS w CROSS JOIN LATERAL (
+        SELECT channel, at, quality, period FROM reading
+        WHERE meter = w.meter AND at >= w.start AND at < w.start + interval '1 hour'
+        AND at >= $3 AND at < $4 AND period IN ('i', 'm') OFFSET 0
+    ) AS r
     UNION ALL
-    SELECT f.meter, f.channel, TRUE, w.start, f.at, f.quality, f.period
-    FROM wanted AS w JOIN factor AS f
-        ON f.meter = w.meter AND f.at >= w.start AND f.at < w.stop AND f.period IN ('i', 'm')
+    SELECT w.meter, TRUE, w.start, f.* FROM wanted AS w CROSS JOIN LATERAL (
+        SELECT channel, at, quality, period FROM factor
+        WHERE meter = w.meter AND at >= w.start AND at < w.start + interval '1 hour'
+        AND at >= $3 AND at < $4 AND period IN ('i', 'm') OFFSET 0
+    ) AS f
 ), chosen AS (
     SELECT *, bool_or(period = 'i') OVER (PARTITION BY meter, channel, factors, start) AS measured
     FROM came
@@ -44,13 +45,14 @@ WITH wanted AS MATERIALIZED (
 INSERT INTO collected_hour (meter, channel, factors, start, received, valid, slots)
 SELECT meter, channel, factors, start, least(count(DISTINCT at), 32767),
     least(count(DISTINCT at) FILTER (WHERE quality & {int(INVALID)} = 0), 32767),
-    count(DISTINCT floor(extract(epoch FROM at) / 300))
+    count(DISTINCT date_bin('5 minutes', at, 'epoch'))
 FROM chosen WHERE period = 'i' OR NOT measured
 GROUP BY meter, channel, factors, start
 """  # noqa: S608  a number of ours
 
 
-async def count_hours(connection: Connection, meters: Sequence[int], hours: Sequence[int]) -> None:
-    """Count the rows of hours (since 1970) of meters anew.  Call it in a transaction."""
-    await connection.execute(_FORGET, meters, hours)
-    await connection.execute(_COUNT, meters, hours)
+async def count_hours(connection: Connection, pairs: Iterable[Pair]) -> None:
+    """Count the rows of hours of meters anew.  Call it in a transaction."""
+    for part in parts_of(pairs):
+        await connection.execute(forget("collected_hour"), part.meters, part.hours)
+        await connection.execute(COUNT, part.meters, part.hours, part.since, part.until)

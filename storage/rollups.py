@@ -19,11 +19,16 @@ from numpy.typing import NDArray
 
 from wattwarden.storage.counting import count_hours
 from wattwarden.storage.database import Connection, errors
+from wattwarden.storage.rolling import (
+    ENERGY_LOOKBACK_H,
+    HOUR_US,
+    MEASURES,
+    Pair,
+    parts_of,
+    roll_up,
+)
 from wattwarden.storage.rows.tables import Rows
 
-HOUR_US: Final = 3_600_000_000
-# A meter that was away for longer says nothing of when the energy was used meanwhile.
-ENERGY_LOOKBACK_H: Final = 24
 # One statement's share: some 60 rows each, so that a city that was away does not fill the memory.
 HOURS_PER_STATEMENT: Final = 5_000
 # What one transaction takes of what is due; the rest follows in the next.
@@ -31,10 +36,10 @@ NOTES_PER_ROUND: Final = 10_000
 # A note of more than 2,000 bytes would be compressed and kept apart, which costs the writer more
 # than all else that it does beside the rows.
 HOURS_PER_NOTE: Final = 240
+# Any number that nobody else takes in the database.
+LOCK_KEY: Final = int.from_bytes(b"wwrollup", "big")
 
 _SHIFT: Final = 32
-_MEASURES: Final = ("power", "voltage", "current", "power_factor")
-_STATISTICS: Final = ("mean", "min", "max")
 
 
 class Width(StrEnum):
@@ -112,14 +117,25 @@ async def recompute_due(connection: Connection) -> int:
 
 async def recompute(connection: Connection, touched: NDArray[np.int64]) -> None:
     """Recompute hours of meters and their days.  Call it in a transaction."""
+    await hold_rollups(connection)
     # The row that follows a late one rose from it.
-    hours, meters = await _with_followers(connection, touched)
-    for width, query in ((Width.QUARTER, _QUARTERS), (Width.HOUR, _HOURS)):
-        await connection.execute(_forget(width), meters, hours)
-        await connection.execute(query, meters, hours)
-    await count_hours(connection, meters, hours)
-    days = sorted({(meter, hour // 24 * 24) for meter, hour in zip(meters, hours, strict=True)})
-    await connection.execute(_DAYS, [meter for meter, _ in days], [hour for _, hour in days])
+    pairs = await _with_followers(connection, touched)
+    await roll_up(connection, pairs)
+    await count_hours(connection, pairs)
+    for part in parts_of(pairs):
+        # A reading keeps its unit's state for two cycles, beyond a midnight at most.
+        await connection.execute(
+            "DELETE FROM firm_day WHERE stop > $1 AND start < $2::timestamptz + interval '1 day'"
+            " AND meters && $3",
+            part.since,
+            part.until,
+            sorted(set(part.meters)),
+        )
+
+
+async def hold_rollups(connection: Connection) -> None:
+    """Let nobody else recompute rollups, or keep what is counted from them, in this transaction."""
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK_KEY)
 
 
 async def read_rollups(
@@ -161,10 +177,8 @@ async def read_local_days(
     return [Rollup(**dict(row)) for row in rows]
 
 
-async def _with_followers(
-    connection: Connection, touched: NDArray[np.int64]
-) -> tuple[list[int], list[int]]:
-    """The hours and meters of pairs, and for each the next hour of the meter that has rows."""
+async def _with_followers(connection: Connection, touched: NDArray[np.int64]) -> list[Pair]:
+    """Return pairs, and for each the next hour of the meter's channels that has rows, in order."""
     hours, meters = (touched >> _SHIFT).tolist(), (touched & (2**_SHIFT - 1)).tolist()
     rows = await connection.fetch(
         "SELECT DISTINCT w.meter, extract(epoch FROM n.start)::bigint / 3600 AS hour"
@@ -177,139 +191,8 @@ async def _with_followers(
         hours,
         ENERGY_LOOKBACK_H,
     )
-    pairs = set(zip(hours, meters, strict=True)) | {(row["hour"], row["meter"]) for row in rows}
-    ordered = sorted(pairs)
-    return [hour for hour, _ in ordered], [meter for _, meter in ordered]
-
-
-def _forget(width: Width) -> str:
-    return (
-        f"DELETE FROM rollup_{width} AS r USING unnest($1::integer[], $2::integer[])"  # noqa: S608  a word of ours
-        " AS w (meter, hour) WHERE r.meter = w.meter AND r.start >= to_timestamp(w.hour * 3600.0)"
-        " AND r.start < to_timestamp((w.hour + 1) * 3600.0)"
-    )
-
-
-_COLUMNS: Final = ", ".join(
-    (
-        "meter", "channel", "start", "received", "expected",
-        *(f"{measure}_{statistic}" for measure in _MEASURES for statistic in _STATISTICS),
-        "energy_first", "energy_last", "energy_used",
-    )
-)  # fmt: skip
-# Cycles of meters: as configured, else the shortest of the registry's points.
-_CYCLES: Final = """
-cycle AS (
-    SELECT m.id AS meter, coalesce(
-        (SELECT (p.body ->> 'cycle_s')::integer FROM meter_profile AS p WHERE p.meter = m.id
-         ORDER BY p.version DESC LIMIT 1),
-        (SELECT min((e.body ->> 'cycle_s')::integer) FROM registry_entry AS e
-         WHERE e.kind = 'point' AND e.body ->> 'meter' = m.codec || ':' || m.address
-         AND NOT EXISTS (SELECT FROM registry_entry AS n WHERE n.kind = e.kind AND n.id = e.id
-                         AND n.version > e.version))
-    ) AS s FROM meter AS m WHERE m.id IN (SELECT meter FROM wanted)
-)"""
-_STATISTICS_OF_ROWS: Final = ", ".join(
-    f"{function}({measure})::real" for measure in _MEASURES for function in ("avg", "min", "max")
-)
-
-
-def _names_of_statistics() -> list[str]:
-    return [f"{measure}_{statistic}" for measure in _MEASURES for statistic in _STATISTICS]
-
-
-def _measured_columns() -> str:
-    return ", ".join(("meter", "channel", "start", "received", *_names_of_statistics()))
-
-
-def _of_rows(width: Width, seconds: int) -> str:
-    """Statement that fills the spans of hours from the rows."""
-    span = f"to_timestamp(floor(extract(epoch FROM at) / {seconds}) * {seconds})"
-    return f"""
-WITH wanted AS MATERIALIZED (
-    SELECT w.meter, to_timestamp(w.hour * 3600.0) AS start,
-        to_timestamp((w.hour + 1) * 3600.0) AS stop
-    FROM unnest($1::integer[], $2::integer[]) AS w (meter, hour)
-), {_CYCLES},
-candidate AS (
-    SELECT r.meter, r.channel, r.at, r.energy_forward, r.period, w.start AS hour,
-        coalesce(r.power_total, coalesce(r.power_a, 0) + coalesce(r.power_b, 0)
-            + coalesce(r.power_c, 0)
-            + CASE WHEN coalesce(r.power_a, r.power_b, r.power_c) IS NULL THEN NULL ELSE 0 END
-        )::double precision AS power,
-        (SELECT avg(v) FROM unnest(ARRAY[r.voltage_a, r.voltage_b, r.voltage_c]) AS v) AS voltage,
-        (SELECT avg(v) FROM unnest(ARRAY[r.current_a, r.current_b, r.current_c]) AS v) AS current,
-        r.power_factor_total::double precision AS power_factor,
-        bool_or(r.period = 'i') OVER (PARTITION BY r.meter, r.channel, w.start) AS measured
-    FROM wanted AS w CROSS JOIN LATERAL (
-        SELECT * FROM reading WHERE reading.meter = w.meter AND reading.at >= w.start
-        AND reading.at < w.stop AND reading.period IN ('i', 'm')
-    ) AS r
-), chosen AS (
-    SELECT *, {span} AS start FROM candidate WHERE period = 'i' OR NOT measured
-), counted AS (
-    SELECT meter, channel, period, at, energy_forward,
-        lag(energy_forward) OVER (PARTITION BY meter, channel, hour ORDER BY at) AS before, hour
-    FROM chosen WHERE energy_forward IS NOT NULL
-), risen AS (
-    SELECT meter, channel, {span} AS start,
-        (array_agg(energy_forward ORDER BY at))[1] AS energy_first,
-        (array_agg(energy_forward ORDER BY at DESC))[1] AS energy_last,
-        coalesce(sum(greatest(energy_forward - coalesce(before, (
-            SELECT p.energy_forward FROM reading AS p
-            WHERE p.meter = counted.meter AND p.channel = counted.channel
-            AND p.period = counted.period AND p.at < hour
-            AND p.at >= hour - interval '{ENERGY_LOOKBACK_H} hours'
-            AND p.energy_forward IS NOT NULL ORDER BY p.at DESC LIMIT 1
-        )), 0)), 0)::bigint AS energy_used
-    FROM counted GROUP BY meter, channel, start
-), measured AS (
-    SELECT meter, channel, start, count(*)::integer AS received, {_STATISTICS_OF_ROWS}
-    FROM chosen GROUP BY meter, channel, start
-)
-INSERT INTO rollup_{width} ({_COLUMNS})
-SELECT m.meter, m.channel, m.start, m.received, coalesce({seconds} / nullif(cycle.s, 0), 0),
-    {", ".join(f"m.{name}" for name in _names_of_statistics())},
-    risen.energy_first, risen.energy_last, risen.energy_used
-FROM measured AS m ({_measured_columns()})
-LEFT JOIN risen USING (meter, channel, start) LEFT JOIN cycle ON cycle.meter = m.meter
-"""  # noqa: S608  words of ours
-
-
-_QUARTERS: Final = _of_rows(Width.QUARTER, 900)
-_HOURS: Final = _of_rows(Width.HOUR, 3600)
-
-
-def _of_hours() -> str:
-    """Statement that fills days from their hours."""
-    statistics = ", ".join(
-        f"(sum({measure}_mean::double precision * received)"
-        f" / nullif(sum(received) FILTER (WHERE {measure}_mean IS NOT NULL), 0))::real,"
-        f" min({measure}_min), max({measure}_max)"
-        for measure in _MEASURES
-    )
-    updates = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS.split(", ")[3:])
-    return f"""
-WITH wanted AS MATERIALIZED (
-    SELECT w.meter, to_timestamp(w.hour * 3600.0) AS start
-    FROM unnest($1::integer[], $2::integer[]) AS w (meter, hour)
-), {_CYCLES}
-INSERT INTO rollup_day ({_COLUMNS})
-SELECT h.meter, h.channel, w.start, sum(h.received)::integer,
-    coalesce(86400 / nullif(min(cycle.s), 0), 0), {statistics},
-    (array_agg(h.energy_first ORDER BY h.start) FILTER (WHERE h.energy_first IS NOT NULL))[1],
-    (array_agg(h.energy_last ORDER BY h.start DESC) FILTER (WHERE h.energy_last IS NOT NULL))[1],
-    sum(h.energy_used)::bigint
-FROM wanted AS w
-JOIN rollup_hour AS h ON h.meter = w.meter AND h.start >= w.start
-    AND h.start < w.start + interval '1 day'
-LEFT JOIN cycle ON cycle.meter = h.meter
-GROUP BY h.meter, h.channel, w.start
-ON CONFLICT (meter, channel, start) DO UPDATE SET {updates}
-"""  # noqa: S608  words of ours
-
-
-_DAYS: Final = _of_hours()
+    found = {(row["hour"], row["meter"]) for row in rows}
+    return sorted(found.union(zip(hours, meters, strict=True)))
 
 
 def _of_local_days() -> str:
@@ -319,7 +202,7 @@ def _of_local_days() -> str:
         f" / nullif(sum(received) FILTER (WHERE {measure}_mean IS NOT NULL), 0))::real"
         f" AS {measure}_mean, min({measure}_min) AS {measure}_min,"
         f" max({measure}_max) AS {measure}_max"
-        for measure in _MEASURES
+        for measure in MEASURES
     )
     # A day may be an hour shorter or longer than others.
     return f"""

@@ -150,15 +150,25 @@ def groups(registry: Registry, by: By, firms: Collection[str]) -> dict[str, list
 
 def prepare(sources: Sources) -> Prepared:
     """Compute what all rows of a report share."""
-    registry = sources.registry
-    prepared = Prepared(firm_times(sources), last_states(sources))
+    now = last_states(sources.timelines, sources.span.end)
+    return prepared_of(sources.registry, sources.alarms, firm_times(sources), now)
+
+
+def prepared_of(
+    registry: Registry,
+    alarms: Iterable[ToldAlarm],
+    times: Mapping[str, FirmTime],
+    now: Mapping[str, UnitState],
+) -> Prepared:
+    """Sort what all rows of a report share by whose it is."""
+    prepared = Prepared(times, now)
     for firm in registry.enterprise:
         prepared.units[firm], prepared.equipment[firm], prepared.alarms[firm] = [], [], []
     for unit in registry.unit.values():
         prepared.units[unit.enterprise].append(unit)
     for one in registry.equipment.values():
         prepared.equipment[one.enterprise].append(one)
-    for alarm in sources.alarms:
+    for alarm in alarms:
         prepared.alarms[alarm.enterprise].append(alarm)
     return prepared
 
@@ -178,7 +188,7 @@ def figures(sources: Sources, prepared: Prepared, firms: Collection[str]) -> Fig
     return Figures(
         enterprises=len(chosen),
         positive=sum(_is_positive(registry.enterprise[one]) for one in chosen),
-        time=_together([prepared.times[one] for one in chosen]),
+        time=all_together([prepared.times[one] for one in chosen]),
         present=_present(registry, prepared),
         alarms=len(raised),
         alarms_open=len(standing),
@@ -218,15 +228,14 @@ def firm_times(sources: Sources) -> dict[str, FirmTime]:
         timeline = sources.timelines.get(listened.unit, NOTHING_HEARD)
         share = collected(listened, sources.came.get(point, {}), timeline, offset_ms)
         parts[enterprise].append(FirmTime(collected=share))
-    return {enterprise: _together(times) for enterprise, times in parts.items()}
+    return {enterprise: all_together(times) for enterprise, times in parts.items()}
 
 
-def last_states(sources: Sources) -> dict[str, UnitState]:
-    """Return what each unit that was ever heard does at the end of the span."""
-    end = np.array([sources.span.end - 1], np.int64)
+def last_states(timelines: Mapping[str, Timeline], end: int) -> dict[str, UnitState]:
+    """Return what each unit that was ever heard does just before a moment (ms)."""
+    before = np.array([end - 1], np.int64)
     return {
-        unit: UnitState(int(states_at(timeline, end)[0]))
-        for unit, timeline in sources.timelines.items()
+        unit: UnitState(int(states_at(timeline, before)[0])) for unit, timeline in timelines.items()
     }
 
 
@@ -258,7 +267,8 @@ def _is_positive(firm: Enterprise) -> bool:
     return firm.supervision is Supervision.POSITIVE
 
 
-def _together(times: Iterable[FirmTime]) -> FirmTime:
+def all_together(times: Iterable[FirmTime]) -> FirmTime:
+    """Return the shares of firms, or of a firm's days, added up."""
     listed = list(times)
     return FirmTime(
         added(one.production for one in listed),

@@ -82,25 +82,10 @@ async def list_cases(
     with errors("listing cases"):
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             basis = await load_basis(connection)
-            of_alarms = (
-                listed(chosen.numbers),
-                listed(chosen.enterprises),
-                _rules(chosen, basis.rules),
-                chosen.since,
-                chosen.until,
-                chosen.untold,
-                chosen.standing,
-                now,
-            )
+            of_alarms = _of_alarms(chosen, basis.rules, now)
             rows = await connection.fetch(f"SELECT a.id{_ALARMS} AND {_BEHIND}", *of_alarms)
             behind = await _behind(connection, chosen, basis, now, [row["id"] for row in rows])
-            of_cases = (
-                *of_alarms,
-                listed(chosen.states),
-                listed(chosen.levels),
-                chosen.overdue,
-                [state.value for state in DONE] if chosen.open else [],
-            )
+            of_cases = (*of_alarms, *_of_cases(chosen))
             page = await connection.fetch(
                 f"SELECT a.id{_CASES} ORDER BY a.raised DESC, a.id DESC LIMIT {limit:d}", *of_cases
             )
@@ -125,6 +110,30 @@ async def _behind(
     of = Chosen(numbers=numbers, untold=True)
     cases = await load_cases(connection, of, now=now, basis=basis)
     return [case for case in cases if chosen.has(case)]
+
+
+def _of_alarms(chosen: Chosen, rules: Rules, now: datetime) -> tuple[object, ...]:
+    """Return what ``_ALARMS`` and ``_BEHIND`` take, $1 to $8."""
+    return (
+        listed(chosen.numbers),
+        listed(chosen.enterprises),
+        _rules(chosen, rules),
+        chosen.since,
+        chosen.until,
+        chosen.untold,
+        chosen.standing,
+        now,
+    )
+
+
+def _of_cases(chosen: Chosen) -> tuple[object, ...]:
+    """Return what ``_CASES`` takes beside, $9 to $12."""
+    return (
+        listed(chosen.states),
+        listed(chosen.levels),
+        chosen.overdue,
+        [state.value for state in DONE] if chosen.open else [],
+    )
 
 
 def _rules(chosen: Chosen, rules: Rules) -> list[str] | None:

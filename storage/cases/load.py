@@ -13,7 +13,7 @@ import asyncpg
 import msgspec
 
 from wattwarden.alarms.acting.rights import SYSTEM
-from wattwarden.alarms.cases.bodies import Action
+from wattwarden.alarms.cases.bodies import Action, Verb
 from wattwarden.alarms.cases.case import Case, Ending, Episode, Level, State
 from wattwarden.alarms.cases.fold import Origin, Said, fold_case
 from wattwarden.alarms.cases.grading import Grading, default_grading
@@ -23,7 +23,7 @@ from wattwarden.alarms.registry.nouns import Enterprise, Supervision
 from wattwarden.alarms.rulebook import Rules, default_rules, load_rules
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.registry.decisions import in_force
-from wattwarden.storage.registry.records import load_kind
+from wattwarden.storage.registry.records import load_kind, load_some
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +60,7 @@ class Chosen:
 
 
 ALL: Final = Chosen()
+_ENDING: Final = frozenset({Verb.RECTIFY, Verb.VERIFY, Verb.CLOSE, Verb.DECLARE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,6 @@ async def load_cases(
         StorageError: The database is away.
     """
     with errors("reading cases"):
-        known = basis or await load_basis(connection)
         rows = await connection.fetch(
             "SELECT * FROM alarm WHERE ($1::bigint[] IS NULL OR id = ANY($1))"
             " AND ($2::text[] IS NULL OR enterprise = ANY($2))"
@@ -102,6 +102,7 @@ async def load_cases(
             chosen.until,
             chosen.untold,
         )
+        known = basis or await load_basis(connection, {row["enterprise"] for row in rows})
         cases = await _folded(connection, rows, known, now)
     return [case for case in cases if chosen.has(case)]
 
@@ -118,13 +119,18 @@ async def load_case(
     return next(iter(await load_cases(connection, chosen, now=now, basis=basis)), None)
 
 
-async def load_basis(connection: Connection) -> Basis:
-    """Return the rules in force, the grading, and how firms are watched now."""
+async def load_basis(connection: Connection, firms: Collection[str] | None = None) -> Basis:
+    """Return the rules in force, the grading, and how firms (None: all) are watched now."""
     entered = await in_force(connection, RuleSet.kind_name)
     texts = [one.body.text for one in entered if isinstance(one.body, RuleSet)]
-    firms = {firm.id: firm.supervision for firm in await load_kind(connection, Enterprise)}
+    known = (
+        await load_kind(connection, Enterprise)
+        if firms is None
+        else await load_some(connection, Enterprise, firms)
+    )
+    watched = {firm.id: firm.supervision for firm in known}
     rules = load_rules(texts[-1]) if texts else default_rules()
-    return Basis(rules, default_grading(), lambda name: firms.get(name, Supervision.ORDINARY))
+    return Basis(rules, default_grading(), lambda name: watched.get(name, Supervision.ORDINARY))
 
 
 async def _folded(
@@ -138,14 +144,19 @@ async def _folded(
         episode = _episode(row, basis.rules)
         watched = basis.supervision(episode.enterprise)
         parent = None
-        # What nobody did anything about closed by itself, if at all, and cannot be repeated.
-        if (earlier := before.get(episode.id)) is not None and said.get(earlier["id"]):
+        # What nobody was done with closed by itself, if at all, and cannot be repeated.
+        if (earlier := before.get(episode.id)) is not None and _ends(said.get(earlier["id"], ())):
             origin = Origin(_episode(earlier, basis.rules), watched)
             told = fold_case(origin, said[earlier["id"]], basis.grading, episode.raised)
             parent = told.id if _repeated(told, episode, basis.grading) else None
         origin = Origin(episode, watched, parent)
         cases.append(fold_case(origin, said.get(episode.id, ()), basis.grading, now))
     return cases
+
+
+def _ends(said: Iterable[Said]) -> bool:
+    """Tell whether somebody did what a case can be done with by."""
+    return any(isinstance(one.body, Declaration) or one.body.verb in _ENDING for one in said)
 
 
 def _repeated(earlier: Case, episode: Episode, grading: Grading) -> bool:

@@ -1,6 +1,6 @@
 """Consumables as they stand: how far they are used up, when they are due, what was done last."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -80,8 +80,9 @@ async def load_parts(
     entered = await told(connection, kinds, enterprises=enterprises, where=about)
     steps = await told(connection, ["waste", "consumable_check"], enterprises=enterprises)
     newest = {one.body.id: one for one in parts if isinstance(one.body, Consumable)}
+    about_part, deeds = _by_part(entered), _deeds(steps)
     found = [
-        _part(one.body, one.enterprise or "", entered, _deeds(steps))
+        _part(one.body, one.enterprise or "", about_part.get(one.body.id, ()), deeds)
         for one in newest.values()
         if isinstance(one.body, Consumable) and one.body.enabled
     ]
@@ -143,6 +144,15 @@ def _deeds(steps: Sequence[Entered]) -> dict[str, list[Deed]]:
     return found
 
 
+def _by_part(entered: Iterable[Entered]) -> dict[str, list[Entered]]:
+    """Return replacements and calculations by the consumable that they are about, as entered."""
+    found: dict[str, list[Entered]] = {}
+    for one in entered:
+        if isinstance(one.body, Replacement | Carbon):
+            found.setdefault(one.body.consumable, []).append(one)
+    return found
+
+
 def _part(
     body: Consumable, enterprise: str, entered: Sequence[Entered], deeds: Mapping[str, list[Deed]]
 ) -> Part:
@@ -150,9 +160,9 @@ def _part(
     replaced: dict[str, tuple[Replacement, tuple[datetime, str]]] = {}
     for one in entered:
         told_of = one.body
-        if isinstance(told_of, Carbon) and told_of.consumable == body.id:
+        if isinstance(told_of, Carbon):
             carbon = told_of
-        if isinstance(told_of, Replacement) and told_of.consumable == body.id:
+        if isinstance(told_of, Replacement):
             # Entered again when it was rejected: who replaced it, and when, stays.
             _, first = replaced.get(told_of.id, (None, (one.entered_at, one.actor)))
             replaced[told_of.id] = told_of, first

@@ -1,10 +1,8 @@
 """What figures are counted from, as the store has it: one read a table, for all firms asked for."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import groupby
-from operator import itemgetter
 from typing import Final
 
 import numpy as np
@@ -13,45 +11,58 @@ from wattwarden.alarms.cases.case import Case
 from wattwarden.alarms.registry.nouns import Enterprise, Point
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.states.codes import UnitState
-from wattwarden.alarms.statistics.collection import Listened
-from wattwarden.alarms.statistics.durations import milliseconds, told
+from wattwarden.alarms.statistics.collection import Came, Listened
+from wattwarden.alarms.statistics.durations import milliseconds
 from wattwarden.alarms.statistics.figures import Sources, zone_offset_ms
+from wattwarden.alarms.statistics.rates import Rate
 from wattwarden.alarms.statistics.timelines import Span, Timeline, silent_from
 from wattwarden.storage.cases.load import Chosen, load_cases
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.moments import moment_of
 from wattwarden.storage.statistics.collected import Heard, load_came, load_uncounted
-from wattwarden.storage.statistics.loads import load_loads
+from wattwarden.storage.statistics.loads import Samples, load_samples
 from wattwarden.storage.warden.running import heard_until
 
 HOUR_MS: Final = 3_600_000
 
+_STATES: Final = {state.name.lower(): int(state) for state in UnitState}
+
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """The sources of figures, with the cases that their alarms are of."""
+class Counted:
+    """What shares of a span are counted from, but for references and alarms.
 
-    sources: Sources
-    cases: tuple[Case, ...]
+    ``samples`` is what units drew while they ran, ``meters`` whose rows it is, by firm.
+    """
+
+    registry: Registry
+    span: Span
+    timelines: Mapping[str, Timeline]
+    listened: Mapping[str, Listened]
+    came: Mapping[str, Mapping[int, Came]]
+    samples: Mapping[str, Samples]
+    uncounted: Mapping[str, int]
+    meters: Mapping[str, set[int]]
+
+    def sources_with(self, loads: Mapping[str, Rate]) -> Sources:
+        """Return it as figures take it."""
+        return Sources(
+            self.registry, self.span, self.timelines, self.listened, self.came, loads, ()
+        )
 
 
-async def load_sources(
-    connection: Connection,
-    registry: Registry,
-    firms: Collection[str],
-    since: datetime,
-    until: datetime,
-) -> Loaded:
-    """Return what the figures of some firms are counted from, as of the end of the span.
+async def count_span(connection: Connection, part: Registry, span: Span) -> Counted:
+    """Return what the shares of a registry's firms are counted from.
 
     Raises:
         StorageError: The database is away.
     """
-    part = part_of(registry, firms)
-    span = Span(milliseconds(since), milliseconds(until))
     timelines = await load_timelines(connection, part, span)
     listened = listened_points(part, span)
-    heard = await _heard(connection, [part.point[point] for point in listened])
+    heard = _heard(await load_numbers(connection, part), [part.point[one] for one in listened])
+    meters: dict[str, set[int]] = {}
+    for point, one in heard.items():
+        meters.setdefault(_enterprise(part, listened[point]).id, set()).add(one.meter)
     cut = await load_uncounted(connection, heard)
     uncounted: dict[str, int] = {}
     for point, start in cut.items():
@@ -59,22 +70,18 @@ async def load_sources(
             enterprise = _enterprise(part, listened[point]).id
             uncounted[enterprise] = min(start, uncounted.get(enterprise, start))
     listened = dict(_counted(listened, cut))
-    cases = await _cases(connection, sorted(firms), since, until)
     offsets = {
         point: zone_offset_ms(_enterprise(part, one), span.start) for point, one in listened.items()
     }
-    return Loaded(
-        Sources(
-            registry=part,
-            span=span,
-            timelines=timelines,
-            listened=listened,
-            came=await load_came(connection, listened, heard, offsets),
-            loads=await load_loads(connection, part, timelines, span),
-            alarms=tuple(map(told, cases)),
-            uncounted=uncounted,
-        ),
-        tuple(cases),
+    return Counted(
+        registry=part,
+        span=span,
+        timelines=timelines,
+        listened=listened,
+        came=await load_came(connection, listened, heard, offsets),
+        samples=await load_samples(connection, part, timelines, span),
+        uncounted=uncounted,
+        meters=meters,
     )
 
 
@@ -122,22 +129,21 @@ async def load_timelines(
     firms, names = [firm for firm, _ in units], [name for _, name in units]
     start, end = moment_of(1000 * span.start), moment_of(1000 * span.end)
     with errors("reading the states of units"):
+        # A row a unit: half a million changes of a city's month are not half a million records.
         rows = await connection.fetch(
-            "SELECT w.unit, t.at, t.state FROM unnest($1::text[], $2::text[])"
-            " AS w (enterprise, unit) CROSS JOIN LATERAL ((SELECT at, state"
+            "SELECT w.unit, t.* FROM unnest($1::text[], $2::text[]) AS w (enterprise, unit)"
+            " CROSS JOIN LATERAL (SELECT array_agg(floor(extract(epoch FROM at) * 1000)::bigint"
+            " ORDER BY at) AS moments, array_agg(state ORDER BY at) AS states"
             " FROM unit_transition AS u WHERE u.enterprise = w.enterprise AND u.unit = w.unit"
-            " AND u.at <= $3 ORDER BY at DESC LIMIT 1) UNION ALL (SELECT at, state"
-            " FROM unit_transition AS u WHERE u.enterprise = w.enterprise AND u.unit = w.unit"
-            " AND u.at > $3 AND u.at < $4)) AS t ORDER BY w.unit, t.at",
+            " AND u.at < $4 AND u.at >= coalesce((SELECT max(b.at) FROM unit_transition AS b"
+            " WHERE b.enterprise = w.enterprise AND b.unit = w.unit AND b.at <= $3), $3)"
+            " OFFSET 0) AS t WHERE t.moments IS NOT NULL ORDER BY w.unit",
             firms,
             names,
             start,
             end,
         )
-    found = {
-        unit: timeline_of([(milliseconds(row["at"]), row["state"]) for row in many])
-        for unit, many in groupby(rows, key=itemgetter("unit"))
-    }
+    found = {row["unit"]: timeline_of(row["moments"], row["states"]) for row in rows}
     points = [one for one in registry.point.values() if one.unit in found]
     heard = await heard_until(connection, points, end)
     return found | {
@@ -145,11 +151,10 @@ async def load_timelines(
     }
 
 
-def timeline_of(rows: list[tuple[int, str]]) -> Timeline:
-    """Return the timeline of (ms, name of the state), oldest first."""
+def timeline_of(moments: Sequence[int], states: Iterable[str]) -> Timeline:
+    """Return the timeline of moments (ms), oldest first, and of the names of states from each."""
     return Timeline(
-        np.array([at for at, _ in rows], np.int64),
-        np.array([UnitState[state.upper()] for _, state in rows], np.int8),
+        np.array(moments, np.int64), np.array([_STATES[state] for state in states], np.int8)
     )
 
 
@@ -167,16 +172,20 @@ def listened_points(registry: Registry, span: Span) -> dict[str, Listened]:
     return found
 
 
-async def _cases(
-    connection: Connection, firms: list[str], since: datetime, until: datetime
+async def load_told(
+    connection: Connection, firms: Collection[str], since: datetime, until: datetime
 ) -> list[Case]:
-    """Return the cases of alarms that were raised in a span, or stood at its end."""
+    """Return the cases of firms' alarms that were raised in a span, or stood at its end.
+
+    Raises:
+        StorageError: The database is away.
+    """
     with errors("reading alarms"):
         numbers = await connection.fetch(
             "SELECT id FROM alarm WHERE enterprise = ANY($1) AND raised < $3"
             " AND (raised >= $2 OR ended IS NULL OR ended > $3)"
             " AND suppressed_by IS NULL AND NOT withdrawn",
-            firms,
+            sorted(firms),
             since,
             until,
         )
@@ -184,14 +193,22 @@ async def _cases(
     return await load_cases(connection, chosen, now=until)
 
 
-async def _heard(connection: Connection, points: Collection[Point]) -> Mapping[str, Heard]:
+async def load_numbers(connection: Connection, registry: Registry) -> dict[str, int]:
+    """Return the number of each meter of a registry's points that ever spoke, by its name.
+
+    Raises:
+        StorageError: The database is away.
+    """
     with errors("reading meters"):
         rows = await connection.fetch(
             "SELECT codec || ':' || address AS name, id FROM meter"
             " WHERE codec || ':' || address = ANY($1)",
-            sorted({point.meter for point in points}),
+            sorted({point.meter for point in registry.point.values()}),
         )
-    numbers = {row["name"]: row["id"] for row in rows}
+    return {row["name"]: row["id"] for row in rows}
+
+
+def _heard(numbers: Mapping[str, int], points: Iterable[Point]) -> Mapping[str, Heard]:
     return {
         point.id: Heard(numbers[point.meter], point.channel, bool(point.factor))
         for point in points

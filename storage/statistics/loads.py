@@ -32,25 +32,34 @@ _POWER: Final = (
     "coalesce(r.power_total, CASE WHEN coalesce(r.power_a, r.power_b, r.power_c) IS NOT NULL THEN"
     " coalesce(r.power_a, 0) + coalesce(r.power_b, 0) + coalesce(r.power_c, 0) END)"
 )
+# A stretch after another is sought through the key: a plan that follows from statistics reads the
+# rollups of all time for some thousand stretches.
 _WANTED: Final = (
     "FROM unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::timestamptz[],"
     " $6::timestamptz[]) AS w (unit, meter, channel, ratio, since, until)"
-    " JOIN meter AS m ON m.codec || ':' || m.address = w.meter"
+    " JOIN meter AS m ON m.codec = split_part(w.meter, ':', 1)"
+    " AND m.address = substr(w.meter, strpos(w.meter, ':') + 1)"
 )
+_SUMS: Final = "SELECT w.unit, sum(p.total * w.ratio) AS total, sum(p.samples)::bigint AS samples"
 _QUARTERS: Final = (
-    f"SELECT w.unit, sum(q.power_mean::float8 * q.received * w.ratio) AS total,"
-    f" sum(q.received) AS samples {_WANTED} JOIN rollup_15min AS q ON q.meter = m.id"
+    f"{_SUMS} {_WANTED} CROSS JOIN LATERAL (SELECT"  # noqa: S608  words of ours
+    " sum(q.power_mean::float8 * q.received) AS total,"
+    " sum(q.received) AS samples FROM rollup_15min AS q WHERE q.meter = m.id"
     " AND q.channel = w.channel AND q.start >= w.since AND q.start < w.until"
-    " WHERE q.power_mean IS NOT NULL GROUP BY w.unit"
+    " AND q.start >= $7 AND q.start < $8 AND q.power_mean IS NOT NULL) AS p"
+    " WHERE p.samples > 0 GROUP BY w.unit"
 )
 # As the rollups do: averages that the meter made count where an hour has nothing else.
 _ENDS: Final = (
-    f"SELECT w.unit, sum(p.power::float8 * w.ratio) AS total, count(p.power) AS samples {_WANTED}"  # noqa: S608  words of ours
-    f" CROSS JOIN LATERAL (SELECT {_POWER} AS power FROM reading AS r WHERE r.meter = m.id"
-    " AND r.channel = w.channel AND r.at >= w.since AND r.at < w.until AND (r.period = 'i'"
+    f"{_SUMS} {_WANTED} CROSS JOIN LATERAL (SELECT sum(({_POWER})::float8) AS total,"  # noqa: S608  words of ours
+    f" count({_POWER}) AS samples FROM reading AS r WHERE r.meter = m.id"
+    " AND r.channel = w.channel AND r.at >= w.since AND r.at < w.until"
+    " AND r.at >= $7 AND r.at < $8 AND (r.period = 'i'"
     " OR r.period = 'm' AND NOT EXISTS (SELECT FROM reading AS i WHERE i.meter = r.meter"
     " AND i.channel = r.channel AND i.period = 'i' AND i.at >= date_trunc('hour', r.at)"
-    " AND i.at < date_trunc('hour', r.at) + interval '1 hour'))) AS p GROUP BY w.unit"
+    " AND i.at < date_trunc('hour', r.at) + interval '1 hour'"
+    " AND i.at >= date_trunc('hour', $7) AND i.at < date_trunc('hour', $8) + interval '1 hour'"
+    ")) AND r.period IN ('i', 'm')) AS p WHERE p.samples > 0 GROUP BY w.unit"
 )
 
 
@@ -65,13 +74,17 @@ class Stretch(NamedTuple):
     until: int
 
 
-async def load_loads(
+Samples = tuple[float, int]
+"""The sum of a unit's power (W) while it ran, and how many rows that is of."""
+
+
+async def load_samples(
     connection: Connection,
     registry: Registry,
     timelines: Mapping[str, Timeline],
     span: Span,
-) -> dict[str, Rate]:
-    """Return (sum of W, samples × reference) of production units while they ran in a span.
+) -> dict[str, Samples]:
+    """Return what production units drew while they ran in a span.
 
     Raises:
         StorageError: The database is away.
@@ -82,15 +95,20 @@ async def load_loads(
         inner, outer = cut_at_quarters(stretch)
         whole += inner
         ends += outer
-    sums: dict[str, tuple[float, int]] = {}
+    sums: dict[str, Samples] = {}
     for query, stretches in ((_QUARTERS, whole), (_ENDS, ends)):
         for unit, total, samples in await _summed(connection, query, stretches):
             before = sums.get(unit, (0.0, 0))
             sums[unit] = (before[0] + total, before[1] + samples)
-    firms = {registry.unit[unit].enterprise for unit in sums}
-    references = await load_references(connection, registry, firms)
+    return sums
+
+
+def rates_of(samples: Mapping[str, Samples], references: Mapping[str, float]) -> dict[str, Rate]:
+    """Return (sum of W, samples × reference) of those units that a reference is known of."""
     return {
-        unit: Rate(total, samples * references[unit]) for unit, (total, samples) in sums.items()
+        unit: Rate(total, count * references[unit])
+        for unit, (total, count) in samples.items()
+        if unit in references
     }
 
 
@@ -150,6 +168,7 @@ async def _summed(
     with errors("reading the power of units"):
         for begin in range(0, len(stretches), STRETCHES_PER_STATEMENT):
             part = stretches[begin : begin + STRETCHES_PER_STATEMENT]
+            first, last = min(one.since for one in part), max(one.until for one in part)
             rows = await connection.fetch(
                 query,
                 [one.unit for one in part],
@@ -158,6 +177,9 @@ async def _summed(
                 [one.ratio for one in part],
                 [moment_of(1000 * one.since) for one in part],
                 [moment_of(1000 * one.until) for one in part],
+                # No other day's rows are planned for.
+                moment_of(1000 * first),
+                moment_of(1000 * last),
             )
-            found += [(row["unit"], row["total"] or 0.0, row["samples"]) for row in rows]
+            found += [(row["unit"], row["total"], row["samples"]) for row in rows]
     return found

@@ -1,6 +1,6 @@
 """A report: the figures of a span for the city, its districts, industries or firms."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -12,16 +12,28 @@ from wattwarden.alarms.registry.nouns import Supervision
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.service.bodies import RoundTable, Solution, Training
 from wattwarden.alarms.service.requests import Request
-from wattwarden.alarms.statistics.figures import By, Figures, figures, groups, prepare
+from wattwarden.alarms.states.codes import UnitState
+from wattwarden.alarms.statistics.durations import milliseconds
+from wattwarden.alarms.statistics.durations import told as told_of
+from wattwarden.alarms.statistics.figures import (
+    By,
+    Figures,
+    Sources,
+    figures,
+    groups,
+    prepared_of,
+)
 from wattwarden.alarms.statistics.health import Health, health
 from wattwarden.alarms.statistics.numbers import default_numbers
 from wattwarden.alarms.statistics.response import Enforced, Period, Served, enforced, served
+from wattwarden.alarms.statistics.timelines import Span
 from wattwarden.storage.database import Connection
 from wattwarden.storage.enforcement.lives import INSPECTION, TASK, load_lives
 from wattwarden.storage.ledgers.ledger import count_backfilled
 from wattwarden.storage.registry.decisions import told
 from wattwarden.storage.service.load import load_requests
-from wattwarden.storage.statistics.load import load_sources
+from wattwarden.storage.statistics.days import load_times
+from wattwarden.storage.statistics.load import load_told, part_of
 
 _B = TypeVar("_B", bound=Body)
 
@@ -42,12 +54,17 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Rows in order of their names, and the health of the alarm system as a whole."""
+    """Rows in order of their names, the health of the alarm system, and what they are of.
+
+    ``cases`` were raised in the span, or stood at its end; ``now`` is what units did there.
+    """
 
     since: datetime
     until: datetime
     rows: tuple[Row, ...]
     health: Health
+    cases: tuple[Case, ...]
+    now: Mapping[str, UnitState]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +91,12 @@ async def load_report(
     Raises:
         StorageError: The database is away.
     """
-    loaded = await load_sources(connection, registry, firms, period.since, period.until)
-    sources, done = loaded.sources, await _done(connection, loaded.cases, period)
-    prepared = prepare(sources)
+    part, span = part_of(registry, firms), Span(*map(milliseconds, (period.since, period.until)))
+    cases = tuple(await load_told(connection, firms, period.since, period.until))
+    found, alarms = await load_times(connection, part, span), tuple(map(told_of, cases))
+    sources = Sources(part, span, {}, {}, {}, {}, alarms, found.uncounted)
+    prepared = prepared_of(part, alarms, found.times, found.now)
+    done = await _done(connection, cases, period)
     backfilled = await count_backfilled(connection, period.since, period.until)
     rows = [
         Row(
@@ -97,7 +117,9 @@ async def load_report(
         period.since,
         period.until,
         tuple(rows),
-        health(sources.alarms, operators, sources.span, default_numbers()),
+        health(alarms, operators, span, default_numbers()),
+        cases,
+        found.now,
     )
 
 

@@ -16,11 +16,11 @@ import msgspec
 from wattwarden.alarms.acting.rights import upwards
 from wattwarden.alarms.cases.case import Case
 from wattwarden.alarms.registry.registry import Registry
-from wattwarden.alarms.statistics.figures import By, last_states
+from wattwarden.alarms.statistics.figures import By
 from wattwarden.alarms.statistics.response import Period
 from wattwarden.alarms.statistics.scope import firms_of_agency
 from wattwarden.storage.database import Connection
-from wattwarden.storage.statistics.load import load_sources
+from wattwarden.storage.statistics.load import part_of
 from wattwarden.storage.statistics.report import load_report
 
 # Readers look for this before anything else; it grows when a field changes its meaning.
@@ -55,15 +55,13 @@ async def shared(
         "until": period.until,
         "enterprises": len(firms),
     }
-    loaded = await load_sources(connection, registry, firms, period.since, period.until)
-    part = loaded.sources.registry
-    for record in _registry(part, wanted.agency):
-        yield record
-    for unit, state in sorted(last_states(loaded.sources).items()):
-        yield {"kind": "state", "unit": unit, "state": state.name.lower()}
-    for case in loaded.cases:
-        yield _alarm(case)
     report = await load_report(connection, registry, firms, period, By.ENTERPRISE)
+    for record in _registry(part_of(registry, firms), wanted.agency):
+        yield record
+    for unit, state in sorted(report.now.items()):
+        yield {"kind": "state", "unit": unit, "state": state.name.lower()}
+    for case in report.cases:
+        yield _alarm(case)
     for row in report.rows:
         figures = asdict(row.figures) | {"coverage": None}
         yield {"kind": "figures", "enterprise": row.name, **figures}

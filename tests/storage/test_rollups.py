@@ -1,5 +1,6 @@
 """Rollups against a plain recomputation of the same rows, however and whenever these came."""
 
+import json
 import math
 import random
 from collections import defaultdict
@@ -10,8 +11,10 @@ import numpy as np
 import pytest
 from tests.storage.fakes import NOON, SECOND, MemoryJournal, readers, reading
 
+from wattwarden.storage.counting import COUNT
 from wattwarden.storage.database import Connection
 from wattwarden.storage.moments import moment_of
+from wattwarden.storage.rolling import SPANS, forget
 from wattwarden.storage.rollups import (
     HOURS_PER_NOTE,
     Rollup,
@@ -187,3 +190,77 @@ async def test_nothing_touched_is_not_noted(store: Connection) -> None:
     await note_touched(store, np.empty(0, np.int64))
 
     assert await store.fetchval("SELECT count(*) FROM rollup_due") == 0
+
+
+def scanned(plan: dict[str, Any]) -> set[str]:
+    """Tables that a plan looks into, by any way."""
+    own = {plan["Relation Name"]} if "Relation Name" in plan else set()
+    return own.union(*map(scanned, plan.get("Plans", ())))
+
+
+def loops_over_rows(plan: dict[str, Any]) -> list[str]:
+    """Ways in which a plan reads a table of rows that are no search by the meter."""
+    own = []
+    name = plan.get("Relation Name", plan.get("Index Name", ""))
+    if name.startswith(("reading", "factor")) and "Scan" in plan["Node Type"]:
+        sought = plan.get("Index Cond", "")
+        if "meter" not in sought and plan["Node Type"] != "Bitmap Heap Scan":
+            own.append(f"{plan['Node Type']} on {name} by {sought!r}")
+    return own + [one for part in plan.get("Plans", ()) for one in loops_over_rows(part)]
+
+
+# A day and the one before it both have partitions.
+NEXT_NOON = NOON + 86_400 * SECOND
+HOUR = NEXT_NOON // (3600 * SECOND)
+MANY = 5_000
+BOUNDS = (moment_of(NEXT_NOON), moment_of(NEXT_NOON + 3600 * SECOND))
+
+
+@pytest.mark.parametrize("analyzed", [False, True], ids=["no statistics", "statistics"])
+@pytest.mark.parametrize(
+    ("statement", "values", "tables"),
+    [
+        (
+            SPANS,
+            ([60] * MANY, *BOUNDS, BOUNDS[0] - timedelta(hours=24)),
+            {"reading_20261121", "reading_20261122"},
+        ),
+        (COUNT, BOUNDS, {"reading_20261122", "factor_20261122"}),
+    ],
+    ids=["rollups", "counts"],
+)
+async def test_only_the_partitions_of_the_day_are_looked_into_and_meter_by_meter(
+    store: Connection,
+    statement: str,
+    values: tuple[Any, ...],
+    tables: set[str],
+    *,
+    analyzed: bool,
+) -> None:
+    pairs = (list(range(MANY)), [HOUR] * MANY)
+    transaction = store.transaction()
+    await transaction.start()
+    if analyzed:
+        await store.execute(
+            "INSERT INTO reading (meter, step, at, received_at, quality, period, channel)"
+            " SELECT m, 1, t, t, 0, 'i', '' FROM generate_series(1, 20) AS m, generate_series("
+            "$1::timestamptz, $1::timestamptz + interval '3 hours', '1 minute') AS t",
+            BOUNDS[0],
+        )
+        await store.execute("ANALYZE reading_20261122")
+    told = await store.fetchval(f"EXPLAIN (FORMAT JSON) {statement}", *pairs, *values)
+    await transaction.rollback()
+    plan = json.loads(told)[0]["Plan"]
+    assert {name for name in scanned(plan) if name.startswith(("reading", "factor"))} == tables
+    assert loops_over_rows(plan) == []
+
+
+@pytest.mark.parametrize("table", ["rollup_15min", "rollup_hour", "collected_hour"])
+async def test_what_is_made_anew_is_forgotten_by_its_places(store: Connection, table: str) -> None:
+    told = await store.fetchval(
+        f"EXPLAIN (FORMAT JSON) {forget(table)}", list(range(MANY)), [HOUR] * MANY
+    )
+    plan = json.loads(told)[0]["Plan"]
+    ways = {part["Node Type"] for part in plan["Plans"] if part.get("Relation Name") == table}
+    assert ways == {"Tid Scan"}
+    assert "Seq Scan" not in str(plan)

@@ -13,7 +13,8 @@ from wattwarden.protocol.quality import Quality
 from wattwarden.storage.counting import count_hours
 from wattwarden.storage.database import Connection
 from wattwarden.storage.moments import moment_of
-from wattwarden.storage.rollups import HOUR_US, note_touched, recompute
+from wattwarden.storage.rolling import HOUR_US
+from wattwarden.storage.rollups import note_touched, recompute
 from wattwarden.storage.statistics.collected import Heard, load_came, load_uncounted
 
 HOUR_MS = 3_600_000
@@ -71,8 +72,8 @@ async def told(store: Connection, meter: int, *, factors: bool = False) -> dict[
 
 
 async def count(store: Connection, meters: list[int]) -> None:
-    pairs = [(meter, START // HOUR_US + hour) for meter in meters for hour in range(6)]
-    await count_hours(store, [meter for meter, _ in pairs], [hour for _, hour in pairs])
+    first = START // HOUR_US
+    await count_hours(store, [(first + hour, meter) for meter in meters for hour in range(6)])
 
 
 @pytest.mark.parametrize("table", ["reading", "factor"])
@@ -116,7 +117,7 @@ async def test_hours_that_wait_to_be_counted_are_not_counted_as_missing(store: C
     await store_rows(store, [(1, START, "i", 0), (1, START + 60 * MINUTE, "i", 0)])
     await note_touched(store, np.array([hour + 1 << 32 | 1, hour << 32 | 1]))
     assert await load_uncounted(store, heard) == {"T": START // 1000}
-    await count_hours(store, [1, 1], [hour, hour + 1])
+    await count_hours(store, [(hour, 1), (hour + 1, 1)])
     # Of the last one more may have come since it was counted; an older one was told without.
     assert await load_uncounted(store, heard) == {"T": START // 1000 + HOUR_MS}
     await store.execute("DELETE FROM rollup_due")

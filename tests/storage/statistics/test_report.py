@@ -34,7 +34,8 @@ from wattwarden.storage.acting.admissions import decide
 from wattwarden.storage.database import Connection
 from wattwarden.storage.moments import moment_of
 from wattwarden.storage.registry.registry import load_registry, save_registry
-from wattwarden.storage.rollups import HOUR_US, note_touched, recompute
+from wattwarden.storage.rolling import HOUR_US
+from wattwarden.storage.rollups import note_touched, recompute
 from wattwarden.storage.statistics.loads import QUARTER_MS, Stretch, cut_at_quarters
 from wattwarden.storage.statistics.report import Report, load_report
 from wattwarden.storage.statistics.report import Row as ReportRow
