@@ -88,7 +88,7 @@ def wattwarden(program: Path = PROGRAM) -> Iterator[Server]:
         # PostgreSQL runs as another user when this one is root, and must be able to pass.
         Path(name).chmod(0o755)
         command = [str(program), "up", "--data", f"{name}/data", "--json"]
-        command += ["--listen", f"127.0.0.1:{free_port()}"]
+        command += ["--listen", f"127.0.0.1:{free_port()}", "--console", "127.0.0.1:0"]
         with subprocess.Popen(
             command, env=_environment(), stdout=subprocess.PIPE, stderr=log, text=True
         ) as process:

@@ -3,15 +3,18 @@
 What is wrong is said without the address itself, which may hold a password.
 """
 
+from ipaddress import ip_network
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 MOST_PORT: Final = 65_535
 DSN_FORM: Final = "postgresql://USER@HOST:5432/DATABASE"
 NATS_FORM: Final = "nats://HOST:4222"
+PUBLIC_FORM: Final = "https://HOST[:PORT][/PATH]"
 
 _DSN_SCHEMES: Final = ("postgresql", "postgres")
 _NATS_SCHEMES: Final = ("nats", "tls", "ws", "wss")
+_PUBLIC_SCHEMES: Final = ("https", "http")
 
 
 def check_listen(address: str) -> str:
@@ -51,6 +54,34 @@ def check_nats(addresses: str) -> str:
             message = f"an address names no host, or more than a host and a port: {NATS_FORM}"
             raise ValueError(message)
     return addresses
+
+
+def check_public(address: str) -> str:
+    """Return an address with which links begin, without the slash at its end.
+
+    Raises:
+        ValueError: It is none, or holds what links cannot begin with.
+    """
+    url = _split(address, _PUBLIC_SCHEMES, PUBLIC_FORM)
+    try:
+        _ = url.port
+    except ValueError as error:
+        message = f"a port is a number up to {MOST_PORT}: write it as {PUBLIC_FORM}"
+        raise ValueError(message) from error
+    if not url.hostname or "@" in url.netloc or url.query or url.fragment or url.netloc[-1] == ":":
+        message = f"links begin with host, port and path alone: write it as {PUBLIC_FORM}"
+        raise ValueError(message)
+    return address.rstrip("/")
+
+
+def check_network(text: str) -> str:
+    """Return a network, such as 10.0.0.0/8, or an address, as given.
+
+    Raises:
+        ValueError: It is none.
+    """
+    ip_network(text)
+    return text
 
 
 def is_port(text: str) -> bool:

@@ -57,8 +57,10 @@ class Role:
         )  # fmt: skip
         self.report = await self._first_line(self._process)
         if "listen" in self.report:
-            # Started again it serves where meters know it, even when the kernel chose the port.
+            # Started again it serves where it is known, even when the kernel chose the port.
             self._environment["WATTWARDEN_GATEWAY__LISTEN"] = str(self.report["listen"])
+        if "console" in self.report:
+            self._environment["WATTWARDEN_CONSOLE__LISTEN"] = str(self.report["console"])
 
     async def watch(self, started: Callable[[], None]) -> None:
         """Start the process again whenever it ends, until ``stop``; tell ``started`` each time."""

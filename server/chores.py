@@ -1,19 +1,31 @@
 """What the archivist does, chore by chore."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Protocol
+
+import structlog
 
 from wattwarden.server.archivist import Chore
 from wattwarden.server.settings import ArchivistSettings
 from wattwarden.storage.database import connect
 from wattwarden.storage.journal.journal import Entry, Kind
 from wattwarden.storage.journal.segments import SegmentLimits, Source, export_segment
+from wattwarden.storage.outbox.retention import forget_attempts, forget_notices
 from wattwarden.storage.rollups import recompute_due
 
 # The hour that goes on is computed anew each time, at the cost of a second of the database.
 ROLLUP_INTERVAL: Final = timedelta(minutes=1)
+# A report counts by itself what changed since; what stands still costs a look at the registry.
+FIRM_DAYS_INTERVAL: Final = timedelta(minutes=10)
+# What is kept for months may be kept for an hour more.
+RETENTION_INTERVAL: Final = timedelta(hours=1)
+# A transaction of less than a second; couriers are not kept waiting.
+FORGOTTEN_AT_ONCE: Final = 5000
+
+_log: Final = structlog.get_logger(__name__)
 
 StoredUpTo = Callable[[], Awaitable[dict[int, int]]]
 """The sequence up to which each shard is stored in the database, by shard."""
@@ -45,6 +57,72 @@ def rollup_chore(dsn: str) -> Chore:
             connection.terminate()
 
     return Chore("rollups", recompute)
+
+
+def firm_days_chore(dsn: str) -> Chore:
+    """Return the chore that counts shares of days that are over, before reports ask for them."""
+    last: list[datetime] = []
+
+    async def keep(now: datetime) -> None:
+        if last and now - last[0] < FIRM_DAYS_INTERVAL:
+            return
+        last[:] = [now]
+        # Reports know the alarms: a break there must not keep the other chores from being done.
+        from wattwarden.storage.registry.registry import load_registry  # noqa: PLC0415  # see above
+        from wattwarden.storage.statistics.days import keep_days  # noqa: PLC0415  # see above
+
+        connection = await connect(dsn, name="firm days")
+        try:
+            kept = await keep_days(connection, await load_registry(connection), now)
+        finally:
+            connection.terminate()
+        if kept:
+            _log.info("kept shares of days", firm_days=kept)
+
+    return Chore("firm days", keep)
+
+
+@dataclass(slots=True)
+class RetentionCounters:
+    """What was forgotten since the process started."""
+
+    notices: int = 0
+    attempts: int = 0
+
+
+def wall_now() -> datetime:
+    """Return the wall's time, by which attempts are kept."""
+    return datetime.now(UTC)
+
+
+def retention_chore(
+    dsn: str,
+    settings: ArchivistSettings,
+    counters: RetentionCounters,
+    wall: Callable[[], datetime] = wall_now,
+) -> Chore:
+    """Return the chore that forgets old notices and attempts, once an hour; never what is open."""
+    last: list[datetime] = []
+
+    async def forget(now: datetime) -> None:
+        if last and now - last[0] < RETENTION_INTERVAL:
+            return
+        last[:] = [now]
+        tried_before = wall() - timedelta(days=settings.attempts_days)
+        told_before = now - timedelta(days=settings.notices_days)
+        before = (counters.notices, counters.attempts)
+        connection = await connect(dsn, name="retention")
+        try:
+            while gone := await forget_attempts(connection, tried_before, FORGOTTEN_AT_ONCE):
+                counters.attempts += gone
+            while gone := await forget_notices(connection, told_before, FORGOTTEN_AT_ONCE):
+                counters.notices += gone
+        finally:
+            connection.terminate()
+        if (counters.notices, counters.attempts) != before:
+            _log.info("forgot", notices=counters.notices, attempts=counters.attempts)
+
+    return Chore("retention", forget)
 
 
 def segment_chores(

@@ -19,6 +19,7 @@ from wattwarden.alarms.channels.channel import (
     Credentials,
     Delivered,
     Fault,
+    Identity,
     Message,
     Outcome,
     Pace,
@@ -34,17 +35,17 @@ from wattwarden.alarms.channels.channel import (
 )
 from wattwarden.alarms.channels.mail import Settings as MailSettings
 from wattwarden.alarms.channels.pacing import Pacer
+from wattwarden.alarms.channels.smpp import Report
 from wattwarden.alarms.channels.smpp import Settings as SmppSettings
 from wattwarden.alarms.routing.table import Endpoint as Configured
 from wattwarden.alarms.routing.table import Reader
 from wattwarden.server.carrying import ANSWER_S, Carrier, LostError, NotSentError
 from wattwarden.server.guard import Guard
 from wattwarden.server.http_carrier import HttpCarrier
+from wattwarden.server.secret_files import SecretError, read_secret
 from wattwarden.server.smpp_carrier import SmppCarrier
 from wattwarden.server.smtp_carrier import SmtpCarrier
 
-# A key, a token, a password; a file that is longer is none of ours.
-MAX_SECRET_BYTES: Final = 4096
 # A connection that failed is tried again after this; what failed twice waits as backoff has it.
 UNREACHED_S: Final = 5
 # What a signature needs to be new: 128 bits meet themselves never.
@@ -54,10 +55,6 @@ NONCE_BYTES: Final = 16
 SECRETS_FRESH_S: Final = 5
 
 WallUs = Callable[[], int]
-
-
-class SecretError(BuildError):
-    """A secret that is not where the routing table says."""
 
 
 @dataclass(slots=True)
@@ -152,6 +149,27 @@ class Endpoint:
             found = RetryAt(self._wall_us() // SECOND_US + receipt.wait_s, found.reason)
         return found if isinstance(found, Absent) else self._masked(found)
 
+    def take_reports(self) -> list[Report]:
+        """Return the delivery reports that its gateway sent by itself since the last time."""
+        return self._carrier.take_reports() if isinstance(self._carrier, SmppCarrier) else []
+
+    async def identify(self, code: str) -> str | Outcome:
+        """Return the address, at this endpoint, of who opened a page; else why nobody knows."""
+        identity = self.channel.identity
+        if identity is None:
+            return Refused("the channel tells nobody's identity", Fault.ENDPOINT)
+        found = await self._identity_of(identity, code)
+        if isinstance(found, Stale):
+            self._token = None
+            found = await self._identity_of(identity, code)
+        return found if isinstance(found, str) else self._masked(found)
+
+    async def _identity_of(self, identity: Identity, code: str) -> str | Outcome:
+        answer = await self._carried(
+            lambda credentials: identity.request(self._settings, credentials, code)
+        )
+        return identity.read(answer, self._wall_us()) if isinstance(answer, Response) else answer
+
     async def close(self) -> None:
         """Let go of its connections."""
         await self._carrier.close()
@@ -223,21 +241,9 @@ class Endpoint:
         now_us = self._wall_us()
         if now_us >= self._known_until_us:
             files = self.configured.secrets.items()
-            self._known = {name: self._read(file) for name, file in files}
+            self._known = {name: read_secret(self._secrets, file) for name, file in files}
             self._known_until_us = now_us + SECRETS_FRESH_S * SECOND_US
         return self._known
-
-    def _read(self, file: str) -> Secret:
-        try:
-            with (self._secrets / file).open("rb") as opened:
-                text = opened.read(MAX_SECRET_BYTES + 1).decode().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            message = f"secret file {file} cannot be read"
-            raise SecretError(message) from error
-        if not text or len(text) > MAX_SECRET_BYTES:
-            message = f"secret file {file} is empty or too long"
-            raise SecretError(message)
-        return Secret(text)
 
 
 def carrier_of(configured: Configured, answer_s: float = ANSWER_S) -> Carrier:
@@ -245,8 +251,8 @@ def carrier_of(configured: Configured, answer_s: float = ANSWER_S) -> Carrier:
     guard = Guard(configured.allow)
     match settings := configured.decoded():
         case MailSettings():
-            return SmtpCarrier(guard, settings)
+            return SmtpCarrier(guard, settings, answer_s=answer_s)
         case SmppSettings():
-            return SmppCarrier(guard, settings)
+            return SmppCarrier(guard, settings, answer_s)
         case _:
             return HttpCarrier(guard, answer_s=answer_s)

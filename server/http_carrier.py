@@ -43,7 +43,10 @@ class HttpCarrier:
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
-            timeout=aiohttp.ClientTimeout(total=answer_s, sock_connect=CONNECT_S),
+            # A name that is slow to resolve, or a turn that does not come, leaves no doubt.
+            timeout=aiohttp.ClientTimeout(
+                total=answer_s, connect=CONNECT_S, sock_connect=CONNECT_S
+            ),
             headers={"User-Agent": AGENT, "Accept-Encoding": "identity"},
             max_line_size=MAX_HEADER_BYTES,
             max_field_size=MAX_HEADER_BYTES,

@@ -25,6 +25,7 @@ from wattwarden.alarms.channels.retries import backoff_s
 from wattwarden.alarms.routing.bundle import Item
 from wattwarden.server.clock import Clock
 from wattwarden.storage.moments import moment_of
+from wattwarden.storage.outbox.contacts import seen_in
 from wattwarden.storage.outbox.queue import Attempt, Finished
 
 _NAMES: Final[dict[type, str]] = {
@@ -49,7 +50,7 @@ class Judge:
 
     def __init__(self, clock: Clock, wall_us: Callable[[], int]) -> None:
         self._clock = clock
-        self._wall_us = wall_us
+        self.wall_us = wall_us
         self._spread = random.Random()  # noqa: S311  spreads retries, guards nothing
 
     def now(self) -> datetime:
@@ -58,7 +59,7 @@ class Judge:
 
     def system(self, at_us: int) -> datetime:
         """Return the system's time at a moment of the wall that is now or to come."""
-        ahead = max(at_us - self._wall_us(), 0) * self._clock.rate
+        ahead = max(at_us - self.wall_us(), 0) * self._clock.rate
         return self.now() + timedelta(microseconds=ahead)
 
     def attempt(self, kind: str, started_us: int, outcome: Outcome | Absent) -> Attempt:
@@ -72,7 +73,7 @@ class Judge:
         return Attempt(
             kind=kind,
             started=moment_of(started_us),
-            ended=moment_of(self._wall_us()),
+            ended=moment_of(self.wall_us()),
             outcome=_NAMES.get(type(outcome), "unknown"),
             reason=reason,
             provider_id=provider_id,
@@ -92,11 +93,21 @@ class Judge:
                 not_before = self.system(second * SECOND_US)
             case RetryAt(second=second, tries=tries):
                 state = "dead" if tries is not None and number >= tries else "waiting"
-                not_before = self.system(max(second * SECOND_US, self._backoff_us(number)))
+                not_before = self.system(
+                    max(second * SECOND_US, self._backoff_us(number, item.level))
+                )
             case _:
                 pass
-        doubts = item.ambiguous
-        return _finished(item, number, state, attempt, not_before, late=late, doubts=doubts)
+        return Finished(
+            item=item,
+            number=number,
+            state=state,
+            attempt=attempt,
+            not_before=not_before,
+            late=late,
+            ambiguous=item.ambiguous,
+            seen=seen_in(outcome, item.to),
+        )
 
     def doubtful(
         self, item: Item, number: int, attempt: Attempt, *, late: bool, terms: Terms
@@ -104,10 +115,10 @@ class Judge:
         """Return a notice of which nobody knows whether it was accepted."""
         receipt, doubts = terms.receipt, item.ambiguous + 1
         if receipt is not None:
-            state, at_us = "asking", self._wall_us() + receipt.wait_s * SECOND_US
+            state, at_us = "asking", self.wall_us() + receipt.wait_s * SECOND_US
         else:
             state = "dead" if doubts >= terms.tries else "waiting"
-            at_us = self._backoff_us(number)
+            at_us = self._backoff_us(number, item.level)
         at = self.system(at_us)
         return _finished(item, number, state, attempt, at, late=late, doubts=doubts)
 
@@ -117,7 +128,7 @@ class Judge:
         """Return a notice after what its gateway said of it."""
         if isinstance(outcome, Delivered | Refused):
             return self.after(item, item.attempts, outcome, attempt, late=item.late)
-        state, at_us = "asking", self._wall_us()
+        state, at_us = "asking", self.wall_us()
         match outcome:
             case RetryAt(second=second) | Throttled(until_second=second):
                 at_us = second * SECOND_US
@@ -128,10 +139,10 @@ class Judge:
         at, doubts = self.system(at_us), item.ambiguous
         return _finished(item, item.attempts, state, attempt, at, late=item.late, doubts=doubts)
 
-    def _backoff_us(self, number: int) -> int:
+    def _backoff_us(self, number: int, level: int) -> int:
         """Return when an attempt that failed is repeated, by the wall."""
-        wait_s = backoff_s(max(number, 1), self._spread.random())
-        return self._wall_us() + int(wait_s * SECOND_US)
+        wait_s = backoff_s(max(number, 1), self._spread.random(), level)
+        return self.wall_us() + int(wait_s * SECOND_US)
 
 
 def _finished(

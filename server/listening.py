@@ -1,4 +1,4 @@
-"""Whether meters can be listened for at an address, and if not, who does it there.
+"""Whether meters and pages can be listened for at an address, and if not, who does it there.
 
 bind ──► free
 └─► taken ──► /proc/net/tcp ──► socket ──► /proc/PID/fd ──► process
@@ -15,8 +15,6 @@ from typing import Final
 from wattwarden.server.places import NotRunningError, Places, Running, read_running
 from wattwarden.server.settings import Settings
 
-OTHER_ADDRESS: Final = "--listen HOST:PORT takes another address"
-
 # The state of a socket that listens, in /proc/net/tcp (include/net/tcp_states.h).
 _LISTENING: Final = "0A"
 # A command line is shown with the program and its first words.
@@ -24,12 +22,30 @@ _SHOWN_LETTERS: Final = 60
 
 
 class PortRefusedError(Exception):
-    """Meters cannot be listened for.  ``cure`` says what to do."""
+    """An address cannot be listened at.  ``cure`` says what to do."""
 
     def __init__(self, message: str, cure: str) -> None:
         super().__init__(message)
         self.message = message
         self.cure = cure
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What is listened for: as people call it, the role that does, the option that moves it."""
+
+    name: str
+    role: str
+    option: str
+
+    @property
+    def other_address(self) -> str:
+        """How to take another address."""
+        return f"{self.option} HOST:PORT takes another address"
+
+
+METERS: Final = Door("meter port", "gateway", "--listen")
+PAGES: Final = Door("console", "side", "--console")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,27 +65,28 @@ class Holder:
         return "gateway" in words and "wattwarden" in self.command
 
 
-def check_port(settings: Settings) -> None:
-    """Make sure that a gateway could listen at its address, before anything is started for it.
+def check_ports(settings: Settings) -> None:
+    """Make sure that what listens could, before anything is started for it.
 
-    It may be held by this folder's own gateway, which outlives its system by what it still has to
-    answer, and by gateways that may write into the same journal of somebody else's.
+    An address may be held by this folder's own role, which outlives its system by what it still has
+    to answer; the meters' also by gateways that may write into the same journal of somebody else's.
 
     Raises:
         PortRefusedError: It could not; names who holds the address.
     """
-    listen = settings.gateway.listen
-    try:
-        probe(listen)
-    except PortRefusedError:
-        found = list(holders(port_of(listen)))
-        ours = gateway_pids(living_system(settings.data))
-        shared = settings.nats is not None
-        if not any(one.pid in ours or (shared and one.is_gateway) for one in found):
-            raise
+    running = living_system(settings.data)
+    for door, listen in ((METERS, settings.gateway.listen), (PAGES, settings.console.listen)):
+        try:
+            probe(listen, door)
+        except PortRefusedError:
+            found = list(holders(port_of(listen)))
+            ours = pids_at(running, door)
+            shared = door is METERS and settings.nats is not None
+            if not any(one.pid in ours or (shared and one.is_gateway) for one in found):
+                raise
 
 
-def probe(listen: str) -> None:
+def probe(listen: str, door: Door = METERS) -> None:
     """Try an address.
 
     Raises:
@@ -83,7 +100,7 @@ def probe(listen: str) -> None:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind((host.strip("[]"), int(port)))
     except OSError as error:
-        raise _refused(listen, error) from error
+        raise refused(listen, door, error) from error
 
 
 def holders(port: int) -> Iterator[Holder]:
@@ -103,14 +120,14 @@ def living_system(data: Path) -> Running | None:
     """Return what the system of a data folder says of itself, if its gateway lives."""
     with suppress(NotRunningError):
         running = read_running(Places(data))
-        if any(Path(f"/proc/{pid}").exists() for pid in gateway_pids(running)):
+        if any(Path(f"/proc/{pid}").exists() for pid in pids_at(running, METERS)):
             return running
     return None
 
 
-def gateway_pids(running: Running | None) -> list[int]:
-    """Return the processes of a system that listen for meters."""
-    return [] if running is None else running.pids.get("gateway", [])
+def pids_at(running: Running | None, door: Door) -> list[int]:
+    """Return the processes of a system that listen at a door."""
+    return [] if running is None else running.pids.get(door.role, [])
 
 
 def port_of(listen: str) -> int:
@@ -118,18 +135,19 @@ def port_of(listen: str) -> int:
     return int(listen.rpartition(":")[2])
 
 
-def _refused(listen: str, error: OSError) -> PortRefusedError:
+def refused(listen: str, door: Door, error: OSError) -> PortRefusedError:
+    """Say why an address cannot be listened at, who holds it, and what to do."""
     if error.errno == errno.EADDRINUSE:
         found = ", ".join(map(str, holders(port_of(listen))))
         who = found or "a process that another user runs"
         look = "" if found else f" (as root, ss -ltnp sport = :{port_of(listen)} names it)"
-        message = f"the meter port {listen} is held by {who}"
-        return PortRefusedError(message, f"stop it{look}; or {OTHER_ADDRESS}")
-    message = f"the meter port {listen} cannot be opened: {error.strerror or error}"
+        message = f"the {door.name} {listen} is held by {who}"
+        return PortRefusedError(message, f"stop it{look}; or {door.other_address}")
+    message = f"the {door.name} {listen} cannot be opened: {error.strerror or error}"
     if error.errno == errno.EACCES:
-        cure = f"ports below 1024 are root's, or need CAP_NET_BIND_SERVICE; {OTHER_ADDRESS}"
+        cure = f"ports below 1024 are root's, or need CAP_NET_BIND_SERVICE; {door.other_address}"
     else:
-        cure = f"0.0.0.0 stands for all addresses of this machine; {OTHER_ADDRESS}"
+        cure = f"0.0.0.0 stands for all addresses of this machine; {door.other_address}"
     return PortRefusedError(message, cure)
 
 

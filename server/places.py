@@ -58,6 +58,10 @@ class Running(msgspec.Struct, frozen=True):
     """Of the journal; None when the system is older than this."""
     archive: str | None = None
     """Folder of the journal's closed segments; None when the system is older than this."""
+    console: str | None = None
+    """Where the pages are listened for; None when the system is older than this."""
+    links: str | None = None
+    """With what links to the pages begin; None where messages have none."""
 
 
 def write_running(places: Places, running: Running) -> None:
@@ -97,6 +101,8 @@ def running_of(settings: Settings, listen: str, pids: dict[str, list[int]]) -> R
         nats=settings.nats,
         shards=settings.journal.shards,
         archive=str(archive_of(settings)),
+        console=settings.console.listen,
+        links=settings.console.public_url,
     )
 
 
@@ -146,6 +152,17 @@ def as_running(settings: Settings) -> Settings:
     if running.archive is not None:
         archivist = archivist.model_copy(update={"folder": Path(running.archive)})
     return settings.model_copy(update={"journal": journal, "archivist": archivist})
+
+
+def links_of(settings: Settings) -> str | None:
+    """Return with what links to the pages begin, None where nobody has said.
+
+    Raises:
+        NotRunningError: What the running system says of itself cannot be read.
+    """
+    running = read_running(Places(settings.data))
+    said = None if running is None else running.links
+    return said or settings.console.public_url
 
 
 def _known(settings: Settings, option: str) -> Running:

@@ -9,7 +9,13 @@ from functools import partial
 from secrets import token_hex
 
 from wattwarden.server.archivist import Archivist
-from wattwarden.server.chores import rollup_chore, segment_chores
+from wattwarden.server.chores import (
+    RetentionCounters,
+    firm_days_chore,
+    retention_chore,
+    rollup_chore,
+    segment_chores,
+)
 from wattwarden.server.descriptors import raise_descriptor_limit
 from wattwarden.server.directory import Directory
 from wattwarden.server.gateway import Gateway
@@ -92,6 +98,8 @@ async def run_archivist(settings: Settings) -> None:
         chores = [
             *segment_chores(journal, positions, archive_of(settings), settings.archivist),
             rollup_chore(dsn),
+            firm_days_chore(dsn),
+            retention_chore(dsn, settings.archivist, RetentionCounters()),
         ]
         clock = load_rate(settings.data).clock()
         archivist = Archivist(lease, chores, settings.archivist.interval_s, clock)

@@ -16,13 +16,21 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from wattwarden.server.addresses import check_dsn, check_listen, check_nats
+from wattwarden.server.addresses import (
+    check_dsn,
+    check_listen,
+    check_nats,
+    check_network,
+    check_public,
+)
 from wattwarden.storage.enrolment import ENROLMENTS_PER_PEER_HOUR, Policy
 from wattwarden.storage.rows.binding import ClockBounds
 
 # All addresses, since meters dial in from outside.  Above the well-known ports, below the
 # ephemeral ones; 212 as in HJ 212.
 DEFAULT_LISTEN: Final = "0.0.0.0:10212"
+# Pages belong behind something that speaks TLS; until somebody says so, nobody else sees them.
+DEFAULT_CONSOLE_LISTEN: Final = "127.0.0.1:10280"
 
 # Time as it is; and an hour a tick: what rules tell apart by minutes is lost beyond.
 REAL_RATE: Final = 1
@@ -30,6 +38,8 @@ FASTEST_RATE: Final = 3600
 
 Positive = Annotated[int, Field(gt=0)]
 PositiveSeconds = Annotated[float, Field(gt=0)]
+# Limits of gateways count what was sent within a day: a courier that starts reads it back.
+DaysKept = Annotated[int, Field(ge=2)]
 
 
 class Section(BaseModel):
@@ -79,6 +89,10 @@ class ArchivistSettings(Section):
     segment_bytes: Positive = 1024**3
     # At 100 MB/s a segment of 1 GiB fills in ten seconds; looking costs three requests a shard.
     interval_s: PositiveSeconds = 10.0
+    # Who was told what is asked for by a year's assessment, and by appeals a month after it.
+    notices_days: DaysKept = 400
+    # What a gateway said is disputed with its bill at the latest; by far the most rows.
+    attempts_days: DaysKept = 90
 
 
 class WardenSettings(Section):
@@ -86,6 +100,17 @@ class WardenSettings(Section):
 
     # Ticks come once a second, and each pass costs the database a transaction.
     interval_s: PositiveSeconds = 1.0
+
+
+class ConsoleSettings(Section):
+    """The pages."""
+
+    listen: Annotated[str, AfterValidator(check_listen)] = DEFAULT_CONSOLE_LISTEN
+    # How people outside reach it: links in messages begin with that.  Unset: messages have none.
+    # Port 0 stands for the one that is listened on.
+    public_url: Annotated[str, AfterValidator(check_public)] | None = None
+    # Who may say, in X-Forwarded-For, whom it asks for: networks of the reverse proxies.
+    trusted_proxies: tuple[Annotated[str, AfterValidator(check_network)], ...] = ()
 
 
 class WriterSettings(Section):
@@ -124,6 +149,7 @@ class Settings(BaseSettings):
     journal: JournalSettings = JournalSettings()
     warden: WardenSettings = WardenSettings()
     writer: WriterSettings = WriterSettings()
+    console: ConsoleSettings = ConsoleSettings()
     archivist: ArchivistSettings = ArchivistSettings()
 
     @classmethod

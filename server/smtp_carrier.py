@@ -28,9 +28,16 @@ _LOGGED_IN: Final = 235
 class SmtpCarrier:
     """Sends one endpoint's mails; ``tls`` verifies servers as the system does unless given."""
 
-    def __init__(self, guard: Guard, settings: Settings, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        guard: Guard,
+        settings: Settings,
+        tls: ssl.SSLContext | None = None,
+        answer_s: float = ANSWER_S,
+    ) -> None:
         self._guard = guard
         self._settings = settings
+        self._answer_s = answer_s
         self._tls = tls or ssl.create_default_context()
 
     async def carry(self, request: Request, credentials: Credentials) -> Response:
@@ -46,7 +53,7 @@ class SmtpCarrier:
         stream = await dial(self._guard, host, port, tls)
         try:
             ended = await self._until_data(stream, request, credentials, host)
-            return ended or await _data(stream, request.body)
+            return ended or await _data(stream, request.body, self._answer_s)
         finally:
             stream.close()
 
@@ -58,7 +65,7 @@ class SmtpCarrier:
     ) -> Response | None:
         """Come as far as the text; return the reply that ends it before, None for none."""
         try:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(self._answer_s):
                 ended = await self._greet(stream, host)
                 ended = ended or await self._log_in(stream, credentials)
                 return ended or await _envelope(stream, request)
@@ -103,12 +110,12 @@ async def _envelope(stream: Stream, request: Request) -> Response | None:
     return None if reply.status == _GO_ON else reply
 
 
-async def _data(stream: Stream, text: bytes) -> Response:
+async def _data(stream: Stream, text: bytes, answer_s: float) -> Response:
     """Hand the text over; from its end on nobody knows until the server replies."""
     lines = text.replace(b"\r\n", b"\n").split(b"\n")
     stuffed = b"\r\n".join(b"." + line if line.startswith(b".") else line for line in lines)
     try:
-        async with asyncio.timeout(ANSWER_S):
+        async with asyncio.timeout(answer_s):
             stream.writer.write(stuffed.removesuffix(b"\r\n") + b"\r\n.\r\n")
             await stream.writer.drain()
             reply = await _reply(stream)

@@ -1,7 +1,7 @@
 """All roles in one process tree: `wattwarden up`.
 
-    engines ─► schema ─► archivist, warden, writer, gateway ─► ready   what dies is started again
-    SIGTERM ─► gateway answers what it has ─► writer ─► warden ─► archivist ─► engines
+    engines ─► schema ─► archivist, side, writer, gateway ─► ready     what dies is started again
+    SIGTERM ─► gateway answers what it has ─► writer ─► side ─► archivist ─► engines
 
 Embedded engines are our children; those named by --dsn and --nats are somebody else's.
 """
@@ -12,12 +12,13 @@ import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Final, Protocol
 
+import msgspec
 import structlog
 
 from wattwarden.server.backoff import Backoff
 from wattwarden.server.children import Role
 from wattwarden.server.clock import Clock
-from wattwarden.server.listening import check_port
+from wattwarden.server.listening import check_ports
 from wattwarden.server.places import Places, dsn_of, nats_of, running_of, write_running
 from wattwarden.server.rate import check_rate, record_rate
 from wattwarden.server.settings import Settings
@@ -29,7 +30,8 @@ from wattwarden.storage.migrate import load_migrations, migrate
 
 # A dead engine is noticed within a tenth of what a meter waits for its answer.
 ENGINE_POLL_S: Final = 0.2
-ROLE_PATIENCE_S: Final = 20.0
+# The courier waits up to 20 s for what it has on its way, and keeps what came of it.
+ROLE_PATIENCE_S: Final = 25.0
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -64,7 +66,7 @@ class System:
             self._engines["nats"] = EmbeddedNats(settings.data)
         environment = environment_of(settings)
         # Stopped from the last to the first: what is received is stored while the writer works.
-        names = ("archivist", "warden", "writer", "gateway")
+        names = ("archivist", "side", "writer", "gateway")
         self._roles = [Role(name, environment) for name in names]
         self.watching: list[asyncio.Task[None]] = []
 
@@ -75,10 +77,10 @@ class System:
             StorageError: an engine or the schema is in the way.
             RoleError: a role did not start.
             RateRefusedError: the folder's time runs at another rate.
-            PortRefusedError: meters could not be listened for.
+            PortRefusedError: meters or pages could not be listened for.
         """
         check_rate(self._settings.data, self._settings.clock_rate)
-        check_port(self._settings)
+        check_ports(self._settings)
         for name in self._engines:
             say(f"starting {name}")
         await asyncio.gather(*(engine.start() for engine in self._engines.values()))
@@ -98,6 +100,9 @@ class System:
         return {
             "ready": True,
             "listen": self._listen(),
+            "console": self._console(),
+            "links": self._said("side", "links"),
+            "endpoints": self._said("side", "endpoints"),
             "data": str(self._settings.data),
             "dsn": dsn if self._settings.dsn is None else "as given",
             "nats": nats.rpartition("@")[2],
@@ -116,11 +121,22 @@ class System:
                 await engine.stop()
 
     def _listen(self) -> str:
-        gateway = next(role for role in self._roles if role.name == "gateway")
-        return str(gateway.report.get("listen", self._settings.gateway.listen))
+        return str(self._said("gateway", "listen") or self._settings.gateway.listen)
+
+    def _console(self) -> str:
+        return str(self._said("side", "console") or self._settings.console.listen)
+
+    def _said(self, name: str, fact: str) -> object:
+        """Return what a role told of itself when it was ready; None for nothing."""
+        return next(role.report.get(fact) for role in self._roles if role.name == name)
 
     def _write_running(self) -> None:
-        said = running_of(self._settings, self._listen(), dict(self._known_pids()))
+        pids = dict(self._known_pids())
+        said = running_of(self._settings, self._listen(), pids)
+        links = self._said("side", "links")
+        said = msgspec.structs.replace(
+            said, console=self._console(), links=said.links if links is None else str(links)
+        )
         write_running(self._places, said)
 
     def _known_pids(self) -> Iterator[tuple[str, list[int]]]:

@@ -12,7 +12,12 @@ from wattwarden.server.warden import Warden
 async def run_warden(settings: Settings) -> None:
     """Fold rows and decisions into states and alarms until told to stop."""
     stop = stop_event()
-    interval_s = settings.warden.interval_s
-    warden = Warden(dsn_of(settings), settings.journal.shards, interval_s=interval_s)
+    warden = warden_of(settings)
     report_ready("warden", holder=warden.holder)
     await warden.run(stop)
+
+
+def warden_of(settings: Settings) -> Warden:
+    """Return a warden of the system with these settings."""
+    interval_s = settings.warden.interval_s
+    return Warden(dsn_of(settings), settings.journal.shards, interval_s=interval_s)

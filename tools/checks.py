@@ -5,7 +5,7 @@ import platform
 import resource
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -18,13 +18,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from wattwarden.protocol.checksum import hj212, modbus
 from wattwarden.server.addresses import check_listen
 from wattwarden.server.listening import (
+    METERS,
+    PAGES,
+    Door,
     PortRefusedError,
-    gateway_pids,
     holders,
     living_system,
+    pids_at,
     port_of,
     probe,
 )
+from wattwarden.server.places import NotRunningError, links_of
 from wattwarden.server.settings import Settings
 from wattwarden.storage.engines.engine_report import engine_report
 from wattwarden.storage.journal.survey import FULL_SHARE, NEARLY_FULL_SHARE, StreamFacts
@@ -61,10 +65,13 @@ class Check:
     cure: str = ""
 
 
-def look(settings: Settings, now: datetime, fill: StreamFacts | None) -> Iterator[Check]:
+def look(
+    settings: Settings, now: datetime, fill: StreamFacts | None, faulty: int | None
+) -> Iterator[Check]:
     """Look at everything; changes nothing.
 
-    ``fill`` is the journal's fullest stream, None when no journal answers.
+    ``fill`` is the journal's fullest stream, ``faulty`` how many addresses their gateways refuse;
+    None when no journal, or no database answers.
     """
     yield python()
     yield descriptors(settings.gateway.max_sessions)
@@ -72,11 +79,14 @@ def look(settings: Settings, now: datetime, fill: StreamFacts | None) -> Iterato
     yield uvloop()
     yield from engines(settings)
     yield meter_port(settings)
+    yield console_port(settings)
+    yield links(settings)
     yield from clock(now)
     yield zone()
     yield disk(settings.data)
     yield journal(settings)
     yield journal_room(fill)
+    yield contacts(faulty)
 
 
 def python() -> Check:
@@ -133,22 +143,48 @@ def meter_port(settings: Settings) -> Check:
     """Whether the meter port of the running system is held by it, or else ours is free."""
     running = living_system(settings.data)
     listen = settings.gateway.listen if running is None else running.listen
-    ours = gateway_pids(running)
+    return _port(METERS, listen, pids_at(running, METERS))
+
+
+def console_port(settings: Settings) -> Check:
+    """Whether the address of the pages is held by the running system, or else free."""
+    running = living_system(settings.data)
+    known = None if running is None else running.console
+    return _port(PAGES, known or settings.console.listen, pids_at(running, PAGES))
+
+
+def links(settings: Settings) -> Check:
+    """Whether messages hold links by which people answer."""
+    try:
+        address = links_of(settings)
+    except NotRunningError as error:
+        return Check("links", State.WARN, str(error))
+    if address is None:
+        found = "messages hold none: public_url of [console] is not set"
+        return Check("links", State.OK, found)
+    if address.startswith("http://"):
+        cure = "whoever reads along may answer as well: put a proxy with TLS before the console"
+        return Check("links", State.WARN, f"begin with {address}, not encrypted", cure)
+    return Check("links", State.OK, f"begin with {address}")
+
+
+def _port(door: Door, listen: str, ours: Sequence[int]) -> Check:
+    """Look at an address; ``ours`` are the processes of the running system that hold it."""
     try:
         check_listen(listen)
-        probe(listen)
+        probe(listen, door)
     except ValueError as error:
-        return Check("meter port", State.FAIL, str(error), "write it as HOST:PORT: 0.0.0.0:10212")
+        return Check(door.name, State.FAIL, str(error), "write it as HOST:PORT: 0.0.0.0:10212")
     except PortRefusedError as error:
         held = [one.pid for one in holders(port_of(listen)) if one.pid in ours]
         if held:
             pids = ", ".join(map(str, held))
-            return Check("meter port", State.OK, f"{listen}, held by our gateway {pids}")
-        return Check("meter port", State.FAIL, error.message, error.cure)
-    if running is not None:
-        found = f"{listen}, free, though our gateway runs"
-        return Check("meter port", State.WARN, found, "its log says why it does not listen")
-    return Check("meter port", State.OK, f"{listen}, free")
+            return Check(door.name, State.OK, f"{listen}, held by our {door.role} {pids}")
+        return Check(door.name, State.FAIL, error.message, error.cure)
+    if ours:
+        found = f"{listen}, free, though our {door.role} runs"
+        return Check(door.name, State.WARN, found, "its log says why it does not listen")
+    return Check(door.name, State.OK, f"{listen}, free")
 
 
 def clock(now: datetime) -> Iterator[Check]:
@@ -215,6 +251,16 @@ def journal_room(fill: StreamFacts | None) -> Check:
     )
     state = State.WARN if fill.share < FULL_SHARE else State.FAIL
     return Check("journal room", state, found, cure)
+
+
+def contacts(faulty: int | None) -> Check:
+    """Whether everybody is reached; ``faulty`` addresses are refused, None: nobody can be asked."""
+    if faulty is None:
+        return Check("contacts", State.OK, "no database runs here")
+    if not faulty:
+        return Check("contacts", State.OK, "no address is refused")
+    cure = "see wattwarden notify faulty: correct them, then wattwarden notify test"
+    return Check("contacts", State.WARN, f"{faulty} refused by their gateways", cure)
 
 
 def _unset_limit(settings: Settings) -> str:

@@ -17,13 +17,20 @@ from typing import Annotated, Final
 import msgspec
 from cyclopts import Parameter
 
+from wattwarden.alarms.registry.nouns import Role
+from wattwarden.alarms.registry.problems import RefusedError
+from wattwarden.alarms.routing.bodies import Routing
+from wattwarden.alarms.routing.table import RoutingError, load_table
 from wattwarden.server.children import RoleError
 from wattwarden.server.lifetime import stop_event
 from wattwarden.server.rate import load_rate
 from wattwarden.server.settings import Settings
 from wattwarden.server.supervise import run_up
+from wattwarden.storage.acting.admissions import decide
 from wattwarden.storage.errors import StorageError
+from wattwarden.storage.system_time import system_now
 from wattwarden.storage.warden.listing import Chosen, ListedAlarm, list_alarms
+from wattwarden.tools.acting import refused
 from wattwarden.tools.errors import CommandError
 from wattwarden.tools.logfile import logged
 from wattwarden.tools.render import printable
@@ -32,6 +39,7 @@ from wattwarden.tools.simulate import find_scenario
 from wattwarden.tools.simulator.fleet import Fleet
 from wattwarden.tools.simulator.live import Show, target_of
 from wattwarden.tools.simulator.moments import ZONE, midnight_ms
+from wattwarden.tools.simulator.registry import CITY
 from wattwarden.tools.simulator.scenario import Scenario
 from wattwarden.tools.simulator.steps import DAY_S
 from wattwarden.tools.simulator.straight import write_history
@@ -41,6 +49,8 @@ from wattwarden.tools.simulator.world import Truth, World
 CLOCK_RATE: Final = 60
 # Wherever the kernel has room: a demonstration stands in nobody's way.
 LISTEN: Final = "127.0.0.1:0"
+PUBLIC_URL: Final = "http://127.0.0.1:0"
+ADMINISTRATOR: Final = f"{CITY}-{Role.ADMINISTRATOR}"
 FIRM: Final = "DEMO"
 # What is normal for a unit is known after seven days of running.
 HISTORY_DAYS: Final = 7
@@ -63,19 +73,29 @@ def demo(
         Path | None, Parameter(help="Keep it there; else it is gone afterwards.")
     ] = None,
     clock_rate: Annotated[int, Parameter(help="How many seconds pass in one.")] = CLOCK_RATE,
+    routing: Annotated[
+        Path | None, Parameter(help="A routing table by which notices go out.")
+    ] = None,
 ) -> None:
     """Run a whole system with a few simulated firms that dial in, and something wrong in one.
 
     Everything on embedded defaults in a folder of its own, sixty times as fast as real time: what
-    is done to five machines, and how it is found.  Ctrl-C stops it.
+    is done to five machines, and how it is found.  Ctrl-C stops it.  Secrets that a routing table
+    names are files in secrets/ of the folder that --data names.
     """
+    table = None if routing is None else routing_of(routing)
     with _folder(data) as folder:
-        settings = settings_with(data=folder, gateway={"listen": LISTEN}, clock_rate=clock_rate)
+        settings = settings_with(
+            data=folder,
+            gateway={"listen": LISTEN},
+            console={"listen": LISTEN, "public_url": PUBLIC_URL},
+            clock_rate=clock_rate,
+        )
         log = settings.data / "demo.log"
         print(f"logs: {log}", flush=True)
         try:
             with logged(log):
-                run(_serve(settings))
+                run(_serve(settings, table))
         except RoleError as error:
             said = log.read_text("utf-8", "replace").splitlines()[-LAST_WORDS:]
             raise CommandError(str(error), "\n  ".join(said)) from error
@@ -105,23 +125,55 @@ def demonstration(now: datetime) -> Scenario:
     )
 
 
-async def _serve(settings: Settings) -> None:
+def routing_of(file: Path) -> Routing:
+    """Return the decision that puts a file's table in force.
+
+    Raises:
+        CommandError: It cannot be used.
+    """
+    text = file.read_text(encoding="utf-8")
+    try:
+        return Routing(version=load_table(text).version, text=text)
+    except RoutingError as error:
+        raise CommandError(str(error), "see wattwarden notify routing for one that can") from error
+
+
+async def _serve(settings: Settings, table: Routing | None) -> None:
     stop = stop_event()
     scenario = demonstration(datetime.now(UTC))
     await _remember(scenario, settings, stop)
     playing: list[asyncio.Task[None]] = []
 
+    async def play(listen: str) -> None:
+        await _route(settings, table)
+        await _play(scenario, settings, listen, stop)
+
     def ready(facts: Mapping[str, object]) -> None:
-        playing.append(asyncio.create_task(_play(scenario, settings, str(facts["listen"]), stop)))
+        _say(f"pages: {facts['links']}")
+        playing.append(asyncio.create_task(play(str(facts["listen"]))))
 
     try:
         if not stop.is_set():
-            _say("starting the whole system: meter port, journal, database, warden")
+            _say("starting the whole system: meter port, journal, database, warden, courier, pages")
             await run_up(settings, stop.wait, _log, ready)
     finally:
         for task in playing:
             task.cancel()
         await asyncio.gather(*playing, return_exceptions=True)
+
+
+async def _route(settings: Settings, table: Routing | None) -> None:
+    """Put a routing table in force, and say by which endpoints notices go out."""
+    if table is None:
+        _say("notices go nowhere: no endpoint is configured (--routing FILE configures some)")
+        return
+    async with database(settings, "demo") as connection:
+        try:
+            await decide(connection, table, ADMINISTRATOR, await system_now(connection))
+        except RefusedError as error:
+            raise refused(error) from error
+    endpoints = ", ".join(load_table(table.text).endpoint)
+    _say(f"notices go out by {endpoints or 'no endpoint: the table has none'}")
 
 
 async def _remember(scenario: Scenario, settings: Settings, stop: asyncio.Event) -> None:

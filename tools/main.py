@@ -31,7 +31,7 @@ class Command(NamedTuple):
 COMMANDS: Final = {
     "up": Command(
         "wattwarden.tools.serve:up",
-        "Run everything: meter port, journal, database, in one process tree.",
+        "Run everything in one process tree: meters, journal, database, alarms, notices, pages.",
     ),
     "gateway": Command("wattwarden.tools.serve:gateway", "Run the meter port alone."),
     "writer": Command("wattwarden.tools.serve:writer", "Run the writers of all shards alone."),
@@ -42,6 +42,13 @@ COMMANDS: Final = {
     "courier": Command(
         "wattwarden.tools.serve_courier:courier",
         "Run the courier alone: notices that fell due reach people and machines.",
+    ),
+    "console": Command(
+        "wattwarden.tools.serve_side:console",
+        "Run the console alone: pages for whoever got a link.",
+    ),
+    "side": Command(
+        "wattwarden.tools.serve_side:side", "Run warden, courier and console in one process."
     ),
     "archivist": Command(
         "wattwarden.tools.serve:archivist",
@@ -77,6 +84,10 @@ COMMANDS: Final = {
     "notify": Command(
         "wattwarden.tools.notify.commands:app",
         "See and say who is reached how; try endpoints out.",
+    ),
+    "receive": Command(
+        "wattwarden.tools.receive:receive",
+        "Receive webhooks: verify them, show them, know duplicates by their ids; until Ctrl-C.",
     ),
     "silences": Command(
         "wattwarden.tools.silences:app", "Keep notices of some alarms back until a moment (静默)."

@@ -1,11 +1,13 @@
 """``wattwarden outbox``: what was sent to whom and why, what was not, and sending it again."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
 
 from cyclopts import App, Parameter
 
+from wattwarden.alarms.acting.scope import Read
+from wattwarden.alarms.registry.nouns import Person
 from wattwarden.storage.outbox.listing import (
     Listed,
     Tried,
@@ -15,9 +17,11 @@ from wattwarden.storage.outbox.listing import (
     list_outbox,
     resend,
 )
+from wattwarden.storage.registry.records import load_kind
 from wattwarden.storage.system_time import system_now
+from wattwarden.tools.acting import AsReader, View, reading
 from wattwarden.tools.decode import as_json
-from wattwarden.tools.errors import UsageError
+from wattwarden.tools.errors import CommandError, UsageError
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
 from wattwarden.tools.render import show_table
 from wattwarden.tools.running import database, run, settings_of
@@ -59,6 +63,7 @@ def list_notices(
     since: Annotated[
         str | None, Parameter(allow_leading_hyphen=True, help="Only what fell due since then.")
     ] = None,
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
@@ -66,17 +71,17 @@ def list_notices(
     settings = settings_of(system)
 
     async def work() -> list[Listed]:
-        async with database(settings, "outbox list") as connection:
-            now = await system_now(connection)
-            wanted = Wanted(
+        async with reading(settings, person, "outbox list", Read.NOTICES) as view:
+            own = await _own(view, those.limit)
+            wanted = replace(
+                own,
                 states=_states(state),
                 recipient=those.recipient,
                 endpoint=those.endpoint,
                 alarm=those.alarm,
-                since=None if since is None else parse_time(since, now),
-                limit=those.limit,
+                since=None if since is None else parse_time(since, view.now),
             )
-            return await list_outbox(connection, wanted)
+            return await list_outbox(view.connection, wanted)
 
     rows = [_row(one) for one in run(work())]
     if json:
@@ -93,6 +98,7 @@ def show(
     notice: Annotated[int, Parameter(name="NOTICE", help="Its number in the list.")],
     /,
     *,
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
@@ -100,8 +106,12 @@ def show(
     settings = settings_of(system)
 
     async def work() -> list[Tried]:
-        async with database(settings, "outbox show") as connection:
-            return await attempts_of(connection, notice)
+        async with reading(settings, person, "outbox show", Read.NOTICES) as view:
+            own = await _own(view, 1)
+            if not await list_outbox(view.connection, replace(own, numbers=[notice])):
+                message = f"there is no notice {notice}"
+                raise CommandError(message, "see wattwarden outbox list")
+            return await attempts_of(view.connection, notice)
 
     rows = [_attempt(one) for one in run(work())]
     if json:
@@ -113,13 +123,15 @@ def show(
 
 
 @app.command
-def count(*, system: System = THE_USUAL_SYSTEM, json: AsJson = False) -> None:
+def count(
+    *, person: AsReader = None, system: System = THE_USUAL_SYSTEM, json: AsJson = False
+) -> None:
     """Count notices by their state."""
     settings = settings_of(system)
 
     async def work() -> dict[str, int]:
-        async with database(settings, "outbox count") as connection:
-            return await count_states(connection)
+        async with reading(settings, person, "outbox count", Read.NOTICES) as view:
+            return await count_states(view.connection, await _own(view, 1))
 
     counts = run(work())
     if json:
@@ -160,6 +172,16 @@ def retry(
         print(as_json({"again": again}))
         return
     print(f"{len(again)} notices wait again: {', '.join(map(str, again))}" if again else "none")
+
+
+async def _own(view: View, limit: int) -> Wanted:
+    """Return which notices are the reader's to see: a firm's people see those to its people."""
+    reader, recipients = view.reader, None
+    firm = None if reader.person is None else reader.person.enterprise
+    if firm is not None:
+        people = await load_kind(view.connection, Person)
+        recipients = [one.id for one in people if one.enterprise == firm]
+    return Wanted(enterprises=reader.enterprises, recipients=recipients, limit=limit)
 
 
 def _states(state: State | None) -> tuple[str, ...] | None:

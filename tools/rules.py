@@ -116,12 +116,7 @@ def activate(
         entered = run(work())
     except RefusedError as error:
         raise refusal(error) from error
-    if json:
-        print(as_json({"version": rules.version, "decision": _decision(entered)}))
-    elif entered is None:
-        print(f"rules {rules.version} are in force already")
-    else:
-        print(f"rules {rules.version}: decision {entered.id}, from step {entered.step} on")
+    _show_activated(rules, entered, json=json)
 
 
 async def rules_in_force(connection: Connection) -> tuple[Rules, Entered | None]:
@@ -183,6 +178,15 @@ def _numbers(rules: Rules, scope: str) -> dict[str, float]:
         for name, number in rules.numbers.items()
         if name.startswith(start)
     }
+
+
+def _show_activated(rules: Rules, entered: Entered | None, *, json: bool) -> None:
+    if json:
+        print(as_json({"version": rules.version, "decision": _decision(entered)}))
+    elif entered is None:
+        print(f"rules {rules.version} are in force already")
+    else:
+        print(f"rules {rules.version}: decision {entered.id}, from step {entered.step} on")
 
 
 def _decision(entered: Entered | None) -> dict[str, Any] | None:

@@ -28,6 +28,7 @@ OPTIONS: Final = {
     "nats": "--nats",
     "clock_rate": "--clock-rate",
     "gateway.listen": "--listen",
+    "console.listen": "--console",
     "writer.unknown_meters": "--unknown-meters",
 }
 """Settings that commands take as options."""
@@ -90,6 +91,15 @@ def nats_of(settings: Settings) -> str:
         CommandError: none is known.
     """
     return _known(places.nats_of, settings)
+
+
+def links_of(settings: Settings) -> str | None:
+    """Return with what links to the pages begin, None where nobody has said.
+
+    Raises:
+        CommandError: What the running system says of itself cannot be read.
+    """
+    return _known(places.links_of, settings)
 
 
 def as_running(settings: Settings) -> Settings:

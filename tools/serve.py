@@ -3,8 +3,9 @@
 import asyncio
 import sys
 from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import orjson
 import structlog
@@ -27,36 +28,59 @@ from wattwarden.tools.errors import CommandError
 from wattwarden.tools.running import settings_with
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Where a whole system is reached, and what it uses of somebody else's."""
+
+    listen: Annotated[str | None, Parameter(help="Address of the meter port, HOST:PORT.")] = None
+    console: Annotated[str | None, Parameter(help="Address of the pages, HOST:PORT.")] = None
+    dsn: Annotated[
+        str | None, Parameter(help="A PostgreSQL of your own instead of the embedded one.")
+    ] = None
+    nats: Annotated[
+        str | None,
+        Parameter(help="A NATS server with JetStream of your own instead of the embedded one."),
+    ] = None
+
+
+THE_USUAL: Final = Addresses()
+
+
 def up(
     *,
     data: Path | None = None,
-    listen: str | None = None,
-    dsn: str | None = None,
-    nats: str | None = None,
+    at: Addresses = THE_USUAL,
     unknown_meters: Policy | None = None,
     clock_rate: Annotated[int | None, Parameter(show_default=False)] = None,
     as_json: Annotated[bool, Parameter("--json")] = False,
 ) -> None:
-    """Run everything: meter port, journal, database, in one process tree.
+    """Run everything in one process tree: meters, journal, database, alarms, notices, pages.
 
     Prints one line when it is ready.  Ctrl-C or SIGTERM answers what was received and stops.
 
     Args:
         data: Folder for everything that is kept.
-        listen: Address of the meter port, HOST:PORT.
-        dsn: A PostgreSQL of your own instead of the embedded one.
-        nats: A NATS server with JetStream of your own instead of the embedded one.
+        at: Where it is reached.
         unknown_meters: What becomes of meters nobody registered.
         clock_rate: How many seconds pass in one, for a simulated city; the folder keeps it.
         as_json: Print the ready line as JSON.
     """
-    settings = settings_of(data, listen, dsn, nats, unknown_meters, clock_rate=clock_rate)
+    settings = settings_of(
+        data,
+        at.listen,
+        at.dsn,
+        at.nats,
+        unknown_meters,
+        console=at.console,
+        clock_rate=clock_rate,
+    )
     configure_logs("up")
-    console = Console(stderr=True)
+    screen = Console(stderr=True)
 
     def say(text: str) -> None:
-        if console.is_terminal:
-            console.print(f"[dim]{text}[/dim]")
+        if screen.is_terminal:
+            screen.print(f"[dim]{text}[/dim]")
 
     def ready(facts: Mapping[str, object]) -> None:
         line = orjson.dumps(facts).decode() if as_json else _ready_line(facts)
@@ -140,6 +164,7 @@ def settings_of(
     nats: str | None,
     unknown_meters: Policy | None,
     *,
+    console: str | None = None,
     clock_rate: int | None = None,
 ) -> Settings:
     """Read the settings with these flags on top.
@@ -150,6 +175,8 @@ def settings_of(
     flags: dict[str, Any] = {"data": data, "dsn": dsn, "nats": nats, "clock_rate": clock_rate}
     if listen is not None:
         flags["gateway"] = {"listen": listen}
+    if console is not None:
+        flags["console"] = {"listen": console}
     if unknown_meters is not None:
         flags["writer"] = {"unknown_meters": unknown_meters}
     return settings_with(**flags)
@@ -181,6 +208,14 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
 
 def _ready_line(facts: Mapping[str, object]) -> str:
     return (
-        f"ready  meters {facts['listen']}  postgres {facts['dsn']}  nats {facts['nats']}  "
-        f"data {facts['data']}"
+        f"ready  meters {facts['listen']}  console http://{facts['console']}  "
+        f"postgres {facts['dsn']}  nats {facts['nats']}  data {facts['data']}  "
+        f"notices {_ways(facts['endpoints'])}"
     )
+
+
+def _ways(endpoints: object) -> str:
+    """Say by which endpoints notices go out."""
+    if endpoints == []:
+        return "nowhere, no endpoint is configured: see wattwarden notify routing"
+    return f"by {', '.join(endpoints)}" if isinstance(endpoints, list) else "unknown yet"

@@ -5,16 +5,23 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from wattwarden.alarms.acting.scope import Read
 from wattwarden.alarms.decisions.body import NEW
 from wattwarden.alarms.routing.bodies import MOST_SILENCED, Silence, SilenceEnd
 from wattwarden.storage.outbox.load import load_silences
 from wattwarden.storage.registry.decisions import Entered
-from wattwarden.storage.system_time import system_now
-from wattwarden.tools.acting import AsPerson, acting_as, perform, show_entered
+from wattwarden.tools.acting import (
+    AsPerson,
+    AsReader,
+    acting_as,
+    perform,
+    reading,
+    show_entered,
+)
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
 from wattwarden.tools.render import show_table
-from wattwarden.tools.running import database, run, settings_of
+from wattwarden.tools.running import run, settings_of
 from wattwarden.tools.times import parse_time, rfc3339
 
 app = App(name="silences", help="Keep notices of some alarms back until a moment (静默).")
@@ -25,18 +32,18 @@ def list_silences(
     *,
     enterprise: Annotated[str | None, Parameter(help="Only this enterprise's, by its id.")] = None,
     past: Annotated[bool, Parameter(help="Those that are over as well.")] = False,
+    person: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
     """List silences, the latest first."""
     settings = settings_of(system)
-    firms = None if enterprise is None else [enterprise]
 
     async def work() -> list[dict[str, Any]]:
-        async with database(settings, "silences list") as connection:
-            now = await system_now(connection)
-            found = await load_silences(connection, firms)
-        return [_row(entered, one) for entered, one in reversed(found) if past or one.end > now]
+        async with reading(settings, person, "silences list", Read.SILENCES) as view:
+            found = await load_silences(view.connection, view.reader.within(enterprise))
+            standing = [one for one in reversed(found) if past or one[1].end > view.now]
+        return [_row(entered, one) for entered, one in standing]
 
     rows = run(work())
     if json:

@@ -50,6 +50,8 @@ class Read(StrEnum):
     FLAGS = "flags"
     SHARES = "shares"
     CLUES = "clues"
+    NOTICES = "notices"
+    SILENCES = "silences"
     AUDIT = "audit"
 
 
@@ -70,6 +72,9 @@ READS: Final[Mapping[Read, Roles]] = {
     Read.RESPONSES: _EVERYBODY,
     Read.CALENDARS: _EVERYBODY,
     Read.DOCUMENTS: _EVERYBODY,
+    # Of those to a firm's people, and of them alone, its people read.
+    Read.NOTICES: _EVERYBODY,
+    Read.SILENCES: _EVERYBODY,
     Read.TASKS: _OF_THE_FIRM,
     Read.STATIONS: _OF_THE_FIRM,
     Read.FOCUS: _OF_THE_FIRM,
@@ -118,6 +123,16 @@ class Reader:
     def sees(self, enterprise: str | None) -> bool:
         """Tell whether what is an enterprise's (None: the city's) is theirs to see."""
         return self.enterprises is None or enterprise in self.enterprises
+
+    def sees_person(self, other: Person, agencies: Mapping[str, Agency]) -> bool:
+        """Tell whether they see how a person is reached: themselves, their firm's, those below."""
+        if self.person is None or other.id == self.person.id:
+            return True
+        if other.enterprise is not None:
+            return self.sees(other.enterprise)
+        if other.agency is None:
+            return self.enterprises is None
+        return oversees(self.person, other.agency, agencies)
 
     def sees_file(self, about: str, enterprise: str | None) -> bool:
         """Tell whether they see a file about a thing of this kind, of this enterprise."""

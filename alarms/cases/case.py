@@ -82,7 +82,7 @@ class Ending(StrEnum):
 class Episode:
     """The alarm itself, as it is known now.  ``grade`` is its rule's class, A to F.
 
-    ``ended`` is the first sample without the condition; ``sure`` is when that was certain.
+    ``ended`` is the first reading without the condition; ``sure`` is when that was certain.
     ``graded`` is since when ``grade_up`` counts; None: since it was raised.
     """
 

@@ -13,8 +13,10 @@ from typing import Final
 import msgspec
 
 from wattwarden.alarms.acting.roles import LEADERS, OFFICERS, roles_zh
+from wattwarden.alarms.cases.case import Case
 from wattwarden.alarms.cases.grading import Grading
 from wattwarden.alarms.decisions.bodies import Declaration, Review
+from wattwarden.alarms.decisions.body import Scope
 from wattwarden.alarms.registry.nouns import Role
 from wattwarden.alarms.registry.problems import Problem
 from wattwarden.protocol.codec import DEFAULT_ZONE
@@ -49,6 +51,13 @@ def ended(declaration: Declaration, at: datetime, reason: str) -> Declaration:
     return msgspec.structs.replace(
         declaration, end=min(at, declaration.end), until=until, ended=reason
     )
+
+
+def explained(case: Case) -> tuple[Scope, str]:
+    """Return what a declaration that explains an alarm is about: the narrowest that it names."""
+    if case.unit:
+        return Scope.UNIT, case.unit
+    return (Scope.LINE, case.line) if case.line else (Scope.ENTERPRISE, case.enterprise)
 
 
 def is_long(declaration: Declaration, grading: Grading) -> bool:

@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from wattwarden.alarms.channels.facts import Facts
+
 TOP_LEVEL: Final = 4  # L4, for which reserves are kept
 SECOND_US: Final = 1_000_000
 
@@ -114,7 +116,8 @@ class Message:
     ``id`` is the idempotency key, the same in every attempt and another in every repeat; ``level``
     1 to 4; ``url`` opens the answer page ("" for none); ``to`` holds addresses as the channel has
     them; ``fields`` names the parts of the text for templates (see ``texts.parts``); ``at_us`` is
-    when it fell due; ``kind`` is like ``alarm.raised``.
+    when it fell due; ``kind`` is like ``alarm.raised``.  ``reason`` is why this reader gets it,
+    ``late_min`` by how many minutes it is late; machines get ``facts`` instead of the text.
     """
 
     id: str
@@ -126,6 +129,9 @@ class Message:
     fields: Mapping[str, str]
     at_us: int
     kind: str
+    reason: str = ""
+    late_min: int = 0
+    facts: Facts | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -283,13 +289,28 @@ class Receipt:
     read: Callable[[Response, Message, int], Outcome | Absent]
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """How somebody who opens a page inside the channel's app is known by their address there.
+
+    consent(settings, back): the address to open, which leads back to ``back`` with a ``code`` that
+    holds once and for minutes; request(settings, credentials, code) asks whose it is; of what
+    ``read`` (response, now_us) returns, a text is that address.
+    """
+
+    consent: Callable[[Any, str], str]
+    request: Callable[[Any, Credentials, str], Request]
+    read: Callable[[Response, int], str | Outcome]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Channel:
     """A way to reach somebody.
 
     ``settings`` is what an endpoint's configuration decodes to; ``secrets`` and ``optional`` name
     what its credentials must and may hold; ``digest`` is whether messages that wait for their turn
-    may be merged into one.  ``token`` and ``receipt`` are None where the gateway has no such thing.
+    may be merged into one.  ``token``, ``receipt`` and ``identity`` are None where there is no
+    such thing.
     """
 
     name: str
@@ -302,3 +323,4 @@ class Channel:
     optional: tuple[str, ...] = ()
     token: TokenSource | None = None
     receipt: Receipt | None = None
+    identity: Identity | None = None

@@ -6,7 +6,8 @@ Response  status 0, the body holds their submit_sm_resp back to back, all of the
 Whoever carries them binds once a session (``bind``), numbers the PDUs (smpp_pdu.renumber),
 answers what the gateway asks (smpp_pdu.answer) and reads the delivery reports (``read_report``).
 Parts that were not answered leave the message unknown: a gateway cannot be asked for what it gave
-no id, but a report may still name the message's reference.
+no id, but a report may still name the message's reference.  So its receipt is waited for, and when
+the wait is over there is nobody to ask.
 """
 
 import re
@@ -28,14 +29,18 @@ from wattwarden.alarms.channels.answers import (
     judge,
 )
 from wattwarden.alarms.channels.channel import (
+    Absent,
     BuildError,
     Channel,
     Credentials,
     Delivered,
+    Fault,
     Limit,
     Message,
     Outcome,
     Pace,
+    Receipt,
+    Refused,
     Request,
     Response,
     Unknown,
@@ -53,8 +58,12 @@ UCS2: Final = 0x08  # 5.2.19: Chinese has no other coding
 UDH: Final = 0x40  # 5.2.12: the text begins with a header
 REPORT_WANTED: Final = 0x01  # 5.2.17: a report of the final state
 IS_REPORT: Final = 0x04  # 5.2.12: deliver_sm holds a report
+# A phone that is on answers within seconds; an L4's other way is due after as long.
+REPORT_WAIT_S: Final = 60
+REPORTED: Final = "REPORT"  # the method of a question that the carrier answers by itself
 THROTTLED_S: Final = 5  # windows are of a second; five let a full queue drain
 _NUMBER: Final = re.compile(r"\+?[0-9]{3,20}")  # 5.2.9: 21 octets with the zero
+_FAILED: Final = frozenset({"EXPIRED", "DELETED", "UNDELIV", "REJECTD"})
 _REPORT: Final = re.compile(rb"id:(\S+) .*?stat:(\w+)", re.DOTALL)  # appendix B
 
 # command_status, 5.1.3.
@@ -187,9 +196,35 @@ def read_report(pdu: Pdu) -> Report | None:
     )
 
 
+def outcome_of(report: Report) -> Outcome | None:
+    """Return what a report means for its message, None while that is open (appendix B)."""
+    if report.state == "DELIVRD":
+        return Delivered(report.message_id)
+    if report.state in _FAILED:
+        return Refused(f"report: {report.state}", Fault.CONTACT)
+    return None
+
+
 def reference(message_id: str) -> int:
     """Return the 16 bits under which a message is known beside the gateway's id (5.3.2.17)."""
     return zlib.crc32(message_id.encode()) & 0xFFFF
+
+
+def _ask(
+    message: Message,
+    settings: Settings,
+    _credentials: Credentials,
+    _sent_us: int,
+    _now_us: int,
+    _nonce: str,
+) -> Request:
+    """Return a question that goes nowhere: a report would have settled the matter by itself."""
+    place = f"smpp://{settings.host}:{settings.port}"
+    return Request(REPORTED, place, (), reference(message.id).to_bytes(2, "big"))
+
+
+def _read(_response: Response, message: Message, _now_us: int) -> Absent:
+    return Absent(f"no report has named reference {reference(message.id)}")
 
 
 def _text(message: Message, settings: Settings) -> str:
@@ -242,4 +277,5 @@ CHANNEL: Final = Channel(
     digest=True,
     build=build,
     interpret=interpret,
+    receipt=Receipt(REPORT_WAIT_S, _ask, _read),
 )

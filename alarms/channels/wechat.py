@@ -3,10 +3,14 @@
 POST /cgi-bin/stable_token  {"grant_type": "client_credential", "appid": "…", "secret": "…"}
 answer {"access_token": "…", "expires_in": 7200}, or {"errcode": 40013, "errmsg": "…"}
 
+GET /sns/oauth2/access_token?appid=…&secret=…&code=…&grant_type=authorization_code
+answer {"openid": "…", "access_token": "…", "scope": "snsapi_base"}     whose a page's code is
+
 The stable token does not invalidate the one that another program of the same account holds, and
 its secret is not in an address.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Final
 
 import msgspec
@@ -20,10 +24,23 @@ from wattwarden.alarms.channels.answers import (
     Dialect,
     Ruling,
     Verdict,
+    consult,
+    is_success,
+    read_json,
+    text_of,
     until_midnight_s,
 )
-from wattwarden.alarms.channels.channel import Credentials, Outcome, Request, Response, Token
-from wattwarden.alarms.channels.posts import Base, post_json
+from wattwarden.alarms.channels.channel import (
+    Credentials,
+    Identity,
+    Outcome,
+    Refused,
+    Request,
+    Response,
+    Token,
+)
+from wattwarden.alarms.channels.consent import consent_address
+from wattwarden.alarms.channels.posts import Base, address, post_json
 from wattwarden.alarms.channels.tokens import read_token
 
 BUSY_TRIES: Final = 3  # bursts of -1 pass within seconds; the manuals of the family say three
@@ -85,6 +102,34 @@ def request_token(settings: Account, credentials: Credentials) -> Request:
         "force_refresh": False,
     }
     return post_json(settings.base, "/cgi-bin/stable_token", {}, document)
+
+
+def consent(settings: Account, back: str) -> str:
+    """Return the page that tells the account who opens it."""
+    return consent_address(settings.appid, back)
+
+
+def request_identity(settings: Account, credentials: Credentials, code: str) -> Request:
+    """Return the request that asks whose a code is; its answer has no code of a success."""
+    query = {
+        "appid": settings.appid,
+        "secret": credentials.reveal("secret"),
+        "code": code,
+        "grant_type": "authorization_code",
+    }
+    return Request("GET", address(settings.base, "/sns/oauth2/access_token", query), (), b"")
+
+
+def read_identity(response: Response, now_us: int) -> str | Outcome:
+    """Return the openid of an answer."""
+    document = read_json(response) or {}
+    if is_success(response.status) and (openid := text_of(document, "openid")):
+        return openid
+    found = consult(DIALECT, response, now_us)
+    return Refused("answer holds no openid") if isinstance(found, Mapping) else found
+
+
+IDENTITY: Final = Identity(consent, request_identity, read_identity)
 
 
 def read(response: Response, now_us: int) -> Token | Outcome:

@@ -27,7 +27,7 @@ from wattwarden.alarms.channels.channel import (
 from wattwarden.alarms.channels.keywords import data
 from wattwarden.alarms.channels.posts import post_json
 from wattwarden.alarms.channels.texts import only_address
-from wattwarden.alarms.channels.wechat import DIALECT, Account, read, request_token
+from wattwarden.alarms.channels.wechat import DIALECT, IDENTITY, Account, read, request_token
 
 
 def build(
@@ -63,4 +63,5 @@ CHANNEL: Final = Channel(
     build=build,
     interpret=interpret,
     token=TokenSource(request_token, read),
+    identity=IDENTITY,
 )

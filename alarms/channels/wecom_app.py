@@ -4,6 +4,8 @@ GET  /cgi-bin/gettoken?corpid=…&corpsecret=…      answer {"access_token": "�
 POST /cgi-bin/message/send?access_token=T         {"touser": "u1|u2", "msgtype": "textcard", …}
 answer {"errcode": 0, "msgid": "…", "invaliduser": "u2", "unlicenseduser": "", …}
 
+GET  /cgi-bin/auth/getuserinfo?access_token=T&code=…    answer {"errcode": 0, "userid": "zhangsan"}
+
 Who is not reached is named in an answer that is else a success.  The same JSON is shown once within
 ``duplicate_interval_s``: a second attempt does no harm, and a repeat differs by its time.
 """
@@ -31,6 +33,7 @@ from wattwarden.alarms.channels.channel import (
     Credentials,
     Delivered,
     Fault,
+    Identity,
     Limit,
     Message,
     Outcome,
@@ -42,6 +45,7 @@ from wattwarden.alarms.channels.channel import (
     Token,
     TokenSource,
 )
+from wattwarden.alarms.channels.consent import consent_address
 from wattwarden.alarms.channels.posts import Base, address, post_json
 from wattwarden.alarms.channels.texts import cut_bytes, harmless, local_minute
 from wattwarden.alarms.channels.tokens import read_token
@@ -138,6 +142,25 @@ def read(response: Response, now_us: int) -> Token | Outcome:
     return read_token(DIALECT, response, now_us)
 
 
+def consent(settings: Settings, back: str) -> str:
+    """Return the page that tells the application who opens it (path/91022)."""
+    return consent_address(settings.corpid, back, {"agentid": str(settings.agentid)})
+
+
+def request_identity(settings: Settings, credentials: Credentials, code: str) -> Request:
+    """Return the request that asks whose a code is (path/91023)."""
+    query = {"access_token": credentials.access_token(), "code": code}
+    return Request("GET", address(settings.base, "/cgi-bin/auth/getuserinfo", query), (), b"")
+
+
+def read_identity(response: Response, now_us: int) -> str | Outcome:
+    """Return the member; who is none of the corporation has an openid and no userid."""
+    found = consult(DIALECT, response, now_us)
+    if not isinstance(found, Mapping):
+        return found
+    return text_of(found, "userid") or Refused("no member of the corporation", Fault.CONTACT)
+
+
 def _link(message: Message) -> Mapping[str, Any]:
     if not message.url:
         return {"msgtype": "text", "text": {"content": _short(message)}}
@@ -196,5 +219,8 @@ CHANNEL: Final = Channel(
     digest=True,
     build=build,
     interpret=interpret,
+    # Of the address at which buttons are answered: its Token and its EncodingAESKey.
+    optional=("callback_token", "callback_key"),
     token=TokenSource(request_token, read),
+    identity=Identity(consent, request_identity, read_identity),
 )

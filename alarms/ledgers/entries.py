@@ -18,8 +18,8 @@ from wattwarden.alarms.decisions.chain import FIRST_PREDECESSOR, sealed
 from wattwarden.alarms.ledgers.contents import Content
 
 # What is found in readings is written down this much later: 10 minutes a meter that fills a gap is
-# waited for, 10 in which an episode may go on again, and two samples of 5-minute meters to be sure.
-# Part of what is sealed: another number would make every moment of entry look wrong.
+# waited for, 10 in which an episode may go on again, and two readings of 5-minute meters to be
+# sure.  Part of what is sealed: another number would make every moment of entry look wrong.
 SETTLE: Final = timedelta(minutes=30)
 # An entry made later than this after the fact is marked (补录): a firm's day and the next morning.
 LATE: Final = timedelta(hours=24)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from wattwarden.alarms.channels.channel import SECOND_US, Message
+from wattwarden.alarms.channels.facts import Facts
 from wattwarden.alarms.routing.table import Table
 from wattwarden.alarms.routing.words import late_mark, merged_title, others
 
@@ -47,6 +48,8 @@ class Item:
     started: datetime | None
     late: bool
     created: datetime
+    reason: str = ""
+    facts: Facts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,9 @@ def compose(bundled: Bundle, table: Table, late: int, url: str) -> Message:
         fields=fields,
         at_us=int(head.at.timestamp()) * SECOND_US,
         kind=kind,
+        reason=head.reason,
+        late_min=late,
+        facts=head.facts if len(items) == 1 else None,
     )
 
 

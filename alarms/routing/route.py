@@ -25,6 +25,8 @@ from wattwarden.alarms.routing.people import Scene, Way, members, on_duty, quiet
 from wattwarden.alarms.routing.table import Stream
 from wattwarden.protocol.codec import DEFAULT_ZONE
 
+_STREAM: Final = "stream:"
+
 
 class Reason(StrEnum):
     """Why somebody gets a notice, or does not."""
@@ -154,7 +156,12 @@ def silence_of(event: Event, silences: Iterable[Silence]) -> Silence | None:
 
 def stream_name(stream: Stream) -> str:
     """Return how a stream is called as a recipient."""
-    return f"stream:{stream.endpoint}" + (f":{','.join(stream.to)}" if stream.to else "")
+    return f"{_STREAM}{stream.endpoint}" + (f":{','.join(stream.to)}" if stream.to else "")
+
+
+def is_person(recipient: str) -> bool:
+    """Tell whether a recipient is a person, and no stream."""
+    return bool(recipient) and not recipient.startswith(_STREAM)
 
 
 def _routed(event: Event, scene: Scene, heard: Mapping[str, Heard]) -> Iterator[Outcome]:

@@ -1,5 +1,6 @@
 """The one way to read as somebody: what a person may see, by the registry as it is entered now."""
 
+from wattwarden.alarms.acting.rights import reaches
 from wattwarden.alarms.acting.scope import Read, Reader, reader_of, unread
 from wattwarden.alarms.registry.nouns import Agency, Enterprise, Person
 from wattwarden.alarms.registry.problems import Problem, RefusedError
@@ -25,3 +26,16 @@ async def reading_as(connection: Connection, actor: str, read: Read) -> Reader:
     agencies = {one.id: one for one in await load_kind(connection, Agency)}
     firms = await load_kind(connection, Enterprise)
     return reader_of(person, firms, agencies, await system_now(connection))
+
+
+async def sees(connection: Connection, person: Person, read: Read, enterprise: str) -> bool:
+    """Tell whether a person may see something of one firm: as ``reading_as``, for a single matter.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    if unread(person, read) is not None:
+        return False
+    firm = await load_record(connection, Enterprise, enterprise)
+    agencies = {one.id: one for one in await load_kind(connection, Agency)}
+    return reaches(person, None, agencies) or (firm is not None and reaches(person, firm, agencies))

@@ -15,11 +15,13 @@ import asyncpg
 import msgspec
 import orjson
 
-from wattwarden.alarms.cases.case import Level
+from wattwarden.alarms.cases.case import Level, State
 from wattwarden.alarms.cases.ladder import Why
+from wattwarden.alarms.channels.facts import Facts
 from wattwarden.alarms.decisions.slices import slice_of
 from wattwarden.alarms.registry.nouns import Line, Role, Unit
 from wattwarden.alarms.registry.registry import Registry
+from wattwarden.alarms.routing.matter import Occasion, facts_of
 from wattwarden.alarms.routing.people import Scene
 from wattwarden.alarms.routing.route import Event, Heard, Outcome, Push, hear, route
 from wattwarden.alarms.routing.table import Table
@@ -34,8 +36,8 @@ CHANNEL: Final = "outbox"
 _INSERT: Final = (
     "INSERT INTO outbox (alarm, enterprise, at, why, level, recipient, reason, detail, endpoint,"
     " addressed, language, title, body, fields, state, merges, due, expires, fallbacks,"
-    " fallback_at, fallback_wait, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,"
-    " $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22) ON CONFLICT DO NOTHING"
+    " fallback_at, fallback_wait, created, facts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
+    " $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23) ON CONFLICT DO NOTHING"
 )
 
 
@@ -104,7 +106,9 @@ async def _write(
 
 async def _rows(connection: Connection, numbers: Sequence[int]) -> list[asyncpg.Record]:
     return await connection.fetch(
-        "SELECT e.*, a.rule, a.subject, a.line, a.raised, a.ended, a.explanation, c.deadline"
+        "SELECT e.*, a.rule, a.subject, a.line, a.began, a.raised, a.ended, a.explanation,"
+        " c.deadline, c.state, (SELECT count(*) FROM case_event AS b"
+        " WHERE b.alarm = e.alarm AND b.id <= e.id) AS sequence"
         " FROM case_event AS e JOIN alarm AS a ON a.id = e.alarm"
         " LEFT JOIN alarm_case AS c ON c.alarm = e.alarm"
         " WHERE e.id = ANY($1) ORDER BY e.at, e.id",
@@ -130,6 +134,7 @@ def _notices(row: asyncpg.Record, routing: _Routing) -> Iterator[tuple[Any, ...]
     """Yield the rows that an event becomes."""
     event = _event(row, routing.followed)
     matter = _matter(row, routing.followed)
+    facts = msgspec.json.encode(_facts(row, routing.followed)).decode()
     now = routing.followed.now
     head = (event.alarm, row["enterprise"], event.at, event.why.value, int(event.level))
     for one in routing.outcomes(event, row["enterprise"]):
@@ -151,6 +156,7 @@ def _notices(row: asyncpg.Record, routing: _Routing) -> Iterator[tuple[Any, ...]
                 None,
                 None,
                 now,
+                None,
             )
             continue
         wording = word(event, matter, one.reason, one.language)
@@ -170,6 +176,7 @@ def _notices(row: asyncpg.Record, routing: _Routing) -> Iterator[tuple[Any, ...]
             one.fallback_at,
             timedelta(seconds=patience.fallback_s),
             now,
+            facts,
         )
 
 
@@ -212,6 +219,26 @@ def _matter(row: asyncpg.Record, followed: Followed) -> Matter:
         ended=row["ended"],
         deadline=row["deadline"],
     )
+
+
+def _facts(row: asyncpg.Record, followed: Followed) -> Facts:
+    explained: dict[str, Any] = msgspec.json.decode(row["explanation"])
+    occasion = Occasion(
+        number=row["alarm"],
+        sequence=row["sequence"],
+        # A case that nobody has folded yet was just raised.
+        state=row["state"] or State.RAISED.value,
+        enterprise=row["enterprise"],
+        line=row["line"],
+        subject=row["subject"],
+        began=row["began"],
+        raised=row["raised"],
+        ended=row["ended"],
+        deadline=row["deadline"],
+        zh=explained.get("zh", ""),
+        en=explained.get("en", ""),
+    )
+    return facts_of(occasion, followed.rules.rules[row["rule"]], followed.registry)
 
 
 def _what(subject: str, registry: Registry) -> str:

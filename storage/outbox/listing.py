@@ -20,6 +20,9 @@ class Wanted:
     alarm: int | None = None
     numbers: Collection[int] | None = None
     since: datetime | None = None
+    # Whose alarms, and to whom, where somebody may see but a part.
+    enterprises: Collection[str] | None = None
+    recipients: Collection[str] | None = None
     limit: int
 
 
@@ -93,10 +96,10 @@ async def attempts_of(connection: Connection, number: int) -> list[Tried]:
     return [Tried(**dict(row)) for row in rows]
 
 
-async def count_states(connection: Connection) -> dict[str, int]:
-    """Return how many notices there are in each state."""
+async def count_states(connection: Connection, wanted: Wanted) -> dict[str, int]:
+    """Return how many notices there are in each state; all that are wanted, whatever its limit."""
     with errors("counting the outbox"):
-        rows = await connection.fetch("SELECT state, count(*) AS n FROM outbox GROUP BY state")
+        rows = await connection.fetch(_COUNT, *_conditions(wanted))
     return {row["state"]: row["n"] for row in rows}
 
 
@@ -130,16 +133,19 @@ _WHERE: Final = (
     "($1::text[] IS NULL OR state = ANY($1)) AND ($2::text IS NULL OR recipient = $2)"
     " AND ($3::text IS NULL OR endpoint = $3) AND ($4::bigint IS NULL OR alarm = $4)"
     " AND ($5::bigint[] IS NULL OR id = ANY($5)) AND ($6::timestamptz IS NULL OR at >= $6)"
+    " AND ($7::text[] IS NULL OR enterprise = ANY($7))"
+    " AND ($8::text[] IS NULL OR recipient = ANY($8))"
 )
+_COUNT: Final = f"SELECT state, count(*) AS n FROM outbox WHERE {_WHERE} GROUP BY state"  # noqa: S608  ours
 _LIST: Final = (
     "SELECT id, message, alarm, enterprise, at, why, level, recipient, reason, detail, endpoint,"  # noqa: S608  ours
     " addressed, title, state, due, expires, attempts, late, provider_id, outcome, head"
-    f" FROM outbox WHERE {_WHERE} ORDER BY id DESC LIMIT $7"
+    f" FROM outbox WHERE {_WHERE} ORDER BY id DESC LIMIT $9"
 )
 _AGAIN: Final = (
-    "UPDATE outbox SET state = 'waiting', not_before = $8, expires = $9, ambiguous = 0,"  # noqa: S608  ours
+    "UPDATE outbox SET state = 'waiting', not_before = $10, expires = $11, ambiguous = 0,"  # noqa: S608  ours
     " head = NULL, ended = NULL, fallback_at = NULL WHERE id IN (SELECT id FROM outbox"
-    f" WHERE state IN ('dead', 'expired') AND {_WHERE} ORDER BY id DESC LIMIT $7) RETURNING id"
+    f" WHERE state IN ('dead', 'expired') AND {_WHERE} ORDER BY id DESC LIMIT $9) RETURNING id"
 )
 
 
@@ -151,4 +157,6 @@ def _conditions(wanted: Wanted) -> Sequence[Any]:
         wanted.alarm,
         None if wanted.numbers is None else list(wanted.numbers),
         wanted.since,
+        None if wanted.enterprises is None else list(wanted.enterprises),
+        None if wanted.recipients is None else list(wanted.recipients),
     )

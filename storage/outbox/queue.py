@@ -7,19 +7,26 @@ A notice waits while an earlier one of its alarm to the same recipient by the sa
 one that may be merged also while its reader is being sent another: order is kept.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import asyncpg
+import msgspec
 import orjson
 
+from wattwarden.alarms.channels.facts import Facts
 from wattwarden.alarms.routing.bundle import Item
 from wattwarden.storage.database import Connection, errors
+from wattwarden.storage.outbox.contacts import NOTHING_SEEN, Seen, note_contacts
 
 # Any number that nobody else takes in the same database: "courier" as bytes.
 COURIER_LOCK_KEY: Final = int.from_bytes(b"courier", "big")
+
+
+# All that a city's units raise at once, for three readers of everything.
+MOST_REST: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +55,7 @@ class Finished:
     not_before: datetime
     late: bool = False
     ambiguous: int = 0
+    seen: Seen = NOTHING_SEEN
 
 
 async def hold(connection: Connection) -> bool:
@@ -74,15 +82,19 @@ async def ready(
         now: The system's time.
         ways: By which.
         single: At most so many of those that go alone.
-        merging: At most so many of those that may be merged.
+        merging: So many of those that may be merged, with all that their readers wait for.
     """
-    found = []
     with errors("looking for notices"):
-        for query, most in ((_SINGLE, single), (_MERGING, merging)):
-            found += await connection.fetch(
-                query, now, list(ways.endpoints), list(ways.grave), most
-            )
-    return [_item(row) for row in found]
+        open_to = (now, list(ways.endpoints), list(ways.grave))
+        rows = await connection.fetch(_DUE, *open_to, single, merging)
+        found = [item_of(row) for row in rows]
+        readers = [(one.endpoint, one.recipient) for one in found if one.merges]
+        if len(readers) == merging:
+            known = [one.id for one in found]
+            columns = [list(column) for column in zip(*set(readers), strict=True)]
+            rows = await connection.fetch(_REST, *open_to, MOST_REST, *columns, known)
+            found += map(item_of, rows)
+    return found
 
 
 async def members_of(connection: Connection, heads: Sequence[int]) -> dict[int, list[Item]]:
@@ -92,11 +104,11 @@ async def members_of(connection: Connection, heads: Sequence[int]) -> dict[int, 
         return found
     with errors("looking for merged notices"):
         rows = await connection.fetch(
-            f"SELECT {_COLUMNS}, o.head FROM outbox AS o WHERE o.head = ANY($1) ORDER BY o.id",  # noqa: S608  ours
+            f"SELECT {COLUMNS}, o.head FROM outbox AS o WHERE o.head = ANY($1) ORDER BY o.id",  # noqa: S608  ours
             list(heads),
         )
     for row in rows:
-        found.setdefault(row["head"], []).append(_item(row))
+        found.setdefault(row["head"], []).append(item_of(row))
     return found
 
 
@@ -109,14 +121,11 @@ async def begin(
     heads = [item.id for item, _ in taken]
     pairs = [(one.id, item.id) for item, members in taken for one in members]
     with errors("taking notices"):
+        if not any(item.merges for item, _ in taken):
+            rows = await connection.fetch(_BEGIN, heads, started)
+            return {row["id"] for row in rows}
         async with connection.transaction():
-            rows = await connection.fetch(
-                "UPDATE outbox SET state = 'sending', attempts = attempts + 1, started = $2"
-                " WHERE id IN (SELECT id FROM outbox WHERE id = ANY($1) AND state = 'waiting'"
-                " FOR UPDATE SKIP LOCKED) RETURNING id",
-                heads,
-                started,
-            )
+            rows = await connection.fetch(_BEGIN, heads, started)
             if pairs:
                 await connection.execute(
                     "UPDATE outbox AS o SET state = 'merged', head = p.head"
@@ -145,26 +154,15 @@ async def finish(connection: Connection, finished: Sequence[Finished], now: date
     """Keep what came of attempts, also for what went along."""
     if not finished:
         return
+    await note_contacts(connection, [(one.item.endpoint, one.seen) for one in finished], now)
     with errors("keeping what came of notices"):
+        # Each statement of one is a transaction by itself: most finish alone.
+        if not any(one.item.merges for one in finished):
+            await connection.execute(_FINISH, *_columns(finished), now)
+            return
         async with connection.transaction():
-            await connection.execute(
-                _FINISH,
-                [one.item.id for one in finished],
-                [one.state for one in finished],
-                [one.not_before for one in finished],
-                [one.late for one in finished],
-                [one.ambiguous for one in finished],
-                [one.attempt.provider_id for one in finished],
-                [one.attempt.reason for one in finished],
-                now,
-            )
+            await connection.execute(_FINISH, *_columns(finished), now)
             await _follow_heads(connection, finished, now)
-            await connection.executemany(
-                "INSERT INTO attempt (outbox, number, kind, endpoint, addressed, started, ended,"
-                " outcome, reason, provider_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
-                " ON CONFLICT DO NOTHING",
-                [_attempt(one) for one in finished],
-            )
 
 
 async def asking(
@@ -173,24 +171,24 @@ async def asking(
     """Return notices whose receipts are to be asked for now."""
     with errors("looking for notices without an answer"):
         rows = await connection.fetch(
-            f"SELECT {_COLUMNS} FROM outbox AS o WHERE o.state = 'asking' AND o.not_before <= $1"  # noqa: S608  ours
+            f"SELECT {COLUMNS} FROM outbox AS o WHERE o.state = 'asking' AND o.not_before <= $1"  # noqa: S608  ours
             " AND o.endpoint = ANY($2) ORDER BY o.level DESC, o.id LIMIT $3",
             now,
             list(endpoints),
             limit,
         )
-    return [_item(row) for row in rows]
+    return [item_of(row) for row in rows]
 
 
 async def orphans(connection: Connection, mine: Collection[int]) -> list[Item]:
     """Return what is said to be on its way, but is in nobody's hand."""
     with errors("looking for what another courier left"):
         rows = await connection.fetch(
-            f"SELECT {_COLUMNS} FROM outbox AS o WHERE o.state = 'sending' AND o.id <> ALL($1)"  # noqa: S608  ours
+            f"SELECT {COLUMNS} FROM outbox AS o WHERE o.state = 'sending' AND o.id <> ALL($1)"  # noqa: S608  ours
             " ORDER BY o.id",
             list(mine),
         )
-    return [_item(row) for row in rows]
+    return [item_of(row) for row in rows]
 
 
 async def sweep(connection: Connection, now: datetime) -> tuple[int, int]:
@@ -227,10 +225,15 @@ async def sent_lately(
     return [(row["started"], tuple(row["addressed"])) for row in rows]
 
 
-_COLUMNS: Final = (
+COLUMNS: Final = (
     "o.id, o.message, o.alarm, o.enterprise, o.at, o.why, o.level, o.recipient, o.endpoint,"
     " o.addressed, o.language, o.title, o.body, o.fields, o.merges, o.due, o.attempts,"
-    " o.ambiguous, o.started, o.late, o.created"
+    " o.ambiguous, o.started, o.late, o.created, o.reason, o.facts"
+)
+_BEGIN: Final = (
+    "UPDATE outbox SET state = 'sending', attempts = attempts + 1, started = $2"
+    " WHERE id IN (SELECT id FROM outbox WHERE id = ANY($1) AND state = 'waiting'"
+    " FOR UPDATE SKIP LOCKED) RETURNING id"
 )
 # What is held is overtaken by a later notice of its alarm: told afterwards it would be news of old.
 _OVERTAKEN: Final = (
@@ -240,38 +243,56 @@ _OVERTAKEN: Final = (
     " AND e.state = 'waiting' AND e.attempts = 0"
 )
 _READY: Final = (
-    f"SELECT {_COLUMNS} FROM outbox AS o WHERE o.state = 'waiting' AND o.due <= $1"  # noqa: S608  ours
+    f"SELECT {COLUMNS} FROM outbox AS o WHERE o.state = 'waiting' AND o.due <= $1"  # noqa: S608  ours
     " AND o.not_before <= $1 AND o.expires > $1"
     " AND (o.endpoint = ANY($2) OR o.level = 4 AND o.endpoint = ANY($3))"
     " AND NOT EXISTS (SELECT FROM outbox AS e WHERE e.endpoint = o.endpoint"
     " AND e.recipient = o.recipient AND e.alarm = o.alarm AND e.id < o.id"
     " AND e.state IN ('waiting', 'sending', 'asking', 'merged')"
 )
-_ORDER: Final = " ORDER BY o.level DESC, o.id LIMIT $4"
-_SINGLE: Final = _READY + ") AND NOT o.merges" + _ORDER
+_ORDER: Final = " ORDER BY o.level DESC, o.id LIMIT "
+_SINGLE: Final = _READY + ") AND NOT o.merges" + _ORDER + "$4"
 # What may be merged goes together with those before it, unless they were on their way once.
-_MERGING: Final = (
+_MERGED: Final = (
     _READY + " AND NOT (e.state = 'waiting' AND e.attempts = 0)) AND o.merges"
     " AND NOT EXISTS (SELECT FROM outbox AS e WHERE e.endpoint = o.endpoint"
-    " AND e.recipient = o.recipient AND e.state = 'sending')" + _ORDER
+    " AND e.recipient = o.recipient AND e.state = 'sending')"
 )
+_MERGING: Final = _MERGED + _ORDER + "$5"
+# What else the same readers wait for, so that one of them gets one message of all of it.
+_OF_READERS: Final = (
+    " AND (o.endpoint, o.recipient) IN (SELECT * FROM unnest($5::text[], $6::text[]))"
+    " AND o.id <> ALL($7)"
+)
+_REST: Final = _MERGED + _OF_READERS + _ORDER + "$4"
+_DUE: Final = f"({_SINGLE}) UNION ALL ({_MERGING})"
+# The attempts and their notices at once.  Where a notice is gone, so are its attempts.  What was
+# said to be delivered and was not goes the next way like anything that fails.
 _FINISH: Final = (
+    "WITH f AS (SELECT * FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::boolean[],"
+    " $5::smallint[], $6::text[], $7::text[], $8::smallint[], $9::text[], $10::timestamptz[],"
+    " $11::timestamptz[], $12::text[]) AS f (id, state, not_before, late, ambiguous, provider_id,"
+    " reason, number, kind, started, ended, outcome)), kept AS ("
     "UPDATE outbox AS o SET state = f.state, not_before = f.not_before, late = f.late,"
-    " ambiguous = f.ambiguous, provider_id = f.provider_id, outcome = f.outcome,"
-    " ended = CASE WHEN f.state IN ('delivered', 'dead') THEN $8::timestamptz END,"
+    " ambiguous = f.ambiguous, provider_id = f.provider_id, outcome = f.reason,"
+    " ended = CASE WHEN f.state IN ('delivered', 'dead') THEN $13::timestamptz END,"
     " fallback_at = CASE f.state WHEN 'delivered' THEN NULL WHEN 'dead' THEN"
-    " CASE WHEN o.fallback_at IS NULL THEN NULL ELSE $8::timestamptz END ELSE o.fallback_at END"
-    " FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::boolean[], $5::smallint[],"
-    " $6::text[], $7::text[])"
-    " AS f (id, state, not_before, late, ambiguous, provider_id, outcome) WHERE o.id = f.id"
+    " CASE WHEN o.fallback_at IS NULL AND o.state <> 'delivered' THEN NULL"
+    " ELSE $13::timestamptz END ELSE o.fallback_at END"
+    " FROM f WHERE o.id = f.id RETURNING o.id, o.endpoint, o.addressed)"
+    " INSERT INTO attempt (outbox, number, kind, endpoint, addressed, started, ended, outcome,"
+    " reason, provider_id) SELECT f.id, f.number, f.kind, kept.endpoint, kept.addressed, f.started,"
+    " f.ended, f.outcome, f.reason, f.provider_id FROM f JOIN kept ON kept.id = f.id"
+    " ON CONFLICT DO NOTHING"
 )
 _NEXT_WAY: Final = (
     "WITH failed AS (UPDATE outbox SET fallback_at = NULL WHERE fallback_at <= $1 RETURNING *)"
     " INSERT INTO outbox (alarm, enterprise, at, why, level, recipient, reason, detail, endpoint,"
-    " addressed, language, title, body, fields, state, merges, due, expires, fallbacks,"
+    " addressed, language, title, body, fields, facts, state, merges, due, expires, fallbacks,"
     " fallback_at, fallback_wait, created) SELECT alarm, enterprise, at, why, level, recipient,"
     " reason, 'after ' || endpoint || CASE WHEN outcome = '' THEN '' ELSE ': ' || outcome END,"
-    " fallbacks -> 0 ->> 0, ARRAY[fallbacks -> 0 ->> 1], language, title, body, fields, 'waiting',"
+    " fallbacks -> 0 ->> 0, ARRAY[fallbacks -> 0 ->> 1], language, title, body, fields, facts,"
+    " 'waiting',"
     " (fallbacks -> 0 ->> 2)::boolean, due, expires, fallbacks - 0,"
     " CASE WHEN jsonb_array_length(fallbacks) > 1 THEN $1 + fallback_wait END, fallback_wait, $1"
     " FROM failed WHERE jsonb_array_length(fallbacks) > 0 ORDER BY id ON CONFLICT DO NOTHING"
@@ -295,13 +316,24 @@ async def _follow_heads(
         )
 
 
-def _attempt(one: Finished) -> tuple[Any, ...]:
-    made, item = one.attempt, one.item
-    place = (item.id, one.number, made.kind, item.endpoint, list(item.to))
-    return (*place, made.started, made.ended, made.outcome, made.reason, made.provider_id)
+def _columns(finished: Sequence[Finished]) -> Iterator[list[Any]]:
+    """Yield what is kept, column by column, in the order of _FINISH."""
+    yield [one.item.id for one in finished]
+    yield [one.state for one in finished]
+    yield [one.not_before for one in finished]
+    yield [one.late for one in finished]
+    yield [one.ambiguous for one in finished]
+    yield [one.attempt.provider_id for one in finished]
+    yield [one.attempt.reason for one in finished]
+    yield [one.number for one in finished]
+    yield [one.attempt.kind for one in finished]
+    yield [one.attempt.started for one in finished]
+    yield [one.attempt.ended for one in finished]
+    yield [one.attempt.outcome for one in finished]
 
 
-def _item(row: asyncpg.Record) -> Item:
+def item_of(row: asyncpg.Record) -> Item:
+    """Return the notice of a row of COLUMNS."""
     return Item(
         id=row["id"],
         message=row["message"].hex,
@@ -324,4 +356,6 @@ def _item(row: asyncpg.Record) -> Item:
         started=row["started"],
         late=row["late"],
         created=row["created"],
+        reason=row["reason"],
+        facts=None if row["facts"] is None else msgspec.json.decode(row["facts"], type=Facts),
     )

@@ -231,7 +231,7 @@ class System:
             assert {"event", "timestamp", "level", "role"} <= set(json.loads(line)), line
 
     def _listen(self) -> Iterator[str]:
-        yield from ("--listen", f"127.0.0.1:{self.port.number}")
+        yield from ("--listen", f"127.0.0.1:{self.port.number}", "--console", "127.0.0.1:0")
         yield from self._words
 
     def _all_environment(self) -> dict[str, str]:

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,21 @@ import asyncpg
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from tests.storage.conftest import store_server
+from tests.integration.system import KEPT_BYTECODE, eventually
+from tests.storage.conftest import open_folder
 from tests.storage.outbox.receiver import Receiver
+from tests.storage.store import EMPTY_STORE
 
 from wattwarden.alarms.routing.bodies import Routing
 from wattwarden.alarms.routing.table import default_text
 from wattwarden.server.courier import wall_us
 from wattwarden.storage.database import Connection
+from wattwarden.storage.engines.postgres import EmbeddedPostgres
+from wattwarden.storage.migrate import load_migrations, migrate
 from wattwarden.storage.moments import moment_of
 from wattwarden.storage.registry.decisions import Decision, enter
 
-__all__ = ["store_server"]
+__all__ = ["open_folder"]
 
 pytestmark = pytest.mark.integration
 
@@ -53,7 +58,7 @@ async def start(dsn: str, data: Path) -> asyncio.subprocess.Process:
         sys.executable, "-m", "wattwarden", "courier", "--dsn", dsn, "--data", str(data),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        env={**os.environ},
+        env={**os.environ, **KEPT_BYTECODE},
     )  # fmt: skip
     assert process.stdout is not None
     line = await asyncio.wait_for(process.stdout.readline(), PATIENCE_S)
@@ -77,21 +82,27 @@ async def fill(store: Connection, url: str) -> None:
     )
 
 
-async def test_a_courier_killed_while_it_sends_loses_nothing_and_keeps_order(
-    store_server: str, receiver: Receiver, tmp_path: Path
-) -> None:
+async def slowly(_request: Any, _body: bytes) -> web.Response:
+    await asyncio.sleep(0.05)
+    return web.Response()
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "k").write_text("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    return tmp_path
 
-    async def slowly(_request: Any, _body: bytes) -> web.Response:
-        await asyncio.sleep(0.05)
-        return web.Response()
 
+async def test_a_courier_killed_while_it_sends_loses_nothing_and_keeps_order(
+    store_server: str, receiver: Receiver, data: Path
+) -> None:
     receiver.otherwise = slowly
     store = await asyncpg.connect(store_server)
+    await store.execute(EMPTY_STORE)
     await fill(store, receiver.url)
     kills = 0
-    process = await start(store_server, tmp_path)
+    process = await start(store_server, data)
     async with asyncio.timeout(3 * PATIENCE_S):
         while await left(store):
             await asyncio.sleep(0.05)
@@ -99,10 +110,51 @@ async def test_a_courier_killed_while_it_sends_loses_nothing_and_keeps_order(
                 process.send_signal(signal.SIGKILL)
                 await process.wait()
                 kills += 1
-                process = await start(store_server, tmp_path)
+                process = await start(store_server, data)
+    await stop(process)
+    assert kills == 2
+    assert await check(store, receiver) > 0
+    await store.close()
+
+
+async def test_a_database_that_is_killed_while_notices_are_sent_loses_and_doubles_none(
+    receiver: Receiver, data: Path, open_folder: Path
+) -> None:
+    receiver.otherwise = slowly
+    engine = EmbeddedPostgres(open_folder / "data")
+    await engine.start()
+    store = await asyncpg.connect(engine.dsn)
+    await migrate(store, load_migrations())
+    await fill(store, receiver.url)
+    process = await start(engine.dsn, data)
+
+    async def came() -> int:
+        return len(receiver.got)
+
+    async def ended() -> bool:
+        return engine.poll() is not None
+
+    for kills in (1, 2):
+        await eventually(came, lambda count: count >= kills * NOTICES // 4)  # noqa: B023  at once
+        os.kill(engine.pid, signal.SIGKILL)
+        await eventually(ended, within_s=PATIENCE_S)
+        await engine.start()
+    store.terminate()
+    store = await asyncpg.connect(engine.dsn)
+    await eventually(partial(left, store), lambda count: count == 0, 2 * PATIENCE_S)
+    await stop(process)
+    await check(store, receiver)
+    await store.close()
+    await engine.stop()
+
+
+async def stop(process: asyncio.subprocess.Process) -> None:
     process.send_signal(signal.SIGTERM)
     assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
-    assert kills == 2
+
+
+async def check(store: Connection, receiver: Receiver) -> int:
+    """Each came, once and once more for each doubt, in order; return how many doubts there were."""
     assert await store.fetchval("SELECT count(*) FROM outbox WHERE state = 'delivered'") == NOTICES
     times = Counter(receiver.ids)
     rows = await store.fetch(
@@ -110,11 +162,10 @@ async def test_a_courier_killed_while_it_sends_loses_nothing_and_keeps_order(
         " ON a.outbox = o.id AND a.outcome = 'unknown' GROUP BY o.id"
     )
     assert len(times) == NOTICES
-    assert sum(row["doubts"] for row in rows) > 0
     for row in rows:
         assert 1 <= times[f"ww_{row['message'].hex}"] <= 1 + row["doubts"]
     await check_order(store, receiver)
-    await store.close()
+    return sum(row["doubts"] for row in rows)
 
 
 async def left(store: Connection) -> int:

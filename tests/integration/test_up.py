@@ -121,6 +121,7 @@ async def more_answers(fleet: Fleet, count: int) -> None:
 def test_a_second_one_in_its_folder_is_refused_until_it_is_gone() -> None:
     with System() as system:
         second = [*PROGRAM, "up", "--data", str(system.data), "--listen", "127.0.0.1:0"]
+        second += ["--console", "127.0.0.1:0"]
         done = subprocess.run(
             second, capture_output=True, text=True, timeout=READY_LIMIT_S, check=False
         )

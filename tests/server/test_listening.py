@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from wattwarden.server import listening
-from wattwarden.server.listening import Holder, PortRefusedError, check_port, holders, probe
+from wattwarden.server.listening import Holder, PortRefusedError, check_ports, holders, probe
 from wattwarden.server.places import Places, Running, write_running
-from wattwarden.server.settings import GatewaySettings, Settings
+from wattwarden.server.settings import ConsoleSettings, GatewaySettings, Settings
 from wattwarden.server.supervise import System
 
 GATEWAY = "/usr/bin/python3 -m wattwarden gateway"
@@ -25,7 +25,12 @@ def taken() -> Iterator[str]:
 
 
 def settings(data: Path, listen: str, nats: str | None = None) -> Settings:
-    return Settings(data=data, nats=nats, gateway=GatewaySettings(listen=listen))
+    return Settings(
+        data=data,
+        nats=nats,
+        gateway=GatewaySettings(listen=listen),
+        console=ConsoleSettings(listen="127.0.0.1:0"),
+    )
 
 
 async def test_a_system_starts_nothing_when_its_meter_port_is_taken(
@@ -40,12 +45,12 @@ async def test_a_system_starts_nothing_when_its_meter_port_is_taken(
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:0", "[::1]:0"])
 def test_any_free_port_is_fine(listen: str, tmp_path: Path) -> None:
-    check_port(settings(tmp_path, listen))
+    check_ports(settings(tmp_path, listen))
 
 
 def test_our_own_gateway_may_hold_it_still(tmp_path: Path, taken: str) -> None:
     write_running(Places(tmp_path), Running(taken, {"gateway": [os.getpid()]}))
-    check_port(settings(tmp_path, taken))
+    check_ports(settings(tmp_path, taken))
 
 
 @pytest.mark.parametrize(
@@ -60,14 +65,14 @@ def test_nobody_else_may(
 ) -> None:
     monkeypatch.setattr(listening, "holders", lambda _port: iter([Holder(7, command)]))
     with pytest.raises(PortRefusedError, match="process 7"):
-        check_port(settings(tmp_path, taken, nats))
+        check_ports(settings(tmp_path, taken, nats))
 
 
 def test_gateways_share_it_where_they_may_share_a_journal(
     tmp_path: Path, taken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listening, "holders", lambda _port: iter([Holder(7, GATEWAY)]))
-    check_port(settings(tmp_path, taken, JOURNAL))
+    check_ports(settings(tmp_path, taken, JOURNAL))
 
 
 def test_a_holder_that_cannot_be_seen_is_told_how_to_find(

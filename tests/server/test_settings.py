@@ -14,6 +14,7 @@ from wattwarden.server.places import (
     archive_of,
     as_running,
     dsn_of,
+    links_of,
     nats_of,
     read_running,
     running_of,
@@ -61,6 +62,7 @@ def test_a_role_reads_the_same_settings_from_its_environment(
     settings = load_settings(
         data=tmp_path,
         gateway={"listen": "127.0.0.1:9", "drain_s": 3.5},
+        console={"public_url": "https://h/x", "trusted_proxies": ["10.0.0.0/8", "::1"]},
         writer={"unknown_meters": Policy.KNOWN},
         dsn="postgresql://u:p@h/d",
     )
@@ -90,7 +92,10 @@ def test_a_running_system_with_foreign_engines_is_found(tmp_path: Path) -> None:
 
 def test_a_running_systems_journal_is_taken_as_it_is(tmp_path: Path) -> None:
     up = load_settings(
-        data=tmp_path, journal={"shards": 5}, archivist={"folder": tmp_path / "elsewhere"}
+        data=tmp_path,
+        journal={"shards": 5},
+        archivist={"folder": tmp_path / "elsewhere"},
+        console={"listen": "127.0.0.1:7", "public_url": "https://ww.example/"},
     )
     write_running(Places(tmp_path), running_of(up, "127.0.0.1:5", {"gateway": [1]}))
     asked = load_settings(data=tmp_path, journal={"shards": 2, "replicas": 3})
@@ -98,8 +103,14 @@ def test_a_running_systems_journal_is_taken_as_it_is(tmp_path: Path) -> None:
     assert (found.journal.shards, found.journal.replicas) == (5, 3)
     assert archive_of(found) == tmp_path / "elsewhere"
     assert read_running(Places(tmp_path)) == Running(
-        "127.0.0.1:5", {"gateway": [1]}, None, None, 5, str(tmp_path / "elsewhere")
+        listen="127.0.0.1:5",
+        pids={"gateway": [1]},
+        shards=5,
+        archive=str(tmp_path / "elsewhere"),
+        console="127.0.0.1:7",
+        links="https://ww.example",
     )
+    assert links_of(load_settings(data=tmp_path)) == "https://ww.example"
 
 
 def test_the_journal_of_another_system_is_not_taken_for_the_running_ones(tmp_path: Path) -> None:
@@ -118,6 +129,7 @@ def test_what_a_system_of_an_older_release_says_is_understood(tmp_path: Path) ->
     settings = load_settings(data=tmp_path)
     assert as_running(settings) == settings
     assert archive_of(settings) == tmp_path / "archive"
+    assert links_of(settings) is None
 
 
 def test_a_damaged_note_of_the_running_system_is_an_error_with_its_cure(tmp_path: Path) -> None:

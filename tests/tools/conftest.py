@@ -6,9 +6,10 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from tests.storage.conftest import EMPTY_STORE, mortal_nats, store_server
+from tests.storage.conftest import mortal_nats
+from tests.storage.store import EMPTY_STORE
 
-__all__ = ["mortal_nats", "store_server"]
+__all__ = ["mortal_nats"]
 
 
 def _execute(dsn: str, statement: str, *values: object) -> None:
@@ -21,7 +22,7 @@ def _execute(dsn: str, statement: str, *values: object) -> None:
 
 
 @pytest.fixture
-def store_dsn(store_server: str) -> str:  # the fixture imported above
+def store_dsn(store_server: str) -> str:
     """Address of the store, empty."""
     _execute(store_server, EMPTY_STORE)
     return store_server

@@ -18,7 +18,12 @@ import pytest
 from tests.storage.conftest import NatsProcess
 
 from wattwarden.server.places import Places, Running, write_running
-from wattwarden.server.settings import GatewaySettings, JournalSettings, Settings
+from wattwarden.server.settings import (
+    ConsoleSettings,
+    GatewaySettings,
+    JournalSettings,
+    Settings,
+)
 from wattwarden.storage.engines.engine_report import EngineFact
 from wattwarden.storage.journal.journal import Journal, JournalAway, Kind, StreamLimits
 from wattwarden.storage.journal.survey import StreamFacts
@@ -208,6 +213,15 @@ def test_no_journal_fills_before_the_first_start() -> None:
     assert checks.journal_room(None).state is State.OK
 
 
+@pytest.mark.parametrize(
+    ("faulty", "state"), [(None, State.OK), (0, State.OK), (2, State.WARN)], ids=str
+)
+def test_addresses_that_gateways_refuse_are_told(faulty: int | None, state: State) -> None:
+    check = checks.contacts(faulty)
+    assert check.state is state
+    assert ("wattwarden notify faulty" in check.cure) == (state is State.WARN)
+
+
 def test_the_doctor_sees_how_full_the_running_journal_is(
     mortal_nats: NatsProcess, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -238,11 +252,17 @@ def test_a_journal_that_does_not_answer_is_no_failure(
     assert asyncio.run(doctor.journal_fill(settings(tmp_path))) is None
 
 
-Look = Callable[[Settings, datetime, StreamFacts | None], list[Check]]
+def test_without_a_database_no_address_is_known_to_be_refused(tmp_path: Path) -> None:
+    assert asyncio.run(doctor.faulty_addresses(settings(tmp_path))) is None
+    away = settings(tmp_path, dsn=f"postgresql:///none?host={tmp_path}")
+    assert asyncio.run(doctor.faulty_addresses(away)) is None
+
+
+Look = Callable[[Settings, datetime, StreamFacts | None, int | None], list[Check]]
 
 
 def one_check(check: Check) -> Look:
-    return lambda _settings, _now, _fill: [check]
+    return lambda _settings, _now, _fill, _faulty: [check]
 
 
 @pytest.mark.parametrize(("state", "status"), [(State.OK, 0), (State.WARN, 0), (State.FAIL, 1)])
@@ -268,7 +288,7 @@ def test_only_what_fails_is_status_1(
 
 
 def test_everything_is_looked_at(tmp_path: Path) -> None:
-    names = {one.name for one in checks.look(settings(tmp_path), NOW, None)}
+    names = {one.name for one in checks.look(settings(tmp_path), NOW, None, None)}
     assert {
         "python", "open files", "checksums", "odd checksums", "uvloop", "PostgreSQL version",
         "nats-server version", "data folder", "meter port", "clock", "clock kept", "time zones",
@@ -282,3 +302,37 @@ def test_settings_that_are_wrong_are_named(
     (tmp_path / "wattwarden.toml").write_text("[gateway]\nmax_sessions = -1\n")
     assert main(["doctor", "--data", str(tmp_path)]) == 1
     assert "gateway.max_sessions" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("public_url", "state", "found"),
+    [
+        (None, State.OK, "messages hold none"),
+        ("https://ww.example", State.OK, "begin with https://ww.example"),
+        ("http://ww.example", State.WARN, "not encrypted"),
+    ],
+)
+def test_links_should_be_encrypted(
+    public_url: str | None, state: State, found: str, tmp_path: Path
+) -> None:
+    made = Settings(data=tmp_path, console=ConsoleSettings(public_url=public_url))
+    check = checks.links(made)
+    assert (check.state, found in check.found) == (state, True)
+    (tmp_path / "run").mkdir()
+    Places(tmp_path).running.write_text("{")
+    damaged = checks.links(made)
+    assert (damaged.state, "damaged" in damaged.found) == (State.WARN, True)
+
+
+def test_the_console_of_the_running_system_is_looked_at(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        made = Settings(data=tmp_path, console=ConsoleSettings(listen=listen))
+        strange = checks.console_port(made)
+        pids = {"side": [os.getpid()], "gateway": [os.getpid()]}
+        write_running(Places(tmp_path), Running("127.0.0.1:1", pids, console=listen))
+        ours = checks.console_port(Settings(data=tmp_path))
+    assert (strange.state, "--console" in strange.cure) == (State.FAIL, True)
+    assert (ours.state, "held by our side" in ours.found) == (State.OK, True)
+    gone = checks.console_port(Settings(data=tmp_path))
+    assert (gone.state, "though our side runs" in gone.found) == (State.WARN, True)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from wattwarden.alarms.routing.table import default_text
 from wattwarden.storage.warden.listing import ListedAlarm
 from wattwarden.tools import demo, logfile
+from wattwarden.tools.errors import CommandError
 from wattwarden.tools.main import main
 from wattwarden.tools.simulator.moments import midnight_ms
 from wattwarden.tools.simulator.world import World
@@ -75,3 +77,12 @@ def test_logs_go_to_the_file_and_errors_to_the_terminal_again(
 
 def test_history_is_that_of_whole_days_before_today() -> None:
     assert demo.demonstration(MOMENTS[1]).start == date(2026, 11, 16)
+
+
+def test_a_routing_table_is_read_before_anything_starts(tmp_path: Path) -> None:
+    file = tmp_path / "routing.toml"
+    file.write_text(default_text(), encoding="utf-8")
+    assert demo.routing_of(file).version == "1"
+    file.write_text("chain = 1", encoding="utf-8")
+    with pytest.raises(CommandError, match="routing table"):
+        demo.routing_of(file)

@@ -1,6 +1,7 @@
 """``--as`` of every command that shows something: one's own, and nothing that tells of others'."""
 
 import asyncio
+import json
 import re
 from pathlib import Path
 
@@ -27,6 +28,9 @@ LISTS = {
     "consumables list": ALL,
     "assist documents": ALL,
     "ledger verify": ALL,
+    "outbox list": ALL,
+    "silences list": ALL,
+    "notify faulty": ALL,
     "tasks list": FIRM,
     "stations list": FIRM,
     "focus list": FIRM,
@@ -51,6 +55,7 @@ SHOWN = (
     "assist reminders {0}",
     "assist weak-points {0}",
     "stats --enterprise {0}",
+    "notify explain somebody-{0}",
 )
 ABLE = {
     "duty1": {ALL, FIRM},
@@ -142,6 +147,39 @@ def test_the_bytes_of_a_file_are_given_to_who_may_see_it_alone(
     assert not out.exists()
     assert told(capsys, *words, "--as", "head2")[0] == 0
     assert out.read_bytes() == picture("E2")
+
+
+def test_a_firms_people_see_what_was_told_to_them_and_not_to_officers(
+    city: list[str], capsys: Capture
+) -> None:
+    def recipients(person: str) -> set[str]:
+        out = told(capsys, "outbox", "list", "--json", "--as", person, *city)[1]
+        return {json.loads(line)["recipient"] for line in out.splitlines()}
+
+    assert recipients("duty1") == {"somebody-E1"}
+    assert recipients("district1") == {"somebody-E1", "district1"}
+    assert len(recipients("auditor")) == 4
+
+
+def test_a_notice_of_others_is_neither_shown_nor_counted(city: list[str], capsys: Capture) -> None:
+    every = told(capsys, "outbox", "list", "--json", *city)[1].splitlines()
+    numbers = {(row["enterprise"], row["recipient"]): row["id"] for row in map(json.loads, every)}
+    for (_, recipient), number in numbers.items():
+        status, _, err = told(capsys, "outbox", "show", str(number), "--as", "duty1", *city)
+        assert (status, bool(err)) == ((0, False) if recipient == "somebody-E1" else (1, True))
+    assert told(capsys, "outbox", "show", "99", *city)[2].startswith(
+        "wattwarden: there is no notice"
+    )
+    for person, count in (("duty1", 1), ("district1", 2), ("auditor", 4)):
+        out = told(capsys, "outbox", "count", "--json", "--as", person, *city)[1]
+        assert (person, json.loads(out)) == (person, {"delivered": count})
+
+
+def test_faults_of_an_endpoint_are_for_who_sees_the_city(city: list[str], capsys: Capture) -> None:
+    for person, seen in (("duty1", 1), ("district1", 1), ("city", 3), ("auditor", 3)):
+        out = told(capsys, "notify", "faulty", "--json", "--as", person, *city)[1]
+        assert (person, len(out.splitlines())) == (person, seen)
+    assert "somebody-E1" in told(capsys, "notify", "faulty", "--as", "duty1", *city)[1]
 
 
 def test_a_ledger_is_exported_to_who_may_see_it_alone(

@@ -11,9 +11,10 @@ from cyclopts import Parameter
 
 from wattwarden.alarms.cases.bodies import Action, Cause, Fault, PlanStep, Verb
 from wattwarden.alarms.cases.case import STATES_ZH
+from wattwarden.alarms.cases.declaring import explained
 from wattwarden.alarms.cases.proof import fault_of
 from wattwarden.alarms.decisions.bodies import Absence, Declaration, Repeat
-from wattwarden.alarms.decisions.body import NEW, Scope
+from wattwarden.alarms.decisions.body import NEW
 from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.storage.cases.evidence import Arrived
 from wattwarden.storage.cases.load import load_case
@@ -255,13 +256,7 @@ def declare(
         case = await load_case(desk.connection, number, now=desk.now)
         if case is None:
             raise _unknown(number)
-        scope, subject = (
-            (Scope.UNIT, case.unit)
-            if case.unit
-            else (Scope.LINE, case.line)
-            if case.line
-            else (Scope.ENTERPRISE, case.enterprise)
-        )
+        scope, subject = explained(case)
         body = Declaration(
             id=NEW,
             scope=scope,

@@ -16,8 +16,9 @@ from wattwarden.alarms.decisions.body import NEW, Scope
 from wattwarden.storage.cases.declared import Standing, load_declarations
 from wattwarden.storage.registry.decisions import Entered
 from wattwarden.tools.acting import (
+    TO_THE_OPERATOR,
     AsPerson,
-    AsReader,
+    ReaderForm,
     acting_as,
     entered_row,
     reading,
@@ -65,22 +66,20 @@ def list_declared(
     *,
     enterprise: Annotated[str | None, Parameter(help="Only this enterprise's, by its id.")] = None,
     state: Annotated[Review | None, Parameter(help="Only those in this state.")] = None,
-    person: AsReader = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    reader: ReaderForm = TO_THE_OPERATOR,
 ) -> None:
     """List declarations as they stand, the latest first; 补报 is what had begun before."""
-    settings = settings_of(system)
+    settings = settings_of(reader.system)
 
     async def work() -> tuple[list[Standing], Naming]:
-        async with reading(settings, person, "declarations list", Read.DECLARATIONS) as view:
+        async with reading(settings, reader.person, "declarations list", Read.DECLARATIONS) as view:
             firms = view.reader.within(enterprise)
             known = await load_declarations(view.connection, firms)
             return known, await load_naming(view.connection)
 
     known, naming = run(work())
     found = [one for one in reversed(known) if state in (None, one.body.state)]
-    if json:
+    if reader.json:
         for one in found:
             print(as_json(_row(one)))
         return

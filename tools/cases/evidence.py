@@ -19,8 +19,10 @@ from wattwarden.storage.cases.evidence import (
 from wattwarden.storage.cases.together import keep_evidence
 from wattwarden.storage.registry.decisions import Entered
 from wattwarden.tools.acting import (
+    TO_THE_OPERATOR,
     AsPerson,
     AsReader,
+    ReaderForm,
     acting_as,
     entered_row,
     reading,
@@ -76,19 +78,17 @@ def add(
 def list_files(
     *,
     enterprise: Annotated[str | None, Parameter(help="Only this enterprise's, by its id.")] = None,
-    person: AsReader = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    reader: ReaderForm = TO_THE_OPERATOR,
 ) -> None:
     """List who sent which file, when, and about what, oldest first."""
-    settings = settings_of(system)
+    settings = settings_of(reader.system)
 
     async def work() -> list[Entered]:
-        async with reading(settings, person, "evidence list", Read.EVIDENCE) as view:
+        async with reading(settings, reader.person, "evidence list", Read.EVIDENCE) as view:
             return await files_seen(view.connection, view.reader, enterprise=enterprise)
 
     for one in run(work()):
-        _show(one, json=json)
+        _show(one, json=reader.json)
 
 
 @app.command
@@ -97,15 +97,13 @@ def show(
     /,
     *,
     out: Annotated[Path | None, Parameter(help="Write the file here.")] = None,
-    person: AsReader = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    reader: ReaderForm = TO_THE_OPERATOR,
 ) -> None:
     """Show who sent a file, when, and about what; with --out the file itself."""
-    settings = settings_of(system)
+    settings = settings_of(reader.system)
 
     async def work() -> _Found:
-        async with reading(settings, person, "evidence show", Read.EVIDENCE) as view:
+        async with reading(settings, reader.person, "evidence show", Read.EVIDENCE) as view:
             sent = await files_seen(view.connection, view.reader, digest=digest)
             return _Found(await load_file(view.connection, digest) if sent else None, sent)
 
@@ -114,7 +112,7 @@ def show(
         message = f"there is no file {digest}"
         raise CommandError(message, "see wattwarden evidence list")
     for one in found.sent:
-        _show(one, json=json)
+        _show(one, json=reader.json)
     if out is not None:
         out.write_bytes(found.file.data)
 

@@ -1,31 +1,35 @@
 """``wattwarden notify explain``: what a person would get of a firm's alarms now, and why."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from wattwarden.alarms.acting.scope import Read
 from wattwarden.alarms.cases.case import Level
 from wattwarden.alarms.cases.grading import Grading, default_grading
 from wattwarden.alarms.cases.ladder import Why
-from wattwarden.alarms.registry.nouns import Person
+from wattwarden.alarms.registry.nouns import Agency, Person
 from wattwarden.alarms.routing.people import Scene, quiet_until, ways
 from wattwarden.alarms.routing.route import Event, Outcome, Push, Silent, route
 from wattwarden.alarms.rulebook import CLASSES
 from wattwarden.storage.database import Connection
 from wattwarden.storage.outbox.listing import Wanted, list_outbox
 from wattwarden.storage.outbox.load import load_scene
-from wattwarden.storage.registry.records import load_record
-from wattwarden.storage.system_time import system_now
+from wattwarden.storage.registry.records import load_kind, load_record
+from wattwarden.tools.acting import AsReader, View, reading
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError
+from wattwarden.tools.notify.faulty import SHOWN, fault_row, load_faults
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
 from wattwarden.tools.render import show_table
-from wattwarden.tools.running import database, run, settings_of
+from wattwarden.tools.running import run, settings_of
 from wattwarden.tools.times import rfc3339
 
 # What they got last: a screen of it.
 LAST_ROWS = 10
+
+Rows = list[dict[str, Any]]
 
 
 def explain(
@@ -35,41 +39,59 @@ def explain(
     enterprise: Annotated[
         str | None, Parameter(help="Of which firm's alarms, by its id; their own if left out.")
     ] = None,
+    reader: AsReader = None,
     system: System = THE_USUAL_SYSTEM,
     json: AsJson = False,
 ) -> None:
     """Show what somebody would get now of each class and level, by which way, and why or why not.
 
-    What they got last, and for which reason, stands below.
+    Addresses of theirs that a gateway refuses, and what they got last and for which reason, stand
+    below.
     """
     settings = settings_of(system)
 
-    async def work() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        async with database(settings, "notify explain") as connection:
-            somebody = await load_record(connection, Person, person)
-            if somebody is None:
-                message = f"there is no person {person}"
-                raise CommandError(message, "see wattwarden registry list person")
-            now = await system_now(connection)
+    async def work() -> tuple[Rows, Rows, Rows]:
+        async with reading(settings, reader, "notify explain", Read.NOTICES) as view:
+            connection = view.connection
+            somebody = await _seen(view, person)
             firm = enterprise or somebody.enterprise
-            scene = await load_scene(connection, firm, now)
-            if firm is not None and scene.firm is None:
-                message = f"there is no enterprise {firm}"
-                raise CommandError(message, "see wattwarden registry list enterprise")
-            return list(_would(somebody, scene)), await _last(connection, person)
+            if firm is not None:
+                await view.enterprise(firm)
+            scene = await load_scene(connection, firm, view.now)
+            would = list(_would(somebody, scene))
+            last = await _last(connection, person, view.reader.enterprises)
+            faults = await load_faults(connection)
+        own = [one for one in faults if one.person is not None and one.person.id == person]
+        return would, list(map(fault_row, own)), last
 
-    would, last = run(work())
+    would, refused, last = run(work())
     if json:
         for row in would:
             print(as_json({"would": row}))
+        for row in refused:
+            print(as_json({"faulty": row}))
         for row in last:
             print(as_json({"last": row}))
         return
     shown = ("class", "level", "answer", "endpoint", "to", "from", "then")
     show_table(shown, [[row[name] for name in shown] for row in would])
     print()
+    if refused:
+        print("refused addresses:")
+        show_table(SHOWN, [[row[name] for name in SHOWN] for row in refused])
+        print()
     names = ("at", "alarm", "level", "endpoint", "state", "reason", "outcome", "title")
     show_table(names, [[row[name] for name in names] for row in last])
+
+
+async def _seen(view: View, identity: str) -> Person:
+    """Return a person; one who is not the reader's to see is as if they were not there."""
+    somebody = await load_record(view.connection, Person, identity)
+    agencies = {one.id: one for one in await load_kind(view.connection, Agency)}
+    if somebody is None or not view.reader.sees_person(somebody, agencies):
+        message = f"there is no person {identity}"
+        raise CommandError(message, "see wattwarden registry show person")
+    return somebody
 
 
 def _would(person: Person, scene: Scene) -> Iterator[dict[str, Any]]:
@@ -133,8 +155,9 @@ def _silent(grade: str, level: Level, answer: str) -> dict[str, Any]:
     return {"class": grade, "level": int(level), "answer": answer, **empty}
 
 
-async def _last(connection: Connection, person: str) -> list[dict[str, Any]]:
-    found = await list_outbox(connection, Wanted(recipient=person, limit=LAST_ROWS))
+async def _last(connection: Connection, person: str, enterprises: Collection[str] | None) -> Rows:
+    wanted = Wanted(recipient=person, enterprises=enterprises, limit=LAST_ROWS)
+    found = await list_outbox(connection, wanted)
     return [
         {
             "at": rfc3339(one.at),

@@ -35,6 +35,8 @@ ABLE = {
     "responses": ALL,
     "calendars": ALL,
     "documents": ALL,
+    "notices": ALL,
+    "silences": ALL,
     "tasks": BUT_MAINTENANCE,
     "stations": BUT_MAINTENANCE,
     "focus": BUT_MAINTENANCE,
@@ -110,6 +112,33 @@ def test_what_is_asked_for_is_narrowed_and_never_widened(
     kept = [firm for firm in others if found.within(firm) == frozenset({firm})]
     assert kept == (others if enterprises is None else [])
     assert enterprises is None or found.within("E2") == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("role", "seen"),
+    [
+        (Role.DUTY, "P colleague"),
+        (Role.DISTRICT_OFFICER, "P colleague here below"),
+        (Role.LEADER, "P colleague stranger here below there city nobodys"),
+        (Role.ADMINISTRATOR, "P colleague stranger here below there city nobodys"),
+    ],
+)
+def test_how_somebody_is_reached_is_seen_by_their_own_and_from_above(role: Role, seen: str) -> None:
+    others = {
+        "P": somebody(role),
+        "colleague": Person(id="C", name="李", role=Role.HEAD, enterprise="E1"),
+        "stranger": Person(id="S", name="赵", role=Role.HEAD, enterprise="E2"),
+        "here": Person(id="H", name="王", role=Role.DISTRICT_OFFICER, agency="A1"),
+        "below": Person(id="B", name="周", role=Role.DISTRICT_OFFICER, agency="A11"),
+        "there": Person(id="T", name="吴", role=Role.DISTRICT_OFFICER, agency="A2"),
+        "city": Person(id="L", name="钱", role=Role.CITY_OFFICER, agency="A"),
+        "nobodys": Person(id="N", name="郑", role=Role.ADMINISTRATOR),
+    }
+    found = reader(somebody(role))
+    assert [
+        name for name, one in others.items() if found.sees_person(one, AGENCIES)
+    ] == seen.split()
+    assert all(operator(NOW).sees_person(one, AGENCIES) for one in others.values())
 
 
 def test_whoever_is_of_nothing_sees_nothing() -> None:

@@ -75,20 +75,30 @@ def acs3(request: Request, secret: str) -> str:
 
 
 def tc3(request: Request, secret: str) -> str:
-    headers = headers_of(request)
-    found = re.fullmatch(
-        r"TC3-HMAC-SHA256 Credential=[^/]+/((.{10})/(\w+)/tc3_request), "
-        r"SignedHeaders=([^,]+), Signature=[0-9a-f]{64}",
-        headers["authorization"],
-    )
-    assert found is not None
-    scope, date, service, names = found.groups()
-    canonical = f"{request.method}\n{urlsplit(request.url).path}\n{urlsplit(request.url).query}\n"
-    for name in names.split(";"):
-        canonical += f"{name}:{headers[name].lower()}\n"
-    canonical += f"\n{names}\n{hashlib.sha256(request.body).hexdigest()}"
-    digest = hashlib.sha256(canonical.encode()).hexdigest()
-    to_sign = f"TC3-HMAC-SHA256\n{headers['x-tc-timestamp']}\n{scope}\n{digest}"
+    date, service, *_ = _tc3_scope(request).split("/")
     key = hmac_sha256(("TC3" + secret).encode(), date.encode())
     key = hmac_sha256(hmac_sha256(key, service.encode()), b"tc3_request")
-    return hmac_sha256(key, to_sign.encode()).hex()
+    return hmac_sha256(key, tc3_text(request).encode()).hex()
+
+
+def tc3_text(request: Request) -> str:
+    """What is signed of a request."""
+    headers = headers_of(request)
+    names = re.search(r"SignedHeaders=([^,]+)", headers["authorization"])
+    assert names is not None
+    canonical = f"{request.method}\n{urlsplit(request.url).path}\n{urlsplit(request.url).query}\n"
+    for name in names[1].split(";"):
+        canonical += f"{name}:{headers[name].lower()}\n"
+    canonical += f"\n{names[1]}\n{hashlib.sha256(request.body).hexdigest()}"
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    return f"TC3-HMAC-SHA256\n{headers['x-tc-timestamp']}\n{_tc3_scope(request)}\n{digest}"
+
+
+def _tc3_scope(request: Request) -> str:
+    found = re.fullmatch(
+        r"TC3-HMAC-SHA256 Credential=[^/]+/(.{10}/\w+/tc3_request), "
+        r"SignedHeaders=[^,]+, Signature=[0-9a-f]{64}",
+        headers_of(request)["authorization"],
+    )
+    assert found is not None
+    return found[1]

@@ -5,6 +5,7 @@ vector kinds: signature (published, inputs → value), request (pinned build), a
 
 import json
 from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,30 @@ from wattwarden.alarms.channels.channel import (
     Secret,
     Token,
 )
+from wattwarden.alarms.channels.facts import Explanation, Facts, Rule, Subject, Thing
 
 VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "channels"
 NOW = 1_795_316_400_000_000  # 2026-11-22 03:00 UTC
 NOW_S = NOW // SECOND_US
 NONCE = "3156853299f313e23d1673dc12e1703d"
 CHANNELS = load_channels()
+RAISED = datetime(2026, 11, 22, 2, 59, tzinfo=UTC)
+FACTS = Facts(
+    number=17,
+    sequence=1,
+    rule=Rule("R2", "A", "产污运行治污停运", "production without treatment"),
+    state="raised",
+    enterprise=Thing("E1", "某某铸造厂"),
+    region=Thing("D1", "即墨区"),
+    line=Thing("L1", "熔炼线"),
+    subject=Subject("U2", "布袋除尘器", "unit"),
+    units=(Thing("U2", "布袋除尘器"),),
+    began=RAISED.replace(minute=24),
+    raised=RAISED,
+    cleared=None,
+    deadline=RAISED.replace(day=23),
+    explanation=Explanation("布袋除尘器停用 35 分钟", "the filter was off for 35 min"),
+)
 MESSAGE = Message(
     id="AL17-raised-P3",
     level=4,
@@ -37,6 +56,8 @@ MESSAGE = Message(
     fields={"enterprise": "某某铸造厂", "unit": "布袋除尘器", "state": "报警"},
     at_us=NOW - 60 * SECOND_US,
     kind="alarm.raised",
+    reason="first",
+    facts=FACTS,
 )
 TOKEN = Token(Secret("ACCESS-TOKEN-SECRET"), NOW + 7200 * SECOND_US)
 ADDRESSES = {"mail": ("officer@epb.example",), "wecom_app": ("ZhangSan",)}

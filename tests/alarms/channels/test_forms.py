@@ -60,9 +60,21 @@ def test_a_payload_tells_the_alarm_and_nobodys_address() -> None:
     document = json.loads(payload(MESSAGE))
     assert document["type"] == "alarm.raised"
     assert document["timestamp"] == "2026-11-22T02:59:00Z"
-    assert document["data"]["id"] == MESSAGE.id
-    assert document["data"]["fields"] == dict(MESSAGE.fields)
+    data = document["data"]
+    named = ("schema", "id", "level", "reason", "late_min", "url")
+    expected = ("wattwarden.alarm.v1", MESSAGE.id, 4, "first", 0, MESSAGE.url)
+    assert tuple(data[name] for name in named) == expected
+    alarm = data["alarm"]
+    assert (alarm["number"], alarm["sequence"], alarm["state"]) == (17, 1, "raised")
+    assert alarm["rule"]["class"] == "A"
+    assert alarm["region"] == {"id": "D1", "name": "即墨区"}
+    assert (alarm["raised"], alarm["cleared"]) == ("2026-11-22T02:59:00Z", None)
     assert MESSAGE.to[0].encode() not in payload(MESSAGE)
+
+
+def test_a_payload_of_no_alarm_says_so() -> None:
+    document = json.loads(payload(message_for("webhook", facts=None, kind="test")))
+    assert (document["type"], document["data"]["alarm"]) == ("test", None)
 
 
 @pytest.mark.parametrize("sign", ["a", "文", '"', "\\", "\x01"], ids=repr)
@@ -74,9 +86,9 @@ def test_a_payload_is_cut_to_its_bytes_and_no_further(sign: str) -> None:
         assert len(body) > MAX_PAYLOAD_BYTES - 10
 
 
-def test_fields_that_fill_a_payload_are_not_cut() -> None:
-    with pytest.raises(BuildError, match="fields are longer"):
-        payload(message_for("webhook", fields={"all": "x" * MAX_PAYLOAD_BYTES}))
+def test_facts_that_fill_a_payload_are_not_cut() -> None:
+    with pytest.raises(BuildError, match="facts are longer"):
+        payload(message_for("webhook", title="x" * MAX_PAYLOAD_BYTES))
 
 
 def test_a_delivery_keeps_its_guid_and_each_message_has_its_own() -> None:

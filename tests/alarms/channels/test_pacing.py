@@ -8,7 +8,7 @@ from tests.alarms.channels.support import CHANNELS, NOW
 from wattwarden.alarms.channels import pacing
 from wattwarden.alarms.channels.channel import SECOND_US, Limit, Pace, Scope
 from wattwarden.alarms.channels.pacing import Pacer, earliest
-from wattwarden.alarms.channels.retries import WAITS_S, backoff_s
+from wattwarden.alarms.channels.retries import MOST_S, WAITS_S, backoff_s
 
 LIMIT = Limit(20, 60, reserve=4)
 
@@ -108,6 +108,12 @@ def test_a_limit_that_lets_nobody_through_is_refused(wrong: tuple[int, int, int]
 
 
 def test_waits_grow_and_their_jitter_keeps_them_apart() -> None:
-    assert [backoff_s(failures, 0.5) for failures in range(9)] == [5, *WAITS_S, 3600]
+    assert [backoff_s(failures, 0.5, 1) for failures in range(9)] == [5, *WAITS_S, 3600]
     for failures in range(1, len(WAITS_S)):
-        assert backoff_s(failures, 1.0) < backoff_s(failures + 1, 0.0)
+        assert backoff_s(failures, 1.0, 1) < backoff_s(failures + 1, 0.0, 1)
+
+
+def test_what_is_grave_waits_less_in_the_end() -> None:
+    levels = range(1, 5)
+    longest = [max(backoff_s(failures, 0.5, level) for failures in range(9)) for level in levels]
+    assert longest == [3600, 900, 300, 60] == [MOST_S[level] for level in levels]

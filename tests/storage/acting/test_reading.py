@@ -8,9 +8,10 @@ import pytest
 from tests.storage.acting.two_firms import NOW, digest, with_two_firms
 
 from wattwarden.alarms.acting.rights import SYSTEM
-from wattwarden.alarms.acting.scope import Read, Reader, operator
+from wattwarden.alarms.acting.scope import Read, Reader, operator, unread
+from wattwarden.alarms.registry.nouns import Person
 from wattwarden.alarms.registry.problems import RefusedError
-from wattwarden.storage.acting.reading import reading_as
+from wattwarden.storage.acting.reading import reading_as, sees
 from wattwarden.storage.cases.evidence import files_seen
 from wattwarden.storage.cases.load import Chosen, load_cases
 from wattwarden.storage.consumables.load import load_parts
@@ -18,6 +19,7 @@ from wattwarden.storage.database import Connection
 from wattwarden.storage.enforcement.lives import CLUE, FINDING, FOCUS, INSPECTION, STATION, TASK
 from wattwarden.storage.enforcement.seen import find_seen, load_seen
 from wattwarden.storage.registry.decisions import in_force, told
+from wattwarden.storage.registry.records import load_kind
 from wattwarden.storage.responses.load import calendars_for, load_presets, plans_of
 from wattwarden.storage.service.load import load_requests
 
@@ -158,3 +160,14 @@ async def test_who_may_not_read_is_told_so(
     with pytest.raises(RefusedError, match=told_en) as refused:
         await reading_as(store, person, read)
     assert all(problem.zh for problem in refused.value.problems)
+
+
+async def test_a_single_matter_is_seen_by_whom_all_of_its_firm_are(store: Connection) -> None:
+    await with_two_firms(store)
+    for person in await load_kind(store, Person):
+        for read in (Read.ALARMS, Read.CLUES):
+            allowed = unread(person, read) is None
+            reader = await reading_as(store, person.id, read) if allowed else None
+            for firm in ("E1", "E2", "none"):
+                wanted = reader is not None and reader.sees(firm)
+                assert await sees(store, person, read, firm) is wanted, (person.id, read, firm)

@@ -40,6 +40,8 @@ from wattwarden.alarms.registry.nouns import (
 )
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.responses.bodies import Calendar, Exemption, Preset, Response, Span
+from wattwarden.alarms.routing.bodies import Routing, Silence
+from wattwarden.alarms.routing.table import default_text
 from wattwarden.alarms.service.bodies import Assistance, Document, Reminder, Topic
 from wattwarden.storage.acting.acting import named
 from wattwarden.storage.cases.evidence import keep_bytes
@@ -53,6 +55,13 @@ HOUR: Final = timedelta(hours=1)
 LONG_AGO: Final = datetime(2026, 1, 1, tzinfo=UTC)
 UNITS: Final = {"E1": "U1", "E2": "U9"}
 INDUSTRIES: Final = {"E1": "cement", "E2": "paint"}
+WECOM: Final = """
+[endpoint.wecom]
+channel = "wecom_app"
+settings = { corpid = "C", agentid = 1 }
+secrets = { corpsecret = "corp" }
+address = "wechat"
+"""
 # Whom of the people below a firm's things are for.
 PEOPLE: Final = (
     Person(id="duty1", name="李敏", role=Role.DUTY, enterprise="E1"),
@@ -62,6 +71,12 @@ PEOPLE: Final = (
     Person(id="district2", name="周涛", role=Role.DISTRICT_OFFICER, agency="A2"),
     Person(id="city", name="钱支", role=Role.CITY_OFFICER, agency="A"),
     Person(id="leader", name="吴局", role=Role.LEADER, agency="A"),
+    *[
+        Person(
+            id=f"somebody-{firm}", name="韩", role=Role.DUTY, enterprise=firm, wechat=f"w-{firm}"
+        )
+        for firm, way in (("E1", "w-E1"), ("E2", "w-E2"))
+    ],
     Person(id="admin", name="郑管", role=Role.ADMINISTRATOR),
     Person(id="auditor", name="冯审", role=Role.AUDITOR),
 )
@@ -112,6 +127,25 @@ async def with_two_firms(store: Connection) -> None:
         store,
         [Decision(named(body, first + place), "leader", NOW) for place, body in enumerate(made)],
     )
+    await with_notices(store)
+
+
+async def with_notices(store: Connection) -> None:
+    """A notice of each firm's alarm to one of its people and to an officer, and refused ways."""
+    for firm, officer in (("E1", "district1"), ("E2", "district2")):
+        for recipient in (f"somebody-{firm}", officer):
+            await store.execute(
+                "INSERT INTO outbox (alarm, enterprise, at, why, level, recipient, reason, state,"
+                " endpoint, due, expires) VALUES (1, $1, $2, 'raised', 2, $3, 'first',"
+                " 'delivered', 'wecom', $2, $2)",
+                firm,
+                NOW,
+                recipient,
+            )
+    for address in ("w-E1", "w-E2", ""):
+        await store.execute(
+            "INSERT INTO faulty_contact VALUES ('wecom', $1, $2, $2, 1, 'nobody')", address, NOW
+        )
 
 
 def picture(firm: str) -> bytes:
@@ -126,6 +160,7 @@ def digest(firm: str) -> str:
 def of_city() -> list[Body]:
     spans = (Span(start=NOW, end=NOW + 24 * HOUR),)
     return [
+        Routing(version="1", text=default_text() + WECOM),
         Response(id="RE1", level=WarningLevel.ORANGE, start=NOW - HOUR, end=NOW + 24 * HOUR),
         *[
             Calendar(
@@ -184,6 +219,7 @@ def of_firm(firm: str, alarm: int) -> list[Body]:
         Consumable(id=f"CS-{firm}", unit=unit, kind="bags", replaced_at=NOW, limit_hours=10.0),
         Assistance(id=f"AS-{firm}", enterprise=firm, topic=Topic.OTHER, problem_text=text),
         Reminder(id=f"RM-{firm}", enterprise=firm, text=text),
+        Silence(id=f"SL-{firm}", enterprise=firm, reason=text, **held),
         evidence(firm, "unit", unit),
         evidence(firm, "clue", f"CL-{firm}"),
     ]

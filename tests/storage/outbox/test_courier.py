@@ -1,150 +1,16 @@
 """The courier against a gateway of real sockets and a real database, by a clock of its own."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import orjson
 import pytest
-import pytest_asyncio
-from tests.storage.outbox.receiver import Answer, Receiver, cut, hang, says, status
+from tests.storage.outbox.city import BEGAN, HOOK, SECOND, SMS, TO_PERSON, WECOM, City
+from tests.storage.outbox.receiver import Answer, cut, hang, says, status
 
-from wattwarden.alarms.routing.bodies import Routing
-from wattwarden.alarms.routing.table import default_text
-from wattwarden.server.clock import Clock
-from wattwarden.server.courier import Courier, Place
-from wattwarden.storage.database import Connection
 from wattwarden.storage.moments import moment_of
 from wattwarden.storage.outbox.listing import Wanted, resend
-from wattwarden.storage.registry.decisions import Decision, enter
-
-SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105  the published one
-BEGAN: Final = 1_795_300_000_000_000  # microseconds UTC, in November 2026
-SECOND: Final = 1_000_000
-
-
-class Time:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.us = BEGAN
-
-    def clock(self) -> Clock:
-        return Clock(lambda: self.us * 1000, lambda: self.us * 1000)
-
-    def pass_s(self, seconds: float) -> None:
-        self.us += int(seconds * SECOND)
-
-
-class City:
-    """A gateway, a store, and couriers that one lets go round by round."""
-
-    def __init__(self, store: Connection, dsn: str, folder: Path) -> None:
-        self.store = store
-        self.time = Time()
-        self.receiver = Receiver()
-        self.place = Place(dsn, folder, lambda _alarm, _who, _when: "", answer_s=0.3)
-        self.couriers: list[Courier] = []
-        self._made = 0
-
-    def courier(self) -> Courier:
-        made = Courier(self.place, self.time.clock(), wall=lambda: self.time.us)
-        self.couriers.append(made)
-        return made
-
-    async def endpoints(self, text: str) -> None:
-        text = default_text() + text.replace("URL", self.receiver.url)
-        body = Routing(version="test", text=text)
-        await enter(self.store, Decision(body, "me", moment_of(BEGAN)))
-
-    async def notice(self, **more: Any) -> int:
-        self._made += 1
-        now = moment_of(self.time.us)
-        values = {
-            "alarm": self._made,
-            "enterprise": f"E{self._made}",
-            "at": now + timedelta(microseconds=self._made),
-            "why": "raised",
-            "level": 2,
-            "recipient": "stream:hook",
-            "reason": "first",
-            "endpoint": "hook",
-            "addressed": [],
-            "title": f"title {self._made}",
-            "state": "waiting",
-            "due": now,
-            "created": now,
-            "expires": now + timedelta(hours=12),
-            **more,
-        }
-        names, marks = ", ".join(values), ", ".join(f"${n + 1}" for n in range(len(values)))
-        number: int = await self.store.fetchval(
-            f"INSERT INTO outbox ({names}) VALUES ({marks}) RETURNING id",  # noqa: S608  ours
-            *values.values(),
-        )
-        return number
-
-    async def rounds(self, courier: Courier, count: int = 1) -> None:
-        for _ in range(count):
-            await courier.round()
-            if courier._tasks:
-                await asyncio.wait(courier._tasks)
-            await courier.round()
-            self.time.pass_s(1)
-
-    async def state(self, number: int) -> str:
-        found: str = await self.store.fetchval("SELECT state FROM outbox WHERE id = $1", number)
-        return found
-
-    async def outcomes(self, number: int) -> list[str]:
-        rows = await self.store.fetch(
-            "SELECT outcome FROM attempt WHERE outbox = $1 ORDER BY started, number", number
-        )
-        return [row["outcome"] for row in rows]
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def city(store: Connection, store_dsn: str, tmp_path: Path) -> AsyncIterator[City]:
-    (tmp_path / "hook-key").write_text(SECRET + "\n")
-    (tmp_path / "corp").write_text("corp-secret")
-    (tmp_path / "robot").write_text("robot-key")
-    made = City(store, store_dsn, tmp_path)
-    await made.receiver.start()
-    yield made
-    for courier in made.couriers:
-        await courier._leave()
-    await made.receiver.stop()
-
-
-HOOK: Final = """
-[endpoint.hook]
-channel = "webhook"
-settings = { url = "URL/in" }
-secrets = { secret = "hook-key" }
-allow = ["127.0.0.0/8"]
-
-[endpoint.other]
-channel = "webhook"
-settings = { url = "URL/other" }
-secrets = { secret = "hook-key" }
-allow = ["127.0.0.0/8"]
-"""
-WECOM: Final = """
-[endpoint.wecom]
-channel = "wecom_app"
-settings = { corpid = "C", agentid = 1, base = "URL" }
-secrets = { corpsecret = "corp" }
-address = "wechat"
-allow = ["127.0.0.0/8"]
-"""
-TO_PERSON: Final = {
-    "endpoint": "wecom",
-    "recipient": "P1",
-    "addressed": ["zhangsan"],
-    "merges": True,
-}
 
 
 async def test_a_notice_is_delivered_signed_and_its_attempt_is_kept(city: City) -> None:
@@ -173,6 +39,8 @@ async def test_a_notice_is_delivered_signed_and_its_attempt_is_kept(city: City) 
 async def test_what_fails_is_sent_again_later_under_the_same_id(
     city: City, answer: Answer, outcome: str, wait_s: float
 ) -> None:
+    if answer is hang:
+        city.hurry()
     await city.endpoints(HOOK)
     number = await city.notice()
     city.receiver.answers.append(answer)
@@ -232,17 +100,17 @@ async def test_what_another_courier_left_in_hand_is_sent_once_more_under_its_id(
     dying = city.courier()
     await dying.round()
     while not city.receiver.got:
-        await asyncio.wait(dying._tasks, timeout=0.01)
+        await asyncio.wait(dying._errands.tasks, timeout=0.01)
     assert await city.state(number) == "sending"
     # Killed: its tasks and its connection end without a word.
-    for task in dying._tasks:
+    for task in dying._errands.tasks:
         task.cancel()
-    assert dying._connection is not None
-    dying._connection.terminate()
-    await asyncio.wait(dying._tasks)
+    assert dying._post.connection is not None
+    dying._post.connection.terminate()
+    await asyncio.wait(dying._errands.tasks)
     heir = city.courier()
-    while heir._connection is None:
-        await heir._ready()
+    while heir._post.connection is None:
+        await heir.take_over()
     await city.rounds(heir)
     city.time.pass_s(10)
     await city.rounds(heir)
@@ -255,8 +123,8 @@ async def test_what_another_courier_left_in_hand_is_sent_once_more_under_its_id(
 async def test_one_courier_sends_at_a_time(city: City) -> None:
     await city.endpoints(HOOK)
     first, second = city.courier(), city.courier()
-    assert await first._ready() is not None
-    assert await second._ready() is None
+    assert await first.take_over() is not None
+    assert await second.take_over() is None
 
 
 async def test_what_came_back_while_the_database_was_away_is_kept_afterwards(city: City) -> None:
@@ -264,9 +132,9 @@ async def test_what_came_back_while_the_database_was_away_is_kept_afterwards(cit
     number = await city.notice()
     courier = city.courier()
     await courier.round()
-    await asyncio.wait(courier._tasks)
-    assert courier._connection is not None
-    courier._connection.terminate()
+    await asyncio.wait(courier._errands.tasks)
+    assert courier._post.connection is not None
+    courier._post.connection.terminate()
     while await city.state(number) != "delivered":
         await courier.round()
     assert len(city.receiver.got) == 1
@@ -346,35 +214,6 @@ async def test_a_burst_is_bounded_for_its_reader_and_level_four_goes_through(cit
     assert {await city.state(number) for number in numbers} == {"delivered"}
 
 
-async def test_a_blackout_of_2724_units_is_a_handful_of_messages_for_its_officer(
-    city: City,
-) -> None:
-    await city.endpoints(WECOM)
-    city.receiver.otherwise = good_gateway()
-    courier = city.courier()
-    now = moment_of(BEGAN)
-    await city.store.executemany(
-        "INSERT INTO outbox (alarm, enterprise, at, why, level, recipient, reason, endpoint,"
-        " addressed, title, state, merges, due, created, expires) VALUES ($1, $2, $3, 'raised', 2,"
-        " 'P1', 'first', 'wecom', '{zhangsan}', 't', 'waiting', TRUE, $3, $3, $4)",
-        [(1000 + n, f"F{n % 340}", now, now + timedelta(hours=12)) for n in range(2724)],
-    )
-
-    def sent() -> int:
-        return sum("message/send" in path for path, _, _ in city.receiver.got)
-
-    await city.rounds(courier, 10)
-    assert sent() == 4
-    grave = await city.notice(**TO_PERSON, level=4)
-    await city.rounds(courier)
-    assert await city.state(grave) == "delivered"
-    while await city.store.fetchval("SELECT count(*) FROM outbox WHERE state = 'waiting'"):
-        city.time.pass_s(60)
-        await city.rounds(courier)
-    assert sent() <= 10
-    assert city.time.us - BEGAN < 1800 * SECOND
-
-
 async def test_a_refused_contact_is_reached_the_next_way_at_once(city: City) -> None:
     await city.endpoints(WECOM + HOOK)
     city.receiver.answers.append(good_gateway())
@@ -449,16 +288,6 @@ async def test_an_answer_that_cannot_be_read_is_in_doubt_and_ends_after_three(ci
     assert "robot-key" not in words
 
 
-SMS: Final = """
-[endpoint.sms]
-channel = "aliyun_sms"
-settings = { sign_name = "S", template = "SMS_1", variables = { a = "title" }, base = "URL" }
-secrets = { key_id = "corp", key_secret = "robot" }
-address = "phone"
-allow = ["127.0.0.0/8"]
-"""
-
-
 @pytest.mark.parametrize(
     ("known", "sends"), [("it", 1), ("", 2)], ids=["it-has-it", "it-knows-nothing-of-it"]
 )
@@ -467,6 +296,7 @@ async def test_after_a_time_out_the_receipt_is_asked_for_before_a_second_send(
     known: str,
     sends: int,
 ) -> None:
+    city.hurry()
     await city.endpoints(SMS)
     calls: list[str] = []
 
@@ -503,12 +333,12 @@ async def test_limits_are_remembered_from_one_courier_to_the_next(city: City) ->
     for _ in range(4):
         await city.notice(**TO_PERSON)
         await city.rounds(first)
-    await first._leave()
+    await first.leave()
     city.couriers.remove(first)
     waiting = await city.notice(**TO_PERSON)
     heir = city.courier()
-    while heir._connection is None:
-        await heir._ready()
+    while heir._post.connection is None:
+        await heir.take_over()
     await city.rounds(heir, 3)
     assert await city.state(waiting) == "waiting"
 

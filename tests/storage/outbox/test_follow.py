@@ -3,11 +3,13 @@
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import msgspec
 import orjson
 import pytest
 from tests.storage.cases.city import action, after, known, with_alarm, with_firm
 
 from wattwarden.alarms.cases.bodies import Verb
+from wattwarden.alarms.channels.facts import Facts
 from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.alarms.routing.bodies import Reach, Routing, Silence, SilenceEnd
 from wattwarden.alarms.routing.table import default_text
@@ -82,6 +84,28 @@ async def test_an_alarm_is_told_to_those_whom_its_ladder_names(store: Connection
     assert orjson.loads(row["fields"])["firm"] == "某水泥"
     assert row["merges"] is True
     assert await store.fetchval("SELECT count(*) FROM notice_due") == 0
+
+
+async def test_machines_are_told_the_alarm_as_it_stands_and_what_is_newer(
+    store: Connection,
+) -> None:
+    await with_routing(store)
+    number = await with_alarm(store, ended=10)
+    await passed(store, 1)
+    await passed(store, 60)
+    rows = await store.fetch(
+        "SELECT why, facts FROM outbox WHERE recipient = 'stream:hook' ORDER BY id"
+    )
+    told = {row["why"]: msgspec.json.decode(row["facts"], type=Facts) for row in rows}
+    first, last = told["raised"], told["cleared"]
+    assert (first.number, last.number) == (number, number)
+    assert (first.sequence, first.sequence < last.sequence) == (1, True)
+    assert (first.state, last.state) == ("raised", "cleared_unack")
+    assert (first.rule.id, first.rule.grade) == ("R2", "A")
+    assert first.enterprise.name == "某水泥"
+    assert [one.name for one in first.units] == ["风机"]
+    assert (first.raised, last.cleared) == (after(0), after(10))
+    assert first.explanation.zh == "风机未运行"
 
 
 async def test_it_is_told_once_however_often_passes_come(store: Connection) -> None:

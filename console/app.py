@@ -1,0 +1,84 @@
+"""The console: one aiohttp application, listened for at one address."""
+
+import asyncio
+import socket
+from collections import Counter
+from typing import Final
+
+import structlog
+from aiohttp import web
+
+from wattwarden.console.answering import Answering
+from wattwarden.console.binding import Inviting
+from wattwarden.console.buttons import Buttons
+from wattwarden.console.doors import MAX_BODY_BYTES, Doors, Parts, add_headers
+
+# An idle browser's connection; a reverse proxy keeps its own for longer and knows how to redo one.
+KEEPALIVE_S: Final = 15.0
+# Requests in hand are answered in a fraction of that.
+DRAIN_S: Final = 3.0
+REPORT_INTERVAL_S: Final = 60.0
+
+_log: Final = structlog.get_logger(__name__)
+
+
+def make_app(parts: Parts) -> web.Application:
+    """Return the application."""
+    doors = Doors(parts)
+    app = web.Application(middlewares=[doors.middleware], client_max_size=MAX_BODY_BYTES)
+    app.on_response_prepare.append(add_headers)
+
+    async def style(_request: web.Request) -> web.Response:
+        # Its address changes with it.
+        kept = {"Cache-Control": "public, max-age=31536000, immutable"}
+        return web.Response(body=parts.pages.style, content_type="text/css", headers=kept)
+
+    app.router.add_get("/static/console.css", style)
+    for rooms in (Answering(parts, doors), Inviting(parts, doors), Buttons(parts, doors)):
+        app.add_routes(rooms.routes())
+    return app
+
+
+class Console:
+    """The application while it is served."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.counts = parts.counts
+        self._parts = parts
+        self._told: Counter[str] = Counter()
+        # Addresses hold links: nothing logs them.
+        self._runner = web.AppRunner(
+            make_app(parts),
+            access_log=None,
+            keepalive_timeout=KEEPALIVE_S,
+            shutdown_timeout=DRAIN_S,
+            handle_signals=False,
+        )
+
+    async def start(self, door: socket.socket) -> None:
+        """Serve who comes to a socket that listens."""
+        await self._runner.setup()
+        await web.SockSite(self._runner, door).start()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Tell now and then what was asked, until ``stop`` is set; then close."""
+        try:
+            while not stop.is_set():
+                try:
+                    async with asyncio.timeout(REPORT_INTERVAL_S):
+                        await stop.wait()
+                except TimeoutError:
+                    self._report()
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Answer what is in hand, and listen no more."""
+        await self._runner.cleanup()
+        await self._parts.store.close()
+
+    def _report(self) -> None:
+        news = self.counts - self._told
+        if news:
+            self._told = Counter(self.counts)
+            _log.info("pages", **{name.replace(" ", "_"): count for name, count in news.items()})

@@ -1,0 +1,41 @@
+"""The console's connections: a pool that is opened when it is first needed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import cast
+
+from wattwarden.storage.database import Connection, Pool, errors, open_pool
+
+
+class Store:
+    """Where pages read and act."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._pool: Pool | None = None
+        self._opening = asyncio.Lock()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection.
+
+        Raises:
+            StorageError: The database is away.
+        """
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await open_pool(self._dsn, name="console")
+        with errors("taking a connection"):
+            lent = await self._pool.acquire()
+        try:
+            # A pool's own proxy, which has all that a connection has.
+            yield cast("Connection", lent)
+        finally:
+            await self._pool.release(lent)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close()

@@ -1,0 +1,73 @@
+"""What a console's process does from start to stop."""
+
+import socket
+from typing import Final
+
+from yarl import URL
+
+from wattwarden.console.app import Console
+from wattwarden.console.doors import Parts
+from wattwarden.console.keys import KeyRing
+from wattwarden.console.pages import Pages
+from wattwarden.console.store import Store
+from wattwarden.server.answering import keys_of
+from wattwarden.server.exchange import Exchange
+from wattwarden.server.lifetime import report_ready, stop_event
+from wattwarden.server.listening import PAGES, refused
+from wattwarden.server.places import Places, dsn_of
+from wattwarden.server.settings import Settings
+
+# In an address of the console: the port that is listened on.
+_ANY_PORT: Final = 0
+
+
+async def run_console(settings: Settings) -> None:
+    """Serve pages until told to stop."""
+    stop = stop_event()
+    with opened(settings.console.listen) as door:
+        console = console_of(settings, keys_of(settings), public_address(settings, door))
+        await console.start(door)
+        report_ready("console", console=address_of(settings, door))
+        await console.run(stop)
+
+
+def console_of(settings: Settings, keys: KeyRing, address: str | None) -> Console:
+    """Return the console of the system with these settings; ``address`` is as people know it."""
+    store = Store(dsn_of(settings))
+    parts = Parts(
+        store,
+        keys,
+        Pages(URL(address or "").path.rstrip("/")),
+        Exchange(store, Places(settings.data).secrets),
+        address or "",
+        settings.console.trusted_proxies,
+    )
+    return Console(parts)
+
+
+def opened(listen: str) -> socket.socket:
+    """Listen at HOST:PORT.
+
+    Raises:
+        PortRefusedError: It cannot be; names who holds the address.
+    """
+    host, _, port = listen.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host.strip("[]"), int(port)), family=family)
+    except OSError as error:
+        raise refused(listen, PAGES, error) from error
+
+
+def address_of(settings: Settings, door: socket.socket) -> str:
+    """Return HOST:PORT of an open door, with the port that the kernel chose for 0."""
+    host = settings.console.listen.rpartition(":")[0]
+    return f"{host}:{door.getsockname()[1]}"
+
+
+def public_address(settings: Settings, door: socket.socket) -> str | None:
+    """Return with what links begin; port 0 in it is the one that is listened on."""
+    address = settings.console.public_url
+    if address is None or URL(address).explicit_port != _ANY_PORT:
+        return address
+    return str(URL(address).with_port(door.getsockname()[1])).rstrip("/")

@@ -1,0 +1,31 @@
+"""Secrets by reference: files of the secrets folder, which nothing else names by their contents."""
+
+from pathlib import Path
+from typing import Final
+
+from wattwarden.alarms.channels.channel import BuildError, Secret
+
+# A key, a token, a password; a file that is longer is none of ours.
+MAX_SECRET_BYTES: Final = 4096
+
+
+class SecretError(BuildError):
+    """A secret that is not where the routing table says."""
+
+
+def read_secret(folder: Path, file: str) -> Secret:
+    """Return what a file of the secrets folder holds.
+
+    Raises:
+        SecretError: It cannot be read, is empty or too long.
+    """
+    try:
+        with (folder / file).open("rb") as opened:
+            text = opened.read(MAX_SECRET_BYTES + 1).decode().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"secret file {file} cannot be read"
+        raise SecretError(message) from error
+    if not text or len(text) > MAX_SECRET_BYTES:
+        message = f"secret file {file} is empty or too long"
+        raise SecretError(message)
+    return Secret(text)

@@ -1,0 +1,17 @@
+"""An offence is told within seconds of the reading that proves it; `make soak` counts hundreds."""
+
+import pytest
+from tests.integration.latency import Plan, measure
+
+pytestmark = pytest.mark.integration
+
+# Time runs sixty times as fast: what waits for the fold takes a second in a minute.
+SHORT = Plan(offences=12, rate=60, cycle_s=60, onset_s=180, spread_s=60)
+MOST_S = 5.0
+
+
+async def test_an_offence_is_pushed_within_five_seconds_of_what_proves_it() -> None:
+    latencies = await measure(SHORT)
+    assert len(latencies) == SHORT.offences
+    assert min(latencies) > 0
+    assert max(latencies) <= MOST_S, latencies
