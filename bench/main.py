@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bench import columns, diagnosis, gateway, writer
+from bench import columns, courier, diagnosis, gateway, writer
 from bench.figures import Section, figures_table
 from bench.servers import HERE, PROGRAM, build, reference, wattwarden
 
@@ -52,6 +52,7 @@ MEASUREMENTS: Final[Mapping[str, Callable[[argparse.Namespace], Section]]] = {
     "writer": lambda options: writer.measure_writer(options.rounds),
     "columns": lambda options: columns.measure_columns(options.rounds),
     "diagnosis": lambda options: diagnosis.measure_diagnosis(options.rounds),
+    "courier": lambda options: courier.measure_courier(options.rounds),
 }
 
 
