@@ -105,6 +105,23 @@ class Verdict:
         return round(PER_LINE_DAYS * len(self.false) / line_days, 4) if line_days else 0.0
 
 
+def unless_of(
+    earlier: Iterable[Offence], claims: Iterable[Claim], delays: Delays
+) -> list[Claim]:
+    """Leave out claims of offences that are not judged: those of the warm-up's last minutes."""
+    known: dict[tuple[str, str], list[Offence]] = {}
+    for one in earlier:
+        known.setdefault((one.rule, one.unit), []).append(one)
+    return [
+        claim
+        for claim in claims
+        if not any(
+            one.onset <= claim.raised <= one.end + delays[claim.rule, claim.unit].off
+            for one in known.get((claim.rule, claim.unit), ())
+        )
+    ]
+
+
 def judge(offences: Iterable[Offence], claims: Iterable[Claim], delays: Delays) -> Verdict:
     """Match claims with offences, in order of time.
 

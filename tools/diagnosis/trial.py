@@ -20,7 +20,7 @@ from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.rulebook import Rules
 from wattwarden.alarms.states import state as states
 from wattwarden.tools.diagnosis.cells import Cells, Settled
-from wattwarden.tools.diagnosis.score import OFFENCES, Claim, Delay, Offence, Verdict, judge
+from wattwarden.tools.diagnosis.score import OFFENCES, Claim, Delay, Offence, Verdict, judge, unless_of
 from wattwarden.tools.simulator.moments import ZONE
 from wattwarden.tools.simulator.orders import Order, orders_of
 from wattwarden.tools.simulator.readings import Block
@@ -144,12 +144,13 @@ def run(world: World, rules: Rules, warmup_days: int, advance: Callable[[int], o
         advance(len(block.live.at_ms))
     lines = sum(len(group.plant.lines) for group in groups)
     delays = {key: delay for group in groups for key, delay in delays_of(group.plant).items()}
+    earlier, offences = _offences(world, judged_from)
     return Trial(
         seed=world.seed,
         days=world.scenario.days,
         warmup_days=warmup_days,
         line_days=lines * (world.scenario.days - warmup_days),
-        verdict=judge(_offences(world, judged_from), claims, delays),
+        verdict=judge(offences, unless_of(earlier, claims, delays), delays),
         others=others,
         readings=sum(group.cells.readings for group in groups),
         left_out=settled.left_out,
@@ -175,13 +176,15 @@ def _sort(finding: Raised, judged_from: int, claims: list[Claim], others: Counte
         others[alarm.rule] += 1
 
 
-def _offences(world: World, judged_from: int) -> list[Offence]:
-    """Return the judged offences that began after the warm-up."""
-    return [
+def _offences(world: World, judged_from: int) -> tuple[list[Offence], list[Offence]]:
+    """Return the offences that began within the warm-up, and those that are judged."""
+    found = [
         Offence(one.rule, one.unit, one.onset_ms / _SECOND_MS, one.end_ms / _SECOND_MS)
         for one in world.truth()
-        if one.rule in OFFENCES and one.onset_ms >= judged_from * _SECOND_MS
+        if one.rule in OFFENCES
     ]
+    judged = [one for one in found if one.onset >= judged_from]
+    return [one for one in found if one.onset < judged_from], judged
 
 
 def delays_of(plant: Plant) -> dict[tuple[str, str], Delay]:

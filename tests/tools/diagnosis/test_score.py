@@ -2,7 +2,7 @@
 
 import pytest
 
-from wattwarden.tools.diagnosis.score import Claim, Delay, Offence, Verdict, judge
+from wattwarden.tools.diagnosis.score import Claim, Delay, Offence, Verdict, judge, unless_of
 
 DELAYS = {
     (rule, unit): Delay(600.0, 180.0)
@@ -67,3 +67,9 @@ def test_false_alarms_are_counted_per_ten_thousand_line_days() -> None:
 def test_nothing_to_count_gives_no_ratio() -> None:
     row = verdict(offences=()).tallies["R5"].row("R5")
     assert (row["precision"], row["recall"], row["delay_median_s"]) == (None, None, None)
+
+
+def test_an_alarm_of_the_warm_up_s_last_offence_is_not_judged() -> None:
+    late = Claim("R3", "fan", 5180.0)
+    others = [Claim("R3", "fan", 5181.0), Claim("R4", "fan", 2000.0), Claim("R3", "pump", 2000.0)]
+    assert unless_of([FAN], [late, *others], DELAYS) == others
