@@ -12,7 +12,9 @@
     end(now)                  the peer hung up
 
 Short ways for whoever has thousands of sessions: take_frames in place of receive_data where it
-works, take_events for next_event until None, unsent to see whether data_to_send has anything.
+works, take_events for next_event until None, unsent to see whether data_to_send has anything;
+routine_codec says whose Codec.routine may judge the next segment in place of the session, which
+then only has to know that it was heard_at that time.
 
 Times are microseconds UTC.  Answers that wait for the journal are no business of the session:
 ``Codec.acknowledge`` gives them once the envelope is stored.
@@ -69,7 +71,6 @@ class Session:
         "_framer",
         "_framing",
         "_head",
-        "_heard_at",
         "_in_step",
         "_limits",
         "_login_by",
@@ -78,6 +79,7 @@ class Session:
         "_partial_by",
         "_profile_of",
         "codec",
+        "heard_at",
         "identity",
         "unsent",
     )
@@ -100,7 +102,8 @@ class Session:
         self._dialogue: Dialogue | None = None
         self._noise_bytes = self._made_up_bytes = 0
         self._closing = False
-        self._heard_at = now
+        self.heard_at = now
+        """When the peer last sent a frame."""
         self._login_by = now + round(limits.pre_login_s * SECOND_US)
         self._partial_by = NEVER
         self.codec: Codec | None = None
@@ -124,7 +127,7 @@ class Session:
         frames: list[bytes] = []
         if codec is None or dialogue is None or codec.outline.run(data, 0, frames) != len(data):
             return None
-        self._heard_at = now
+        self.heard_at = now
         out = dialogue.receive(frames, now)
         if out:
             self.unsent += out
@@ -149,6 +152,14 @@ class Session:
         """Return, once, the bytes that the peer is owed without waiting for the journal."""
         unsent, self.unsent = self.unsent, b""
         return unsent
+
+    @property
+    def routine_codec(self) -> Codec | None:
+        """The codec whose ``routine`` may judge the next segment, None when none may."""
+        codec = self._in_step
+        if codec is None or self.identity is None or codec.routine is None:
+            return None
+        return codec
 
     @property
     def is_over(self) -> bool:
@@ -296,7 +307,7 @@ class Session:
         if dialogue is None or codec is not self.codec:
             # Bytes that look like another protocol's change nothing; a frame does.
             dialogue = self._begin_dialogue(codec, now)
-        self._heard_at = now
+        self.heard_at = now
         out = dialogue.receive(frames, now)
         if out:
             self.unsent += out
@@ -330,7 +341,7 @@ class Session:
     def _silence_by(self) -> int:
         if self.identity is None or self._dialogue is None:
             return self._login_by
-        return self._heard_at + round(self._dialogue.idle_limit_s * SECOND_US)
+        return self.heard_at + round(self._dialogue.idle_limit_s * SECOND_US)
 
     def _credit(self) -> int:
         limits = self._limits

@@ -14,7 +14,10 @@ CONNECT_S: Final = 5.0
 
 
 class NotSentError(Exception):
-    """A request that certainly has not reached anybody.  ``for_good``: nor will it, as it is."""
+    """A request that certainly has not reached anybody.
+
+    ``for_good``: nor will any other, until the endpoint is mended.
+    """
 
     def __init__(self, reason: str, *, for_good: bool = False) -> None:
         super().__init__(reason)

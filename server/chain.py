@@ -10,13 +10,13 @@ Nothing is answered before it is stored.  Whoever adds bounds what waits (``pend
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import structlog
 
-from wattwarden.protocol.codec import NOTHING_ASKED, Asked, Codec, ProfileOf
+from wattwarden.protocol.codec import NOTHING_ASKED, Asked, Codec, ProfileOf, Routine
 from wattwarden.protocol.envelope import (
     FORMAT,
     MAX_ENVELOPE_BYTES,
@@ -118,33 +118,27 @@ class Chain:
         ``codec`` is None for bytes that no framer accepts.
         """
         count = len(frames)
-        if count == 1:
-            size = len(frames[0])
-        elif count <= MOST_FRAMES_AT_ONCE:
-            size = sum(map(len, frames))
-        else:
+        if count > MOST_FRAMES_AT_ONCE:
             for at in range(0, count, MOST_FRAMES_AT_ONCE):
                 stretch = range(at, min(at + MOST_FRAMES_AT_ONCE, count))
                 theirs = {index - at: asked[index] for index in stretch if index in asked}
                 self.add(source, codec, frames[at : stretch.stop], now, theirs)
             return
+        size = sum(map(len, frames))
         if asked is not NOTHING_ASKED:
             size += sum(map(len, asked.values()))
-        draft = self._open.get(codec)
-        if (
-            draft is None
-            or len(draft.frames) + count > MAX_ENVELOPE_FRAMES
-            or (draft.size_bytes + size > MAX_ENVELOPE_BYTES and draft.frames)
-        ):
-            draft = self._new_draft(codec, now)
+        draft = self._with_room(codec, count, size, now)
         if asked is not NOTHING_ASKED:
             draft.ask(asked)
-        draft.frames += frames
-        draft.sources.append(source)
-        draft.counts.append(count)
-        draft.times.append(now)
-        draft.size_bytes += size
-        self.pending_bytes += size
+        draft.add(source, frames, now)
+
+    def add_many(self, sources: Sequence[Source], codec: Codec, routine: Routine, now: int) -> None:
+        """Take the frames of as many received segments, one from each source.
+
+        Together they must fit into one envelope.
+        """
+        draft = self._with_room(codec, len(routine.lengths), len(routine.data), now)
+        draft.add_many(sources, routine, now)
 
     def add_unknown(self, source: Source, data: bytes, reason: str, now: int) -> None:
         """Keep bytes that belong to no frame."""
@@ -193,6 +187,19 @@ class Chain:
                 msg_id = f"{self._name}:s{self._occurrence_number}"
                 await self._append(Kind.SESSION, payload, msg_id)
 
+    def _with_room(self, codec: Codec | None, count: int, size: int, now: int) -> Draft:
+        """Return the draft that takes so many frames and bytes, which are counted as its own."""
+        draft = self._open.get(codec)
+        if (
+            draft is None
+            or len(draft) + count > MAX_ENVELOPE_FRAMES
+            or (draft.size_bytes + size > MAX_ENVELOPE_BYTES and len(draft))
+        ):
+            draft = self._new_draft(codec, now)
+        draft.size_bytes += size
+        self.pending_bytes += size
+        return draft
+
     def _new_draft(self, codec: Codec | None, now: int) -> Draft:
         draft = Draft(codec, now)
         self._open[codec] = draft
@@ -203,7 +210,7 @@ class Chain:
     async def _lull(self, draft: Draft) -> None:
         """Wait for company while few frames are there and the last came just now."""
         longest = draft.first_at + LONGEST_S * self._second_us
-        while len(draft.frames) < LULL_FRAMES and len(self._queue) == 1 and not self._closing:
+        while len(draft) < LULL_FRAMES and len(self._queue) == 1 and not self._closing:
             pause = min(draft.last_at + LULL_S * self._second_us, longest) - self._now_us()
             if pause <= 0:
                 return
@@ -221,7 +228,7 @@ class Chain:
         size = draft.size_bytes
         try:
             frozen = self._confirm(draft)
-            if draft.frames:
+            if len(draft):
                 await self._store_frozen(draft, frozen)
         finally:
             self.pending_bytes -= size
@@ -260,7 +267,7 @@ class Chain:
         # Only what is stored is a link: the next envelope names no predecessor that nobody has.
         self._number, self._previous = number, digest(payload)
         counters = self.counters
-        counters.frames += len(draft.frames)
+        counters.frames += len(draft)
         counters.envelopes += 1
         counters.bytes += len(payload)
         if replies is not None:

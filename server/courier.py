@@ -79,6 +79,7 @@ class Courier:
         self._reports = Reports(self._board, self._judge, self._errands)
         self._post = Post(place.dsn, self._adopt, self._errands.came.set)
         self._swept = self._reported = float("-inf")
+        self._failing = ""
 
     @property
     def outcomes(self) -> Counter[str]:
@@ -92,22 +93,16 @@ class Courier:
             StorageError: What does not pass by itself.
         """
         loop = asyncio.get_running_loop()
-        backoff, failing = Backoff(loop.time()), ""
+        backoff = Backoff(loop.time())
         stopping = asyncio.create_task(self._awake(stop))
         try:
             while not stop.is_set():
-                try:
-                    await self.round()
-                except StorageError as error:
-                    failing = await self._failed(error, failing)
+                if await self._went_round():
+                    self._report()
+                    await self._gather()
+                else:
                     await self._pause(backoff.ended(loop.time()))
                     backoff.started(loop.time())
-                    continue
-                if failing:
-                    _log.info("courier goes on")
-                    failing = ""
-                self._report()
-                await self._gather()
         finally:
             stopping.cancel()
             await self.leave()
@@ -214,13 +209,22 @@ class Courier:
         await queue.finish(connection, kept, self._judge.now())
         self._errands.kept(len(kept))
 
-    async def _failed(self, error: StorageError, failing: str) -> str:
-        if not error.retryable:
-            raise error
-        if error.message != failing:
-            _log.warning("courier waits", reason=error.message)
-        self._post.lose()
-        return error.message
+    async def _went_round(self) -> bool:
+        """Go round once; False while the database is away, which is told once."""
+        try:
+            await self.round()
+        except StorageError as error:
+            if not error.retryable:
+                raise
+            if error.message != self._failing:
+                _log.warning("courier waits", reason=error.message)
+            self._failing = error.message
+            self._post.lose()
+            return False
+        if self._failing:
+            _log.info("courier goes on")
+            self._failing = ""
+        return True
 
     async def _gather(self) -> None:
         """Wait until there is something to do, and then a little for more of it."""

@@ -1,17 +1,20 @@
 """An envelope while it fills: frames of one codec and the connections they came from.
 
-Columns are built when the envelope is sealed; while it fills, each received segment costs four list
-appends, whatever the number of its frames.
+Columns are built when the envelope is sealed.  While it fills, frames are kept as they came, one by
+one or by the hundred back to back, beside their lengths; what tells whence and when is one entry a
+received segment, whatever the number of its frames.
 """
 
 from bisect import bisect
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise, repeat
 from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wattwarden.protocol.codec import Asked, Batch, Codec, ProfileOf, tabulate
+from wattwarden.protocol.codec import Asked, Batch, Codec, ProfileOf, Routine, tabulate
 from wattwarden.protocol.envelope import (
     FORMAT,
     Envelope,
@@ -25,8 +28,9 @@ UNKNOWN: Final = "unknown"
 class Source(Protocol):
     """A connection that frames come from, and that their replies go to."""
 
+    @property
     def row(self) -> SessionRow:
-        """Describe the connection for the envelope."""
+        """What the envelope says of the connection."""
 
     def reply(self, data: bytes) -> None:
         """Send replies to frames that are stored."""
@@ -39,16 +43,17 @@ class Draft:
     """Frames of one codec that wait to be sealed into an envelope."""
 
     __slots__ = (
+        "_chunks",
+        "_counts",
+        "_lengths",
+        "_sources",
+        "_times",
         "asked",
         "codec",
-        "counts",
         "first_at",
-        "frames",
         "name",
         "reasons",
         "size_bytes",
-        "sources",
-        "times",
     )
 
     def __init__(self, codec: Codec | None, now: int) -> None:
@@ -56,57 +61,91 @@ class Draft:
         self.name = UNKNOWN if codec is None else codec.name
         self.first_at = now
         self.size_bytes = 0
-        self.frames: list[bytes] = []
         self.reasons: list[str] = []
-        # One entry a received segment: whence, how many frames, when.
-        self.sources: list[Source] = []
-        self.counts: list[int] = []
-        self.times: list[int] = []
         self.asked: dict[int, bytes] = {}
+        # The bytes of all frames in order, cut anyhow; the length of each frame.
+        self._chunks: list[bytes] = []
+        self._lengths: list[int] = []
+        # One entry a received segment: whence, how many frames, when.
+        self._sources: list[Source] = []
+        self._counts: list[int] = []
+        self._times: list[int] = []
+
+    def __len__(self) -> int:
+        """How many frames it holds."""
+        return len(self._lengths)
 
     @property
     def last_at(self) -> int:
         """When the last frames came."""
-        return self.times[-1] if self.times else self.first_at
+        return self._times[-1] if self._times else self.first_at
+
+    def add(self, source: Source, frames: list[bytes], now: int) -> None:
+        """Take the frames of one segment."""
+        self._chunks += frames
+        self._lengths += map(len, frames)
+        self._sources.append(source)
+        self._counts.append(len(frames))
+        self._times.append(now)
+
+    def add_many(self, sources: Sequence[Source], routine: Routine, now: int) -> None:
+        """Take the frames of many segments that came at one time, one from each source."""
+        self._chunks.append(routine.data)
+        self._lengths += routine.lengths
+        self._sources += sources
+        self._counts += routine.counts
+        self._times += repeat(now, len(sources))
 
     def ask(self, asked: Asked) -> None:
         """Note what frames that come now answer or continue, by their index among these."""
-        first = len(self.frames)
+        first = len(self)
         self.asked |= {first + index: text for index, text in asked.items()}
 
     def freeze(self) -> "Frozen":
         """Turn what has been collected into columns."""
         # Sources compare by identity.
-        numbers = {source: number for number, source in enumerate(dict.fromkeys(self.sources))}
-        segments = len(self.sources)
-        session = np.fromiter(map(numbers.__getitem__, self.sources), np.int32, segments)
-        received_at = np.fromiter(self.times, np.int64, segments)
+        numbers = {source: number for number, source in enumerate(dict.fromkeys(self._sources))}
+        segments = len(self._sources)
+        if len(numbers) == segments:
+            session = np.arange(segments, dtype=np.int32)
+        else:
+            session = np.fromiter(map(numbers.__getitem__, self._sources), np.int32, segments)
+        received_at = np.fromiter(self._times, np.int64, segments)
         if not self._is_one_each():
-            counts = np.fromiter(self.counts, np.int64, segments)
+            counts = np.fromiter(self._counts, np.int64, segments)
             session, received_at = np.repeat(session, counts), np.repeat(received_at, counts)
-        request, requests = tabulate(self.asked, len(self.frames))
+        request, requests = tabulate(self.asked, len(self))
         return Frozen(
             draft=self,
-            rows=[source.row() for source in numbers],
+            rows=[source.row for source in numbers],
             session=session,
             received_at=received_at,
-            lengths=np.fromiter(map(len, self.frames), np.uint32, len(self.frames)),
+            lengths=np.fromiter(self._lengths, np.uint32, len(self)),
             request=request,
             requests=requests,
-            data=b"".join(self.frames),
+            data=b"".join(self._chunks),
         )
 
     def _is_one_each(self) -> bool:
         """Whether every segment brought one frame, as most do."""
-        return len(self.frames) == len(self.sources) and 0 not in self.counts
+        return len(self._lengths) == len(self._sources) and 0 not in self._counts
+
+    def frames(self) -> list[bytes]:
+        """Return the bytes of every frame."""
+        data = b"".join(self._chunks)
+        bounds = accumulate(self._lengths, initial=0)
+        return [data[begin:end] for begin, end in pairwise(bounds)]
 
     def take_out(self, frames: list[int]) -> list[tuple[Source, bytes]]:
         """Remove frames by index, ascending; return each with the connection it came from."""
-        owner = np.repeat(np.arange(len(self.counts)), self.counts)
-        taken = [(self.sources[owner[index]], self.frames[index]) for index in frames]
+        owner = np.repeat(np.arange(len(self._counts)), self._counts)
+        left = self.frames()
+        taken = [(self._sources[owner[index]], left[index]) for index in frames]
         for index in reversed(frames):
-            del self.frames[index]
-            self.counts[owner[index]] -= 1
+            del left[index]
+            del self._lengths[index]
+            self._counts[owner[index]] -= 1
+        self._chunks = left
         gone = set(frames)
         kept = ((index, text) for index, text in self.asked.items() if index not in gone)
         self.asked = {index - bisect(frames, index): text for index, text in kept}
@@ -115,12 +154,12 @@ class Draft:
     def send(self, replies: list[bytes]) -> None:
         """Hand the replies to the connections, one write for each received segment."""
         if self._is_one_each():
-            for source, data in zip(self.sources, replies, strict=True):
+            for source, data in zip(self._sources, replies, strict=True):
                 if data:
                     source.reply(data)
             return
         at = 0
-        for source, count in zip(self.sources, self.counts, strict=True):
+        for source, count in zip(self._sources, self._counts, strict=True):
             data = replies[at] if count == 1 else b"".join(replies[at : at + count])
             if data:
                 source.reply(data)

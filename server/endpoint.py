@@ -202,7 +202,7 @@ class Endpoint:
             return Refused(str(error), ours)
         except NotSentError as error:
             if error.for_good:
-                return Refused(error.reason)
+                return Refused(error.reason, Fault.ENDPOINT)
             return RetryAt(self._wall_us() // SECOND_US + UNREACHED_S, error.reason)
         except LostError as error:
             return Unknown(error.reason)

@@ -12,24 +12,22 @@ from typing import Final
 
 import structlog
 
-from wattwarden.codecs import load_codecs
+from wattwarden.codecs import port_codecs
 from wattwarden.protocol.envelope import FORMAT, Alive, decode_alive, encode
 from wattwarden.server.chain import Chain
 from wattwarden.server.clock import Clock
 from wattwarden.server.directory import Directory
+from wattwarden.server.doors import Doors
 from wattwarden.server.limitlog import LimitLog, limits_acted
-from wattwarden.server.port import MeterConnection, MeterPort
+from wattwarden.server.places import Places
+from wattwarden.server.port import MeterPort
 from wattwarden.server.settings import Settings
+from wattwarden.server.sockets import Sockets, check_free
 from wattwarden.server.ticker import Ticker, check_clock
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.journal.journal import Journal, Kind
 from wattwarden.storage.journal.lease import Lease
 
-# A whole city may dial in at once; the kernel caps this at net.core.somaxconn.
-BACKLOG: Final = 4096
-# libuv accepts one connection a turn of its loop from each socket that listens; a turn costs as
-# much as the connection itself.  Eight sockets on one port let eight in.
-LISTENERS: Final = 8
 # A city that logs in makes some ten lasting objects a meter and no garbage in cycles; looking for
 # it after every 700, as by default, takes a twentieth of the time.
 YOUNG_OBJECTS: Final = 10_000
@@ -63,14 +61,17 @@ class Gateway:
             for shard in range(journal.shards)
         ]
         self.port = MeterPort(
-            tuple(load_codecs().values()),
+            port_codecs(),
             self._chains,
             directory.of_address,
             clock.now_us,
             settings.gateway,
             clock.rate,
         )
-        self._servers: list[asyncio.Server] = []
+        self._sockets = Sockets(self.port.connect, clock.now_us, self.port.end_turn)
+        self._doors = Doors(self.port, settings.gateway, Places(settings.data).secrets)
+        self.doors: dict[str, str] = {}
+        """The addresses of the doors beside the meter port, by name."""
         self._refused: list[tuple[int, int, str]] = []
         self._troubled: dict[str, str] = {}
         self._refusing_since = 0
@@ -82,6 +83,7 @@ class Gateway:
         Raises:
             ClockRefusedError: the machine's clock is behind the journal.
             OSError: the address cannot be listened on.
+            PortRefusedError: a door beside it cannot be opened.
         """
         await self._check_free()
         lease = await Lease.open(self._journal.link, "ticker", owner=self.name)
@@ -96,7 +98,9 @@ class Gateway:
             asyncio.create_task(self._live()),
             *(asyncio.create_task(chain.run_occurrences()) for chain in self._chains),
         ]
-        address = await self._listen()
+        host, _, port = self._settings.gateway.listen.rpartition(":")
+        address = await self._sockets.listen(host.strip("[]"), int(port))
+        self.doors = await self._doors.start()
         # What exists now lives as long as the process: no collection need look at it again.
         gc.collect()
         gc.freeze()
@@ -105,8 +109,8 @@ class Gateway:
 
     async def stop(self) -> None:
         """Store and answer what was received, then hang up."""
-        for server in self._servers:
-            server.close()
+        self._sockets.stop_listening()
+        self._doors.drain()
         self.port.drain()
         for chain in self._chains:
             chain.close()
@@ -115,24 +119,13 @@ class Gateway:
                 await asyncio.gather(*self._chain_tasks)
         except TimeoutError:
             _log.warning("not everything received was stored; it stays unanswered")
+        await self._doors.close()
         self.port.close_all("gateway stops")
         await self._store_closes()
         for task in (*self._tasks, *self._chain_tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, *self._chain_tasks, return_exceptions=True)
-
-    async def _listen(self) -> str:
-        """Open the sockets that meters dial; return their address."""
-        loop = asyncio.get_running_loop()
-        host, _, port = self._settings.gateway.listen.rpartition(":")
-        for _ in range(LISTENERS):
-            server = await loop.create_server(
-                self._connection, host.strip("[]"), int(port), backlog=BACKLOG, reuse_port=True
-            )
-            self._servers.append(server)
-            # Asked for any port, the others take the one that the first was given.
-            port = _address(server).rpartition(":")[2]
-        return _address(self._servers[0])
+        self._sockets.close()
 
     async def _check_free(self) -> None:
         """Share the address with gateways of this journal, and with nobody else.
@@ -140,20 +133,15 @@ class Gateway:
         The kernel deals connections out among all that share an address, so a stranger who writes
         into another journal would get half of the meters without anybody noticing.
         """
-        loop = asyncio.get_running_loop()
         host, _, port = self._settings.gateway.listen.rpartition(":")
         try:
-            probe = await loop.create_server(
-                self._connection, host.strip("[]"), int(port), start_serving=False
-            )
+            await check_free(host.strip("[]"), int(port))
         except OSError:
             last = await self._journal.last(0, Kind.ALIVE)
             silent_us = self._clock.now_us() - (decode_alive(last.payload).at if last else 0)
             most_us = ALIVE_INTERVALS_TO_SHARE * ALIVE_INTERVAL_S * 1e6 * self._clock.rate
             if silent_us > most_us:
                 raise
-        else:
-            probe.close()
 
     async def _store_closes(self) -> None:
         """Record how all connections ended, unless the journal is away."""
@@ -163,16 +151,14 @@ class Gateway:
                     await asyncio.sleep(CLOSE_POLL_S)
                 await asyncio.gather(*(chain.flush_occurrences() for chain in self._chains))
 
-    def _connection(self) -> MeterConnection:
-        return MeterConnection(self.port)
-
     async def _sweep(self) -> None:
         off = False
         log = LimitLog()
         while True:
             now = self._clock.now_us()
             self.port.sweep(now)
-            log.tell(limits_acted(self.port.counters, (c.counters for c in self._chains)), now)
+            acted = limits_acted(self.port.counters, (c.counters for c in self._chains))
+            log.tell(acted | self._doors.limits_acted(), now)
             if self._clock.steer() != off:
                 off = not off
                 _log.warning("wall clock off", off_s=self._clock.off_us / 1e6, still=off)
@@ -217,8 +203,3 @@ class Gateway:
             _log.info("reading again", stood_still_s=(now - self._refusing_since) / 1e6)
         self.port.trouble = reason
         self.port.press_back()
-
-
-def _address(server: asyncio.Server) -> str:
-    host, port = server.sockets[0].getsockname()[:2]
-    return f"{host}:{port}"

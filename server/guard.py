@@ -28,6 +28,12 @@ METADATA: Final = tuple(
 )
 # Translated addresses (RFC 6052) hold the IPv4 address in their last four bytes.
 _TRANSLATED: Final = IPv6Network("64:ff9b::/96")
+# All that is given to anybody (IANA's registry of IPv6 unicast addresses).  What lies outside leads
+# back into one's own network or nowhere: site-local fec0::/10, NAT64 of one's own 64:ff9b:1::/48
+# (RFC 8215), IPv4 inside of ::/96 and ::ffff:0:0:0/96.
+_PUBLIC: Final = IPv6Network("2000::/3")
+# For examples in books (RFC 9637).
+_DOCUMENTS: Final = IPv6Network("3fff::/20")
 
 
 class RefusedAddressError(OSError):
@@ -62,6 +68,8 @@ class Guard:
     def _may(self, address: IPv4Address | IPv6Address) -> bool:
         if any(address in network for network in self._allow):
             return True
+        if address.version == 6 and (address not in _PUBLIC or address in _DOCUMENTS):
+            return False
         return address.is_global and not address.is_multicast
 
 

@@ -39,10 +39,17 @@ _NAMES: Final[dict[type, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How doubts about a notice are settled: by its gateway's receipt, or ``tries`` sends."""
+    """How doubts about a notice are settled: by its gateway's receipt, or ``tries`` sends.
+
+    ``tries`` is None where its receiver knows a message again: it is sent until it expires.
+    """
 
     receipt: Receipt | None
-    tries: int
+    tries: int | None
+
+    def exhausted(self, doubts: int) -> bool:
+        """Tell whether so many doubts are as many as there may be."""
+        return self.tries is not None and doubts >= self.tries
 
 
 class Judge:
@@ -117,7 +124,7 @@ class Judge:
         if receipt is not None:
             state, at_us = "asking", self.wall_us() + receipt.wait_s * SECOND_US
         else:
-            state = "dead" if doubts >= terms.tries else "waiting"
+            state = "dead" if terms.exhausted(doubts) else "waiting"
             at_us = self._backoff_us(number, item.level)
         at = self.system(at_us)
         return _finished(item, number, state, attempt, at, late=late, doubts=doubts)
@@ -133,7 +140,7 @@ class Judge:
             case RetryAt(second=second) | Throttled(until_second=second):
                 at_us = second * SECOND_US
             case Absent():
-                state = "waiting" if item.ambiguous < terms.tries else "dead"
+                state = "dead" if terms.exhausted(item.ambiguous) else "waiting"
             case _:
                 state = "dead"
         at, doubts = self.system(at_us), item.ambiguous

@@ -46,6 +46,8 @@ class Door:
 
 METERS: Final = Door("meter port", "gateway", "--listen")
 PAGES: Final = Door("console", "side", "--console")
+PUSHES: Final = Door("door for pushes", "gateway", "WATTWARDEN_GATEWAY__HTTP_LISTEN")
+DATAGRAMS: Final = Door("door for datagrams", "gateway", "WATTWARDEN_GATEWAY__UDP_LISTEN")
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ async def run_gateway(settings: Settings) -> None:
     try:
         listen = await unless(stop, gateway.start())
         if listen is not None:
-            report_ready("gateway", listen=listen)
+            report_ready("gateway", listen=listen, **gateway.doors)
             await until(stop, watching, *gateway.tasks)
     finally:
         stop.set()

@@ -38,6 +38,8 @@ FASTEST_RATE: Final = 3600
 
 Positive = Annotated[int, Field(gt=0)]
 PositiveSeconds = Annotated[float, Field(gt=0)]
+# A file of the secrets folder, and no other.
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$")]
 # Limits of gateways count what was sent within a day: a courier that starts reads it back.
 DaysKept = Annotated[int, Field(ge=2)]
 
@@ -49,9 +51,15 @@ class Section(BaseModel):
 
 
 class GatewaySettings(Section):
-    """The meter port."""
+    """The meter port, and the doors beside it."""
 
     listen: Annotated[str, AfterValidator(check_listen)] = DEFAULT_LISTEN
+    # Where IoT platforms push, and where meters send datagrams; unset: nowhere.
+    http_listen: Annotated[str, AfterValidator(check_listen)] | None = None
+    udp_listen: Annotated[str, AfterValidator(check_listen)] | None = None
+    # Files of the secrets folder; a platform without one is not listened to.
+    onenet_token_file: FileName | None = None
+    ctwing_token_file: FileName | None = None
     # What 300 MiB of connections hold; the descriptor limit may be lower, `doctor` says so.
     max_sessions: Positive = 50_000
     # Meters behind one carrier NAT share an address; more than this from one is no city.

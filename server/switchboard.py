@@ -86,7 +86,9 @@ class Switchboard:
         """Return how doubts about a notice are settled."""
         endpoint = self.endpoints.get(item.endpoint)
         tries = 1 if self.table is None else self.table.ambiguous_tries
-        return Terms(None if endpoint is None else endpoint.receipt, tries)
+        if endpoint is None:
+            return Terms(None, tries)
+        return Terms(endpoint.receipt, None if endpoint.channel.idempotent else tries)
 
     def rest(self, name: str, outcome: Outcome) -> None:
         """Let an endpoint rest where its gateway wants that."""

@@ -12,7 +12,7 @@ registers of the 0x60 and 0x90 blocks stands for; no source states it, both 1 an
 
 frame ─► layouts ─► sections ─► message ─► explanation      one frame
    │                    └─► builds ─► uploads               thousands
-   └─► dialogue                                             answers
+   └─► dialogue ─► routine                                  answers, and where none is due at once
 """
 
 from typing import Final
@@ -21,6 +21,7 @@ from wattwarden.codecs.acrel.dialogue import AcrelDialogue, acknowledge
 from wattwarden.codecs.acrel.explanation import explain
 from wattwarden.codecs.acrel.frame import KINDS, OUTLINE, recognise
 from wattwarden.codecs.acrel.message import encode, read
+from wattwarden.codecs.acrel.routine import routine
 from wattwarden.codecs.acrel.uploads import decode
 from wattwarden.protocol.codec import Codec
 
@@ -37,4 +38,6 @@ CODEC: Final = Codec(
     read=read,
     encode=encode,
     explain=explain,
+    routine=routine,
+    is_datagram=True,
 )

@@ -26,7 +26,7 @@ LEAST_IDLE_S: Final = 300.0
 # A meter that missed three of its own reports is gone.
 REPORTS_MISSED: Final = 3
 
-_ANSWERED_AT_ONCE: Final = frozenset((REGISTER, TIME))
+ANSWERED_AT_ONCE: Final = frozenset((REGISTER, TIME))
 _ANSWERED_ONCE_STORED: Final = {command: ACKS[command] for command in (UPLOAD, ALARM_SETTINGS)}
 
 
@@ -46,7 +46,7 @@ class AcrelDialogue:
         out = b""
         for frame in frames:
             command = frame[2]
-            if command in _ANSWERED_AT_ONCE:
+            if command in ANSWERED_AT_ONCE:
                 if command == REGISTER or self.identity is None:
                     self._identify(frame)
                 out += self._answer(frame, now)

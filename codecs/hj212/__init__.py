@@ -32,6 +32,7 @@ from wattwarden.codecs.hj212.frame import OUTLINE, recognise
 from wattwarden.codecs.hj212.header import COMMANDS, OTHER
 from wattwarden.codecs.hj212.message import encode, read
 from wattwarden.codecs.hj212.proof import confirm
+from wattwarden.codecs.hj212.routine import routine
 from wattwarden.codecs.hj212.uploads import decode
 from wattwarden.protocol.codec import Codec
 
@@ -48,4 +49,5 @@ CODEC: Final = Codec(
     read=read,
     encode=encode,
     explain=explain,
+    routine=routine,
 )

@@ -4,13 +4,14 @@ The standard prints the ciphertext as numbers; it is taken as raw bytes, the one
 own length field.
 """
 
-from typing import Final
-
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from typing import TYPE_CHECKING, Final
 
 from wattwarden.codecs.hj212.header import CP_BEGIN, CP_END, VERSION_2025, read_header, version_of
 from wattwarden.protocol.errors import ProtocolError, Refusal
 from wattwarden.protocol.pairs import is_text
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers import Cipher, modes
 
 BLOCK_BYTES: Final = 16
 # Unprintable bytes in a first block: none in a text, one in a damaged one, ten in ciphertext.
@@ -57,7 +58,14 @@ def decrypt(data: bytes, key: bytes) -> bytes:
     return _sm4(key).decryptor().update(data[:whole]) + data[whole:]
 
 
-def _sm4(key: bytes) -> Cipher[modes.ECB]:
+def _sm4(key: bytes) -> "Cipher[modes.ECB]":
+    # Slow to import, and hardly a meter encrypts.
+    from cryptography.hazmat.primitives.ciphers import (  # noqa: PLC0415  # see above
+        Cipher,
+        algorithms,
+        modes,
+    )
+
     try:
         return Cipher(algorithms.SM4(key), modes.ECB())  # noqa: S305  # the standard's choice
     except ValueError as error:

@@ -37,12 +37,12 @@ CYCLES_UNTIL_IDLE: Final = 3
 # A meter said to report each 30 s may have been set to each 10 min meanwhile.
 LEAST_IDLE_S: Final = 600.0
 
-_AT_ONCE: Final = frozenset(
+AT_ONCE: Final = frozenset(
     cn for cn, command in COMMANDS.items() if command.reply in {"notice", "clock", "login"}
 )
 # One letter is found in an eighth of the time of a word, and hardly a frame but of a part has it.
-_PART_LETTER: Final = ord("U")
-_PART_MARK: Final = b"PNUM="
+PART_LETTER: Final = ord("U")
+PART_MARK: Final = b"PNUM="
 
 
 class _Proven(NamedTuple):
@@ -74,8 +74,8 @@ class Hj212Dialogue:
             at = frame.find(b"CN=", HEAD_BYTES) + 3
             if (
                 self.identity is not None
-                and frame[at : at + 4] not in _AT_ONCE
-                and (_PART_LETTER not in frame or _PART_MARK not in frame)
+                and frame[at : at + 4] not in AT_ONCE
+                and (PART_LETTER not in frame or PART_MARK not in frame)
             ):
                 continue
             proven = self._proven(frame)

@@ -1,7 +1,7 @@
 """One connection to NATS that always comes back.
 
     Link   dials, answers requests, hears nudges; a lost connection fails what is in flight at once
-    └── nats.aio.client.Client   one per connection, never reused
+    └── Connection   one per connection, never reused
 
 nats-py can reconnect by itself, yet it gives up for good on some errors of the server, keeps
 requests waiting for their whole timeout when the connection drops, and sends again what was
@@ -15,14 +15,23 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import count
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
 import nats.errors
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from wattwarden.storage.journal.errors import JournalAway, JournalRefused
+from wattwarden.storage.journal.connection import (
+    CLOSE_TIMEOUT_S,
+    Connection,
+    Many,
+    Reply,
+    Single,
+    check_size,
+    hang_up,
+)
+from wattwarden.storage.journal.errors import JournalAway
 
 # Three pauses reach the longest; a restarted server is met again well within a second.
 FIRST_PAUSE_S: Final = 0.05
@@ -34,17 +43,9 @@ PING_INTERVAL_S: Final = 2
 MAX_UNANSWERED_PINGS: Final = 2
 # In case nats-py ends a connection without a word.
 LOOK_INTERVAL_S: Final = 1.0
-# What is in flight at close gets as long as a slow disk needs for an fsync; then it is given up.
-CLOSE_TIMEOUT_S: Final = 2.0
 # Python 3.11's wait_for, on which nats-py dials, loses a cancellation that comes together with the
 # end of what it waits for: so it is sent again until it works.
 CANCEL_INTERVAL_S: Final = 0.05
-
-NO_RESPONDERS: Final = "503"
-STATUS: Final = "Status"
-# "NATS/1.0", the empty line, and colon, blank and line end of each header count as payload.
-HEADER_FRAME_BYTES: Final = 12
-HEADER_LINE_BYTES: Final = 4
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -59,113 +60,6 @@ class LinkCounters:
     client_errors: int = 0
 
 
-class _Reply(Protocol):
-    """Where the answers to one request gather.  ``done`` tells why they were lost, "" if not."""
-
-    done: asyncio.Future[str]
-
-    def feed(self, message: Msg) -> None: ...
-
-
-class _Single:
-    """The first answer is the whole answer."""
-
-    __slots__ = ("done", "message")
-
-    def __init__(self) -> None:
-        self.done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self.message: Msg | None = None
-
-    def feed(self, message: Msg) -> None:
-        self.message = message
-        self.done.set_result("")
-
-    def answer(self, subject: str) -> Msg:
-        message = self.message
-        if message is None or (message.headers or {}).get(STATUS) == NO_RESPONDERS:
-            text = f"nothing answers to {subject}"
-            raise JournalAway(text)
-        return message
-
-
-class _Many:
-    """Answers follow one another until one carries a status."""
-
-    __slots__ = ("done", "messages", "most", "status")
-
-    def __init__(self, most: int) -> None:
-        self.done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self.messages: list[Msg] = []
-        self.most = most
-        self.status = ""
-
-    def feed(self, message: Msg) -> None:
-        status = message.headers.get(STATUS) if message.headers else None
-        if status is not None:
-            self.status = status
-            self.done.set_result("")
-        elif len(self.messages) < self.most:
-            self.messages.append(message)
-
-    def answers(self, subject: str) -> tuple[list[Msg], str]:
-        if self.status == NO_RESPONDERS:
-            text = f"nothing answers to {subject}"
-            raise JournalAway(text)
-        return self.messages, self.status
-
-
-class _Connection(Client):
-    """A client that ends where its connection ends, and takes the short way for requests.
-
-    nats-py hands each message through two queues and two tasks, which for an envelope costs as much
-    as a hundred of its frames.
-    """
-
-    def __init__(self, inbox: str, deliver: Callable[[Msg], None]) -> None:
-        super().__init__()
-        self._inbox = inbox.encode()
-        self._deliver = deliver
-
-    def send(
-        self, subject: str, reply: str, payload: bytes, headers: dict[str, str] | None
-    ) -> None:
-        """Write a message at once, behind whatever is pending.
-
-        Raises:
-            OSError, RuntimeError: the connection is gone.
-        """
-        if headers is None:
-            head = f"PUB {subject} {reply} {len(payload)}\r\n".encode()
-        else:
-            block = _header_block(headers)
-            whole = len(block) + len(payload)
-            head = f"HPUB {subject} {reply} {len(block)} {whole}\r\n".encode() + block
-        if self._transport is None:
-            raise ConnectionResetError("the connection is gone")
-        pending, self._pending = self._pending, []
-        self._pending_data_size = 0
-        self._transport.writelines([*pending, head, payload, b"\r\n"])
-
-    async def _process_msg(
-        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes
-    ) -> None:
-        if not subject.startswith(self._inbox):
-            await super()._process_msg(sid, subject, reply, data, headers)
-            return
-        found = await self._process_headers(headers) if headers else None
-        self._deliver(self._build_message(sid, subject, reply, data, found))
-
-    async def _close(self, status: int, do_cbs: bool = True) -> None:  # noqa: FBT001, FBT002  # theirs
-        if self._flush_queue is None:
-            return  # it never began: the address is none
-        # Whatever ends the connection comes through here.  Left to itself, nats-py first writes
-        # what is pending: to a peer that reset, it fails before it tells anybody; to one that
-        # hangs, it waits for ever.  Our senders learn of the loss and send again by themselves.
-        self._pending = []
-        self._pending_data_size = 0
-        await super()._close(status, do_cbs)
-
-
 class Link:
     """A connection to one of several NATS servers; made with ``open``, ended with ``close``."""
 
@@ -176,13 +70,13 @@ class Link:
         self._servers = servers
         self._token = token
         self._name = name
-        self._client: _Connection | None = None
+        self._client: Connection | None = None
         self._up = asyncio.Event()
         self._closing = False
         self._reason = "not connected yet"
         self._inbox = f"_INBOX.{secrets.token_hex(11)}."
         self._tokens = count(1)
-        self._waiting: dict[str, _Reply] = {}
+        self._waiting: dict[str, Reply] = {}
         self._listeners: list[tuple[str, Callable[[Msg], Awaitable[None]]]] = []
         self._keeper: asyncio.Task[None] | None = None
 
@@ -229,7 +123,7 @@ class Link:
             JournalAway: no connection, responder or answer in time, or the connection was lost.
             JournalRefused: the server takes no message as large as this.
         """
-        reply = _Single()
+        reply = Single()
         await self._exchange(reply, subject, payload, headers, timeout_s)
         return reply.answer(subject)
 
@@ -241,7 +135,7 @@ class Link:
         Raises:
             JournalAway: as in ``request``.
         """
-        reply = _Many(most)
+        reply = Many(most)
         await self._exchange(reply, subject, payload, None, timeout_s)
         return reply.answers(subject)
 
@@ -264,7 +158,7 @@ class Link:
             await asyncio.wait({self._keeper}, timeout=CANCEL_INTERVAL_S)
         self._lose("closed")
 
-    async def _connected(self) -> _Connection:
+    async def _connected(self) -> Connection:
         """The client, waited for without a bound."""
         while self._client is None or not self._client.is_connected:
             if self._closing:
@@ -276,7 +170,7 @@ class Link:
 
     async def _exchange(
         self,
-        reply: _Reply,
+        reply: Reply,
         subject: str,
         payload: bytes,
         headers: dict[str, str] | None,
@@ -287,7 +181,7 @@ class Link:
         try:
             async with asyncio.timeout(timeout_s):
                 client = await self._connected()
-                _check_size(payload, headers, client.max_payload)
+                check_size(payload, headers, client.max_payload)
                 self._waiting[token] = reply
                 client.send(subject, self._inbox + token, payload, headers)
                 lost = await reply.done
@@ -334,12 +228,12 @@ class Link:
                 await _until_gone(client, gone)
             finally:
                 self._lose(str(client.last_error or "connection lost"))
-                await _hang_up(client)
+                await hang_up(client)
             _log.warning("journal connection lost", reason=self._reason)
 
-    async def _dial(self, gone: asyncio.Event) -> _Connection | None:
+    async def _dial(self, gone: asyncio.Event) -> Connection | None:
         """A client on a new connection, or None after the attempt was counted."""
-        client = _Connection(self._inbox, self._deliver)
+        client = Connection(self._inbox, self._deliver)
 
         async def closed() -> None:
             gone.set()
@@ -368,10 +262,10 @@ class Link:
             self.counters.failed_dials += 1
             if not isinstance(error, nats.errors.NoServersError):  # why was told aside
                 self._reason = str(error)
-            await _hang_up(client)
+            await hang_up(client)
             return None
         except asyncio.CancelledError:
-            await _hang_up(client)
+            await hang_up(client)
             raise
         return client
 
@@ -394,22 +288,6 @@ class Link:
                 reply.done.set_result(reason)
 
 
-def _check_size(payload: bytes, headers: dict[str, str] | None, most_bytes: int) -> None:
-    """Refuse what the server would answer by closing the connection."""
-    size_bytes = len(payload)
-    if headers is not None:
-        lines = (len(name) + len(value) + HEADER_LINE_BYTES for name, value in headers.items())
-        size_bytes += HEADER_FRAME_BYTES + sum(lines)
-    if size_bytes > most_bytes:
-        message = f"message is {size_bytes} bytes with its headers, the server takes {most_bytes}"
-        raise JournalRefused(message)
-
-
-def _header_block(headers: dict[str, str]) -> bytes:
-    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-    return f"NATS/1.0\r\n{lines}\r\n".encode()
-
-
 def _address(client: Client) -> str:
     """Host and port without the credentials that an address may carry."""
     url = client.connected_url
@@ -422,12 +300,6 @@ async def _until_gone(client: Client, gone: asyncio.Event) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LOOK_INTERVAL_S):
                 await gone.wait()
-
-
-async def _hang_up(client: Client) -> None:
-    with contextlib.suppress(nats.errors.Error, OSError, RuntimeError, TimeoutError):
-        async with asyncio.timeout(CLOSE_TIMEOUT_S):
-            await client.close()
 
 
 def _keep_off_stderr() -> None:

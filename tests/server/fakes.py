@@ -37,6 +37,7 @@ class FakeSource:
     sent: list[bytes] = field(default_factory=list)
     rejected: list[bytes] = field(default_factory=list)
 
+    @property
     def row(self) -> SessionRow:
         return SessionRow(1, self.name, self.identity)
 

@@ -4,7 +4,7 @@ import pytest
 from tests.server.fakes import FakeSource
 
 from wattwarden.codecs.hj212 import CODEC
-from wattwarden.protocol.codec import default_profile
+from wattwarden.protocol.codec import Routine, default_profile
 from wattwarden.protocol.envelope import decode_envelope, encode
 from wattwarden.server.draft import Draft
 
@@ -16,10 +16,7 @@ def made_draft(*segments: tuple[list[bytes], dict[int, bytes]]) -> Draft:
     source = FakeSource("a")
     for frames, asked in segments:
         draft.ask(asked)
-        draft.frames += frames
-        draft.sources.append(source)
-        draft.counts.append(len(frames))
-        draft.times.append(NOW)
+        draft.add(source, frames, NOW)
     return draft
 
 
@@ -56,16 +53,25 @@ def test_replies_and_rows_keep_to_their_connections_whatever_is_taken_out(taken:
     draft = Draft(CODEC, NOW)
     sources = [FakeSource("a"), FakeSource("b"), FakeSource("a again")]
     for source, frames in zip(sources, ([b"1", b"2"], [b"3"], [b"4"]), strict=True):
-        draft.frames += frames
-        draft.sources.append(source)
-        draft.counts.append(len(frames))
-        draft.times.append(NOW)
+        draft.add(source, frames, NOW)
     draft.take_out(taken)
     frozen = draft.freeze()
     peers = [frozen.rows[number].peer for number in frozen.session]
     of = {b"1": "a", b"2": "a", b"3": "b", b"4": "a again"}
-    assert peers == [of[frame] for frame in draft.frames]
-    draft.send(draft.frames)
+    assert peers == [of[frame] for frame in draft.frames()]
+    draft.send(draft.frames())
     sent = {source.name: b"".join(source.sent) for source in sources}
-    assert "".join(sorted(b"".join(sent.values()).decode())) == b"".join(draft.frames).decode()
+    assert "".join(sorted(b"".join(sent.values()).decode())) == b"".join(draft.frames()).decode()
     assert all(of[bytes([byte])] == name for name, data in sent.items() for byte in data)
+
+
+def test_segments_added_together_read_back_as_if_added_one_by_one() -> None:
+    single, together = Draft(CODEC, NOW), Draft(CODEC, NOW)
+    sources = [FakeSource("a"), FakeSource("b"), FakeSource("c")]
+    for source, frames in zip(sources, ([b"1"], [b"22", b"3"], [b"4"]), strict=True):
+        single.add(source, frames, NOW)
+    together.add_many(sources, Routine(b"12234", [1, 2, 1, 1], [1, 2, 1]), NOW)
+    one, other = (draft.freeze().envelope("c", 1, b"", NOW) for draft in (single, together))
+    assert encode(one) == encode(other)
+    together.send([b"x", b"y", b"z", b""])
+    assert [source.sent for source in sources] == [[b"x"], [b"yz"], []]

@@ -5,7 +5,7 @@ import pytest
 from wattwarden.server.guard import Guard, RefusedAddressError
 
 
-@pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700:4700::1111", "223.5.5.5"])
+@pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700:4700::1111", "223.5.5.5", "64:ff9b::101:101"])
 def test_public_addresses_are_allowed(address: str) -> None:
     Guard().check(address)
 
@@ -30,6 +30,12 @@ def test_public_addresses_are_allowed(address: str) -> None:
         "::ffff:10.0.0.1",
         "64:ff9b::a00:1",
         "2002:a00:1::",
+        "64:ff9b:1::a00:1",
+        "::127.0.0.1",
+        "::a9fe:a9fe",
+        "::ffff:0:10.0.0.1",
+        "fec0::1",
+        "3fff::1",
         "example.org",
         "168.63.129.16",
     ],

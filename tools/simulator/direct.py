@@ -50,6 +50,7 @@ class _Caller:
     identity: str
     codec: Codec
 
+    @property
     def row(self) -> SessionRow:
         """Describe the connection."""
         return SessionRow(self.epoch, f"{PEER}:{self.epoch % 64_000 + 1024}", self.identity)
@@ -125,7 +126,7 @@ class Direct:
         for shard, draft in self._drafts(sendings):
             payload, msg_id = self._chains[shard].sealed(draft, now_us)
             await self._append(shard, Kind.FRAMES, payload, msg_id)
-            self.written.frames += len(draft.frames)
+            self.written.frames += len(draft)
             self.written.envelopes += 1
         await self._alive(now_us)
         await self._tick(second)
@@ -135,7 +136,7 @@ class Direct:
         at = second * SECOND_US
         ends = [
             Occurrence(
-                at, one.epoch, "close", one.row().peer, one.codec.name, one.identity,
+                at, one.epoch, "close", one.row.peer, one.codec.name, one.identity,
                 "gateway stops",
             )
             for one in self._callers.values()
@@ -153,7 +154,7 @@ class Direct:
                 self._callers[sending.column] = caller
                 for what in ("open", "login"):
                     at = sending.at_ms * MILLI_US
-                    row = caller.row()
+                    row = caller.row
                     fresh.append(
                         Occurrence(at, row.epoch, what, row.peer, codec.name, row.identity)
                     )
@@ -167,8 +168,7 @@ class Direct:
             key, size = (shard, caller.codec.name), len(sending.frame)
             draft = open_drafts.get(key)
             full = draft is not None and (
-                len(draft.frames) >= MAX_ENVELOPE_FRAMES
-                or draft.size_bytes + size > MAX_ENVELOPE_BYTES
+                len(draft) >= MAX_ENVELOPE_FRAMES or draft.size_bytes + size > MAX_ENVELOPE_BYTES
             )
             if draft is not None and full:
                 yield shard, draft
@@ -176,10 +176,7 @@ class Direct:
             at_us = sending.at_ms * MILLI_US
             if draft is None:
                 draft = open_drafts[key] = Draft(caller.codec, at_us)
-            draft.frames.append(sending.frame)
-            draft.sources.append(caller)
-            draft.counts.append(1)
-            draft.times.append(at_us)
+            draft.add(caller, [sending.frame], at_us)
             draft.size_bytes += size
         for (shard, _), draft in open_drafts.items():
             yield shard, draft

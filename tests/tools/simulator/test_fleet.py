@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from tests.server.fakes import FakeJournal
 from tests.tools.simulator.worlds import FACTORY, world
 
-from wattwarden.codecs import load_codecs
+from wattwarden.codecs import port_codecs
 from wattwarden.protocol.codec import default_profile
 from wattwarden.protocol.envelope import decode_envelope
 from wattwarden.server.chain import Chain
@@ -47,7 +47,7 @@ async def meter_port(journal: FakeJournal, number: int = 0) -> AsyncIterator[TAR
 
     chain = Chain(journal, 0, "gw", lambda _: default_profile, now_us, lambda *_: None)
     port = MeterPort(
-        tuple(load_codecs().values()), [chain], default_profile, now_us, GatewaySettings()
+        port_codecs(), [chain], default_profile, now_us, GatewaySettings()
     )
     writing = loop.create_task(chain.run())
     server = await loop.create_server(lambda: MeterConnection(port), "127.0.0.1", number)

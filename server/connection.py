@@ -1,0 +1,296 @@
+"""One peer on the meter port: its socket to its session, frames to its chain, replies back.
+
+    transport ── hear ──► Session ── Received ──► Chain ──► journal
+       ▲          └ or a lane ─► Codec.routine ─────┘         │ when stored
+       └──────────────────────── reply ───────────────────────┘
+
+One object a connection beside its session, no task, no timer.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from wattwarden.protocol.codec import NOTHING_ASKED, Asked, Codec
+from wattwarden.protocol.envelope import Occurrence, SessionRow
+from wattwarden.protocol.session import Closing, LoggedIn, Received, Session, Skipped
+from wattwarden.server.chain import Chain
+from wattwarden.server.fleet import Verdict
+
+if TYPE_CHECKING:
+    from wattwarden.server.lane import Lane
+    from wattwarden.server.port import MeterPort
+
+_log: Final = structlog.get_logger(__name__)
+
+
+class MeterConnection(asyncio.Protocol):
+    """One peer on the meter port.
+
+    ``lane`` takes the segments that need no session of their own; None while each does.
+    """
+
+    __slots__ = (
+        "_admitted",
+        "_blocked_since",
+        "_chain",
+        "_finishing",
+        "_host",
+        "_key",
+        "_paced",
+        "_peer",
+        "_port",
+        "_reason",
+        "_transport",
+        "_unknown_bytes",
+        "epoch",
+        "lane",
+        "reply",
+        "row",
+        "session",
+    )
+
+    _transport: asyncio.Transport
+    _chain: Chain
+    session: Session
+    reply: Callable[[bytes], None]
+    """Send, unless the peer has hung up meanwhile."""
+    row: SessionRow
+    """What envelopes say of the connection."""
+
+    def __init__(self, port: "MeterPort") -> None:
+        self._port = port
+        self.lane: Lane | None = None
+        self._unknown_bytes = 0
+        self._admitted = self._finishing = False
+        self._blocked_since = 0
+        self._paced = False
+        self._reason = ""
+        self.epoch = 0
+        self._peer = self._host = self._key = ""
+
+    # --- the socket's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Let the peer in, at its pace, or close."""
+        port = self._port
+        now = port.now_us()
+        self._transport = transport  # type: ignore[assignment]  # a stream transport, by listen()
+        self.reply = self._transport.write
+        self._host, self._peer = _peer_of(transport)
+        self.epoch = port.new_epoch()
+        self.row = SessionRow(self.epoch, self._peer, None)
+        self.session = Session(port.codecs, port.profile_of, port.limits, now)
+        port.counters.opened += 1
+        port.per_host[self._host] = port.per_host.get(self._host, 0) + 1
+        port.connections.add(self)
+        self._chain = port.chain_of(self._peer)
+        refusal = port.refusal(self._host)
+        if refusal is not None:
+            # Counted, not journalled: a flood must not fill the journal.
+            port.counters.refuse(refusal)
+            self._transport.abort()
+            return
+        self._admitted = True
+        self._note("open", now)
+        delay = port.pacer.delay_s(now)
+        if delay > 0:
+            port.counters.paced += 1
+            self._paced = True
+            self._transport.pause_reading()
+            asyncio.get_running_loop().call_later(delay, self._let_in)
+        elif port.paused:
+            self._transport.pause_reading()
+
+    def data_received(self, data: bytes) -> None:
+        """Take a segment, at the time that it is."""
+        self.hear(data, self._port.now_us())
+
+    def hear(self, data: bytes, now: int) -> None:
+        """Feed the session and act on what it says."""
+        session = self.session
+        frames = session.take_frames(data, now)
+        if frames is None:
+            session.receive_data(data, now)
+        if frames:
+            self._take(session.codec, frames, NOTHING_ASKED, now)
+            if session.unsent:
+                self.reply(session.data_to_send())
+            return
+        self._pump(now)
+
+    def _pump(self, now: int) -> None:
+        """Act on what the session says."""
+        session = self.session
+        if session.identity != self.row.identity:
+            self._describe(session.identity)
+        for event in session.take_events():
+            if isinstance(event, Received):
+                self._take(event.codec, event.frames, event.asked, now)
+            else:
+                self._act(event, now)
+        if session.unsent:
+            self.reply(session.data_to_send())
+        codec = session.routine_codec
+        self.lane = None if codec is None else self._port.lane_of(codec, self._chain)
+
+    def _describe(self, identity: str | None) -> None:
+        version = self._port.profile_of(identity).version if identity else 0
+        self.row = SessionRow(self.epoch, self._peer, identity, version)
+
+    def _take(self, codec: Codec | None, frames: list[bytes], asked: Asked, now: int) -> None:
+        chain = self._chain
+        chain.add(self, codec, frames, now, asked)
+        if chain.pending_bytes > self._port.most_pending_bytes:
+            self._port.press_back()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Keep what the peer left unfinished, and forget the peer."""
+        port = self._port
+        now = port.now_us()
+        if self._admitted:
+            self.session.end(now)
+            self._pump(now)
+        port.connections.discard(self)
+        left = port.per_host.get(self._host, 1) - 1
+        if left > 0:
+            port.per_host[self._host] = left
+        else:
+            port.per_host.pop(self._host, None)
+        if self._key:
+            port.fleet.logout(self._key, self)
+        if self._admitted:
+            self._note("close", now, self._reason or ("" if exc is None else type(exc).__name__))
+
+    def pause_writing(self) -> None:
+        """Ask the peer nothing more while it does not take what it was answered."""
+        self._blocked_since = self._port.now_us()
+        self.pause()
+
+    def resume_writing(self) -> None:
+        """Go on once it has."""
+        self._blocked_since = 0
+        if not self._port.paused:
+            self.resume()
+
+    # --- the chain's side
+
+    def reject(self, frame: bytes) -> None:
+        """Take back a frame whose checksum does not fit; sound ones inside it are taken anew."""
+        now = self._port.now_us()
+        if self.session.is_over or self._transport.is_closing():
+            self._keep(frame, "checksum does not fit", now)
+            return
+        self.session.reject(frame, now)
+        self._pump(now)
+
+    # --- the port's side
+
+    def is_stuck(self, now: int) -> bool:
+        """Whether the peer has taken nothing for so long that nobody waits any more."""
+        return bool(self._blocked_since) and now - self._blocked_since > self._port.blocked_us
+
+    def abort(self) -> None:
+        """Close without waiting for what was written."""
+        self._transport.abort()
+
+    def tick(self, now: int) -> None:
+        """Let time pass."""
+        self.session.tick(now)
+        self._pump(now)
+
+    def pause(self) -> None:
+        """Stop reading."""
+        if not self._transport.is_closing() and not self._paced:
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read again."""
+        if not (self._transport.is_closing() or self._paced or self._blocked_since):
+            self._transport.resume_reading()
+
+    def finish(self, now: int) -> None:
+        """End the session, and leave the connection open for the answers that are due."""
+        if self._admitted:
+            self._finishing = True
+            self.session.end(now)
+            self._pump(now)
+
+    def hang_up(self, reason: str) -> None:
+        """Close once what was written has gone out."""
+        if not self._transport.is_closing():
+            self._port.counters.close(reason)
+            self._reason = reason
+            self._transport.close()
+
+    def _let_in(self) -> None:
+        self._paced = False
+        if not self._port.paused:
+            self.resume()
+
+    def _act(self, event: LoggedIn | Skipped | Closing, now: int) -> None:
+        match event:
+            case LoggedIn():
+                self._login(now)
+            case Skipped(data, reason):
+                self._keep(data, reason, now)
+            case Closing(reason):
+                if not self._finishing:
+                    self.hang_up(reason)
+
+    def _login(self, now: int) -> None:
+        port = self._port
+        key = f"{self.session.codec.name if self.session.codec else ''}:{self.session.identity}"
+        if self._key and self._key != key:
+            port.fleet.logout(self._key, self)
+        self._key = key
+        self._chain = port.chain_of(key)
+        verdict, older = port.fleet.login(key, self, self._host, now)
+        port.counters.logins += 1
+        self._note("login", now, verdict.value if verdict is not Verdict.ADMITTED else "")
+        if older is None or older is self:
+            return
+        if verdict is Verdict.TAKEN_OVER:
+            port.counters.takeovers += 1
+            older.hang_up("taken over by the same meter")
+            return
+        port.counters.duplicate_ids += 1
+        if port.fleet.is_worth_an_alarm(key, now):
+            _log.warning("two meters under one id", meter=key, peers=[self._peer, older.peer])
+            self._note("duplicate_id", now, f"{self._peer} and {older.peer}")
+        self.hang_up("another peer uses the same id")
+
+    @property
+    def peer(self) -> str:
+        """Address and port of the peer."""
+        return self._peer
+
+    def _keep(self, data: bytes, reason: str, now: int) -> None:
+        """Journal bytes that belong to no frame, within the allowances; count the rest."""
+        port = self._port
+        port.counters.unknown_bytes += len(data)
+        room = port.settings.unknown_bytes_per_connection - self._unknown_bytes
+        kept = data[: max(0, room)]
+        if not kept or not port.unknown.allows(self._host, now):
+            port.counters.unknown_dropped_bytes += len(data)
+            return
+        self._unknown_bytes += len(kept)
+        port.counters.unknown_dropped_bytes += len(data) - len(kept)
+        self._chain.add_unknown(self, kept, reason, now)
+
+    def _note(self, what: str, now: int, reason: str = "") -> None:
+        session = self.session
+        codec = session.codec.name if session.codec is not None else None
+        self._chain.note(
+            Occurrence(now, self.epoch, what, self._peer, codec, session.identity, reason)
+        )
+
+
+def _peer_of(transport: asyncio.BaseTransport) -> tuple[str, str]:
+    address = transport.get_extra_info("peername")
+    if not address:
+        return "unknown", "unknown"
+    host, number = address[0], address[1]
+    return str(host), f"{host}:{number}"

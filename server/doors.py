@@ -1,0 +1,92 @@
+"""The gateway's doors beside its meter port: pushes over HTTP, datagrams.  Both are off by default.
+
+start ─► addresses      drain: nothing more is taken      close: what was taken has its answers
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from wattwarden.server.datagrams import DatagramDoor
+from wattwarden.server.listening import DATAGRAMS, PUSHES, Door, PortRefusedError, refused
+from wattwarden.server.push_door import PushDoor
+from wattwarden.server.push_platforms import PLATFORMS, Platform
+from wattwarden.server.secret_files import SecretError, read_secret
+from wattwarden.server.settings import GatewaySettings
+
+if TYPE_CHECKING:
+    from wattwarden.server.port import MeterPort
+
+# What is no limit's doing.
+_USUAL: Final = frozenset({"pushes", "checks", "datagrams"})
+
+
+class Doors:
+    """What a gateway hears beside its meter port; ``secrets`` is the folder of the tokens."""
+
+    def __init__(self, port: "MeterPort", settings: GatewaySettings, secrets: Path) -> None:
+        self._port = port
+        self._settings = settings
+        self._secrets = secrets
+        self._open: list[PushDoor | DatagramDoor] = []
+
+    async def start(self) -> dict[str, str]:
+        """Open the doors that are set; return their addresses by name.
+
+        Raises:
+            PortRefusedError: One cannot be opened; says why and what to do.
+        """
+        heard: dict[str, str] = {}
+        if self._settings.http_listen is not None:
+            pushes = PushDoor(self._port, self._platforms())
+            heard["http"] = await self._start(pushes, self._settings.http_listen, PUSHES)
+        if self._settings.udp_listen is not None:
+            datagrams = DatagramDoor(self._port, self._port.codecs)
+            heard["udp"] = await self._start(datagrams, self._settings.udp_listen, DATAGRAMS)
+        return heard
+
+    def drain(self) -> None:
+        """Take nothing more."""
+        for door in self._open:
+            door.drain()
+
+    async def close(self) -> None:
+        """Close the doors, once what was taken is stored."""
+        for door in self._open:
+            await door.close()
+        self._open.clear()
+
+    def limits_acted(self) -> dict[str, int]:
+        """Return how often each limit acted since the start, by kind."""
+        return dict(self._limits())
+
+    def _limits(self) -> Iterator[tuple[str, int]]:
+        for door in self._open:
+            yield from ((kind, count) for kind, count in door.counts.items() if kind not in _USUAL)
+
+    async def _start(self, door: PushDoor | DatagramDoor, listen: str, shown: Door) -> str:
+        host, _, number = listen.rpartition(":")
+        self._open.append(door)
+        try:
+            return await door.start(host.strip("[]"), int(number))
+        except OSError as error:
+            raise refused(listen, shown, error) from error
+
+    def _platforms(self) -> dict[str, Platform]:
+        """Return the platforms whose secrets are set."""
+        files = {
+            "ctwing": self._settings.ctwing_token_file,
+            "onenet": self._settings.onenet_token_file,
+        }
+        found: dict[str, Platform] = {}
+        for name, file in files.items():
+            if file is not None:
+                try:
+                    found[name] = PLATFORMS[name](read_secret(self._secrets, file))
+                except SecretError as error:
+                    message = f"pushes of {name} cannot be told from others: {error}"
+                    raise PortRefusedError(message, f"put it into {self._secrets}") from error
+        if not found:
+            cure = "name a file of the secrets folder as gateway.onenet_token_file or ctwing_…"
+            raise PortRefusedError("nothing tells pushes from others: no token is set", cure)
+        return found
