@@ -111,15 +111,30 @@ class MeterConnection(asyncio.Protocol):
     def hear(self, data: bytes, now: int) -> None:
         """Feed the session and act on what it says."""
         session = self.session
-        frames = session.take_frames(data, now)
-        if frames is None:
-            session.receive_data(data, now)
-        if frames:
-            self._take(session.codec, frames, NOTHING_ASKED, now)
-            if session.unsent:
-                self.reply(session.data_to_send())
-            return
-        self._pump(now)
+        try:
+            frames = session.take_frames(data, now)
+            if frames is None:
+                session.receive_data(data, now)
+            if frames:
+                self._take(session.codec, frames, NOTHING_ASKED, now)
+                if session.unsent:
+                    self.reply(session.data_to_send())
+                return
+            self._pump(now)
+        except Exception as error:  # noqa: BLE001  # a defect of a codec is this peer's alone
+            self._fail(error, data, now)
+
+    def _fail(self, error: Exception, data: bytes, now: int) -> None:
+        """Keep what a codec stumbled over, and hang up; whatever the codec is, others go on."""
+        codec = self.session.codec
+        _log.error(
+            "a codec failed", peer=self._peer, codec=codec.name if codec else None, exc_info=error
+        )
+        self.lane = None
+        self._keep(data, f"the codec failed: {type(error).__name__}", now)
+        self._port.counters.close("a codec failed")
+        self._reason = "a codec failed"
+        self._transport.abort()
 
     def _pump(self, now: int) -> None:
         """Act on what the session says."""
@@ -150,10 +165,13 @@ class MeterConnection(asyncio.Protocol):
         """Keep what the peer left unfinished, and forget the peer."""
         port = self._port
         now = port.now_us()
-        if self._admitted:
-            self.session.end(now)
-            self._pump(now)
         port.connections.discard(self)
+        if self._admitted:
+            try:
+                self.session.end(now)
+                self._pump(now)
+            except Exception as error:  # noqa: BLE001  # as in ``hear``
+                self._fail(error, b"", now)
         left = port.per_host.get(self._host, 1) - 1
         if left > 0:
             port.per_host[self._host] = left
@@ -198,8 +216,11 @@ class MeterConnection(asyncio.Protocol):
 
     def tick(self, now: int) -> None:
         """Let time pass."""
-        self.session.tick(now)
-        self._pump(now)
+        try:
+            self.session.tick(now)
+            self._pump(now)
+        except Exception as error:  # noqa: BLE001  # as in ``hear``
+            self._fail(error, b"", now)
 
     def pause(self) -> None:
         """Stop reading."""

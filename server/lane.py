@@ -10,7 +10,9 @@ they cost a quarter of what a session takes for each.
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from wattwarden.protocol.codec import Codec
+import structlog
+
+from wattwarden.protocol.codec import Codec, Routine
 from wattwarden.protocol.envelope import MAX_ENVELOPE_BYTES, MAX_ENVELOPE_FRAMES
 from wattwarden.protocol.session import Session
 from wattwarden.server.chain import Chain
@@ -20,6 +22,8 @@ from wattwarden.server.draft import Source
 RECEIVE_BYTES: Final = 4096
 # So many segments fit into one envelope, however long each is.
 MOST_SEGMENTS: Final = MAX_ENVELOPE_BYTES // RECEIVE_BYTES
+
+_log: Final = structlog.get_logger(__name__)
 
 
 class Heard(Source, Protocol):
@@ -54,8 +58,7 @@ class Lane:
             self._take(sources[at:beyond], segments[at:beyond], now)
 
     def _take(self, sources: Sequence[Heard], segments: Sequence[bytes], now: int) -> None:
-        judge = self._codec.routine
-        found = judge(segments) if judge is not None else None
+        found = self._judge(segments)
         if found is not None and len(found.lengths) <= MAX_ENVELOPE_FRAMES:
             for source in sources:
                 source.session.heard_at = now
@@ -67,3 +70,12 @@ class Lane:
             half = len(segments) // 2
             self._take(sources[:half], segments[:half], now)
             self._take(sources[half:], segments[half:], now)
+
+    def _judge(self, segments: Sequence[bytes]) -> Routine | None:
+        judge = self._codec.routine
+        try:
+            return judge(segments) if judge is not None else None
+        except Exception:  # noqa: BLE001  # whatever a codec stumbles over, the session shall tell
+            # Halved down to the one that is to blame, whose connection alone then fails.
+            _log.exception("routine failed", codec=self._codec.name, segments=len(segments))
+            return None

@@ -1,6 +1,8 @@
 """Segments of one turn: together where they are routine, by their session where they are not."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from tests.server.fakes import FakeJournal, FakeSource
@@ -8,7 +10,7 @@ from tests.server.fakes import FakeJournal, FakeSource
 from wattwarden.codecs.acrel import CODEC
 from wattwarden.codecs.acrel.frame import ACKS, REGISTER, UPLOAD, seal
 from wattwarden.codecs.acrel.message import encode
-from wattwarden.protocol.codec import Message, default_profile
+from wattwarden.protocol.codec import Codec, Message, Routine, default_profile
 from wattwarden.protocol.envelope import decode_envelope
 from wattwarden.protocol.session import Session, SessionLimits
 from wattwarden.server.chain import Chain
@@ -33,11 +35,13 @@ class FakePeer(FakeSource):
         self.heard.append(data)
 
 
-async def kept(peers: list[FakePeer], segments: list[bytes]) -> list[tuple[str, bytes]]:
+async def kept(
+    peers: list[FakePeer], segments: list[bytes], codec: Codec = CODEC
+) -> list[tuple[str, bytes]]:
     """Name and bytes of each frame that a turn with these segments brings into the journal."""
     journal = FakeJournal()
     chain = Chain(journal, 0, "gw", lambda _: default_profile, lambda: NOW, lambda *_: None)
-    lane = Lane(CODEC, chain)
+    lane = Lane(codec, chain)
     lane.sources += peers
     lane.segments += segments
     lane.end_turn(NOW)
@@ -78,3 +82,16 @@ async def test_a_turn_that_fills_several_envelopes_is_kept_whole() -> None:
     found = await kept(peers, [LONGEST] * len(peers))
     assert found == [(peer.name, LONGEST) for peer in peers]
     assert all(peer.sent == [ACKS[UPLOAD]] for peer in peers)
+
+
+async def test_what_the_routine_stumbles_over_is_left_to_its_session() -> None:
+    def judge(segments: Sequence[bytes]) -> Routine | None:
+        if b"poison" in segments:
+            raise ZeroDivisionError
+        return CODEC.routine(segments) if CODEC.routine is not None else None
+
+    peers = [FakePeer(str(number)) for number in range(3)]
+    codec = replace(CODEC, routine=judge)
+    found = await kept(peers, [FRAME, b"poison", FRAME], codec)
+    assert [peer.heard for peer in peers] == [[], [b"poison"], []]
+    assert found == [("0", FRAME), ("2", FRAME)]

@@ -3,15 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.server.fakes import FakeJournal
 
 from wattwarden.codecs import port_codecs
+from wattwarden.codecs.acrel import CODEC
 from wattwarden.codecs.acrel.frame import ACKS, REGISTER, UPLOAD
 from wattwarden.codecs.acrel.message import encode
-from wattwarden.protocol.codec import DEFAULT_PROFILE, Message, Profile, default_profile
+from wattwarden.protocol.codec import DEFAULT_PROFILE, Claim, Message, Profile, default_profile
 from wattwarden.protocol.envelope import Envelope, decode_envelope, decode_occurrences
 from wattwarden.protocol.session import SECOND_US
 from wattwarden.server.chain import Chain
@@ -221,3 +223,21 @@ async def test_the_end_of_a_connection_is_recorded_with_its_reason_and_leaves_no
         assert not place.port.connections
         assert not place.port.per_host
         assert len(place.port.fleet) == 0
+
+
+async def test_a_codec_that_fails_costs_its_peer_the_connection_and_nobody_else() -> None:
+    def failing(_data: bytes) -> Claim:
+        raise ZeroDivisionError
+
+    async with city() as place:
+        place.port.codecs = (replace(CODEC, recognise=failing),)
+        broken, its = place.dial(b"poison")
+        place.port.codecs = (CODEC,)
+        _, neighbour = place.dial(register("1"), FRAME)
+        assert its.is_closing()
+        broken.connection_lost(None)
+        await place.settle()
+        assert neighbour.sent == ACKS[REGISTER] + ACKS[UPLOAD]
+        assert place.port.counters.closed == {"a codec failed": 1}
+        kept = {one.codec: (one.data, one.reasons) for one in place.envelopes()}
+        assert kept["unknown"] == (b"poison", ["the codec failed: ZeroDivisionError"])
