@@ -144,8 +144,11 @@ class NatsProcess:
         return self._folder / f"nats-server_{self._process.pid}.ports"
 
     def signal(self, number: signal.Signals) -> None:
+        """Send it; a server told to stop stands still on return."""
         assert self._process is not None
         self._process.send_signal(number)
+        while number is signal.SIGSTOP and not _stands_still(self._process.pid):
+            time.sleep(0.001)
 
     def kill(self) -> None:
         """SIGKILL, and wait for the end."""
@@ -156,6 +159,15 @@ class NatsProcess:
     def restart(self) -> None:
         self.kill()
         self.start()
+
+
+def _stands_still(pid: int) -> bool:
+    """Whether every thread has taken the signal: each may still write until it has."""
+    states = [
+        task.read_text().rpartition(")")[2].split()[0]
+        for task in Path(f"/proc/{pid}/task").glob("*/stat")
+    ]
+    return set(states) == {"T"}
 
 
 @pytest.fixture(scope="session")
