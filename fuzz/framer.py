@@ -17,7 +17,7 @@ from fuzz.work import Work
 
 from wattwarden.codecs import load_codecs
 from wattwarden.protocol.framer import Framer
-from wattwarden.protocol.outline import FRAME, Delimited, LengthPrefixed, Outline
+from wattwarden.protocol.outline import FRAME, Delimited, Outline
 
 # Doubling costs as much as a hundred inputs, so one in so many is doubled.
 DOUBLED_ONE_IN: Final = 256
@@ -47,7 +47,9 @@ def run(data: bytes) -> None:
 
 
 def _separators(outline: Outline) -> bytes:
-    return outline.separators if isinstance(outline, LengthPrefixed) else b""
+    """Return the bytes that may stand between frames and belong to none."""
+    found: list[bytes] = [getattr(outline, name, b"") for name in ("separators", "preamble")]
+    return b"".join(found)
 
 
 def _check_conserved(

@@ -20,13 +20,14 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from fuzz.harness import Finding, Target, attempt, smoke
 
 SCRIPTS: Final = frozenset({"run", "long", "guided"})
+COMPARISON: Final = "against_"  # scripts that need a package which is no dependency
 
 
 def load_targets() -> dict[str, Target]:
     """Return every target by name: each module beside this one that defines ``TARGET``."""
     targets = {}
     for path in sorted(Path(__file__).parent.glob("*.py")):
-        if path.stem not in SCRIPTS:
+        if path.stem not in SCRIPTS and not path.stem.startswith(COMPARISON):
             target = getattr(import_module(f"fuzz.{path.stem}"), "TARGET", None)
             if isinstance(target, Target):
                 targets[target.name] = target

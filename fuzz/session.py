@@ -16,7 +16,7 @@ from fuzz.contract import RECEIVED_AT, zone_of
 from fuzz.harness import Target
 from fuzz.hj212 import TARGET as HJ212
 
-from wattwarden.codecs import load_codecs
+from wattwarden.codecs import port_codecs
 from wattwarden.protocol.codec import Batch, Codec
 from wattwarden.protocol.session import (
     NEVER,
@@ -33,7 +33,7 @@ from wattwarden.protocol.session import (
 TIGHT: Final = SessionLimits(noise_before_login_bytes=64, noise_bytes=256)
 PAUSES_S: Final = (0, 0, 0, 1, 21, 31, 700, 4000)
 BETWEEN_FRAMES: Final = b"\r\n"
-LONGEST_BYTES: Final = max(codec.outline.most_bytes for codec in load_codecs().values())
+LONGEST_BYTES: Final = max(codec.outline.most_bytes for codec in port_codecs())
 FOREIGN: Final = (
     b"\x16\x03\x01\x02\x00\x01\x00", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"SSH-2.0-Go\r\n",
     b"\x03\x00\x00\x13\x0e\xe0\x00\x00\x00\x00\x00Cookie: ",
@@ -83,7 +83,7 @@ def run(data: bytes) -> None:
 
 
 def _open(limits: SessionLimits) -> Log:
-    return Log(Session(tuple(load_codecs().values()), zone_of, limits, RECEIVED_AT))
+    return Log(Session(port_codecs(), zone_of, limits, RECEIVED_AT))
 
 
 def _check_drips(data: bytes, rng: Random) -> None:

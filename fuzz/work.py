@@ -4,32 +4,36 @@ Targets and tests run a framer over ``Work`` in place of the outline it counts.
 """
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wattwarden.protocol.checksum import WindowScan
-from wattwarden.protocol.outline import Cut, Delimited, LengthPrefixed, Outline
+from wattwarden.protocol.outline import Cut, Delimited, Outline
 
 
 class Work:
-    """An outline that counts what it is asked, in calls and in bytes that are looked at."""
+    """An outline that counts what it is asked, in calls and in bytes that are looked at.
+
+    It is a dataclass whose ``fits`` proves a frame.
+    """
 
     def __init__(self, outline: Outline) -> None:
-        assert isinstance(outline, LengthPrefixed | Delimited), "no way to count such an outline"
+        countable: Any = outline
         self.cuts = 0
         self.looked_at_bytes = 0
-        fits = outline.fits
+        fits = countable.fits
 
         def counted(buffer: bytes, start: int, end: int) -> bool:
             self.looked_at_bytes += end - start
-            return fits(buffer, start, end)
+            return bool(fits(buffer, start, end))
 
         self._counted: Outline
-        if isinstance(outline, LengthPrefixed):
-            self._counted = replace(outline, fits=counted)
-        else:
+        if isinstance(outline, Delimited):
             self._counted = replace(outline, fits=counted, scan=_CountedScan(self, outline))
+        else:
+            self._counted = replace(countable, fits=counted)
         self.head = outline.head
         self.most_bytes = outline.most_bytes
 

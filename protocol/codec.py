@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from enum import Enum
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
@@ -255,6 +255,30 @@ class Dialogue(Protocol):
         """Return when ``tick`` has work, or None."""
 
 
+@dataclass(frozen=True, slots=True)
+class Routine:
+    """Segments of many connections, back to back, of which nothing is wanted but to be kept.
+
+    ``data`` is all of their bytes; ``lengths`` has one entry a frame, ``counts`` one a segment: how
+    many frames it brought.
+    """
+
+    data: bytes
+    lengths: list[int]
+    counts: list[int]
+
+    @classmethod
+    def of(cls, data: bytes, lengths: list[int], segments: Sequence[bytes]) -> "Routine | None":
+        """Tell how many frames each segment brought; None where a frame goes on in the next."""
+        if len(lengths) == len(segments) and lengths == list(map(len, segments)):
+            return cls(data, lengths, [1] * len(segments))
+        ends = {end: number for number, end in enumerate(accumulate(lengths), 1)}
+        numbers = [ends.get(end, 0) for end in accumulate(map(len, segments))]
+        if 0 in numbers:
+            return None
+        return cls(data, lengths, [after - before for before, after in pairwise([0, *numbers])])
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Codec:
     """A wire protocol.  ``kinds`` documents the slugs that ``read`` gives as ``Message.kind``.
@@ -262,6 +286,18 @@ class Codec:
     ``confirm`` returns bool[n]: False where the checksum, left open while framing, does not fit;
     None when framing has confirmed every frame already.  ``acknowledge`` returns, for each frame,
     the bytes to send once the journal has it (b"" for none).  ``read`` raises ProtocolError.
+
+    ``routine`` takes segments, each of another connection that is in step and has said who it is.
+    It gives None unless every one is whole frames of which ``Dialogue.receive`` would answer none,
+    ask nothing and learn nothing, and whose checksums fit, or are for ``confirm`` to check.  Where
+    it is None, every segment goes through its session.
+
+    ``knowing`` gives the codec that also knows how the meters with these profiles, by address, say
+    who they are; None where frames tell that by themselves.
+
+    ``is_guessed`` is whether the first bytes of a connection tell the protocol: one that anything
+    could be stands behind another, or is asked last where bytes have no other owner.
+    ``is_datagram`` is whether its frames may also come over UDP, each datagram whole frames.
     """
 
     name: str
@@ -276,6 +312,10 @@ class Codec:
     read: Callable[[bytes, ProfileOf], Message]
     encode: Callable[[Message], bytes]
     explain: Callable[[bytes, bytes | None], tuple[Field, ...]]
+    routine: Callable[[Sequence[bytes]], Routine | None] | None = None
+    is_guessed: bool = True
+    knowing: "Callable[[Mapping[str, Profile]], Codec] | None" = None
+    is_datagram: bool = False
 
 
 def refusal(index: int, error: ProtocolError) -> Refused:

@@ -14,7 +14,7 @@ class LengthPrefixed:
     -1 when no frame can begin here.  ``fits(buffer, start, end)`` is the full check, checksum
     included; ``seems(buffer, start, end)`` a cheap one that may leave the checksum open for
     ``Codec.confirm``.  ``separators`` may follow a frame; one of each belongs to it when it arrives
-    with it.
+    with it.  ``preamble`` bytes may stand before one and never belong to it.
     """
 
     head: bytes
@@ -23,6 +23,7 @@ class LengthPrefixed:
     fits: Callable[[bytes, int, int], bool]
     seems: Callable[[bytes, int, int], bool] | None = None
     separators: bytes = b""
+    preamble: bytes = b""
 
     def cut(self, buffer: bytes, start: int, searched: int) -> Cut:  # noqa: ARG002, D102  # seam
         if not buffer.startswith(self.head, start):
@@ -54,9 +55,10 @@ class LengthPrefixed:
         return replace(self, seems=None).cut(buffer, start, searched)
 
     def _without_head(self, buffer: bytes, start: int) -> Cut:
-        if buffer[start] in self.separators:
+        between = self.separators + self.preamble
+        if buffer[start] in between:
             rest = buffer[start:]
-            return (SKIP, len(buffer) - len(rest.lstrip(self.separators)))
+            return (SKIP, len(buffer) - len(rest.lstrip(between)))
         if self.head.startswith(buffer[start : start + len(self.head)]):
             return (MORE, start)
         return (NOISE, next_head(self.head, buffer, start))

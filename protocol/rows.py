@@ -7,6 +7,8 @@ Rows of one shape share a block, so that the store meets few arrays however many
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from math import isnan
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -45,6 +47,16 @@ class Shape:
 
     def __len__(self) -> int:
         return len(self.factors) + len(self.quantities)
+
+
+# Shapes that polls ask for; a block of tariffs has one for each count of them.
+_REMEMBERED_SHAPES: Final = 1024
+
+
+@lru_cache(_REMEMBERED_SHAPES)
+def shape_of(measured: tuple[Measured, ...]) -> Shape:
+    """Return the one shape of quantities without factors."""
+    return Shape((), measured)
 
 
 Kind = tuple[Shape, str, str]
@@ -127,6 +139,16 @@ class Rows:
         group.values += values
         group.flags += flags
         self._origins.append(origin)
+
+    def add_present(
+        self, origin: tuple[int, int, int], readings: Sequence[tuple[Measured, float]]
+    ) -> None:
+        """Add a row of readings that were taken when they were received, if any has a value."""
+        if all(isnan(value) for _, value in readings):
+            return
+        shape = shape_of(tuple([measured for measured, _ in readings]))
+        values = [value for _, value in readings]
+        self.add((shape, "instant", ""), origin, b"", values, NO_FLAG * len(values))
 
     def columns(self) -> Columns:
         """Return everything that was added."""

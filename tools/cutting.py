@@ -53,13 +53,22 @@ class Cutter:
     """Cuts whole inputs.
 
     ``codecs`` give the heads where frames may begin; ``claimants`` says whose each is; ``proven``
-    has the last word on a frame that the outline lets pass.
+    has the last word on a frame that the outline lets pass.  ``last`` are codecs whose frames
+    anything could be: they are asked where none of the others has a frame, and not within bytes
+    that are none.
     """
 
-    def __init__(self, codecs: Sequence[Codec], claimants: Claimants, proven: Proof) -> None:
+    def __init__(
+        self,
+        codecs: Sequence[Codec],
+        claimants: Claimants,
+        proven: Proof,
+        last: Sequence[Codec] = (),
+    ) -> None:
         self._codecs = codecs
         self._claimants = claimants
         self._proven = proven
+        self._last = last
 
     def cut(self, data: bytes) -> list[Piece]:
         """Return every stretch of ``data`` in order; separators between frames are left out."""
@@ -67,8 +76,8 @@ class Cutter:
         heads = _Heads(self._codecs, data)
         start, unclaimed = 0, 0
         while start < len(data):
-            piece = self._piece_at(heads, start)
-            if piece is not None:
+            piece = self._piece_at(heads, start, self._last if start == unclaimed else ())
+            if piece is not None and (start == unclaimed or self._stands_out(piece, data)):
                 _keep_unclaimed(pieces, data, unclaimed, start)
                 pieces.append(piece)
                 start = unclaimed = start + len(piece.raw)
@@ -81,10 +90,10 @@ class Cutter:
         _keep_unclaimed(pieces, data, unclaimed, len(data))
         return pieces
 
-    def _piece_at(self, heads: "_Heads", start: int) -> Piece | None:
+    def _piece_at(self, heads: "_Heads", start: int, last: Sequence[Codec]) -> Piece | None:
         data = heads.data
         claimants = self._claimants(data, start)
-        for codec in claimants:
+        for codec in (*claimants, *last):
             end = self._frame_end(codec, data, start)
             if end:
                 return Piece(start, data[start:end], codec, sound=True)
@@ -92,6 +101,16 @@ class Cutter:
             return None
         end = self._broken_end(claimants[0], heads, start)
         return Piece(start, data[start:end], claimants[0], sound=False) if end > start else None
+
+    def _stands_out(self, piece: Piece, data: bytes) -> bool:
+        """Whether a piece amid strange bytes is more than what may become a frame.
+
+        Some heads are one byte long, which is no reason to cut what nobody knows.
+        """
+        if piece.sound or piece.codec is None:
+            return piece.sound
+        head = data[piece.offset : piece.offset + MAX_HEAD_BYTES]
+        return piece.codec.recognise(head) is Claim.YES
 
     def _frame_end(self, codec: Codec, data: bytes, start: int) -> int:
         """Return where the frame that begins here ends, 0 when none begins."""

@@ -12,6 +12,7 @@ import numpy as np
 from wattwarden.protocol.codec import (
     DEFAULT_PROFILE,
     Batch,
+    Claim,
     Codec,
     Columns,
     FactorBlock,
@@ -22,6 +23,7 @@ from wattwarden.protocol.codec import (
 )
 from wattwarden.protocol.errors import ProtocolError, Refusal
 from wattwarden.protocol.quantity import MISSING, QUANTITIES
+from wattwarden.protocol.recognition import MAX_HEAD_BYTES
 from wattwarden.tools.cutting import Cutter, Piece, all_of, recognising
 from wattwarden.tools.strangers import unknown_bytes
 from wattwarden.tools.units import unit_of
@@ -29,6 +31,8 @@ from wattwarden.tools.units import unit_of
 # Stands for a meter that no frame names, so that its readings can be shown.
 NAMELESS: Final = "?"
 SHOWN_BYTES: Final = 8
+# Fewer bytes that look like a frame's beginning are chance.
+LEAST_LIKENESS_BYTES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +85,21 @@ class Decoder:
         self, codecs: Sequence[Codec], profile_of: ProfileOf, only: Codec | None = None
     ) -> None:
         self._profile_of = profile_of
-        asked = codecs if only is None else (only,)
+        asked = [codec for codec in codecs if codec.is_guessed] if only is None else [only]
+        last = [codec for codec in codecs if not codec.is_guessed] if only is None else []
+        self._asked = asked
+        self._last = last
         claimants = recognising(asked) if only is None else all_of(only)
-        self._cutter = Cutter(asked, claimants, self._proven)
+        self._cutter = Cutter(asked, claimants, self._proven, last)
 
     def cut(self, data: bytes) -> list[Piece]:
         """Return the stretches of ``data``, frames and others, in order."""
-        return self._cutter.cut(data)
+        pieces = self._cutter.cut(data)
+        is_strange = bool(pieces) and pieces[0].codec is None
+        if is_strange and not any(piece.sound for piece in pieces) and _is_text(data):
+            # An h is 68, with which three protocols begin: words are no halves of frames.
+            return [Piece(0, data, None, sound=False)]
+        return pieces
 
     def decode(self, data: bytes, now: int) -> list[Decoded | Unread]:
         """Decode ``data``, received at ``now`` (microseconds UTC), in order."""
@@ -144,17 +156,46 @@ class Decoder:
             )  # fmt: skip
         return results
 
+    def _unclaimed(self, piece: Piece) -> Unread:
+        """Say why the reader refuses whose codec took the bytes for its own the longest.
+
+        Codecs that know their own by the checksum alone do not claim a frame whose checksum fails.
+        """
+        stayed = [(_stayed(codec, piece.raw), codec) for codec in self._asked]
+        longest, codec = max(stayed, key=lambda one: one[0], default=(0, None))
+        if codec is not None and longest >= LEAST_LIKENESS_BYTES and not _is_text(piece.raw):
+            try:
+                codec.read(piece.raw, self._profile_of)
+            except ProtocolError as error:
+                return _refuse(piece, error.kind, error.message, error.offset)
+        return _refuse(piece, Refusal.UNKNOWN, unknown_bytes(piece.raw, SHOWN_BYTES))
+
     def _unread(self, piece: Piece) -> Unread:
         """Say what is wrong with bytes that are no frame."""
-        if piece.codec is None:
-            return _refuse(piece, Refusal.UNKNOWN, unknown_bytes(piece.raw, SHOWN_BYTES))
+        head = piece.raw[:MAX_HEAD_BYTES]
+        at_last = (one for one in self._last if one.recognise(head) is Claim.YES)
+        codec = piece.codec or next(at_last, None)
+        if codec is None:
+            return self._unclaimed(piece)
         try:
-            piece.codec.read(piece.raw, self._profile_of)
+            codec.read(piece.raw, self._profile_of)
         except ProtocolError as error:
             return _refuse(piece, error.kind, error.message, error.offset)
         # The reader is content, the framing is not: no connection would yield this frame.
         size = len(piece.raw)
-        return _refuse(piece, Refusal.LENGTH, f"{size} bytes are no whole {piece.codec.name} frame")
+        return _refuse(piece, Refusal.LENGTH, f"{size} bytes are no whole {codec.name} frame")
+
+
+def _stayed(codec: Codec, raw: bytes) -> int:
+    """Return how many bytes a codec took for the beginning of its frame, before it knew better."""
+    for size in range(min(len(raw), MAX_HEAD_BYTES), 0, -1):
+        if codec.recognise(raw[:size]) is not Claim.NO:
+            return size
+    return 0
+
+
+def _is_text(data: bytes) -> bool:
+    return data.isascii() and data.decode("ascii").isprintable()
 
 
 def _refuse(piece: Piece, kind: Refusal, message: str, offset: int = 0) -> Unread:

@@ -149,7 +149,8 @@ def flipped(vector: Vector) -> Iterator[tuple[str, bytes]]:
 def accepted_of_flipped(codec: Codec, vector: Vector) -> list[str]:
     """Return the bits whose flipping leaves a frame that is accepted.
 
-    The checksums of all variants are checked at once, as those of an envelope are.
+    A whole frame that stands inside another, passed on to a meter, may come to light.  The
+    checksums of all variants are checked at once, as those of an envelope are.
     """
     places: list[str] = []
     frames: list[bytes] = []
@@ -162,5 +163,10 @@ def accepted_of_flipped(codec: Codec, vector: Vector) -> list[str]:
     return [
         place
         for place, frame, fits in zip(places, frames, good, strict=True)
-        if fits and readable(codec, frame, vector.profile_of) is not None
+        if fits and not carried(vector, frame) and readable(codec, frame, vector.profile_of)
     ]
+
+
+def carried(vector: Vector, frame: bytes) -> bool:
+    """Tell whether a frame stands, as it is, inside another."""
+    return frame in vector.raw and frame != vector.raw

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.codecs.hj212_frames import KEY, MN, NOW, batch, frame, upload, with_key
 
-from wattwarden.codecs import load_codecs
+from wattwarden.codecs import port_codecs
 from wattwarden.codecs.hj212 import CODEC
 from wattwarden.codecs.hj212.cipher import encrypt
 from wattwarden.codecs.hj212.dialogue import Hj212Dialogue
@@ -325,7 +325,7 @@ def test_contexts_are_those_of_the_frames_received_last() -> None:
 def test_a_session_says_with_its_frames_what_they_continue(size: int) -> None:
     parts = parts_of(f"{TIME};a01-Avg=1", "2.5,a01-Flag=N;b", "02-Avg=3")
     stream = b"".join([upload(TIME), *parts, upload(TIME)])
-    session = Session(tuple(load_codecs().values()), default_profile, SessionLimits(), NOW)
+    session = Session(port_codecs(), default_profile, SessionLimits(), NOW)
     told: dict[bytes, bytes] = {}
     for at in range(0, len(stream), size):
         session.receive_data(stream[at : at + size], NOW)

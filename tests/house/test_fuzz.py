@@ -22,7 +22,18 @@ from wattwarden.protocol.outline import FRAME
 
 SEED = os.environ.get("FUZZ_SEED", "1")
 # Eight seconds together, on a machine that does nothing else.
-EXECUTIONS = {"acrel": 2000, "envelope": 2500, "framer": 3000, "hj212": 1500, "session": 3000}
+EXECUTIONS = {
+    "acrel": 2000,
+    "dlms": 400,
+    "dlt645": 700,
+    "dlt698": 400,
+    "envelope": 2500,
+    "framer": 3000,
+    "gdw376": 400,
+    "hj212": 1500,
+    "modbus": 300,
+    "session": 3000,
+}
 TARGETS = load_targets()
 FINDINGS = [
     json.loads(line)

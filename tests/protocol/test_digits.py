@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from wattwarden.protocol.digits import (
     Digits,
+    Hex,
     Reversed,
     ReversedText,
     WallTime,
@@ -36,6 +37,7 @@ from wattwarden.protocol.errors import ProtocolError, Refusal
         pytest.param(WallTime("mhdMy"), "0000000000", "2000-00-00 00:00", id="never"),
         pytest.param(WallTime("mhdMy"), "ffffffffff", None, id="no time"),
         pytest.param(Reversed(2), "0c00", "000C", id="hex"),
+        pytest.param(Hex(4), "02123456", "02123456", id="hex in its own order"),
         pytest.param(ReversedText(6), "565630323200", "220VV", id="text"),
         pytest.param(ReversedText(2), "ffff", None, id="no text"),
     ],

@@ -105,9 +105,7 @@ class Verdict:
         return round(PER_LINE_DAYS * len(self.false) / line_days, 4) if line_days else 0.0
 
 
-def unless_of(
-    earlier: Iterable[Offence], claims: Iterable[Claim], delays: Delays
-) -> list[Claim]:
+def unless_of(earlier: Iterable[Offence], claims: Iterable[Claim], delays: Delays) -> list[Claim]:
     """Leave out claims of offences that are not judged: those of the warm-up's last minutes."""
     known: dict[tuple[str, str], list[Offence]] = {}
     for one in earlier:

@@ -20,7 +20,15 @@ from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.rulebook import Rules
 from wattwarden.alarms.states import state as states
 from wattwarden.tools.diagnosis.cells import Cells, Settled
-from wattwarden.tools.diagnosis.score import OFFENCES, Claim, Delay, Offence, Verdict, judge, unless_of
+from wattwarden.tools.diagnosis.score import (
+    OFFENCES,
+    Claim,
+    Delay,
+    Offence,
+    Verdict,
+    judge,
+    unless_of,
+)
 from wattwarden.tools.simulator.moments import ZONE
 from wattwarden.tools.simulator.orders import Order, orders_of
 from wattwarden.tools.simulator.readings import Block

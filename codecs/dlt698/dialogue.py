@@ -1,0 +1,182 @@
+"""What is said to meters of DL/T 698.45: at once, and once their frames are stored.
+
+login, heartbeat, logout ─► response with the three times, at once
+report ─► its answer, fragment ─► its confirmation, once the journal has them
+the last fragment ─► asked: the pieces before it, so that it can be read alone
+"""
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final
+
+from wattwarden.codecs.dlt698.apdu import OTHER, Apdu, read_apdu, write_apdu
+from wattwarden.codecs.dlt698.frame import (
+    BY_CLIENT,
+    CONFIRMATION,
+    FIRST,
+    FRAGMENTED,
+    LAST,
+    LINK,
+    PLACE_SHIFT,
+    SCRAMBLED,
+    USER,
+    Link,
+    header_bytes,
+    seal,
+    take_apart,
+)
+from wattwarden.codecs.dlt698.services import LINK_REQUEST_TAG, REPORT_TAG
+from wattwarden.protocol.clock import LocalTime
+from wattwarden.protocol.codec import NOTHING_ASKED, Asked, Batch, ProfileOf
+from wattwarden.protocol.errors import ProtocolError
+
+# The standard leaves the period to the terminal; 60 s to 600 s are seen.
+DEFAULT_IDLE_S: Final = 1800.0
+LEAST_IDLE_S: Final = 300.0
+HEARTBEATS_MISSED: Final = 3
+# The longest APDU that meters announce is 16 KiB, and it is kept until its last piece came.
+MOST_JOINED_BYTES: Final = 16_384
+CLOCK_IS_TRUSTED: Final = 0x80
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Dlt698Dialogue:
+    """Answers link requests and keeps the pieces of what comes in fragments."""
+
+    __slots__ = ("_pieces", "_profile_of", "_whole", "asked", "identity", "idle_limit_s")
+
+    def __init__(self, profile_of: ProfileOf) -> None:
+        self._profile_of = profile_of
+        self._pieces: dict[int, bytes] | None = None
+        self._whole: tuple[int, bytes] | None = None
+        self.identity: str | None = None
+        self.idle_limit_s = DEFAULT_IDLE_S
+        self.asked: Asked = NOTHING_ASKED
+
+    def receive(self, frames: list[bytes], now: int) -> bytes:
+        """Take frames in order; return what is to be sent at once."""
+        out = b""
+        if self.asked is not NOTHING_ASKED:
+            self.asked = NOTHING_ASKED
+        asked: dict[int, bytes] = {}
+        for index, frame in enumerate(frames):
+            control = frame[3]
+            is_link = frame[header_bytes(frame, 0)] == LINK_REQUEST_TAG or control & SCRAMBLED
+            if self.identity is not None and not is_link and not control & FRAGMENTED:
+                continue
+            try:
+                link = take_apart(frame)
+            except ProtocolError:
+                continue
+            if link.from_meter and self.identity is None:
+                self.identity = link.meter
+            if link.fragment is not None:
+                before = self._join(link)
+                if before:
+                    asked[index] = before
+            elif link.apdu[:1] == bytes([LINK_REQUEST_TAG]) and link.from_meter:
+                out += self._answer(link, now)
+        if asked:
+            self.asked = asked
+        return out
+
+    def tick(self, now: int) -> bytes:  # noqa: ARG002  # the seam's; these meters talk by themselves
+        """Return nothing."""
+        return b""
+
+    def next_deadline(self) -> int | None:
+        """Return None."""
+        return None
+
+    def _answer(self, link: Link, now: int) -> bytes:
+        try:
+            request = read_apdu(link.apdu)
+        except ProtocolError:
+            return b""
+        heartbeat_s = request.fields["heartbeat_s"]
+        if heartbeat_s:
+            self.idle_limit_s = max(LEAST_IDLE_S, float(HEARTBEATS_MISSED * heartbeat_s))
+        # A meter may take another address by logging in again.
+        self.identity = link.meter or self.identity
+        zone = self._profile_of(self.identity or "").zone
+        return seal(link._replace(control=LINK, flags=0, apdu=_link_response(request, now, zone)))
+
+    def _join(self, link: Link) -> bytes:
+        """Keep a piece; return all pieces before the last one when it came, b"" otherwise.
+
+        One that comes again, as its confirmation was lost, changes nothing.
+        """
+        number, place = link.number, link.place
+        if place == FIRST:
+            self._pieces, self._whole = {number: link.apdu}, None
+        if place == LAST and self._whole is not None and self._whole[0] == number:
+            return self._whole[1]
+        pieces = self._pieces
+        if pieces is None or place in (FIRST, CONFIRMATION):
+            return b""
+        before = b"".join(pieces.values())
+        if place == LAST:
+            self._pieces, self._whole = None, (number, before)
+            return before
+        pieces.setdefault(number, link.apdu)
+        if len(before) + len(link.apdu) > MOST_JOINED_BYTES:
+            self._pieces = None
+        return b""
+
+
+def _link_response(request: Apdu, now: int, zone: tzinfo) -> bytes:
+    moment = (_EPOCH + timedelta(microseconds=now)).astimezone(zone)
+    time = LocalTime.of(moment)
+    text = f"{str(time).partition(' dow=')[0]}.{moment.microsecond // 1000:03} dow={time.weekday}"
+    return write_apdu(
+        "link_response",
+        {
+            "piid": request.fields["piid"],
+            "result": CLOCK_IS_TRUSTED,
+            "requested": request.fields["time"],
+            "received": text,
+            "replied": text,
+        },
+    )
+
+
+def acknowledge(batch: Batch) -> list[bytes]:
+    """Answer stored reports, and confirm fragments of what the meter says."""
+    return [_acknowledgement(batch, index, frame) for index, frame in enumerate(batch.frames())]
+
+
+def _acknowledgement(batch: Batch, index: int, frame: bytes) -> bytes:
+    try:
+        link = take_apart(frame)
+    except ProtocolError:
+        return b""
+    if not link.from_meter:
+        return b""
+    reply = link._replace(control=USER, flags=0)
+    if link.fragment is None:
+        answer = _report_answer(link.apdu)
+        return seal(reply._replace(apdu=answer)) if answer else b""
+    if link.place == CONFIRMATION:
+        return b""
+    confirmation = link.number | CONFIRMATION << PLACE_SHIFT
+    control = FRAGMENTED | link.control & (BY_CLIENT | 0x07)
+    out = seal(reply._replace(control=control, fragment=confirmation, apdu=b""))
+    asked = int(batch.request[index])
+    answer = _report_answer(batch.requests[asked] + link.apdu) if asked >= 0 else b""
+    return out + (seal(reply._replace(fragment=None, apdu=answer)) if answer else b"")
+
+
+def _report_answer(apdu: bytes) -> bytes:
+    """Return what answers a report, b"" for what is none or cannot be read."""
+    if apdu[:1] != bytes([REPORT_TAG]):
+        return b""
+    try:
+        report = read_apdu(apdu)
+    except ProtocolError:
+        return b""
+    if report.kind == OTHER:
+        return b""
+    fields = {"piid": report.fields["piid"]}
+    if "items" in report.fields:
+        fields["items"] = [item["oad"] for item in report.fields["items"]]
+    return write_apdu(f"{report.kind}_answer", fields)

@@ -1,0 +1,85 @@
+"""Answers and reports to columns: frame by frame, since each carries what it likes."""
+
+from typing import Final
+
+from wattwarden.codecs.dlt698.apdu import inner_of, read_apdu
+from wattwarden.codecs.dlt698.contents import Reading, readings
+from wattwarden.codecs.dlt698.frame import (
+    FRAGMENTED,
+    LAST,
+    SCRAMBLED,
+    Link,
+    header_bytes,
+    take_apart,
+)
+from wattwarden.codecs.dlt698.objects import find, quantity_of, values_of
+from wattwarden.codecs.dlt698.services import SECURED_BACK_TAG, SERVER_TAIL, SERVICES
+from wattwarden.protocol.codec import Batch, Columns
+from wattwarden.protocol.errors import ProtocolError
+from wattwarden.protocol.rows import NO_FLAG, Measured, Rows, shape_of
+
+# What may carry readings: a report may follow whatever else a meter answers.
+_TELLING: Final = frozenset(
+    tag for (tag, _), service in SERVICES.items() if service.tail is SERVER_TAIL
+) | {SECURED_BACK_TAG}
+
+
+def decode(batch: Batch) -> Columns:
+    """Read the frames of a batch into columns."""
+    rows = Rows(batch, b"", b"\x1c")
+    for index, frame in enumerate(batch.frames()):
+        try:
+            _take(rows, batch, index, frame)
+        except ProtocolError as error:
+            offset = min(error.offset, len(frame))
+            rows.refuse(index, ProtocolError(error.kind, error.message, offset))
+    return rows.columns()
+
+
+def _take(rows: Rows, batch: Batch, index: int, frame: bytes) -> None:
+    if not frame[3] & (FRAGMENTED | SCRAMBLED) and frame[header_bytes(frame, 0)] not in _TELLING:
+        return
+    link = take_apart(frame)
+    apdu = _whole(batch, index, link)
+    if not apdu or apdu[0] not in _TELLING:
+        return
+    try:
+        said = read_apdu(apdu)
+    except ProtocolError as error:
+        offset = header_bytes(frame, 0) + error.offset
+        raise ProtocolError(error.kind, error.message, offset) from error
+    inner = inner_of(said)
+    for reading in readings((inner or said).fields):
+        _add(rows, index, reading, link.meter)
+
+
+def _whole(batch: Batch, index: int, link: Link) -> bytes:
+    """Return the APDU that a frame completes, b"" for none.
+
+    Of a last fragment whose beginning nobody has, nothing can be said: the journal keeps it.
+    """
+    if link.fragment is None:
+        return link.apdu
+    asked = int(batch.request[index])
+    if link.place != LAST or asked < 0:
+        return b""
+    return batch.requests[asked] + link.apdu
+
+
+def _add(rows: Rows, index: int, reading: Reading, sender: str | None) -> None:
+    found: dict[str, tuple[float, float]] = {}
+    for oad, data in reading.items:
+        attribute = find(oad)
+        if attribute is None or not attribute.quantity:
+            continue
+        for value in values_of(oad, data):
+            quantity = quantity_of(attribute.quantity, value.member)
+            if quantity:
+                scale = attribute.counted if value.is_count else attribute.whole
+                found.setdefault(quantity, (value.number, scale))
+    if not found:
+        return
+    shape = shape_of(tuple(Measured("", name, scale) for name, (_, scale) in found.items()))
+    origin = (index, rows.meter(index, reading.meter or sender), 0)
+    counts = [count for count, _ in found.values()]
+    rows.add((shape, reading.period, ""), origin, reading.time, counts, NO_FLAG * len(counts))

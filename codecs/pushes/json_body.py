@@ -1,0 +1,198 @@
+"""One JSON object as a frame: where it ends, told by its braces and strings in linear work.
+
+{ "name": value, … }     nothing but white space between two of them
+
+Nothing here says whether it is JSON to the letter: whoever loads it does.  An object is cut as soon
+as its tokens cannot follow one another, so that half a body does not swallow the next.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from wattwarden.protocol.codec import Claim
+from wattwarden.protocol.errors import ProtocolError, Refusal
+from wattwarden.protocol.outline import LengthPrefixed
+
+HEAD: Final = b"{"
+# A batch of a hundred data points takes 20 KiB; an envelope holds four of the longest.
+MOST_BYTES: Final = 65_536
+# Data models of platforms nest five deep; each level may be searched once more behind a fault.
+MOST_DEPTH: Final = 12
+BETWEEN: Final = b" \t\r\n"
+
+_CHARACTERS: Final = rb'(?:[^"\\\x00-\x1f]|\\["\\/bfnrtu])*+'
+_TOKEN: Final = re.compile(
+    rb'[ \t\r\n]*+(?P<token>"' + _CHARACTERS + rb'"|[{}\[\],:]|[-+.0-9A-Za-z]++)'
+)
+_UNENDED: Final = re.compile(rb'[ \t\r\n]*+(?:"' + _CHARACTERS + rb"\\?)?\Z")
+
+_VALUES: Final = frozenset(b'{["v')
+_AFTER_VALUE: Final = frozenset(b",}]")
+_FOLLOWS: Final = {
+    ord("{"): frozenset(b'"}'),
+    ord("["): _VALUES | frozenset(b"]"),
+    ord(","): _VALUES,
+    ord(":"): _VALUES,
+    ord('"'): _AFTER_VALUE | frozenset(b":"),
+    ord("v"): _AFTER_VALUE,
+    ord("}"): _AFTER_VALUE,
+    ord("]"): _AFTER_VALUE,
+}
+"""Which tokens may stand behind which, by their first byte; ``v`` stands for numbers and words."""
+
+Judge = Callable[[dict[str, Any]], bool]
+"""Whether an object is one of the platform's."""
+
+
+class Token(NamedTuple):
+    """A token; ``depth`` is how many braces and brackets are open behind it."""
+
+    kind: int
+    begin: int
+    end: int
+    depth: int
+
+
+class BrokenError(Exception):
+    """The tokens from here on are no object."""
+
+
+def tokens(buffer: bytes, start: int) -> Iterator[Token]:
+    """Yield the tokens of the object at ``start``, as far as they have arrived.
+
+    Raises:
+        BrokenError: what follows can be no token of it.
+    """
+    at, depth, follows = start, 0, frozenset(HEAD)
+    limit = min(len(buffer), start + MOST_BYTES)
+    while True:
+        found = _TOKEN.match(buffer, at, limit)
+        if found is None:
+            if _UNENDED.match(buffer, at, limit):
+                return
+            raise BrokenError
+        begin, end = found.span("token")
+        first = buffer[begin]
+        kind = first if first in _FOLLOWS and first != ord("v") else ord("v")
+        if kind == ord("v") and end == limit:
+            return
+        if kind not in follows:
+            raise BrokenError
+        depth += (kind in b"{[") - (kind in b"}]")
+        if depth > MOST_DEPTH:
+            raise BrokenError
+        yield Token(kind, begin, end, depth)
+        if not depth:
+            return
+        at, follows = end, _FOLLOWS[kind]
+
+
+def measure(buffer: bytes, start: int) -> int:
+    """Return the length of the object at ``start``: 0 not told yet, -1 none begins here."""
+    try:
+        for token in tokens(buffer, start):
+            if not token.depth:
+                return token.end - start
+    except BrokenError:
+        return -1
+    return 0
+
+
+def members(buffer: bytes) -> Iterator[bytes]:
+    """Yield the names of an object's own members as they are written, as far as they are there."""
+    name = None
+    try:
+        for token in tokens(buffer, 0):
+            if token.depth == 1 and token.kind == ord('"') and name is None:
+                name = buffer[token.begin + 1 : token.end - 1]
+            elif token.depth == 1 and token.kind == ord(":") and name is not None:
+                yield name
+            elif token.depth == 1 and token.kind == ord(","):
+                name = None
+    except BrokenError:
+        return
+
+
+def spans(buffer: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yield the names of an object's own members, and where their values begin and end."""
+    name, begin = None, 0
+    try:
+        for token in tokens(buffer, 0):
+            if token.depth == 1 and token.kind == ord('"') and not begin:
+                name = buffer[token.begin + 1 : token.end - 1]
+            elif token.depth == 1 and token.kind == ord(":") and not begin:
+                begin = token.end
+            elif name is not None and begin and token.depth == (token.kind == ord(",")):
+                yield name, begin, token.begin
+                name, begin = None, 0
+    except BrokenError:
+        return
+
+
+def recognition(own: frozenset[bytes], others: frozenset[bytes]) -> Callable[[bytes], Claim]:
+    """Return what knows a platform's body by the first member whose name any platform uses."""
+
+    def recognise(head: bytes) -> Claim:
+        if not head.lstrip(BETWEEN):
+            return Claim.MORE
+        if not head.startswith(HEAD):
+            return Claim.NO
+        for name in members(head):
+            if name in own:
+                return Claim.YES
+            if name in others:
+                return Claim.NO
+        return Claim.MORE if measure(head, 0) == 0 else Claim.NO
+
+    return recognise
+
+
+def outline(judge: Judge, recognise: Callable[[bytes], Claim]) -> LengthPrefixed:
+    """Return the outline of the bodies that ``judge`` takes for a platform's."""
+
+    def fits(buffer: bytes, start: int, end: int) -> bool:
+        raw = buffer[start:end]
+        if recognise(raw) is not Claim.YES:
+            return False
+        try:
+            return judge(load(raw))
+        except ProtocolError:
+            return False
+
+    return LengthPrefixed(HEAD, MOST_BYTES, measure, fits, preamble=BETWEEN)
+
+
+def load(raw: bytes) -> dict[str, Any]:
+    """Read a body that is one object.
+
+    Raises:
+        ProtocolError: it is none, or too long.
+    """
+    if len(raw) > MOST_BYTES:
+        message = f"{len(raw)} bytes, at most {MOST_BYTES} are accepted"
+        raise ProtocolError(Refusal.LENGTH, message, MOST_BYTES)
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise _what_is_wrong(raw, error) from error
+    # What holds few brackets is nested no deeper; the rest has to be followed.
+    flat = raw.count(b"{") + raw.count(b"[") <= MOST_DEPTH
+    if not isinstance(body, dict) or not (flat or measure(raw, 0) > 0):
+        raise ProtocolError(Refusal.UNKNOWN, "the body is no JSON object, or nested too deep")
+    return body
+
+
+def _what_is_wrong(raw: bytes, error: orjson.JSONDecodeError) -> ProtocolError:
+    """Say where a body ends too early, or what follows it; else what JSON has against it."""
+    size = measure(raw, 0)
+    if size == 0:
+        return ProtocolError(Refusal.LENGTH, "the body ends before its brace", len(raw))
+    if size < 0:
+        return ProtocolError(Refusal.UNKNOWN, "the body is no JSON object")
+    if raw[size:].strip(BETWEEN):
+        return ProtocolError(Refusal.LENGTH, "something stands behind the object", size)
+    text = f"the body is no JSON: {error.msg}"
+    return ProtocolError(Refusal.DECODE, text, min(error.pos, len(raw)))

@@ -1,0 +1,187 @@
+"""Asking meters that answer only when asked: which request goes out next, and when.
+
+    polls ─► Poller ── due ──► the line ── answered ──► next of its turn, next period
+                        └──── time-out ──► end of the turn, again in the next
+                                           too many: quiet, twice as long each time
+
+The meters of a connection share one line, so one request is outstanding at a time.  Each meter has
+turns: in one it is asked for everything that is due, until something stays unanswered.  The meter
+whose last turn is longest ago is next.  So whoever answers is asked within its period, the answers
+of the others, and one time-out for each meter that does not.
+
+Reads no clock and draws no lots: times are microseconds UTC, phases a checksum of who is asked.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from zlib import crc32
+
+SECOND_US: Final = 1_000_000
+MINUTE_US: Final = 60 * SECOND_US
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """A question that is asked again and again.  ``meter`` names who is asked, on its line."""
+
+    meter: str
+    request: bytes
+    period_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class PollLimits:
+    """How long is waited, and for whom."""
+
+    # 645 meters may take 0.5 s behind 2,400 baud, a 4G line another second.
+    timeout_us: int = 3 * SECOND_US
+    # One lost answer is the line's fault, a second one the meter's.
+    retries: int = 1
+    # A meter that is off costs its neighbours a time-out each time it is tried.
+    quiet_us: int = MINUTE_US
+    # One that is on again is found within a quarter of an hour, the longest usual period.
+    most_quiet_us: int = 15 * MINUTE_US
+    # Connections that begin together do not ask together.
+    first_within_us: int = 5 * SECOND_US
+
+
+@dataclass(slots=True)
+class PollCounters:
+    """What came of the questions.  ``late`` are answers that nobody waits for any more."""
+
+    asked: int = 0
+    answered: int = 0
+    timed_out: int = 0
+    silenced: int = 0
+    late: int = 0
+
+
+@dataclass(slots=True)
+class _Plan:
+    poll: Poll
+    due_at: int
+    phase_us: int
+    misses: int = 0
+
+    def postpone(self, now: int) -> None:
+        """Plan for the next period; what was missed meanwhile is not caught up."""
+        period = self.poll.period_us
+        self.due_at = now - (now - self.phase_us) % period + period
+        self.misses = 0
+
+
+@dataclass(slots=True)
+class _Meter:
+    plans: list[_Plan]
+    turn: int = 0
+    failures: int = 0
+    quiet_until: int = 0
+
+    def ready_at(self) -> int:
+        return max(self.quiet_until, min(plan.due_at for plan in self.plans))
+
+
+class Poller:
+    """Decides what one connection is asked.
+
+    ``seed`` names the connection; with it polls have the same phases after each reconnection, and
+    other connections others.
+    """
+
+    __slots__ = ("_deadline", "_limits", "_meters", "_outstanding", "_turn", "_turns", "counters")
+
+    def __init__(self, polls: Sequence[Poll], seed: str, limits: PollLimits, now: int) -> None:
+        self.counters = PollCounters()
+        self._limits = limits
+        self._meters: dict[str, _Meter] = {}
+        for poll in polls:
+            lot = crc32(f"{seed}:{poll.meter}".encode())
+            first = now + lot % max(1, min(poll.period_us, limits.first_within_us))
+            plan = _Plan(poll, first, lot % poll.period_us)
+            self._meters.setdefault(poll.meter, _Meter([])).plans.append(plan)
+        self._turns = 0
+        # The meter whose turn it is, and up to when its polls count as due.
+        self._turn: tuple[_Meter, int] | None = None
+        self._outstanding: tuple[_Meter, _Plan] | None = None
+        self._deadline = 0
+
+    @property
+    def outstanding(self) -> Poll | None:
+        """The question whose answer is waited for."""
+        return None if self._outstanding is None else self._outstanding[1].poll
+
+    def due(self, now: int) -> Poll | None:
+        """Return what is to be asked now, once; None while an answer is waited for, or nothing is.
+
+        A question whose time is over is given up first.
+        """
+        if self._outstanding is not None:
+            if now < self._deadline:
+                return None
+            self._miss(*self._outstanding, now)
+        meter, until = self._turn or self._next_turn(now)
+        plan = None if meter is None else _earliest(meter, until)
+        if plan is None and self._turn is not None:
+            self._turn = None
+            meter, until = self._next_turn(now)
+            plan = None if meter is None else _earliest(meter, until)
+        if meter is None or plan is None:
+            return None
+        self._turn = meter, until
+        self._outstanding = meter, plan
+        self._deadline = now + self._limits.timeout_us
+        self.counters.asked += 1
+        return plan.poll
+
+    def answered(self, now: int) -> None:
+        """Take note that the outstanding question was answered, if only by a refusal."""
+        if self._outstanding is None:
+            message = "nothing was asked"
+            raise ValueError(message)
+        meter, plan = self._outstanding
+        self._outstanding = None
+        meter.failures = meter.quiet_until = 0
+        plan.postpone(now)
+        self.counters.answered += 1
+
+    def unexpected(self) -> None:
+        """Count an answer to a question that was given up, or to none."""
+        self.counters.late += 1
+
+    def next_deadline(self) -> int | None:
+        """Return when ``due`` next has something to say, None when there is nothing to ask."""
+        if self._outstanding is not None:
+            return self._deadline
+        return min((meter.ready_at() for meter in self._meters.values()), default=None)
+
+    def _next_turn(self, now: int) -> tuple[_Meter | None, int]:
+        """Choose the meter that has waited longest since its last turn."""
+        ready = [meter for meter in self._meters.values() if meter.ready_at() <= now]
+        if not ready:
+            return None, now
+        meter = min(ready, key=lambda one: one.turn)
+        self._turns += 1
+        meter.turn = self._turns
+        return meter, now
+
+    def _miss(self, meter: _Meter, plan: _Plan, now: int) -> None:
+        """End the turn of a meter that did not answer; one that never does is left in peace."""
+        self._outstanding = self._turn = None
+        self.counters.timed_out += 1
+        limits = self._limits
+        plan.misses += 1
+        meter.failures += 1
+        if plan.misses > limits.retries:
+            plan.postpone(now)
+        tried = meter.failures - limits.retries
+        if tried > 0:
+            # Beyond 2**20 any pause is the longest.
+            quiet = min(limits.most_quiet_us, limits.quiet_us << min(tried - 1, 20))
+            meter.quiet_until = now + quiet
+            self.counters.silenced += 1
+
+
+def _earliest(meter: _Meter, until: int) -> _Plan | None:
+    plan = min(meter.plans, key=lambda one: one.due_at)
+    return plan if plan.due_at <= until else None

@@ -1,0 +1,37 @@
+"""Whose frames are whose: on the port, and for ``decode``."""
+
+import pytest
+from tests.codecs.mischief import NOW, Vector, all_vectors
+
+from wattwarden.codecs import load_codecs, port_codecs
+from wattwarden.protocol.codec import Claim
+from wattwarden.tools.decoding import Decoded, Decoder
+
+CODECS = load_codecs()
+PORT = port_codecs()
+GOOD = [vector for vector in all_vectors() if vector.accepted and vector.codec in CODECS]
+
+every = pytest.mark.parametrize("vector", GOOD, ids=str)
+
+
+@every
+def test_on_the_port_a_frame_has_one_codec_and_modbus_none(vector: Vector) -> None:
+    claims = {codec.name for codec in PORT if codec.recognise(vector.raw) is Claim.YES}
+    assert claims == ({vector.codec} if CODECS[vector.codec].is_guessed else set())
+
+
+@every
+def test_decode_gives_each_frame_its_own_codec(vector: Vector) -> None:
+    decoder = Decoder(list(CODECS.values()), vector.profile_of)
+    owners = {
+        result.codec.name if isinstance(result, Decoded) else None
+        for result in decoder.decode(vector.raw, NOW)
+    }
+    assert owners == {vector.codec}
+
+
+def test_modbus_is_never_guessed() -> None:
+    assert not CODECS["modbus"].is_guessed
+    assert {codec.name for codec in PORT} == {
+        name for name, codec in CODECS.items() if codec.is_guessed
+    }
