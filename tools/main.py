@@ -111,6 +111,9 @@ COMMANDS: Final = {
     "rules": Command(
         "wattwarden.tools.rules:app", "See, check and change the rules that readings are judged by."
     ),
+    "grading": Command(
+        "wattwarden.tools.grading:app", "See, try and change how alarms are graded and who is told."
+    ),
     "backtest": Command(
         "wattwarden.tools.diagnosis.backtest:backtest",
         "Fold stored history by other rules: which alarms would appear, vanish or move.",

@@ -1,7 +1,7 @@
 """``wattwarden rules``: the rule file in force, and another one in its place."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,14 +9,16 @@ from cyclopts import App, Parameter
 from rich.text import Text
 
 from wattwarden.alarms.decisions.bodies import RuleSet
-from wattwarden.alarms.registry.problems import RefusedError
+from wattwarden.alarms.decisions.body import Body
+from wattwarden.alarms.decisions.norms import Norm, NormDraft
 from wattwarden.alarms.rulebook import RuleError, Rules, default_rules, load_rules
 from wattwarden.storage.database import Connection
-from wattwarden.storage.registry.decisions import Decision, Entered, enter, in_force
+from wattwarden.storage.registry.decisions import Entered, in_force
+from wattwarden.tools.acting import ActorForm
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError, UsageError
+from wattwarden.tools.norms import DraftId, Reason, draft, drafts_of, put_in_force
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
-from wattwarden.tools.registry.stored import refusal
 from wattwarden.tools.render import console, show_table
 from wattwarden.tools.running import database, run, settings_of
 from wattwarden.tools.times import parse_time, rfc3339
@@ -74,49 +76,49 @@ def check(file: RuleFile, /, *, json: AsJson = False) -> int:
 
 
 @app.command
+def propose(file: RuleFile, /, *, actor: ActorForm, reason: Reason) -> None:
+    """Propose a rule file; an officer of the city or a leader, but nobody alone, activates it."""
+    try:
+        rules = read_rules(file)
+    except RuleError as error:
+        raise CommandError(str(error), "wattwarden rules check tells all that is wrong") from error
+    draft(Norm.RULES, (rules.version.rpartition("+")[0], file_text(file)), reason, actor)
+
+
+@app.command
 def activate(
-    file: RuleFile,
+    identity: DraftId,
     /,
     *,
-    person: Annotated[str, Parameter(name="--as", help="Who decides.")],
+    actor: ActorForm,
     at: Annotated[
         str | None,
         Parameter(
             allow_leading_hyphen=True, help="Since when they count; now by default, never later."
         ),
     ] = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
 ) -> None:
-    """Put a rule file in force, as a decision of a person.
+    """Put rules in force that somebody else proposed.
 
-    Wardens judge by it from their next step on. What was found before stays as it was found:
+    Wardens judge by them from their next step on. What was found before stays as it was found:
     `wattwarden backtest` tells what would have been otherwise.
     """
-    now = datetime.now(UTC)
-    effective_at = now if at is None else parse_time(at, now)
-    if effective_at > now:
-        message = f"rules cannot count from {rfc3339(effective_at)} on: that is to come"
-        raise UsageError(message, "activate them then")
-    try:
-        text, rules = file_text(file), read_rules(file)
-    except RuleError as error:
-        raise CommandError(str(error), "wattwarden rules check tells all that is wrong") from error
-    body = RuleSet(version=rules.version.rpartition("+")[0], text=text)
-    settings = settings_of(system)
 
-    async def work() -> Entered | None:
-        async with database(settings, "rules activate") as connection:
-            standing, _ = await rules_in_force(connection)
-            if standing.version == rules.version:
-                return None
-            return await enter(connection, Decision(body, person, now, effective_at))
+    def made(drafted: NormDraft, _now: datetime) -> Body:
+        return RuleSet(version=drafted.version, text=drafted.text, draft=drafted.id)
 
-    try:
-        entered = run(work())
-    except RefusedError as error:
-        raise refusal(error) from error
-    _show_activated(rules, entered, json=json)
+    def since(now: datetime) -> datetime | None:
+        effective_at = None if at is None else parse_time(at, now)
+        if effective_at is not None and effective_at > now:
+            message = f"rules cannot count from {rfc3339(effective_at)} on: that is to come"
+            raise UsageError(message, "activate them then")
+        return effective_at
+
+    entered = put_in_force(Norm.RULES, identity, made, actor, since)
+    _show_activated(entered, json=actor.json)
+
+
+app.command(drafts_of(Norm.RULES), name="drafts")
 
 
 async def rules_in_force(connection: Connection) -> tuple[Rules, Entered | None]:
@@ -180,13 +182,12 @@ def _numbers(rules: Rules, scope: str) -> dict[str, float]:
     }
 
 
-def _show_activated(rules: Rules, entered: Entered | None, *, json: bool) -> None:
+def _show_activated(entered: Entered, *, json: bool) -> None:
+    version = load_rules(entered.body.text).version if isinstance(entered.body, RuleSet) else ""
     if json:
-        print(as_json({"version": rules.version, "decision": _decision(entered)}))
-    elif entered is None:
-        print(f"rules {rules.version} are in force already")
+        print(as_json({"version": version, "decision": _decision(entered)}))
     else:
-        print(f"rules {rules.version}: decision {entered.id}, from step {entered.step} on")
+        print(f"rules {version}: decision {entered.id}, from step {entered.step} on")
 
 
 def _decision(entered: Entered | None) -> dict[str, Any] | None:

@@ -20,6 +20,7 @@ from wattwarden.alarms.acting.roles import (
 )
 from wattwarden.alarms.cases import bodies as cases
 from wattwarden.alarms.consumables import bodies as consumables
+from wattwarden.alarms.decisions import norms
 from wattwarden.alarms.enforcement import bodies as enforcement
 from wattwarden.alarms.ledgers import bodies as ledgers
 from wattwarden.alarms.registry.nouns import Agency, Enterprise, Person, Role
@@ -33,7 +34,7 @@ SYSTEM: Final = "system"
 # The bodies that readings are judged by; the other rooms name theirs beside their bodies.
 FOLDED_RIGHTS: Final[Mapping[str, Roles]] = {
     "registry": frozenset({Role.ADMINISTRATOR}),
-    "rules": frozenset({Role.ADMINISTRATOR}),
+    "rules": norms.DECIDERS,
     "plan": OFFICERS,
     "declaration": ENTERPRISE,
     "declaration.review": OFFICERS,
@@ -44,6 +45,8 @@ FOLDED_RIGHTS: Final[Mapping[str, Roles]] = {
 }
 RIGHTS: Final[Mapping[str, Roles]] = {
     **FOLDED_RIGHTS,
+    "norm_draft": norms.DRAFTERS,
+    "grading": norms.DECIDERS,
     **cases.RIGHTS,
     **consumables.RIGHTS,
     **enforcement.RIGHTS,

@@ -149,9 +149,9 @@ class Action(Body, frozen=True, kw_only=True):
         needed, possible = FORMS[self.verb]
         given = {name for name in _OPTIONAL if getattr(self, name)}
         for name in sorted(needed - given):
-            yield self.problem(name, f"{self.verb}须填写{name}", f"{self.verb} needs {name}")
+            yield self.problem(name, f"须填写{_FIELDS_ZH[name]}", f"{self.verb} needs {name}")
         for name in sorted(given - needed - possible - {"reason"}):
-            yield self.problem(name, f"{self.verb}不填{name}", f"{self.verb} has no {name}")
+            yield self.problem(name, f"此处不填{_FIELDS_ZH[name]}", f"{self.verb} has no {name}")
         for digest in self.evidence:
             if not _SHA256.fullmatch(digest):
                 message = "a file is named by its SHA-256, 64 hex digits"
@@ -159,6 +159,18 @@ class Action(Body, frozen=True, kw_only=True):
 
 
 _OPTIONAL: Final = frozenset().union(*(needed | possible for needed, possible in FORMS.values()))
+
+# As forms name the fields.
+_FIELDS_ZH: Final[Mapping[str, str]] = {
+    "reason": "说明",
+    "cause": "原因",
+    "part": "更换部件",
+    "steps": "整改步骤",
+    "deadline": "整改期限",
+    "fault": "核实结论",
+    "declaration": "申报",
+    "evidence": "佐证材料",
+}
 
 
 class Evidence(Body, frozen=True, kw_only=True):

@@ -132,8 +132,10 @@ def _deadlines(case: Case, action: Action, terms: Terms) -> Iterator[Problem]:
     """Yield deadlines that are past or too far, or later than the firm may set by itself."""
     if action.deadline is None:
         return
-    furthest = case.raised + timedelta(seconds=terms.grading.plan_most_s)
+    # A firm's month runs from the alarm, so that it cannot be begun anew; an officer's from now.
+    begins = terms.now if terms.officer(terms.actor) else case.raised
     own = _own_deadline(case, terms)
+    furthest = max(begins + timedelta(seconds=terms.grading.plan_most_s), own)
     if not terms.now < action.deadline <= furthest:
         last = furthest.astimezone(DEFAULT_ZONE).strftime(_FORM)
         zh, en = (

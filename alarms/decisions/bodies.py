@@ -102,6 +102,12 @@ class RuleSet(Body, frozen=True, kw_only=True):
 
     version: Name
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_RULES_LETTERS)]
+    # What somebody else proposed; files of before there were drafts have none.
+    draft: Id | None = None
+
+    def references(self) -> tuple[Reference, ...]:
+        """Return the draft."""
+        return () if self.draft is None else (Reference("draft", "norm_draft", self.draft),)
 
 
 class Plan(Body, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ import msgspec
 
 from wattwarden.alarms.cases import bodies as cases
 from wattwarden.alarms.consumables import bodies as consumables
+from wattwarden.alarms.decisions import norms
 from wattwarden.alarms.decisions.bodies import (
     Consumable,
     Declaration,
@@ -16,6 +17,7 @@ from wattwarden.alarms.decisions.bodies import (
     RuleSet,
 )
 from wattwarden.alarms.decisions.body import Body, Reference
+from wattwarden.alarms.decisions.letters import faults
 from wattwarden.alarms.enforcement import bodies as enforcement
 from wattwarden.alarms.ledgers import bodies as ledgers
 from wattwarden.alarms.registry.problems import Problem, RefusedError
@@ -43,6 +45,7 @@ BODIES: Final[dict[str, type[Body]]] = {
         *consumables.BODIES,
         *enforcement.BODIES,
         *ledgers.BODIES,
+        *norms.BODIES,
         *responses.BODIES,
         *routing.BODIES,
         *service.BODIES,
@@ -76,11 +79,15 @@ def check_body(body: Body) -> None:
     Raises:
         RefusedError: It does, or a field is out of bounds; every problem is named.
     """
+    plain = msgspec.to_builtins(body)
     try:
         # Structs made in Python were never held against their own bounds.
-        msgspec.convert(msgspec.to_builtins(body), type(body))
+        msgspec.convert(plain, type(body))
     except msgspec.ValidationError as error:
         raise RefusedError([body.problem("", "字段不合规", str(error))]) from error
-    problems = list(body.contradictions())
+    # What is kept for ever must say something, and be printable for ever.
+    problems = [body.problem(*fault) for fault in faults(plain)]
+    if not problems:
+        problems = list(body.contradictions())
     if problems:
         raise RefusedError(problems)

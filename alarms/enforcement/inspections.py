@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from wattwarden.alarms.decisions.body import Body
+from wattwarden.alarms.enforcement.bodies import Inspection
 from wattwarden.alarms.enforcement.lives import InspectionLife, TaskLife
 from wattwarden.alarms.enforcement.tasks import led_by_leader
 from wattwarden.alarms.enforcement.words import InspectionVerb, Mode
@@ -60,14 +61,18 @@ def problems_found(inspection: InspectionLife) -> int:
 
 
 def visit_problem(
-    body: Body, enterprise: Enterprise, role: Role | None, task: TaskLife | None
+    body: Body,
+    enterprise: Enterprise,
+    role: Role | None,
+    task: TaskLife | None,
 ) -> Problem | None:
     """Return why nobody may go to a firm of the positive list yet; None where they may.
 
     A leader goes, or a task whose visit a leader has approved is under way.
     """
+    at = body.at if isinstance(body, Inspection) else None
     listed = enterprise.supervision is Supervision.POSITIVE
-    if not listed or role is Role.LEADER or (task is not None and led_by_leader(task)):
+    if not listed or role is Role.LEADER or (task is not None and led_by_leader(task, at)):
         return None
     zh = f"{enterprise.name}列入正面清单，无领导批准的任务不得现场检查"
     en = f"enterprise {enterprise.id} is on the positive list; a visit takes a leader's approval"

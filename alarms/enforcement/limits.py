@@ -68,9 +68,10 @@ class Standing(_Section, frozen=True):
 
 
 class TaskLimits(_Section, frozen=True):
-    """How long a firm is observed after a visit."""
+    """How long a firm is observed after a visit, and how long nobody need say so."""
 
     follow_up_d: FollowUp
+    unwatched_d: Positive
 
 
 class Exemption(_Section, frozen=True):

@@ -50,6 +50,11 @@ def review(
     new = _unattached(task, history, at)
     if new:
         return TaskStep(task=task.id, verb=TaskVerb.ATTACH, alarms=_named(new))
+    told = task.latest(TaskVerb.RESULT)
+    unwatched = timedelta(days=limits.task.unwatched_d)
+    if task.state is TaskState.CONCLUDED and told is not None and at - told.at >= unwatched:
+        days = limits.task.follow_up_d
+        return TaskStep(task=task.id, verb=TaskVerb.FOLLOW_UP, days=days)
     if task.state is TaskState.FOLLOW_UP:
         closing = TaskStep(task=task.id, verb=TaskVerb.CLOSE)
         if close_problem(closing, task, history.incidents, at) is None:

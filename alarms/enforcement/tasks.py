@@ -18,7 +18,7 @@ from wattwarden.alarms.registry.problems import Problem
 # The others are about meters, statistics and duties, and send nobody on the road.
 TASK_GRADES: Final = "ABC"
 # What the system may do with a task by itself; all else is a person's.
-SYSTEM_VERBS: Final = frozenset({TaskVerb.ATTACH, TaskVerb.CLOSE})
+SYSTEM_VERBS: Final = frozenset({TaskVerb.ATTACH, TaskVerb.FOLLOW_UP, TaskVerb.CLOSE})
 # What is done by whoever has the task, and nobody else.
 HOLDERS_VERBS: Final = frozenset({TaskVerb.ACCEPT, TaskVerb.ARRIVE, TaskVerb.RESULT})
 # An earlier visit that ended so means that the violation is not the first.
@@ -48,12 +48,19 @@ def outcome(task: TaskLife) -> Outcome | None:
     return None if step is None else step.body.outcome
 
 
-def led_by_leader(task: TaskLife) -> bool:
-    """Tell whether a leader has approved the visit."""
-    return any(
-        step.body.role is Role.LEADER and step.body.verb in (TaskVerb.APPROVE, TaskVerb.ENDORSE)
-        for step in task.steps
-    )
+def led_by_leader(task: TaskLife, at: datetime | None = None) -> bool:
+    """Tell whether a leader has approved the visit that goes on, at a moment (None: now).
+
+    One word is for one visit: with its result the leader's word is used up.
+    """
+    led = False
+    for step in task.steps:
+        verb = step.body.verb
+        if verb is TaskVerb.RESULT and (at is None or step.at < at):
+            led = False
+        elif verb in (TaskVerb.APPROVE, TaskVerb.ENDORSE) and step.body.role is Role.LEADER:
+            led = True
+    return led
 
 
 def visit_problem(

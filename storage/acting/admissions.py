@@ -14,6 +14,7 @@ from wattwarden.storage.ledgers.admit import ADMISSIONS as LEDGER_ADMISSIONS
 from wattwarden.storage.ledgers.record import record
 from wattwarden.storage.outbox.admit import OUTBOX_ADMISSIONS
 from wattwarden.storage.registry.decisions import Entered
+from wattwarden.storage.registry.norms import NORM_ADMISSIONS
 from wattwarden.storage.responses.admit import RESPONSE_ADMISSIONS
 from wattwarden.storage.service.admit import SERVICE_ADMISSIONS
 
@@ -25,6 +26,7 @@ ADMISSIONS: Final[Mapping[str, Admission]] = {
     **RESPONSE_ADMISSIONS,
     **SERVICE_ADMISSIONS,
     **OUTBOX_ADMISSIONS,
+    **NORM_ADMISSIONS,
 }
 
 

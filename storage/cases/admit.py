@@ -10,7 +10,6 @@ from wattwarden.alarms.acting.rights import SYSTEM
 from wattwarden.alarms.acting.roles import OFFICERS
 from wattwarden.alarms.cases.bodies import Action, Evidence
 from wattwarden.alarms.cases.declaring import Before, Declaring, against_declaring
-from wattwarden.alarms.cases.grading import default_grading
 from wattwarden.alarms.cases.standing import File, Terms, against, older
 from wattwarden.alarms.decisions.bodies import Declaration
 from wattwarden.alarms.decisions.body import Body
@@ -19,6 +18,7 @@ from wattwarden.alarms.registry.problems import Problem, RefusedError
 from wattwarden.protocol.codec import DEFAULT_ZONE
 from wattwarden.storage.acting.acting import Acting, Admission
 from wattwarden.storage.cases.evidence import find_files
+from wattwarden.storage.cases.gradings import load_gradings
 from wattwarden.storage.cases.load import load_case
 from wattwarden.storage.database import Connection
 from wattwarden.storage.registry.decisions import ALARM, told
@@ -35,7 +35,7 @@ async def admit_action(acting: Acting) -> Body:
         raise RefusedError([action.problem("alarm", zh, en)])
     people = {one.id: one for one in await load_kind(acting.connection, Person)}
     terms = Terms(
-        default_grading(),
+        (await load_gradings(acting.connection)).of(case.episode),
         acting.now,
         SYSTEM if acting.person is None else acting.person.id,
         await find_files(acting.connection, action.evidence, acting.enterprise),
@@ -57,7 +57,8 @@ async def admit_declaration(acting: Acting) -> Body:
         name = await names(acting.connection)
         before = Before(body, name(known[-1].actor), known[-1].entered_at)
     role = None if acting.person is None else acting.person.role
-    terms = Declaring(before, role, acting.now, default_grading())
+    grading = (await load_gradings(acting.connection)).at(acting.now)
+    terms = Declaring(before, role, acting.now, grading)
     _refuse(against_declaring(declaration, terms))
     return declaration
 

@@ -4,7 +4,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+from wattwarden.alarms.cases.declaring import is_late, is_long
+from wattwarden.alarms.cases.grading import Grading
 from wattwarden.alarms.decisions.bodies import Declaration
+from wattwarden.storage.cases.gradings import load_gradings
 from wattwarden.storage.database import Connection
 from wattwarden.storage.registry.decisions import Entered, told
 
@@ -16,6 +19,18 @@ class Standing:
     entered: Entered
     body: Declaration
     declared_at: datetime
+    # What was in force then.
+    grading: Grading
+
+    @property
+    def late(self) -> bool:
+        """Whether it had begun before it was declared (补报)."""
+        return is_late(self.body, self.declared_at, self.grading)
+
+    @property
+    def long(self) -> bool:
+        """Whether a leader reviews it."""
+        return is_long(self.body, self.grading)
 
 
 async def load_declarations(
@@ -36,6 +51,7 @@ async def load_declarations(
     """
     where = {} if declaration is None else {"id": declaration}
     found: dict[str, Standing] = {}
+    gradings = await load_gradings(connection)
     kinds = [Declaration.kind_name]
     for one in await told(connection, kinds, where=where, enterprises=enterprises):
         if not isinstance(one.body, Declaration):
@@ -43,5 +59,5 @@ async def load_declarations(
         before = found.pop(one.body.id, None)
         moved = before is None or before.body.start != one.body.start
         at = one.entered_at if before is None or moved else before.declared_at
-        found[one.body.id] = Standing(one, one.body, at)
+        found[one.body.id] = Standing(one, one.body, at, gradings.at(at))
     return list(found.values())

@@ -17,13 +17,15 @@ from wattwarden.alarms.acting.rights import SYSTEM
 from wattwarden.alarms.cases.bodies import Action, Verb
 from wattwarden.alarms.cases.case import Case
 from wattwarden.alarms.cases.fold import settles_at
-from wattwarden.alarms.cases.grading import default_grading
+from wattwarden.alarms.cases.grading import Grading
+from wattwarden.alarms.cases.gradings import Gradings
 from wattwarden.alarms.cases.ladder import Notice, notices
 from wattwarden.alarms.cases.proof import Change, fault_of, producers, proof, provable_since
 from wattwarden.alarms.decisions.body import NEW
 from wattwarden.alarms.decisions.slices import slice_of
 from wattwarden.alarms.registry.nouns import Supervision
 from wattwarden.storage.acting.admissions import decide
+from wattwarden.storage.cases.gradings import load_gradings
 from wattwarden.storage.cases.load import Basis, Chosen, load_cases
 from wattwarden.storage.database import Connection
 from wattwarden.storage.warden.followed import Followed
@@ -54,13 +56,17 @@ class _Pass:
         """Return how late a case's meters may be."""
         return self.lags.get(case.enterprise, LEAST_LAG)
 
+    def grading(self, case: Case) -> Grading:
+        """Return what a case is judged by."""
+        return self.basis.gradings.of(case.episode)
+
 
 async def follow(connection: Connection, followed: Followed) -> None:
     """Bring the cases of a pass's slices up to its last tick."""
     numbers = await _due(connection, followed)
     if not numbers:
         return
-    basis = _basis(followed)
+    basis = _basis(followed, await load_gradings(connection))
     work = _Pass(connection, followed, basis, _lags(followed))
     cases = await _cases(work, numbers)
     proved = [case.id for case in cases if await _prove(work, case)]
@@ -82,13 +88,13 @@ async def _due(connection: Connection, followed: Followed) -> list[int]:
     return sorted(row["alarm"] for row in rows if slice_of(row["enterprise"]) in ours)
 
 
-def _basis(followed: Followed) -> Basis:
+def _basis(followed: Followed, gradings: Gradings) -> Basis:
     firms = followed.registry.enterprise
 
     def watched(name: str) -> Supervision:
         return firms[name].supervision if name in firms else Supervision.ORDINARY
 
-    return Basis(followed.rules, default_grading(), watched)
+    return Basis(followed.rules, gradings, watched)
 
 
 def _lags(followed: Followed) -> dict[str, timedelta]:
@@ -118,7 +124,7 @@ async def _prove(work: _Pass, case: Case) -> bool:
     until = work.horizon(case)
     if since is None or until <= since:
         return False
-    proved = proof(await _changes(work, case, since), since, until, work.basis.grading)
+    proved = proof(await _changes(work, case, since), since, until, work.grading(case))
     if proved.at is None or await _came_again(work, case, since, proved.at):
         return False
     body = Action(
@@ -169,7 +175,7 @@ async def _save(work: _Pass, cases: Sequence[Case]) -> None:
     told = {row["alarm"]: row["told_until"] for row in before}
     rows, events = [], []
     for case in cases:
-        all_notices, horizon = notices(case, work.basis.grading), work.horizon(case)
+        all_notices, horizon = notices(case, work.grading(case)), work.horizon(case)
         since = told.get(case.id)
         # The raise itself is certain as soon as there is an alarm.
         upto = max(horizon, case.raised)
@@ -212,12 +218,12 @@ def _next(
 ) -> datetime | None:
     """Return when time alone may change something about a case."""
     moments = [one.at + work.lag(case) for one in known if one.at > told_until]
-    settles = settles_at(case, work.basis.grading)
+    settles = settles_at(case, work.grading(case))
     if settles is not None:
         moments.append(settles)
     since = provable_since(case)
     if since is not None:
         # Production takes at least as long as the clock; then it is looked at once an hour.
-        earliest = since + timedelta(seconds=work.basis.grading.proof_s) + work.lag(case)
+        earliest = since + timedelta(seconds=work.grading(case).proof_s) + work.lag(case)
         moments.append(max(earliest, work.followed.now + PROOF_INTERVAL))
     return min(moments, default=None)

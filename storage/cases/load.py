@@ -16,11 +16,13 @@ from wattwarden.alarms.acting.rights import SYSTEM
 from wattwarden.alarms.cases.bodies import Action, Verb
 from wattwarden.alarms.cases.case import Case, Ending, Episode, Level, State
 from wattwarden.alarms.cases.fold import Origin, Said, fold_case
-from wattwarden.alarms.cases.grading import Grading, default_grading
+from wattwarden.alarms.cases.grading import Grading
+from wattwarden.alarms.cases.gradings import Gradings
 from wattwarden.alarms.decisions.bodies import Declaration, RuleSet
 from wattwarden.alarms.decisions.kinds import decode_body
 from wattwarden.alarms.registry.nouns import Enterprise, Supervision
 from wattwarden.alarms.rulebook import Rules, default_rules, load_rules
+from wattwarden.storage.cases.gradings import load_gradings
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.registry.decisions import in_force
 from wattwarden.storage.registry.records import load_kind, load_some
@@ -60,6 +62,8 @@ class Chosen:
 
 
 ALL: Final = Chosen()
+# What a bigint holds beside its sign; no alarm has a greater number.
+_NUMBER_BITS: Final = 63
 _ENDING: Final = frozenset({Verb.RECTIFY, Verb.VERIFY, Verb.CLOSE, Verb.DECLARE})
 
 
@@ -68,7 +72,7 @@ class Basis:
     """What cases are judged by."""
 
     rules: Rules
-    grading: Grading
+    gradings: Gradings
     supervision: Callable[[str], Supervision]
 
 
@@ -81,7 +85,7 @@ async def load_cases(
         connection: To the store.
         chosen: Which.
         now: As of when: later decisions are left out, levels are those of this moment.
-        basis: Rules, grading and firms; those in force when left out.
+        basis: Rules, gradings and firms; those in force when left out.
 
     Raises:
         StorageError: The database is away.
@@ -115,12 +119,14 @@ async def load_case(
     Raises:
         StorageError: The database is away.
     """
+    if number.bit_length() > _NUMBER_BITS:
+        return None
     chosen = Chosen(numbers=[number], untold=True)
     return next(iter(await load_cases(connection, chosen, now=now, basis=basis)), None)
 
 
 async def load_basis(connection: Connection, firms: Collection[str] | None = None) -> Basis:
-    """Return the rules in force, the grading, and how firms (None: all) are watched now."""
+    """Return the rules in force, the gradings, and how firms (None: all) are watched now."""
     entered = await in_force(connection, RuleSet.kind_name)
     texts = [one.body.text for one in entered if isinstance(one.body, RuleSet)]
     known = (
@@ -130,7 +136,8 @@ async def load_basis(connection: Connection, firms: Collection[str] | None = Non
     )
     watched = {firm.id: firm.supervision for firm in known}
     rules = load_rules(texts[-1]) if texts else default_rules()
-    return Basis(rules, default_grading(), lambda name: watched.get(name, Supervision.ORDINARY))
+    gradings = await load_gradings(connection)
+    return Basis(rules, gradings, lambda name: watched.get(name, Supervision.ORDINARY))
 
 
 async def _folded(
@@ -142,15 +149,16 @@ async def _folded(
     cases = []
     for row in rows:
         episode = _episode(row, basis.rules)
-        watched = basis.supervision(episode.enterprise)
+        watched, grading = basis.supervision(episode.enterprise), basis.gradings.of(episode)
         parent = None
         # What nobody was done with closed by itself, if at all, and cannot be repeated.
         if (earlier := before.get(episode.id)) is not None and _ends(said.get(earlier["id"], ())):
             origin = Origin(_episode(earlier, basis.rules), watched)
-            told = fold_case(origin, said[earlier["id"]], basis.grading, episode.raised)
-            parent = told.id if _repeated(told, episode, basis.grading) else None
+            by = basis.gradings.of(origin.episode)
+            told = fold_case(origin, said[earlier["id"]], by, episode.raised)
+            parent = told.id if _repeated(told, episode, grading) else None
         origin = Origin(episode, watched, parent)
-        cases.append(fold_case(origin, said.get(episode.id, ()), basis.grading, now))
+        cases.append(fold_case(origin, said.get(episode.id, ()), grading, now))
     return cases
 
 

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Final
 
 from wattwarden.alarms.acting.rights import SYSTEM
-from wattwarden.alarms.cases.grading import default_grading
+from wattwarden.alarms.cases.gradings import Gradings
 from wattwarden.alarms.decisions.slices import slice_of
 from wattwarden.alarms.enforcement.limits import Limits, default_limits
 from wattwarden.alarms.enforcement.review import Firm, moments, review
@@ -24,6 +24,7 @@ from wattwarden.alarms.registry.nouns import Supervision
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.rulebook import Rules
 from wattwarden.storage.acting.admissions import decide
+from wattwarden.storage.cases.gradings import load_gradings
 from wattwarden.storage.cases.load import Basis
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.enforcement.history import OVERDUE_KIND, load_history
@@ -62,7 +63,7 @@ async def follow(connection: Connection, followed: Followed) -> None:
         )
         if not firms:
             return
-        basis = _basis(followed)
+        basis = _basis(followed, await load_gradings(connection))
         for name in firms:
             own = [at for at in due if at > reviewed[slice_of(name)]]
             await _review(connection, _firm(name, followed.registry), own, basis, followed.registry)
@@ -135,12 +136,12 @@ async def _review(
             listed = await load_lives(connection, TASK, name)
 
 
-def _basis(followed: Followed) -> Basis:
+def _basis(followed: Followed, gradings: Gradings) -> Basis:
     """Rules and firms as the pass has them."""
     firms = followed.registry.enterprise
     return Basis(
         followed.rules,
-        default_grading(),
+        gradings,
         lambda name: firms[name].supervision if name in firms else Supervision.ORDINARY,
     )
 

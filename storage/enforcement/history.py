@@ -44,7 +44,7 @@ async def load_incidents(
     if rows:
         older = Chosen(numbers=[row["id"] for row in rows])
         cases += await load_cases(connection, older, now=now, basis=basis)
-    return [incident(case, basis.grading) for case in cases]
+    return [incident(case, basis.gradings.of(case.episode)) for case in cases]
 
 
 async def load_history(
@@ -64,7 +64,7 @@ async def load_history(
         now: Up to when; each question about it names an earlier moment or this one.
         limits: How far is looked back, and what is worn out.
         registry: Lines and units; those in force when left out.
-        basis: Rules and grading; those in force when left out.
+        basis: Rules and gradings; those in force when left out.
 
     Raises:
         StorageError: The database is away.

@@ -1,6 +1,7 @@
 """What stands against service deeds: the state of a request, and firms that are not one's own."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Final
 
 from wattwarden.alarms.acting.rights import refusal
@@ -10,6 +11,7 @@ from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.alarms.service.bodies import (
     Assistance,
     AssistanceStep,
+    Deed,
     Reminder,
     ReminderRead,
     RoundTable,
@@ -21,6 +23,9 @@ from wattwarden.storage.acting.acting import Acting, Admission
 from wattwarden.storage.registry.decisions import told
 from wattwarden.storage.registry.records import load_kind, load_record
 from wattwarden.storage.service.load import is_for, load_requests
+
+# People's clocks and ours differ by minutes at most.
+_CLOCKS_DIFFER: Final = timedelta(minutes=5)
 
 
 async def admit_new(acting: Acting) -> Body:
@@ -40,6 +45,26 @@ async def admit_new(acting: Acting) -> Body:
     return acting.body
 
 
+async def admit_request(acting: Acting) -> Body:
+    """Take a request for a visit that can still be made.
+
+    Raises:
+        RefusedError: The time that is wished has passed, or there is a request of this id.
+    """
+    body = await admit_new(acting)
+    assert isinstance(body, Assistance)  # noqa: S101  registered for this kind alone
+    if body.wanted_at is not None:
+        _to_come(acting, "wanted_at", body.wanted_at)
+    return body
+
+
+def _to_come(acting: Acting, field: str, visit: datetime) -> None:
+    """Refuse a visit in the past."""
+    if visit < acting.now - _CLOCKS_DIFFER:
+        zh, en = "到访时间已过", "the time of the visit has passed"
+        raise RefusedError([acting.body.problem(field, zh, en)])
+
+
 async def admit_step(acting: Acting) -> Body:
     """Take a step of a request that can follow on those before it.
 
@@ -52,6 +77,8 @@ async def admit_step(acting: Acting) -> Body:
     problem = refused(request, body)
     if problem is not None:
         raise RefusedError([problem])
+    if body.deed is Deed.SCHEDULE and body.at is not None:
+        _to_come(acting, "at", body.at)
     return body
 
 
@@ -95,7 +122,7 @@ async def admit_read(acting: Acting) -> Body:
 
 
 SERVICE_ADMISSIONS: Final[Mapping[str, Admission]] = {
-    Assistance.kind_name: admit_new,
+    Assistance.kind_name: admit_request,
     AssistanceStep.kind_name: admit_step,
     Solution.kind_name: admit_new,
     Training.kind_name: admit_meeting,

@@ -16,6 +16,8 @@ from wattwarden.storage.warden.running import heard_until
 
 _OFFLINE: Final = UnitState.OFFLINE.name.lower()
 # Silence says nothing new of these: it is known already, or excused.
+# What a bigint holds beside its sign; no alarm has a greater number.
+_NUMBER_BITS: Final = 63
 _HOLDING: Final = frozenset(
     state.name.lower() for state in (UnitState.OFFLINE, UnitState.NEVER, UnitState.DECLARED)
 )
@@ -102,6 +104,8 @@ async def find_alarm(
     Raises:
         StorageError: The database is away.
     """
+    if number.bit_length() > _NUMBER_BITS:
+        return None
     with errors(f"reading alarm {number}"):
         row = await connection.fetchrow("SELECT * FROM alarm WHERE id = $1", number)
         if row is None:

@@ -87,7 +87,7 @@ async def test_a_warden_that_is_killed_again_and_again_comes_to_the_same(
     await to_the_end(fed, engine.dsn, tmp_path)
     whole = await snapshot(fed)
     assert whole["alarms"]
-    await begin_anew(fed)
+    await begin_anew(fed, 0)
     for times in range(3):
         before = await position(fed)
         if times > 1:

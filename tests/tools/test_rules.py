@@ -1,11 +1,14 @@
 """``wattwarden rules``: shown, checked, activated."""
 
+import asyncio
 import json
 import re
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
+from tests.storage.registry.council import with_council
 from tests.tools.conftest import Execute
 
 from wattwarden.alarms.rulebook import RULE_IDS, default_rules, default_text
@@ -23,6 +26,24 @@ def other(tmp_path: Path) -> Path:
     return file
 
 
+@pytest.fixture
+def council(store_dsn: str, where: list[str]) -> list[str]:
+    """The options that lead to a store that has people who may decide."""
+
+    async def work() -> None:
+        connection = await asyncpg.connect(store_dsn)
+        await with_council(connection)
+        await connection.close()
+
+    asyncio.run(work())
+    return where
+
+
+def proposed(capsys: Capture, file: Path, where: list[str], person: str = "C1") -> str:
+    words = [str(file), "--as", person, "--reason", "试行"]
+    return str(told(capsys, "propose", *words, *where)["id"])
+
+
 def told(capsys: Capture, *words: str, status: int = 0) -> dict[str, Any]:
     assert main(["rules", *words, "--json"]) == status
     out = capsys.readouterr()
@@ -33,16 +54,18 @@ def told(capsys: Capture, *words: str, status: int = 0) -> dict[str, Any]:
 
 
 def test_the_shipped_rules_are_in_force_until_others_are_activated(
-    other: Path, where: list[str], capsys: Capture
+    other: Path, council: list[str], capsys: Capture
 ) -> None:
-    before = told(capsys, "show", *where)
+    before = told(capsys, "show", *council)
     assert (before["version"], before["decision"]) == (default_rules().version, None)
-    activated = told(capsys, "activate", str(other), "--as", "leader", *where)
-    after = told(capsys, "show", *where)
+    draft = proposed(capsys, other, council)
+    assert told(capsys, "show", *council)["decision"] is None
+    activated = told(capsys, "activate", draft, "--as", "C2", *council)
+    after = told(capsys, "show", *council)
     assert after["version"] == activated["version"]
     assert after["version"].startswith("2+")
     assert after["decision"] == activated["decision"]
-    assert after["decision"]["actor"] == "leader"
+    assert after["decision"]["actor"] == "C2"
     first = next(rule for rule in after["rules"] if rule["id"] == "R1")
     assert (first["zh"], first["class"], first["numbers"]["delay_s"]) == (
         "治污设施未开启",
@@ -64,21 +87,44 @@ def test_all_rules_numbers_and_templates_are_shown(where: list[str], capsys: Cap
     assert re.search(r"voltage_min +0 V", text)
 
 
-def test_the_same_rules_are_not_decided_twice(
-    other: Path, where: list[str], execute: Execute, capsys: Capture
+@pytest.mark.parametrize(
+    ("person", "why"),
+    [("C1", "须由他人审定"), ("P2", "环保专员"), ("S1", "系统管理员"), ("nobody", "no person")],
+    ids=["who-proposed", "a-firm", "administrator", "nobody"],
+)
+def test_rules_are_put_in_force_by_another_officer_of_the_city_alone(
+    person: str,
+    why: str,
+    other: Path,
+    council: list[str],
+    execute: Execute,
+    capsys: Capture,
 ) -> None:
-    assert told(capsys, "activate", str(other), "--as", "A", *where)["decision"]["id"] == 1
-    assert told(capsys, "activate", str(other), "--as", "B", *where)["decision"] is None
-    execute("DO $$ BEGIN ASSERT (SELECT count(*) FROM decision) = 1; END $$")
+    draft = proposed(capsys, other, council)
+    assert main(["rules", "activate", draft, "--as", person, *council]) == 1
+    assert why in capsys.readouterr().err
+    execute("DO $$ BEGIN ASSERT NOT EXISTS (SELECT FROM decision WHERE kind = 'rules'); END $$")
+
+
+def test_a_draft_is_listed_with_who_proposed_it_and_who_put_it_in_force(
+    other: Path, council: list[str], capsys: Capture
+) -> None:
+    draft = proposed(capsys, other, council, "S1")
+    listed = told(capsys, "drafts", *council)
+    assert (listed["id"], listed["by"], listed["in_force_by"]) == (draft, "S1", None)
+    told(capsys, "activate", draft, "--as", "C2", *council)
+    assert told(capsys, "drafts", *council)["in_force_by"].startswith("C2 ")
+    assert main(["rules", "activate", "ND99", "--as", "C2", *council]) == 1
+    assert "没有草案ND99" in capsys.readouterr().err
 
 
 def test_a_moment_that_has_been_is_kept_and_one_to_come_is_refused(
-    other: Path, where: list[str], capsys: Capture
+    other: Path, council: list[str], capsys: Capture
 ) -> None:
-    words = ["activate", str(other), "--as", "A", "--at"]
-    assert main(["rules", *words, "2999-01-01", *where]) == 2
+    words = ["activate", proposed(capsys, other, council), "--as", "C2", "--at"]
+    assert main(["rules", *words, "2999-01-01", *council]) == 2
     assert "activate them then" in capsys.readouterr().err
-    decision = told(capsys, *words, "2026-01-01", *where)["decision"]
+    decision = told(capsys, *words, "2026-01-01", *council)["decision"]
     assert decision["effective_at"] == "2025-12-31T16:00:00Z"
 
 
@@ -108,7 +154,7 @@ def test_what_is_wrong_is_told_by_its_key(
     file.write_text(default_text().replace(old, new, 1), "utf-8")
     assert main(["rules", "check", str(file), "--json"]) == 1
     assert key in [json.loads(line)["key"] for line in capsys.readouterr().out.splitlines()]
-    assert main(["rules", "activate", str(file), "--as", "A", *where]) == 1
+    assert main(["rules", "propose", str(file), "--as", "A", "--reason", "x", *where]) == 1
     assert key in capsys.readouterr().err
 
 

@@ -9,8 +9,7 @@ import msgspec
 from cyclopts import App, Parameter
 
 from wattwarden.alarms.acting.scope import Read
-from wattwarden.alarms.cases.declaring import ended, is_late, is_long
-from wattwarden.alarms.cases.grading import default_grading
+from wattwarden.alarms.cases.declaring import ended
 from wattwarden.alarms.decisions.bodies import Absence, Declaration, Repeat, Review
 from wattwarden.alarms.decisions.body import NEW, Scope
 from wattwarden.storage.cases.declared import Standing, load_declarations
@@ -97,7 +96,7 @@ def add(
     """Declare a stop, maintenance, a meter's fault, a trial or a power cut; also in advance."""
     settings = settings_of(system)
 
-    async def work() -> Entered:
+    async def work() -> tuple[Entered, list[Standing]]:
         async with acting_as(settings, person, "declarations add") as desk:
             body = Declaration(
                 id=NEW,
@@ -110,12 +109,14 @@ def add(
                 until=None if form.until is None else parse_time(form.until, desk.now),
                 reason=form.reason,
             )
-            return await desk.act(body)
+            entered = await desk.act(body)
+            named = str(getattr(entered.body, "id", ""))
+            return entered, await load_declarations(desk.connection, declaration=named)
 
-    entered = run(work())
+    entered, standing = run(work())
     show_entered(entered, json=json)
-    if isinstance(entered.body, Declaration) and not json:
-        _tell(entered.body, entered.entered_at)
+    for one in () if json else standing:
+        _tell(one)
 
 
 @app.command
@@ -134,7 +135,7 @@ def review(
 
     def reviewed(standing: Standing, _now: datetime) -> Declaration:
         if not json:
-            _tell(standing.body, standing.declared_at)
+            _tell(standing)
         return msgspec.structs.replace(standing.body, state=state, opinion=opinion)
 
     _change(declaration, reviewed, person, system, json=json)
@@ -203,17 +204,16 @@ def _change(
     show_entered(run(work()), json=json)
 
 
-def _tell(body: Declaration, declared_at: datetime) -> None:
+def _tell(one: Standing) -> None:
     """Say what a reviewer should notice."""
-    grading = default_grading()
-    if is_late(body, declared_at, grading):
-        print(f"补报:{local(body.start)}开始,{local(declared_at)}才申报")
-    if is_long(body, grading):
+    if one.late:
+        print(f"补报:{local(one.body.start)}开始,{local(one.declared_at)}才申报")
+    if one.long:
         print("时段过长,须由领导批准")
 
 
 def _row(one: Standing) -> dict[str, Any]:
-    body, grading = one.body, default_grading()
+    body = one.body
     return {
         **entered_row(one.entered),
         "state": body.state.value,
@@ -228,16 +228,15 @@ def _row(one: Standing) -> dict[str, Any]:
         "opinion": body.opinion,
         "ended": body.ended,
         "declared_at": rfc3339(one.declared_at),
-        "declared_late": is_late(body, one.declared_at, grading),
-        "for_leader": is_long(body, grading),
+        "declared_late": one.late,
+        "for_leader": one.long,
     }
 
 
 def _cells(one: Standing, naming: Naming) -> tuple[object, ...]:
     """Return a declaration's cells under ``HEADINGS``."""
-    body, grading = one.body, default_grading()
-    waits = body.state is Review.PENDING and is_long(body, grading)
-    late = is_late(body, one.declared_at, grading)
+    body = one.body
+    waits = body.state is Review.PENDING and one.long
     return (
         body.id,
         "待领导审核" if waits else LABELS[Review][body.state],
@@ -248,7 +247,7 @@ def _cells(one: Standing, naming: Naming) -> tuple[object, ...]:
         local(body.end),
         "" if body.repeats is None else LABELS[Repeat][body.repeats],
         None if body.until is None else local(body.until),
-        f"{local(one.declared_at)}{' 补报' if late else ''}",
+        f"{local(one.declared_at)}{' 补报' if one.late else ''}",
         body.reason,
         body.ended or body.opinion,
     )

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from openpyxl import Workbook
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.properties import PageSetupProperties
@@ -36,6 +37,10 @@ NO_ENTRIES: Final = "本期无记录"
 SIGNATURES: Final = "填表人：____________    审核人：____________    日期：______年____月____日"
 _THIN: Final = Side(style="thin", color="808080")
 _GRID: Final = Border(left=_THIN, right=_THIN, top=_THIN, bottom=_THIN)
+# As a correction by hand: struck out, and still to be read.
+_STRUCK: Final = Font(strike=True, color="808080")
+# What a book's format cannot hold, wherever it came from.
+_UNWRITABLE: Final = "\ufffd"
 _SHADE: Final = PatternFill("solid", fgColor="E7EEF4")
 # Excel's own number of A4.
 _A4: Final = 9
@@ -60,11 +65,15 @@ class Cover:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A sheet and its rows, moments in the enterprise's zone; ``count`` says how many in words."""
+    """A sheet and its rows, moments in the enterprise's zone; ``count`` says how many in words.
+
+    ``corrected`` are the places of rows that another one takes the place of: they are struck out.
+    """
 
     sheet: Sheet
     rows: Sequence[Sequence[Cell]]
     count: str
+    corrected: frozenset[int] = frozenset()
 
 
 def write_ledger(path: Path, cover: Cover, pages: Sequence[Page]) -> None:
@@ -74,7 +83,7 @@ def write_ledger(path: Path, cover: Cover, pages: Sequence[Page]) -> None:
         OSError: The file cannot be written.
     """
     book = Workbook()
-    book.properties.title = f"{cover.enterprise} 环境管理台账"
+    book.properties.title = _written(f"{cover.enterprise} 环境管理台账")
     book.properties.creator = "Wattwarden"
     for number, page in enumerate(pages):
         sheet = book.active if number == 0 else book.create_sheet()
@@ -101,9 +110,12 @@ def _write(sheet: Worksheet, cover: Cover, page: Page) -> None:
         head.font, head.fill = Font(bold=True), _SHADE
         head.alignment = Alignment(horizontal="center", vertical="center", wrap_text=True)
         sheet.column_dimensions[get_column_letter(place)].width = column.width
-    for number, row in enumerate(page.rows, FIRST_ROW):
+    for at, row in enumerate(page.rows):
         for place, cell in enumerate(row, 1):
-            _put(sheet, number, place, cell)
+            put = _put(sheet, FIRST_ROW + at, place, cell)
+            # Not the remark, which says what stands in its place.
+            if at in page.corrected and place < width:
+                put.font = _STRUCK
     signed = FIRST_ROW + len(page.rows) + 1
     _line(sheet, signed, width, SIGNATURES)
     sheet.row_dimensions[signed].height = 30
@@ -117,7 +129,7 @@ def _put(sheet: Worksheet, row: int, place: int, value: Cell) -> Any:
         cell.value = value.replace(tzinfo=None, microsecond=0)
         cell.number_format = MOMENT_FORMAT
     else:
-        cell.value = value
+        cell.value = _written(value) if isinstance(value, str) else value
     if isinstance(value, str):
         # Said last: the library takes "=…" for a formula.
         cell.data_type = "s"
@@ -126,9 +138,14 @@ def _put(sheet: Worksheet, row: int, place: int, value: Cell) -> Any:
     return cell
 
 
+def _written(text: str) -> str:
+    """Return a text as a book can hold it."""
+    return str(ILLEGAL_CHARACTERS_RE.sub(_UNWRITABLE, text))
+
+
 def _line(sheet: Worksheet, row: int, width: int, text: str) -> None:
     """Put a text across all columns."""
-    cell = sheet.cell(row, 1, text)
+    cell = sheet.cell(row, 1, _written(text))
     cell.data_type = "s"
     cell.alignment = Alignment(vertical="center")
     sheet.merge_cells(start_row=row, end_row=row, start_column=1, end_column=width)

@@ -48,7 +48,8 @@ class Ledger:
         for kind in kinds or tuple(LedgerKind):
             entries = [one for one in self.entries if one.kind is kind]
             rows = [self.cells(one) for one in entries]
-            pages.append(Page(SHEETS[kind], rows, count_text(entries)))
+            corrected = (at for at, one in enumerate(entries) if one.number in self.correctors)
+            pages.append(Page(SHEETS[kind], rows, count_text(entries), frozenset(corrected)))
         return pages
 
     def cover(self, since: datetime | None, until: datetime | None) -> Cover:

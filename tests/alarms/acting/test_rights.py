@@ -22,7 +22,9 @@ OFFICERS = (Role.DISTRICT_OFFICER, Role.CITY_OFFICER, Role.LEADER)
 # Who may use which right, as people are told it; written out, not derived.
 ABLE = {
     "registry": "administrator",
-    "rules": "administrator",
+    "norm_draft": "administrator city_officer leader",
+    "rules": "city_officer leader",
+    "grading": "city_officer leader",
     "plan": "district_officer city_officer leader",
     "declaration": "duty head",
     "declaration.review": "district_officer city_officer leader",

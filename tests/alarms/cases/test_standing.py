@@ -106,8 +106,8 @@ def test_a_file_that_never_came_proves_nothing() -> None:
     [
         (after(61), after(61), []),
         (after(60), after(60), ["deadline"]),
-        (after(30 * 1440), after(61), []),
-        (after(30 * 1440 + 1), after(61), ["deadline"]),
+        (after(60 + 30 * 1440), after(61), []),
+        (after(60 + 30 * 1440 + 1), after(61), ["deadline"]),
         (after(100), after(101), ["steps"]),
     ],
     ids=["soon", "past", "a-month", "too-far", "step-too-late"],
@@ -118,6 +118,19 @@ def test_a_plan_s_deadline_is_to_come_and_not_too_far(
     steps = (PlanStep(what="换皮带", by=by),)
     found = told(case(ACKED), Verb.PLAN, actor="P1", deadline=deadline, steps=steps)
     assert found == fields
+
+
+def test_an_alarm_of_longer_than_a_month_gets_a_plan_from_an_officer_and_then_from_the_firm() -> (
+    None
+):
+    now, soon, late = 40 * DAY, after(50 * DAY), after(70 * DAY + 1)
+    old = case(HANDLED, now=now)
+    assert told(old, Verb.PLAN, now=now, deadline=soon, steps=()) == ["deadline"]
+    assert told(old, Verb.PLAN, "P1", now=now, deadline=soon, steps=()) == []
+    assert told(old, Verb.PLAN, "P1", now=now, deadline=late, steps=()) == ["deadline"]
+    given = did(now, Verb.PLAN, "P1", deadline=soon)
+    later = case([*HANDLED, given], now=now + 1)
+    assert told(later, Verb.PLAN, now=now + 1, deadline=soon, steps=()) == []
 
 
 # What was said about the deadline before, and up to when the firm may then set it by itself.

@@ -241,7 +241,7 @@ review = {every_min = 10, settle_min = 10, lookback_d = 90}
 false_rectification = {recurs_h = 72, times = 2, window_d = 30}
 high_frequency = {alarms = 3, window_d = 7}
 standing = {open_h = 24}
-task = {follow_up_d = 7}
+task = {follow_up_d = 7, unwatched_d = 3}
 exemption = {first_within_d = 365, judged_within_d = 30}
 [running_sick]
 window_d = 7

@@ -14,6 +14,7 @@ from tests.alarms.enforcement.made import (
     observed,
     step,
     task,
+    visited,
 )
 
 from wattwarden.alarms.enforcement.bodies import MAX_ALARMS, Task, TaskStep
@@ -176,3 +177,20 @@ def test_moments_are_those_of_the_grid_however_time_is_cut() -> None:
         parts = [*moments(first, middle, 10), *moments(middle, first + HOUR, 10)]
         assert parts == whole
     assert list(moments(whole[0], whole[0], 10)) == []
+
+
+def test_a_firm_is_observed_by_itself_when_nobody_says_for_how_long() -> None:
+    told = visited(step(TaskVerb.RESULT))
+    days = timedelta(days=LIMITS.task.unwatched_d)
+    assert reviewed(history(), told, at=NOW + days - MINUTE) is None
+    begun = reviewed(history(), told, at=NOW + days)
+    assert isinstance(begun, TaskStep)
+    assert (begun.verb, begun.days) == (TaskVerb.FOLLOW_UP, LIMITS.task.follow_up_d)
+
+
+def test_what_came_meanwhile_is_attached_before_a_firm_is_observed() -> None:
+    told = visited(step(TaskVerb.RESULT))
+    later = NOW + timedelta(days=LIMITS.task.unwatched_d)
+    attached = reviewed(history(incident(7, NOW + HOUR)), told, at=later)
+    assert isinstance(attached, TaskStep)
+    assert (attached.verb, attached.alarms) == (TaskVerb.ATTACH, ("7",))

@@ -37,6 +37,7 @@ async def test_a_case_is_read_with_all_that_was_done(store: Connection) -> None:
     assert before is not None
     assert before.state is State.ACKED
     assert await load_case(store, number + 1, now=after(3)) is None
+    assert await load_case(store, 2**63, now=after(3)) is None
 
 
 async def test_cases_are_chosen_by_all_that_is_asked(store: Connection) -> None:

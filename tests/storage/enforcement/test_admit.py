@@ -169,7 +169,7 @@ async def test_somebody_elses_task_is_theirs_until_it_is_taken_over_by_name(
 
 
 @pytest.mark.parametrize("verb", list(TaskVerb), ids=str)
-async def test_the_system_attaches_and_closes_and_nothing_else(
+async def test_the_system_attaches_observes_and_closes_and_nothing_else(
     store: Connection, verb: TaskVerb
 ) -> None:
     await found(store)
@@ -188,7 +188,7 @@ async def test_the_system_attaches_and_closes_and_nothing_else(
     }  # fmt: skip
     body = step(name, verb, **more.get(verb, {}))
     later = NOW + 7 * DAY
-    if verb in (TaskVerb.ATTACH, TaskVerb.CLOSE):
+    if verb in (TaskVerb.ATTACH, TaskVerb.FOLLOW_UP, TaskVerb.CLOSE):
         await did(store, body, SYSTEM, later)
     else:
         assert "须由人员办理" in (await refused(store, body, SYSTEM, later))[0][1]

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from tests.storage.enforcement.deeds import call, did, inspection, refused, step
+from tests.storage.enforcement.deeds import call, did, inspection, refused, step, steps
 from tests.storage.enforcement.firm import HOUR, NOW, found, raised
 
 from wattwarden.alarms.decisions.body import NEW
@@ -89,3 +89,23 @@ async def test_a_supervisor_is_stationed_relieved_and_withdrawn(store: Connectio
     assert "已撤离" in (await refused(store, relief))[0][1]
     listed = Station(id=NEW, enterprise="E3", person="P1", start=NOW, reason="r")
     assert "正面清单" in (await refused(store, listed))[0][1]
+
+
+async def test_a_leader_s_word_is_for_one_visit(store: Connection) -> None:
+    await found(store)
+    task = await did(store, call("E3"))
+    await did(store, step(task, TaskVerb.APPROVE), "P6")
+    visit = (TaskVerb.ASSIGN, TaskVerb.ACCEPT, TaskVerb.ARRIVE)
+    await steps(store, task, *visit, TaskVerb.RESULT)
+    during = inspection(Mode.ON_SITE, "E3", task=task)
+    await did(store, during)
+    again = msgspec.structs.replace(during, at=NOW + HOUR)
+    assert "正面清单" in (await refused(store, again, at=NOW + HOUR))[0][1]
+    stationed = Station(id=NEW, enterprise="E3", person="P1", start=NOW, reason="r")
+    assert "正面清单" in (await refused(store, stationed))[0][1]
+    # After a relapse somebody goes again: with another word.
+    await steps(store, task, TaskVerb.FOLLOW_UP, TaskVerb.ASSIGN, TaskVerb.ACCEPT)
+    arrive = step(task, TaskVerb.ARRIVE)
+    assert "正面清单" in (await refused(store, arrive))[0][1]
+    await did(store, step(task, TaskVerb.ENDORSE), "P6")
+    await did(store, arrive)

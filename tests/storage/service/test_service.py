@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 import pytest_asyncio
 from tests.alarms.registry.firm import registry
@@ -206,3 +207,13 @@ async def test_a_firm_reads_what_was_meant_for_it(city_store: Connection) -> Non
     firm = city().enterprise["E1"]
     shown = await load_reminders(city_store, firm)
     assert [(one.body.id, one.read_at) for one in shown] == [("RM1", None), ("RM2", later)]
+
+
+async def test_nobody_wishes_for_a_visit_in_the_past(city_store: Connection) -> None:
+    late = msgspec.structs.replace(asked("AS3"), wanted_at=NOW - timedelta(minutes=6))
+    with pytest.raises(RefusedError, match="the time of the visit has passed"):
+        await decide(city_store, late, "duty-own", NOW)
+    await decide(city_store, msgspec.structs.replace(late, wanted_at=NOW), "duty-own", NOW)
+    agreed = step(Deed.SCHEDULE, at=NOW - timedelta(minutes=6))
+    with pytest.raises(RefusedError, match="the time of the visit has passed"):
+        await decide(city_store, agreed, "district_officer-own", NOW)

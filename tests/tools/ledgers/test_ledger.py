@@ -13,9 +13,17 @@ from openpyxl import load_workbook
 from tests.storage.ledgers.kept import NOW, full_ledger
 from tests.tools.conftest import Execute
 
-from wattwarden.alarms.ledgers.entries import LedgerKind
+from wattwarden.alarms.ledgers.entries import Head, LedgerKind
 from wattwarden.alarms.ledgers.sheets import SHEETS
-from wattwarden.tools.ledgers.book import FIRST_ROW, HEAD_ROW, NO_ENTRIES, SIGNATURES
+from wattwarden.tools.ledgers.book import (
+    FIRST_ROW,
+    HEAD_ROW,
+    NO_ENTRIES,
+    SIGNATURES,
+    Cover,
+    Page,
+    write_ledger,
+)
 from wattwarden.tools.main import main
 
 Capture = pytest.CaptureFixture[str]
@@ -320,3 +328,32 @@ def test_a_text_that_looks_like_a_formula_stays_a_text(
 def test_an_unknown_enterprise_is_told(firm: list[str], capsys: Capture) -> None:
     assert main(["ledger", "show", "E7", *firm]) == 1
     assert "there is no enterprise E7" in capsys.readouterr().err
+
+
+def test_what_was_corrected_is_struck_out_and_still_to_be_read(
+    firm: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "台账.xlsx"
+    assert main(["ledger", "export", "E1", str(file), "--kind", "patrol", *firm]) == 0
+    sheet = load_workbook(file)["巡检"]
+    shown = [
+        (sheet.cell(row, 3).font.strike, str(sheet.cell(row, sheet.max_column).value or ""))
+        for row in range(FIRST_ROW, sheet.max_row - 1)
+    ]
+    assert [bool(struck) for struck, _ in shown] == ["已由" in remark for _, remark in shown]
+    assert any(struck for struck, _ in shown)
+    assert sheet.cell(FIRST_ROW, sheet.max_column).font.strike is not True
+
+
+def test_a_letter_that_no_book_can_hold_does_not_keep_a_ledger_from_being_printed(
+    tmp_path: Path,
+) -> None:
+    file, head = tmp_path / "台账.xlsx", Head()
+    cover = Cover("某厂\x07", "", "", "—", head)
+    sheet = SHEETS[LedgerKind.PATROL]
+    moment = NOW
+    row = (1, moment, "磨机", "李敏", "皮带\x0b松", "李敏", moment, "")
+    write_ledger(file, cover, [Page(sheet, [row], "共1条")])
+    written = load_workbook(file)["巡检"]
+    assert written["A1"].value.startswith("某厂\ufffd ")
+    assert written.cell(FIRST_ROW, 5).value == "皮带\ufffd松"

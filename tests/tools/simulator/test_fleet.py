@@ -11,7 +11,8 @@ from wattwarden.codecs import port_codecs
 from wattwarden.protocol.codec import default_profile
 from wattwarden.protocol.envelope import decode_envelope
 from wattwarden.server.chain import Chain
-from wattwarden.server.port import MeterConnection, MeterPort
+from wattwarden.server.connection import MeterConnection
+from wattwarden.server.port import MeterPort
 from wattwarden.server.settings import GatewaySettings
 from wattwarden.storage.journal.journal import Kind
 from wattwarden.tools.simulator.fleet import Fleet

@@ -1,0 +1,66 @@
+"""What stands against putting rules or a grading in force: nobody does it alone."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from wattwarden.alarms.cases.grading import load_grading
+from wattwarden.alarms.decisions.bodies import RuleSet
+from wattwarden.alarms.decisions.body import Body
+from wattwarden.alarms.decisions.norms import GradingSet, Norm, NormDraft
+from wattwarden.alarms.registry.problems import RefusedError
+from wattwarden.alarms.rulebook import RuleError, load_rules
+from wattwarden.storage.acting.acting import Acting, Admission
+from wattwarden.storage.database import Connection
+from wattwarden.storage.registry.decisions import Entered, told
+
+
+async def find_draft(connection: Connection, draft: str) -> tuple[Entered, NormDraft] | None:
+    """Return a draft and how it was entered; None where there is none of this id."""
+    known = await told(connection, [NormDraft.kind_name], where={"id": draft})
+    return next(((one, one.body) for one in known if isinstance(one.body, NormDraft)), None)
+
+
+async def admit_draft(acting: Acting) -> Body:
+    """Take a file that can be used."""
+    draft = acting.body
+    assert isinstance(draft, NormDraft)  # noqa: S101  by its kind
+    try:
+        (load_rules if draft.norm is Norm.RULES else load_grading)(draft.text)
+    except RuleError as error:
+        raise RefusedError([draft.problem("text", f"文件不可用:{error}", str(error))]) from error
+    return draft
+
+
+async def admit_norm(acting: Acting) -> Body:
+    """Take what somebody else proposed, as they proposed it, once."""
+    body = acting.body
+    assert isinstance(body, RuleSet | GradingSet)  # noqa: S101  by their kinds
+    found = await find_draft(acting.connection, body.draft or "")
+    if found is None or found[1].norm != body.kind_name:
+        zh, en = "须先提出草案,再由他人审定", "it is proposed first, and decided by somebody else"
+        raise RefusedError([body.problem("draft", zh, en)])
+    entered, draft = found
+    if (draft.version, draft.text) != (body.version, body.text):
+        zh, en = f"内容与草案{draft.id}不一致", f"it is not what draft {draft.id} says"
+        raise RefusedError([body.problem("text", zh, en)])
+    if acting.person is not None and acting.person.id == entered.actor:
+        zh = f"草案{draft.id}由本人提出,须由他人审定"
+        en = f"draft {draft.id} is {entered.actor}'s own: somebody else decides"
+        raise RefusedError([body.problem("draft", zh, en)])
+    before = await told(acting.connection, [body.kind_name], where={"draft": draft.id})
+    if before:
+        at = f"{before[-1].entered_at:%Y-%m-%dT%H:%M:%SZ}"
+        zh = f"草案{draft.id}已由{before[-1].actor}于{at}审定"
+        en = f"draft {draft.id} was put in force by {before[-1].actor} at {at}"
+        raise RefusedError([body.problem("draft", zh, en)])
+    if isinstance(body, GradingSet) and body.since is not None and body.since < acting.now:
+        zh, en = "分级只对今后的报警生效", "a grading is for alarms that are to come"
+        raise RefusedError([body.problem("since", zh, en)])
+    return body
+
+
+NORM_ADMISSIONS: Final[Mapping[str, Admission]] = {
+    NormDraft.kind_name: admit_draft,
+    RuleSet.kind_name: admit_norm,
+    GradingSet.kind_name: admit_norm,
+}

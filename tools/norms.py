@@ -1,0 +1,115 @@
+"""What ``wattwarden rules`` and ``grading`` share: drafts, and deciding upon those of others."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, TypeAlias
+
+from cyclopts import Parameter
+
+from wattwarden.alarms.acting.scope import Read
+from wattwarden.alarms.decisions.body import NEW, Body
+from wattwarden.alarms.decisions.norms import Norm, NormDraft
+from wattwarden.storage.registry.decisions import Entered, told
+from wattwarden.storage.registry.norms import find_draft
+from wattwarden.tools.acting import (
+    TO_THE_OPERATOR,
+    ActorForm,
+    ReaderForm,
+    acting_as,
+    perform,
+    reading,
+    show_entered,
+)
+from wattwarden.tools.decode import as_json
+from wattwarden.tools.errors import CommandError
+from wattwarden.tools.render import show_table
+from wattwarden.tools.running import run, settings_of
+from wattwarden.tools.times import local, rfc3339
+
+DraftId = Annotated[str, Parameter(name="DRAFT", help="The draft's id, as drafts shows it.")]
+Reason = Annotated[str, Parameter(help="Why it should be otherwise.")]
+Made: TypeAlias = Callable[[NormDraft, datetime], Body]
+"""Makes what is put in force of a draft, by the system's time."""
+
+
+def draft(norm: Norm, file: tuple[str, str], reason: str, actor: ActorForm) -> None:
+    """Propose a file, given by its version and its text."""
+    version, text = file
+    body = NormDraft(id=NEW, norm=norm, version=version, text=text, reason=reason)
+    settings = settings_of(actor.system)
+    show_entered(perform(settings, body, actor.person, f"{norm} propose"), json=actor.json)
+
+
+def put_in_force(
+    norm: Norm,
+    identity: str,
+    made: Made,
+    actor: ActorForm,
+    since: Callable[[datetime], datetime | None],
+) -> Entered:
+    """Decide upon a draft.
+
+    Args:
+        norm: Of what it is to be.
+        identity: The draft's id.
+        made: Makes the decision's body.
+        actor: Who decides.
+        since: Returns when it takes effect, None for at once; gets the system's time.
+
+    Raises:
+        CommandError: There is no such draft, or the person may not put it in force.
+        StorageError: The database is away.
+    """
+    settings = settings_of(actor.system)
+
+    async def work() -> Entered:
+        async with acting_as(settings, actor.person, f"{norm} activate") as desk:
+            found = await find_draft(desk.connection, identity)
+            if found is None or found[1].norm is not norm:
+                message = f"没有草案{identity} / there is no draft {identity}"
+                raise CommandError(message, f"see wattwarden {norm} drafts")
+            effective_at = since(desk.now)
+            return await desk.act(made(found[1], desk.now), effective_at=effective_at)
+
+    return run(work())
+
+
+def drafts_of(norm: Norm) -> Callable[..., None]:
+    """Return the command that lists the drafts of rules or of gradings."""
+
+    def drafts(*, reader: ReaderForm = TO_THE_OPERATOR) -> None:
+        """List drafts, oldest first: who proposed what and why, and who put it in force."""
+        settings = settings_of(reader.system)
+
+        async def work() -> tuple[list[Entered], dict[str, Entered]]:
+            async with reading(settings, reader.person, f"{norm} drafts", Read.ALARMS) as view:
+                made = await told(
+                    view.connection, [NormDraft.kind_name], where={"norm": norm.value}
+                )
+                decided = await told(view.connection, [norm.value])
+                return made, {str(getattr(one.body, "draft", "")): one for one in decided}
+
+        made, decided = run(work())
+        rows = [_row(one, decided) for one in made]
+        if reader.json:
+            for row in rows:
+                print(as_json(row))
+            return
+        shown = ("id", "version", "by", "at", "in_force_by", "reason")
+        show_table(shown, [[row[name] for name in shown] for row in rows])
+
+    return drafts
+
+
+def _row(one: Entered, decided: dict[str, Entered]) -> dict[str, str | None]:
+    body = one.body
+    assert isinstance(body, NormDraft)  # noqa: S101  by the query
+    done = decided.get(body.id)
+    return {
+        "id": body.id,
+        "version": body.version,
+        "by": one.actor,
+        "at": rfc3339(one.entered_at),
+        "reason": body.reason,
+        "in_force_by": None if done is None else f"{done.actor} {local(done.entered_at)}",
+    }
