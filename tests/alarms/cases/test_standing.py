@@ -126,8 +126,8 @@ def test_an_alarm_of_longer_than_a_month_gets_a_plan_from_an_officer_and_then_fr
     now, soon, late = 40 * DAY, after(50 * DAY), after(70 * DAY + 1)
     old = case(HANDLED, now=now)
     assert told(old, Verb.PLAN, now=now, deadline=soon, steps=()) == ["deadline"]
-    assert told(old, Verb.PLAN, "P1", now=now, deadline=soon, steps=()) == []
-    assert told(old, Verb.PLAN, "P1", now=now, deadline=late, steps=()) == ["deadline"]
+    assert told(old, Verb.PLAN, actor="P1", now=now, deadline=soon, steps=()) == []
+    assert told(old, Verb.PLAN, actor="P1", now=now, deadline=late, steps=()) == ["deadline"]
     given = did(now, Verb.PLAN, "P1", deadline=soon)
     later = case([*HANDLED, given], now=now + 1)
     assert told(later, Verb.PLAN, now=now + 1, deadline=soon, steps=()) == []
