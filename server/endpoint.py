@@ -10,6 +10,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, Final
 
+from wattwarden.alarms.channels.answers import MAX_PROVIDER_ID_CHARS, kept
 from wattwarden.alarms.channels.channel import (
     SECOND_US,
     TOP_LEVEL,
@@ -90,6 +91,8 @@ class Endpoint:
         self._known_until_us = 0
         self._fetching = asyncio.Lock()
         self._rest = _Rest()
+        # Refused as a whole, and not heard of since: one message at a time finds out.
+        self.is_doubted = False
         limits = self.channel.pace.limits
         people = configured.address is not None and self.channel.digest
         self.pacer = Pacer(Pace((*limits, reader.limit())) if people else Pace(limits))
@@ -131,7 +134,7 @@ class Endpoint:
             outcome, _ = await self._send(message)
         if isinstance(outcome, Stale):
             outcome = RetryAt(self._wall_us() // SECOND_US + UNREACHED_S, outcome.reason)
-        return self._masked(outcome)
+        return self._told(outcome)
 
     async def ask(self, receipt: Receipt, message: Message, sent_us: int) -> Outcome | Absent:
         """Ask what became of a message that was sent and not answered."""
@@ -147,11 +150,15 @@ class Endpoint:
         elif isinstance(found, Unknown | Stale):
             # Of the question nobody knows the answer, not of the message.
             found = RetryAt(self._wall_us() // SECOND_US + receipt.wait_s, found.reason)
-        return found if isinstance(found, Absent) else self._masked(found)
+        return found if isinstance(found, Absent) else self._told(found)
 
     def take_reports(self) -> list[Report]:
         """Return the delivery reports that its gateway sent by itself since the last time."""
-        return self._carrier.take_reports() if isinstance(self._carrier, SmppCarrier) else []
+        if not isinstance(self._carrier, SmppCarrier):
+            return []
+        return [
+            replace(one, message_id=kept(one.message_id)) for one in self._carrier.take_reports()
+        ]
 
     async def identify(self, code: str) -> str | Outcome:
         """Return the address, at this endpoint, of who opened a page; else why nobody knows."""
@@ -162,7 +169,7 @@ class Endpoint:
         if isinstance(found, Stale):
             self._token = None
             found = await self._identity_of(identity, code)
-        return found if isinstance(found, str) else self._masked(found)
+        return found if isinstance(found, str) else self._told(found)
 
     async def _identity_of(self, identity: Identity, code: str) -> str | Outcome:
         answer = await self._carried(
@@ -207,11 +214,12 @@ class Endpoint:
         except LostError as error:
             return Unknown(error.reason)
 
-    def _masked(self, outcome: Outcome) -> Outcome:
-        """Return an outcome whose words quote no secret."""
+    def _told(self, outcome: Outcome) -> Outcome:
+        """Return an outcome whose words quote no secret, and can be kept whatever they are."""
         if isinstance(outcome, Delivered):
-            return outcome
-        return replace(outcome, reason=self._used.mask(outcome.reason))
+            said = kept(outcome.provider_id, MAX_PROVIDER_ID_CHARS)
+            return replace(outcome, provider_id=said)
+        return replace(outcome, reason=kept(self._used.mask(outcome.reason)))
 
     async def _credentials(self) -> Credentials | Outcome:
         bare = Credentials(self._read_secrets())

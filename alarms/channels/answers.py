@@ -33,6 +33,8 @@ from wattwarden.protocol.zone import CHINA
 MAX_ANSWER_BYTES: Final = 65_536
 # A reason is for a table's column; gateways add addresses and manuals to theirs.
 MAX_REASON_CHARS: Final = 160
+# Ids of all parts of the longest text, of 64 characters each (SMPP 3.4, message_id).
+MAX_PROVIDER_ID_CHARS: Final = 1000
 # No notice lives longer than a day, so nobody needs to wait longer for its turn.
 MAX_WAIT_S: Final = 86_400
 # Where nobody says when: soon enough for an L4, and twelve attempts a minute at most.
@@ -226,6 +228,14 @@ def reason_of(code: object, words: object) -> str:
     """Return a gateway's code and words as one bounded line."""
     said = one_line(words) if isinstance(words, str) else ""
     return cut_chars(f"{one_line(str(code))} {said}".strip(), MAX_REASON_CHARS)
+
+
+def kept(words: str, limit: int = MAX_REASON_CHARS) -> str:
+    """Return a gateway's words as they can be kept and shown: one bounded line, all of it text.
+
+    JSON may hold a NUL, and a header bytes that are no text: no database takes either.
+    """
+    return cut_chars(one_line(words).encode(errors="replace").decode(), limit)
 
 
 def text_of(document: Mapping[str, Any], name: str) -> str:

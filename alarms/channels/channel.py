@@ -310,7 +310,8 @@ class Channel:
     ``settings`` is what an endpoint's configuration decodes to; ``secrets`` and ``optional`` name
     what its credentials must and may hold; ``digest`` is whether messages that wait for their turn
     may be merged into one.  ``token``, ``receipt`` and ``identity`` are None where there is no
-    such thing.
+    such thing.  ``idempotent`` is whether receivers know a message again by its id: what is in
+    doubt is then sent until it is answered.
     """
 
     name: str
@@ -324,3 +325,4 @@ class Channel:
     token: TokenSource | None = None
     receipt: Receipt | None = None
     identity: Identity | None = None
+    idempotent: bool = False

@@ -52,4 +52,5 @@ CHANNEL: Final = Channel(
     digest=False,
     build=build,
     interpret=interpret,
+    idempotent=True,
 )

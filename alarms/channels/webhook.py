@@ -103,4 +103,5 @@ CHANNEL: Final = Channel(
     digest=False,
     build=build,
     interpret=interpret,
+    idempotent=True,
 )

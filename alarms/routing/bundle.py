@@ -3,7 +3,8 @@
 waiting for one reader by one way ─► the gravest, oldest first
     └► with it: its firm's; all that waited long enough to be a burst
 
-What was sent once stays as it was: a later attempt has the same id and the same words.
+What may have come stays as it was: a later attempt has the same id, and the same words where the
+receiver cannot tell it by the id.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -120,17 +121,24 @@ def compose(bundled: Bundle, table: Table, late: int, url: str) -> Message:
 
 
 def late_minutes(bundled: Bundle, table: Table, now: datetime) -> int:
-    """Return by how many minutes a message is late, 0 for not; what may have come stays as it was.
+    """Return by how many minutes a message is late, 0 for not.
 
-    What was held, by quiet hours or for a digest, is late only when it comes after that.
+    What may have come stays as it was, unless its receiver knows it again by its id.  What was
+    held, by quiet hours or for a digest, is late only when it comes after that.
     """
     head = bundled.head
-    if head.ambiguous and not head.late:
+    stays = head.ambiguous and not _is_idempotent(head, table)
+    if stays and not head.late:
         return 0
-    first = head.started if head.ambiguous and head.started is not None else now
+    first = head.started if stays and head.started is not None else now
     waited = first - max(head.at, head.due)
     late = waited > timedelta(seconds=table.patience(head.level).late_s)
     return int(waited.total_seconds() // 60) if late else 0
+
+
+def _is_idempotent(item: Item, table: Table) -> bool:
+    endpoint = table.endpoint.get(item.endpoint)
+    return endpoint is not None and endpoint.kind().idempotent
 
 
 def _merged(group: Sequence[Item], now: datetime, table: Table) -> Bundle:

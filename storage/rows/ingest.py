@@ -206,9 +206,12 @@ def _undecoded(decoded: Decoded) -> Iterator[Trouble]:
 async def _resolve_meters(
     connection: Connection, prepared: Prepared, meters: MeterIds, admission: Admission
 ) -> Mapping[str, Denied]:
-    """Learn the numbers of all meters that rows name; return those that get none."""
+    """Learn the numbers of all meters that rows name or that announce themselves.
+
+    Return those that get none.
+    """
     gathered = prepared.gathered
-    strangers: dict[str, Applicant] = {}
+    strangers: dict[str, Applicant] = dict(_announced(prepared, meters))
     for block in prepared.blocks:
         unknown = meters.of(gathered.codec, block.addresses) == NOBODY
         if not unknown.any():
@@ -225,6 +228,17 @@ async def _resolve_meters(
     if not strangers:
         return {}
     return await meters.resolve(connection, gathered.codec, list(strangers.values()), admission)
+
+
+def _announced(prepared: Prepared, meters: MeterIds) -> Iterator[tuple[str, Applicant]]:
+    """Yield the meters that nobody knows and that said who they are, without a reading."""
+    gathered = prepared.gathered
+    for piece in prepared.decoded.pieces:
+        for address, frame in piece.columns.announced.items():
+            if meters.of(gathered.codec, [address])[0] == NOBODY:
+                at = piece.start + frame
+                received_at = int(gathered.batch.received_at[at])
+                yield address, Applicant(address, host_of(gathered.peer(at)), received_at)
 
 
 def _with_meters(

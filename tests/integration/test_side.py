@@ -46,10 +46,9 @@ async def test_pages_are_served_where_the_ready_line_says_also_after_a_kill() ->
             )
         )
         assert held
-        said = system.run("notify", "bind", "nobody", "--channel", "app", status=1)
-        assert "there is no person nobody" in said.err
-        assert await asyncio.to_thread(os.listdir, system.data / "secrets")
         await an_answer_is_asked_for(system)
+        keys = await asyncio.to_thread(os.listdir, system.data / "secrets")
+        assert any(name.startswith("answer-") for name in keys)
         system.hold_log_structured()
 
 

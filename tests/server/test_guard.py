@@ -5,7 +5,9 @@ import pytest
 from wattwarden.server.guard import Guard, RefusedAddressError
 
 
-@pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700:4700::1111", "223.5.5.5", "64:ff9b::101:101"])
+@pytest.mark.parametrize(
+    "address", ["1.1.1.1", "2606:4700:4700::1111", "223.5.5.5", "64:ff9b::101:101"]
+)
 def test_public_addresses_are_allowed(address: str) -> None:
     Guard().check(address)
 

@@ -67,6 +67,19 @@ def test_a_registered_meter_is_accepted_and_has_its_configuration(
     assert rows(capsys, "meters", "show", "M1", *where)[0]["accepted_by"]
 
 
+def test_an_option_may_be_json_or_a_file_of_it(
+    where: list[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    meters = [{"slave": 1, "type": "adl400"}]
+    file = tmp_path / "meters.json"
+    file.write_text(json.dumps(meters))
+    options = ["--option", f"meters=@{file}", "--option", 'heartbeats=["PING"]']
+    (row,) = rows(capsys, "meters", "add", "dtu:M7", *options, "--option", "x=null", *where)
+    assert row["options"] == {"meters": meters, "heartbeats": ["PING"], "x": "null"}
+    assert main(["meters", "set", "dtu:M7", "--option", "meters=@nowhere", *where]) == 2
+    assert "nowhere cannot be read" in capsys.readouterr().err
+
+
 def test_registering_reads_the_frames_that_waited(
     where: list[str], execute: Execute, capsys: pytest.CaptureFixture[str]
 ) -> None:

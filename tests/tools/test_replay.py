@@ -12,7 +12,7 @@ import pytest
 from tests.tools.captures import conversation, pcap
 from tests.tools.fakes import OTHER, TINY, Port, frame, serving
 
-from wattwarden.codecs import load_codecs
+from wattwarden.codecs import port_codecs
 from wattwarden.protocol.codec import ProfileOf, default_profile
 from wattwarden.tools import link as link_module
 from wattwarden.tools import player as player_module
@@ -190,7 +190,7 @@ def meter_port(fault: str = "", profile_of: ProfileOf = default_profile) -> Iter
     numbers: list[int] = []
 
     async def serve() -> None:
-        async with serving(tuple(load_codecs().values()), fault, profile_of) as port:
+        async with serving(port_codecs(), fault, profile_of) as port:
             numbers.append(port.number)
             ready.set()
             await asyncio.to_thread(done.wait)

@@ -7,12 +7,13 @@ from cyclopts import Parameter
 
 from wattwarden.alarms.acting.scope import Read
 from wattwarden.alarms.cases.case import Level
-from wattwarden.alarms.cases.grading import Grading, default_grading
+from wattwarden.alarms.cases.grading import Grading
 from wattwarden.alarms.cases.ladder import Why
 from wattwarden.alarms.registry.nouns import Agency, Person
 from wattwarden.alarms.routing.people import Scene, quiet_until, ways
 from wattwarden.alarms.routing.route import Event, Outcome, Push, Silent, route
 from wattwarden.alarms.rulebook import CLASSES
+from wattwarden.storage.cases.gradings import load_gradings
 from wattwarden.storage.database import Connection
 from wattwarden.storage.outbox.listing import Wanted, list_outbox
 from wattwarden.storage.outbox.load import load_scene
@@ -58,7 +59,8 @@ def explain(
             if firm is not None:
                 await view.enterprise(firm)
             scene = await load_scene(connection, firm, view.now)
-            would = list(_would(somebody, scene))
+            grading = (await load_gradings(connection)).at(view.now)
+            would = list(_would(somebody, scene, grading))
             last = await _last(connection, person, view.reader.enterprises)
             faults = await load_faults(connection)
         own = [one for one in faults if one.person is not None and one.person.id == person]
@@ -94,9 +96,8 @@ async def _seen(view: View, identity: str) -> Person:
     return somebody
 
 
-def _would(person: Person, scene: Scene) -> Iterator[dict[str, Any]]:
+def _would(person: Person, scene: Scene, grading: Grading) -> Iterator[dict[str, Any]]:
     """Yield a row for each class and level that is told to the person's role."""
-    grading = default_grading()
     for grade in CLASSES:
         for level in Level:
             event = _event(grade, level, grading, scene)

@@ -18,6 +18,7 @@ from wattwarden.alarms.channels.channel import (
     Throttled,
     Unknown,
 )
+from wattwarden.alarms.channels.texts import local_minute
 from wattwarden.alarms.registry.nouns import Person
 from wattwarden.alarms.routing.people import address_of
 from wattwarden.alarms.routing.table import Endpoint as Configured
@@ -131,7 +132,7 @@ async def _try(settings: Settings, name: str, to: tuple[str, ...], person: str |
         secrets = Places(settings.data).secrets
         endpoint = Endpoint(name, configured, table.reader, secrets, wall_us)
         try:
-            outcome = await endpoint.send(_message(to))
+            outcome = await endpoint.send(trial_message(to))
         finally:
             await endpoint.close()
         now = await system_now(connection)
@@ -178,7 +179,11 @@ def _details(row: dict[str, Any]) -> tuple[str, ...]:
     return (row["reason"], provider)
 
 
-def _message(to: tuple[str, ...]) -> Message:
+def trial_message(to: tuple[str, ...]) -> Message:
+    """Return the message that is tried, with every part that templates ask for."""
+    now_us = wall_us()
+    # A template's time may not be empty; WeChat refuses one that is.
+    now = local_minute(now_us)
     return Message(
         id=f"ww_{uuid4().hex}",
         level=1,
@@ -186,8 +191,8 @@ def _message(to: tuple[str, ...]) -> Message:
         text="这是一条测试通知,无需处理。This is a test; nothing needs to be done.",
         url="",
         to=to,
-        fields=FIELDS,
-        at_us=wall_us(),
+        fields={**FIELDS, "raised": now, "deadline": now},
+        at_us=now_us,
         kind=KIND,
     )
 

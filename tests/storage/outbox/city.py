@@ -140,6 +140,13 @@ TO_PERSON: Final = {
     "addressed": ["zhangsan"],
     "merges": True,
 }
+ROBOT: Final = """
+[endpoint.robot]
+channel = "wecom_robot"
+settings = { base = "URL" }
+secrets = { key = "robot" }
+allow = ["127.0.0.0/8"]
+"""
 SMS: Final = """
 [endpoint.sms]
 channel = "aliyun_sms"

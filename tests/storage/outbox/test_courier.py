@@ -6,9 +6,10 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.storage.outbox.city import BEGAN, HOOK, SECOND, SMS, TO_PERSON, WECOM, City
+from tests.storage.outbox.city import BEGAN, HOOK, ROBOT, SECOND, SMS, TO_PERSON, WECOM, City
 from tests.storage.outbox.receiver import Answer, cut, hang, says, status
 
+from wattwarden.server.switchboard import REFUSING_RESTS_S
 from wattwarden.storage.moments import moment_of
 from wattwarden.storage.outbox.listing import Wanted, resend
 
@@ -272,10 +273,7 @@ async def test_what_nobody_is_helped_by_any_more_expires_and_can_be_sent_by_hand
 
 
 async def test_an_answer_that_cannot_be_read_is_in_doubt_and_ends_after_three(city: City) -> None:
-    await city.endpoints(
-        '[endpoint.robot]\nchannel = "wecom_robot"\nsettings = { base = "URL" }\n'
-        'secrets = { key = "robot" }\nallow = ["127.0.0.0/8"]\n'
-    )
+    await city.endpoints(ROBOT)
     city.receiver.otherwise = status(200, "{malformed")
     number = await city.notice(endpoint="robot", recipient="stream:robot", merges=True)
     courier = city.courier()
@@ -286,6 +284,63 @@ async def test_an_answer_that_cannot_be_read_is_in_doubt_and_ends_after_three(ci
     assert await city.state(number) == "dead"
     words = await city.store.fetchval("SELECT string_agg(reason, '') FROM attempt")
     assert "robot-key" not in words
+
+
+@pytest.mark.parametrize(
+    ("name", "endpoint", "header", "body", "said"),
+    [
+        ("hook", HOOK, b"x-request-id: a\xffb\r\n", b"", "a?b"),
+        ("wecom", WECOM, b"", b'{"errcode":0,"msgid":"a\\u0000b"}', "a b"),
+        ("robot", ROBOT, b"", b'{"errcode":7,"errmsg":"a\\u0000b"}', "7 a b"),
+    ],
+    ids=["bytes-in-a-header", "zero-in-an-id", "zero-in-a-reason"],
+)
+async def test_no_gateway_says_what_cannot_be_kept(
+    city: City, name: str, endpoint: str, header: bytes, body: bytes, said: str
+) -> None:
+    token = b'{"errcode":0,"access_token":"T","expires_in":7200}'
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = await reader.readuntil(b"\r\n\r\n")
+        text = token if b"gettoken" in asked else body
+        head = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: %d\r\n" % len(text)
+        writer.write(head + header + b"\r\n" + text)
+        writer.close()
+
+    async with await asyncio.start_server(speak, "127.0.0.1", 0) as odd:
+        place = f"http://127.0.0.1:{odd.sockets[0].getsockname()[1]}"
+        await city.endpoints(endpoint.replace("URL", place))
+        number = await city.notice(endpoint=name, recipient="P1", addressed=["zhangsan"])
+        await city.rounds(city.courier())
+    assert await city.state(number) in {"delivered", "dead"}
+    row = await city.store.fetchrow("SELECT provider_id, outcome FROM outbox")
+    assert row is not None
+    assert said in tuple(row)
+
+
+@pytest.mark.parametrize("channel", ["webhook", "github"])
+async def test_a_receiver_that_hangs_for_half_an_hour_loses_nothing(
+    city: City, channel: str
+) -> None:
+    city.hurry()
+    await city.endpoints(HOOK.replace('"webhook"', f'"{channel}"'))
+    city.receiver.otherwise = hang
+    number = await city.notice()
+    courier = city.courier()
+    for _ in range(8):
+        await city.rounds(courier)
+        city.time.pass_s(300)
+    doubts = await city.outcomes(number)
+    assert len(doubts) > 3
+    assert set(doubts) == {"unknown"}
+    city.receiver.otherwise = status(200)
+    city.time.pass_s(900)
+    await city.rounds(courier)
+    assert await city.state(number) == "delivered"
+    # Whoever never saw it is told that it is late.
+    assert orjson.loads(city.receiver.got[-1][2])["data"]["late_min"] > 30
+    name = {"webhook": "webhook-id", "github": "x-github-delivery"}[channel]
+    assert len({headers[name] for _, headers, _ in city.receiver.got}) == 1
 
 
 @pytest.mark.parametrize(
@@ -343,10 +398,37 @@ async def test_limits_are_remembered_from_one_courier_to_the_next(city: City) ->
     assert await city.state(waiting) == "waiting"
 
 
+async def test_a_gateway_that_refused_us_is_tried_with_one_message_and_then_gets_all(
+    city: City,
+) -> None:
+    await city.endpoints(HOOK)
+    city.receiver.otherwise = status(410)
+    numbers = [await city.notice()]
+    courier = city.courier()
+    await city.rounds(courier)
+    numbers += [await city.notice() for _ in range(9)]
+    city.time.pass_s(REFUSING_RESTS_S)
+    await city.rounds(courier)
+    assert len(city.receiver.got) == 2
+    city.receiver.otherwise = status(200)
+    city.time.pass_s(REFUSING_RESTS_S)
+    await city.rounds(courier, 2)
+    states = [await city.state(one) for one in numbers]
+    assert sorted(states) == ["dead"] * 2 + ["delivered"] * 8
+
+
 async def test_a_private_address_is_refused_and_the_notice_is_listed_as_dead(city: City) -> None:
     await city.endpoints(HOOK.replace('allow = ["127.0.0.0/8"]', ""))
     number = await city.notice()
-    await city.rounds(city.courier())
+    courier = city.courier()
+    await city.rounds(courier)
+    # The endpoint is at fault, not the message: it is listed, and what comes meanwhile waits.
+    flagged = await city.store.fetchrow("SELECT endpoint, address FROM faulty_contact")
+    assert flagged is not None
+    assert tuple(flagged) == ("hook", "")
+    later = await city.notice()
+    await city.rounds(courier)
+    assert await city.state(later) == "waiting"
     assert city.receiver.got == []
     assert await city.state(number) == "dead"
     outcome = await city.store.fetchval("SELECT outcome FROM outbox WHERE id = $1", number)

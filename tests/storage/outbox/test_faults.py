@@ -67,8 +67,7 @@ async def test_through_faults_of_every_kind_nothing_is_lost_or_doubled_without_a
 
     city.receiver.otherwise = fickle
     await city.store.execute("UPDATE outbox SET expires = due + interval '9 days'")
-    text = "ambiguous_tries = 10"
-    await city.endpoints(HOOK, ("ambiguous_tries = 3", text))
+    await city.endpoints(HOOK)
     await until_done(city, city.courier(), 300)
     doubts = await city.store.fetch(
         "SELECT 'ww_' || replace(o.message::text, '-', '') AS id,"

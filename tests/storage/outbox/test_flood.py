@@ -14,7 +14,7 @@ from wattwarden.storage.moments import moment_of
 UNITS = 2_724
 FIRMS = 344
 # The courier goes round every second of the first ones, which is when most is sent.
-ROUNDS_AT_S = (*range(20), *range(30, 1200, 30))
+ROUNDS_AT_S = (*range(20), *range(30, 1200, 60))
 # When, since the blackout, somebody else's alarm becomes severe: in the midst of it all.
 GRAVE_AFTER_S = 12
 # A severe alarm waits for nobody; a round of the courier's is what is left.
