@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from wattwarden.protocol.verdict import FRAME, MORE, NOISE, SKIP, Cut
+from wattwarden.protocol.verdict import FRAME, MORE, NOISE, Cut
 
 UNTOLD = 0
 """An end that more bytes are needed to tell."""
@@ -20,29 +20,31 @@ class Candidates:
     ``ends(buffer, start)`` gives where a frame that begins at ``start`` may end, ``UNTOLD`` where
     the byte that tells has not arrived; ``fits(buffer, start, end)`` is the proof of one.  The
     first end that fits is the frame's: one that is untold or has not arrived lies behind those
-    that have.  ``begin`` finds where a frame could begin behind bytes that are none.  ``preamble``
-    bytes may stand before a frame and never belong to it.
+    that have.  ``begin`` finds where a frame could begin behind bytes that are none.
     """
 
     most_bytes: int
     ends: Callable[[bytes, int], Iterable[int]]
     fits: Callable[[bytes, int, int], bool]
     begin: re.Pattern[bytes]
-    preamble: bytes = b""
     head: bytes = b""
 
-    def cut(self, buffer: bytes, start: int, searched: int) -> Cut:  # noqa: ARG002, D102  # seam
+    def cut(self, buffer: bytes, start: int, searched: int) -> Cut:  # noqa: D102  # seam
         size = len(buffer)
-        waits = False
+        if searched > size:
+            return (MORE, searched)
+        last = start + self.most_bytes
+        awaited = []
         for end in sorted(self.ends(buffer, start)):
+            if end > last:
+                break
             if end == UNTOLD or end > size:
-                waits = True
+                awaited.append(end)
             elif self.fits(buffer, start, end):
                 return (FRAME, end)
-        if waits and size - start < self.most_bytes:
-            return (MORE, start)
-        if buffer[start] in self.preamble:
-            return (SKIP, start + 1)
+        if awaited and size < last:
+            # Of bytes that are still to come, none before the first that tells is worth a look.
+            return (MORE, max(start, awaited[0]))
         found = self.begin.search(buffer, start + 1)
         return (NOISE, size if found is None else found.start())
 
@@ -55,6 +57,9 @@ class Candidates:
         return start
 
     def cut_strictly(  # noqa: D102  # described by Outline
-        self, buffer: bytes, start: int, searched: int = 0
+        self,
+        buffer: bytes,
+        start: int,
+        searched: int = 0,  # noqa: ARG002  # seam; here what is awaited at one place is not at others
     ) -> Cut:
-        return self.cut(buffer, start, searched)
+        return self.cut(buffer, start, 0)

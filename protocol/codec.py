@@ -199,12 +199,15 @@ class Columns:
     """What a batch means.  Frames in neither rows nor ``refused`` carry no readings by nature.
 
     ``meters`` holds addresses; a frame whose meter is not known by any means is refused.
+    ``announced`` are frames, by their addresses, of meters that said who they are and may never
+    have readings of their own.
     """
 
     meters: tuple[str, ...]
     blocks: tuple[Block, ...] = ()
     factors: tuple[FactorBlock, ...] = ()
     refused: tuple[Refused, ...] = ()
+    announced: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

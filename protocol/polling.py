@@ -89,7 +89,16 @@ class Poller:
     other connections others.
     """
 
-    __slots__ = ("_deadline", "_limits", "_meters", "_outstanding", "_turn", "_turns", "counters")
+    __slots__ = (
+        "_deadline",
+        "_limits",
+        "_meters",
+        "_outstanding",
+        "_ready_at",
+        "_turn",
+        "_turns",
+        "counters",
+    )
 
     def __init__(self, polls: Sequence[Poll], seed: str, limits: PollLimits, now: int) -> None:
         self.counters = PollCounters()
@@ -105,6 +114,7 @@ class Poller:
         self._turn: tuple[_Meter, int] | None = None
         self._outstanding: tuple[_Meter, _Plan] | None = None
         self._deadline = 0
+        self._ready_at = self._first_ready_at()
 
     @property
     def outstanding(self) -> Poll | None:
@@ -120,6 +130,8 @@ class Poller:
             if now < self._deadline:
                 return None
             self._miss(*self._outstanding, now)
+        if self._ready_at is None or now < self._ready_at:
+            return None
         meter, until = self._turn or self._next_turn(now)
         plan = None if meter is None else _earliest(meter, until)
         if plan is None and self._turn is not None:
@@ -143,6 +155,7 @@ class Poller:
         self._outstanding = None
         meter.failures = meter.quiet_until = 0
         plan.postpone(now)
+        self._ready_at = self._first_ready_at()
         self.counters.answered += 1
 
     def unexpected(self) -> None:
@@ -151,8 +164,10 @@ class Poller:
 
     def next_deadline(self) -> int | None:
         """Return when ``due`` next has something to say, None when there is nothing to ask."""
-        if self._outstanding is not None:
-            return self._deadline
+        return self._ready_at if self._outstanding is None else self._deadline
+
+    def _first_ready_at(self) -> int | None:
+        # Kept, since whoever has thousands of lines asks for the next deadline each second.
         return min((meter.ready_at() for meter in self._meters.values()), default=None)
 
     def _next_turn(self, now: int) -> tuple[_Meter | None, int]:
@@ -180,6 +195,7 @@ class Poller:
             quiet = min(limits.most_quiet_us, limits.quiet_us << min(tried - 1, 20))
             meter.quiet_until = now + quiet
             self.counters.silenced += 1
+        self._ready_at = self._first_ready_at()
 
 
 def _earliest(meter: _Meter, until: int) -> _Plan | None:

@@ -48,8 +48,11 @@ def choose(
 
 
 def free_of(endpoints: dict[str, Endpoint], sending: dict[int, str], most: int) -> dict[str, int]:
-    """Return how many more each endpoint may have on its way, of those that may have any."""
-    left = dict.fromkeys(endpoints, most)
+    """Return how many more each endpoint may have on its way, of those that may have any.
+
+    What was refused as a whole gets one: the others would only be refused with it.
+    """
+    left = {name: 1 if one.is_doubted else most for name, one in endpoints.items()}
     for name in sending.values():
         if name in left:
             left[name] -= 1

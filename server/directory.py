@@ -5,7 +5,7 @@ no key: until the database is back, encrypted frames are kept, and not answered.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,12 +34,20 @@ class Directory(ProfileBook):
         super().__init__()
         self._by_address: dict[str, Profile] = {}
         self._snapshot = snapshot
+        self._followers: list[Callable[[Mapping[tuple[str, str], Profile]], None]] = []
         if snapshot is not None and snapshot.exists():
             self._load(snapshot)
+
+    def follow(self, use: Callable[[Mapping[tuple[str, str], Profile]], None]) -> None:
+        """Have profiles given now and whenever they change."""
+        self._followers.append(use)
+        use(self._profiles)
 
     def replace(self, profiles: Mapping[tuple[str, str], Profile]) -> None:
         """Use these from now on, and remember them."""
         self._use(profiles)
+        for use in self._followers:
+            use(profiles)
         if self._snapshot is not None:
             _write(self._snapshot, profiles)
 

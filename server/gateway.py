@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from wattwarden.codecs import port_codecs
+from wattwarden.codecs import Profiles, port_codecs
 from wattwarden.protocol.envelope import FORMAT, Alive, decode_alive, encode
 from wattwarden.server.chain import Chain
 from wattwarden.server.clock import Clock
@@ -72,6 +72,7 @@ class Gateway:
         self._doors = Doors(self.port, settings.gateway, Places(settings.data).secrets)
         self.doors: dict[str, str] = {}
         """The addresses of the doors beside the meter port, by name."""
+        directory.follow(self._know)
         self._refused: list[tuple[int, int, str]] = []
         self._troubled: dict[str, str] = {}
         self._refusing_since = 0
@@ -179,6 +180,10 @@ class Gateway:
             await self._journal.append(0, Kind.ALIVE, encode(alive), msg_id)
         except StorageError:
             self._refused = refused + self._refused
+
+    def _know(self, profiles: Profiles) -> None:
+        """Hear newcomers by what is configured: some say who they are in words of their own."""
+        self.port.codecs = port_codecs(profiles)
 
     @property
     def tasks(self) -> list[asyncio.Task[None]]:

@@ -92,7 +92,7 @@ class Switchboard:
 
     def rest(self, name: str, outcome: Outcome) -> None:
         """Let an endpoint rest where its gateway wants that."""
-        if isinstance(outcome, Delivered) or name not in self.endpoints:
+        if name not in self.endpoints:
             return
         endpoint = self.endpoints[name]
         match outcome:
@@ -101,6 +101,9 @@ class Switchboard:
             case Refused(fault=Fault.ENDPOINT, reason=reason):
                 _log.error("endpoint refuses", endpoint=endpoint.name, reason=reason)
                 endpoint.rest(self._wall_us() + REFUSING_RESTS_S * SECOND_US, reason)
+                endpoint.is_doubted = True
+            case Delivered() | Refused():
+                endpoint.is_doubted = False
             case _:
                 pass
 

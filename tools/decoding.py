@@ -78,13 +78,19 @@ def profiles_with(keys: Mapping[str, bytes]) -> ProfileOf:
 class Decoder:
     """Decodes whole inputs, each as if it were all that one connection had sent.
 
-    ``only`` takes every byte for one codec's; otherwise the codecs are asked.
+    ``only`` takes every byte for one codec's; otherwise the codecs are asked.  ``nameless`` is the
+    meter of frames when neither they nor those before them say which.
     """
 
     def __init__(
-        self, codecs: Sequence[Codec], profile_of: ProfileOf, only: Codec | None = None
+        self,
+        codecs: Sequence[Codec],
+        profile_of: ProfileOf,
+        only: Codec | None = None,
+        nameless: str = NAMELESS,
     ) -> None:
         self._profile_of = profile_of
+        self._nameless = nameless
         asked = [codec for codec in codecs if codec.is_guessed] if only is None else [only]
         last = [codec for codec in codecs if not codec.is_guessed] if only is None else []
         self._asked = asked
@@ -133,7 +139,11 @@ class Decoder:
                 asked[row] = dialogue.asked[0]
         identity = dialogue.identity
         batch = Batch.of(
-            frames, now, identity=identity or NAMELESS, profile_of=self._profile_of, asked=asked
+            frames,
+            now,
+            identity=identity or self._nameless,
+            profile_of=self._profile_of,
+            asked=asked,
         )
         later = codec.acknowledge(batch)
         columns = codec.decode(batch)

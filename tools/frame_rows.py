@@ -5,7 +5,7 @@ from typing import Any
 
 from wattwarden.codecs import load_codecs
 from wattwarden.protocol.errors import ProtocolError, Refusal
-from wattwarden.tools.decoding import Decoded, Decoder, Unread, Value, profiles_with
+from wattwarden.tools.decoding import NAMELESS, Decoded, Decoder, Unread, Value, profiles_with
 from wattwarden.tools.errors import UsageError
 from wattwarden.tools.lines import MAX_LINE_BYTES, parse_key, payload
 from wattwarden.tools.times import rfc3339
@@ -24,7 +24,10 @@ def decoder_for(codec: str | None, keys: tuple[str, ...]) -> Decoder:
         message = f"there is no codec {codec!r}"
         raise UsageError(message, f"name one of {', '.join(codecs)}")
     only = None if codec is None else codecs[codec]
-    return Decoder(list(codecs.values()), profiles_with(dict(map(parse_key, keys))), only)
+    known = dict(map(parse_key, keys))
+    # Whoever gives one key means the frames of that meter, also those that name none.
+    nameless = next(iter(known)) if len(known) == 1 else NAMELESS
+    return Decoder(list(codecs.values()), profiles_with(known), only, nameless)
 
 
 def line_rows(decoder: Decoder, number: int, line: bytes | None, now: int) -> Iterator[Row]:

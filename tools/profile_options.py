@@ -35,7 +35,11 @@ class ProfileOptions:
     ] = False
     option: Annotated[
         tuple[str, ...],
-        Parameter(help="A setting of its codec, NAME=VALUE; repeatable.", show_default=False),
+        Parameter(
+            help="A setting of its codec, NAME=VALUE; VALUE may be JSON, or @FILE that holds it;"
+            " repeatable.",
+            show_default=False,
+        ),
     ] = ()
     unset: Annotated[
         tuple[str, ...],
@@ -67,7 +71,7 @@ class ProfileOptions:
             if not name or not equals:
                 message = f"--option {text} is not NAME=VALUE"
                 raise UsageError(message, "such as --option ack_cp=QnRtn=1")
-            fields["options"][name] = _value(value)
+            fields["options"][name] = _value(_text_of(value))
         return ProfileBody(**fields)
 
     def _key(self, secrets: Path, codec: str, address: str) -> str | None:
@@ -97,10 +101,21 @@ def _unset(fields: dict[str, Any], name: str) -> None:
         raise UsageError(message, f"fields are {', '.join(_FIELD_NAMES)}")
 
 
+def _text_of(value: str) -> str:
+    """Return a value, or what stands in the file that it names."""
+    if not value.startswith("@"):
+        return value
+    try:
+        return Path(value[1:]).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"--option: {value[1:]} cannot be read"
+        raise UsageError(message, str(error)) from error
+
+
 def _value(text: str) -> Any:
-    """Read an option's value: a number, true or false where it is one, else the text."""
+    """Read an option's value: what it is as JSON, a text where it is none."""
     try:
         value = msgspec.json.decode(text)
     except msgspec.DecodeError:
         return text
-    return value if isinstance(value, bool | int | float) else text
+    return text if value is None else value

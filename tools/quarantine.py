@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 from cyclopts import App, Parameter
 
 from wattwarden.protocol.errors import Refusal
+from wattwarden.storage.database import Connection
 from wattwarden.storage.quarantine import Held, Retried, Selection, list_held
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import UsageError
@@ -16,6 +17,9 @@ from wattwarden.tools.strangers import advice_on_the_port
 from wattwarden.tools.times import rfc3339
 
 PAGE_FRAMES: Final = 200
+HEADINGS: Final = (
+    "id", "received at", "times", "meter", "peer", "codec", "kind", "reason", "tries",
+)  # fmt: skip
 
 app = App(name="quarantine", help="See and retry what did not become readings.")
 
@@ -72,39 +76,15 @@ def list_frames(
     selection = replace(only.selection(), state="resolved" if resolved else "open")
 
     async def work() -> list[Held]:
-        found: list[Held] = []
         async with database(settings, "quarantine list") as connection:
-            while len(found) < limit:
-                before = found[-1].id if found else None
-                most = min(PAGE_FRAMES, limit - len(found))
-                page = await list_held(connection, selection, before_id=before, most=most)
-                found += page
-                if len(page) < most:
-                    break
-        return found
+            return await _latest(connection, selection, limit)
 
     frames = run(work())
     if json:
         for held in frames:
             print(as_json(_row(held)))
         return
-    show_table(
-        ("id", "received at", "times", "meter", "peer", "codec", "kind", "reason", "tries"),
-        [
-            (
-                held.id,
-                rfc3339(held.received_at),
-                held.times,
-                held.meter or held.identity,
-                held.peer,
-                held.codec,
-                held.kind,
-                held.reason,
-                held.tries,
-            )
-            for held in frames
-        ],
-    )
+    show_table(HEADINGS, [_cells(held) for held in frames])
     notes: dict[str, list[int]] = {}
     for held in frames:
         parts = filter(None, (held.message, advice_on_the_port(held.raw)))
@@ -142,6 +122,33 @@ def retry(
     else:
         left = done.tried - done.resolved
         print(f"{done.tried} tried, {done.resolved} resolved, {done.rows} rows, {left} still wait")
+
+
+async def _latest(connection: Connection, selection: Selection, limit: int) -> list[Held]:
+    """Return at most ``limit`` frames, the latest first, read page by page."""
+    found: list[Held] = []
+    while len(found) < limit:
+        before = found[-1].id if found else None
+        most = min(PAGE_FRAMES, limit - len(found))
+        page = await list_held(connection, selection, before_id=before, most=most)
+        found += page
+        if len(page) < most:
+            break
+    return found
+
+
+def _cells(held: Held) -> tuple[object, ...]:
+    return (
+        held.id,
+        rfc3339(held.received_at),
+        held.times,
+        held.meter or held.identity,
+        held.peer,
+        held.codec,
+        held.kind,
+        held.reason,
+        held.tries,
+    )
 
 
 def _row(held: Held) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any, Final
 
 from wattwarden.codecs.pushes import json_body, message
-from wattwarden.codecs.pushes.carried import frames_in, payload_of
+from wattwarden.codecs.pushes.carried import BASE64_FIRST, frames_in, payload_of
 from wattwarden.codecs.pushes.platforms import CTWING, ONENET
 from wattwarden.codecs.pushes.told import Told, address_of, moment_of, numbers_of, texts_of
 from wattwarden.protocol.codec import Codec, ProfileOf
@@ -82,9 +82,9 @@ def _payloads(payload: Any, profile_of: ProfileOf) -> list[bytes]:
     if isinstance(payload, dict):
         raw += [payload[name] for name in _RAW if isinstance(payload.get(name), str)]
         rest = {name: value for name, value in payload.items() if name not in _RAW}
-    found = [payload_of(text, profile_of) for text in raw]
+    found = [payload_of(text, BASE64_FIRST, profile_of) for text in raw]
     if not isinstance(payload, str):
-        others = (payload_of(text, profile_of) for text in texts_of(rest))
+        others = (payload_of(text, BASE64_FIRST, profile_of) for text in texts_of(rest))
         found += [one for one in others if one and next(frames_in(one, profile_of), None)]
     return [one for one in found if one]
 

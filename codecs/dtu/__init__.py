@@ -51,6 +51,7 @@ _Known = tuple[
     frozenset[tuple[bytes, str]], frozenset[bytes], frozenset[tuple[bytes, str]], frozenset[bytes]
 ]
 """Registrations, heartbeats, prefixes and templates that are configured."""
+_NOBODY: Final[_Known] = (frozenset(), frozenset(), frozenset(), frozenset())
 
 
 def knowing(profiles: Mapping[str, Profile]) -> Codec:
@@ -75,17 +76,16 @@ def knowing(profiles: Mapping[str, Profile]) -> Codec:
         if prefix:
             prefixes[prefix] = address
     heartbeats.discard(b"")
-    return _codec_of(
-        (
-            frozenset(registrations.items()),
-            frozenset(heartbeats),
-            frozenset(prefixes.items()),
-            frozenset(templates),
-        )
+    known = (
+        frozenset(registrations.items()),
+        frozenset(heartbeats),
+        frozenset(prefixes.items()),
+        frozenset(templates),
     )
+    return CODEC if known == _NOBODY else _codec_of(known)
 
 
-@lru_cache(4)  # that of nobody, the one in use, and the one before while its connections last
+@lru_cache(2)  # the one in use, and the one before
 def _codec_of(known: _Known) -> Codec:
     registrations, heartbeats, prefixes, templates = known
     packets = Packets(dict(registrations), heartbeats, dict(prefixes), templates)
@@ -107,4 +107,4 @@ def _codec_of(known: _Known) -> Codec:
     )
 
 
-CODEC: Final = knowing({})
+CODEC: Final = _codec_of(_NOBODY)

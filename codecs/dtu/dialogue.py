@@ -107,10 +107,15 @@ class DtuDialogue:
             self._poller is not None and profile.version == self._profile.version
         ):
             return
+        begin = now
+        if self._outstanding is not None:
+            # What was asked before may still be answered; the line is not spoken into.
+            self._stale.append((self._outstanding, now))
+            self._outstanding = None
+            begin += self._site.limits.timeout_us
         self._profile = profile
         self._site = Site.of(profile.options)
-        self._outstanding = None
-        self._poller = Poller(self._site.polls, identity, self._site.limits, now)
+        self._poller = Poller(self._site.polls, identity, self._site.limits, begin)
 
     def _answered(self, inner: Inner, now: int) -> Question | None:
         """Return the question that a frame answers, None where that is not certain."""

@@ -84,9 +84,10 @@ def outline_of(packets: Packets) -> Candidates:
         found = [packets.end(buffer, start)]
         at = packets.prefix_end(buffer, start)
         if at == UNTOLD:
-            return [*found, UNTOLD]
-        at = start if at == NONE else at
-        found += (_end_645(buffer, at), *rtu_ends(buffer, at))
+            found.append(UNTOLD)
+        else:
+            at = start if at == NONE else at
+            found += (_end_645(buffer, at), *rtu_ends(buffer, at))
         return [end for end in found if end != NONE]
 
     def fits(buffer: bytes, start: int, end: int) -> bool:

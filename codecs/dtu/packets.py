@@ -12,7 +12,6 @@ from what follows them in the same segment.
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from functools import cached_property
 from typing import Any, Final
 
 UNTOLD: Final = 0
@@ -105,17 +104,16 @@ class Packets:
         # The longest first: one may be the beginning of another.
         self._sizes: Final = sorted({len(text) for text in self._texts}, reverse=True)
         self._prefix_sizes: Final = sorted({len(text) for text in self.prefixes}, reverse=True)
-
-    @cached_property
-    def first_bytes(self) -> bytes:
+        numbered = any(template[0] == ANY_DIGIT for template in self.templates)
+        first = {text[0] for text in (*self._texts, *self.templates)} - {ANY_DIGIT}
+        self._first: Final = bytes(first.union(_DIGITS if numbered else b"38"))
+        self.first_bytes: Final = bytes({*self._first, *(text[0] for text in self.prefixes)})
         """What a packet or prefix may begin with."""
-        known = (*self._texts, *self.prefixes, *self.templates)
-        first = {text[0] for text in known if text[0] != ANY_DIGIT}
-        digits = _DIGITS if any(text[0] == ANY_DIGIT for text in self.templates) else b"38"
-        return bytes(sorted(first.union(digits)))
 
     def end(self, buffer: bytes, start: int) -> int:
         """Return where the packet that begins here ends; UNTOLD for one begun, else NONE."""
+        if start < len(buffer) and buffer[start] not in self._first:
+            return NONE
         for size in self._sizes:
             piece = buffer[start : start + size]
             if len(piece) == size and (piece in self.registrations or piece in self.heartbeats):
@@ -132,6 +130,8 @@ class Packets:
 
     def prefix_end(self, buffer: bytes, start: int) -> int:
         """Return where the prefix that stands here ends; UNTOLD for one begun, else NONE."""
+        if not self.prefixes:
+            return NONE
         for size in self._prefix_sizes:
             piece = buffer[start : start + size]
             if len(piece) == size and piece in self.prefixes:

@@ -5,6 +5,7 @@ DL/T 645   meter = its own address
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from wattwarden.codecs.dlt645.frame import check as check_645
 from wattwarden.codecs.dlt645.frame import meter_of as meter_of_645
@@ -22,13 +23,17 @@ Meters = Mapping[int, tuple[MeterType, str]]
 
 
 def decode(batch: Batch) -> Columns:
-    """Read the answers of a batch into columns; packets of DTUs carry no reading."""
+    """Read the answers of a batch into columns; by its packets a DTU announces itself."""
     rows = Rows(batch, b"", b"")
     sites = [_site_of(batch.profile_of, identity) for identity in batch.identities]
+    announced: dict[str, int] = {}
     for index, frame in enumerate(batch.frames()):
         prefix, meters = sites[batch.session[index]]
         inner = inner_of(frame, len(prefix) if frame.startswith(prefix) else 0)
         if inner is None:
+            name = batch.identities[batch.session[index]]
+            if name is not None:
+                announced.setdefault(name, index)
             continue
         try:
             if inner.kind is Carried.DLT645:
@@ -41,7 +46,7 @@ def decode(batch: Batch) -> Columns:
                 _take(rows, batch, index, inner, meters)
         except ProtocolError as error:
             rows.refuse(index, error)
-    return rows.columns()
+    return replace(rows.columns(), announced=announced)
 
 
 def _take(rows: Rows, batch: Batch, index: int, inner: Inner, meters: Meters) -> None:

@@ -110,11 +110,16 @@ def check(frame: bytes) -> Adu:
     if len(frame) < LEAST_RTU_BYTES:
         message = f"a frame of Modbus has at least {LEAST_RTU_BYTES} bytes, got {len(frame)}"
         raise ProtocolError(Refusal.LENGTH, message)
-    if len(frame) <= MOST_RTU_BYTES and rtu_fits(frame, 0, len(frame)):
+    size = len(frame)
+    is_rtu = size <= MOST_RTU_BYTES and rtu_fits(frame, 0, size)
+    # A CRC may fit by chance; a length that the function has makes sure.
+    if is_rtu and size in rtu_ends(frame, 0):
         return Adu(None, frame[0], frame[1 : -rtu.CRC_BYTES], 1)
-    if len(frame) <= MOST_BYTES and _tcp_fits(frame, 0, len(frame)):
+    if size <= MOST_BYTES and _tcp_fits(frame, 0, size):
         transaction = int.from_bytes(frame[:2], "big")
         return Adu(transaction, frame[_LENGTH_END], frame[MBAP_BYTES:], MBAP_BYTES)
+    if is_rtu:
+        return Adu(None, frame[0], frame[1 : -rtu.CRC_BYTES], 1)
     raise _fault(frame)
 
 

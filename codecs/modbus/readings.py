@@ -79,13 +79,12 @@ def readings_of(reply: Adu, request: Adu, kind: MeterType, channel: str) -> Read
         message = f"{count} registers were asked for, got {len(data)} bytes"
         raise ProtocolError(Refusal.DECODE, message, reply.begin + 1)
     return [
-        (Measured(channel, one.quantity, float(one.scale)), _value(one.piece, data, one.at - start))
+        (Measured(channel, one.quantity, one.scale), _value(one.piece, data, one.at - start))
         for one in kind.within(start, count)
         if one.quantity
     ]
 
 
 def _value(piece: Any, data: bytes, words: int) -> float:
-    begin = words * WORD_BYTES
-    value = float(piece.parse(data[begin : begin + int(piece.sizeof())]))
+    value = float(piece.parse(data[words * WORD_BYTES :]))
     return value if isfinite(value) else nan

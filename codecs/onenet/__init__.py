@@ -18,6 +18,7 @@ Mobile Alliance has them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -25,10 +26,10 @@ import orjson
 
 from wattwarden.codecs.onenet.resources import quantity_of
 from wattwarden.codecs.pushes import json_body, message
-from wattwarden.codecs.pushes.carried import frames_in, payload_of
+from wattwarden.codecs.pushes.carried import HEX_FIRST, frames_in, payload_of
 from wattwarden.codecs.pushes.platforms import CTWING, ONENET
 from wattwarden.codecs.pushes.told import Told, address_of, moment_of, numbers_of, texts_of
-from wattwarden.protocol.codec import Codec, ProfileOf
+from wattwarden.protocol.codec import Codec, Message, ProfileOf
 from wattwarden.protocol.errors import ProtocolError, Refusal
 
 KINDS: Final = {
@@ -99,7 +100,7 @@ def _data_point(
 ) -> Told:
     value, stream = one.get("value"), str(one.get("ds_id", "value"))
     if isinstance(value, str):
-        payload = payload_of(value, profile_of)
+        payload = payload_of(value, HEX_FIRST, profile_of)
         return Told("data_point", meter, at, (payload,) if payload else ())
     if isinstance(value, Mapping | list):
         payloads = tuple(_payloads(value, profile_of))
@@ -114,9 +115,22 @@ def _data_point(
 def _payloads(value: Any, profile_of: ProfileOf) -> Iterator[bytes]:
     """Yield what the texts of a structured value stand for, where that is frames."""
     for text in texts_of(value):
-        payload = payload_of(text, profile_of)
+        payload = payload_of(text, HEX_FIRST, profile_of)
         if payload and next(frames_in(payload, profile_of), None):
             yield payload
+
+
+def read(frame: bytes, profile_of: ProfileOf) -> Message:
+    """Read one push; messages that are written as a text are shown as what they say, too.
+
+    Raises:
+        ProtocolError: of every kind but checksum.
+    """
+    found = message.read(tell, frame, profile_of)
+    msg = found.fields["body"].get("msg")
+    if not isinstance(msg, str):
+        return found
+    return replace(found, fields={**found.fields, "messages": messages_of(msg)})
 
 
 _recognise: Final = json_body.recognition(ONENET, CTWING)
@@ -131,7 +145,7 @@ CODEC: Final = Codec(
     confirm=None,
     acknowledge=message.acknowledge,
     decode=partial(message.decode, tell),
-    read=partial(message.read, tell),
+    read=read,
     encode=message.encode,
     explain=message.explain,
     is_guessed=False,

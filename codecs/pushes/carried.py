@@ -6,7 +6,8 @@
 import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Final
 
 from wattwarden.codecs import port_codecs
@@ -17,31 +18,39 @@ from wattwarden.protocol.recognition import MAX_HEAD_BYTES
 # A module gathers a few reports while it has no network.
 MOST_FRAMES: Final = 32
 
+Way = tuple[Callable[[str], bytes | None], ...]
+"""How texts of a platform become bytes, the likeliest first."""
+
 _HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 _BASE64: Final = re.compile(r"(?:[0-9A-Za-z+/]{4})*(?:[0-9A-Za-z+/]{2}==|[0-9A-Za-z+/]{3}=)?")
 
 
-def payload_of(text: str, profile_of: ProfileOf) -> bytes | None:
+def payload_of(text: str, way: Way, profile_of: ProfileOf) -> bytes | None:
     """Return the bytes that a text of a push stands for, None where it is but a text.
 
-    Of several possible meanings the one that is frames; without frames, hex before Base64.
+    Of several possible meanings the one that is frames; without frames, the first of ``way``.
     """
-    possible = list(_meanings(text))
+    meant = [raw for raw in (read(text) for read in way) if raw]
+    possible = meant or [text.encode()]
     framed = (raw for raw in possible if next(frames_in(raw, profile_of), None) is not None)
-    plain = (raw for raw in possible if raw != text.encode())
-    return next(framed, None) or next(plain, None)
+    return next(framed, None) or next(iter(meant), None)
 
 
-def _meanings(text: str) -> Iterator[bytes]:
-    if _HEX.fullmatch(text):
-        yield bytes.fromhex(text)
-    if text and _BASE64.fullmatch(text):
-        try:
-            yield base64.b64decode(text, validate=True)
-        except binascii.Error:  # bits behind the end
-            return
-    elif text:
-        yield text.encode()
+def _from_hex(text: str) -> bytes | None:
+    return bytes.fromhex(text) if _HEX.fullmatch(text) else None
+
+
+def _from_base64(text: str) -> bytes | None:
+    if not _BASE64.fullmatch(text):
+        return None
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:  # bits behind the end
+        return None
+
+
+HEX_FIRST: Final[Way] = (_from_hex, _from_base64)
+BASE64_FIRST: Final[Way] = (_from_base64, _from_hex)
 
 
 def frames_in(payload: bytes, profile_of: ProfileOf) -> Iterator[tuple[Codec, bytes]]:
@@ -57,7 +66,7 @@ def frames_in(payload: bytes, profile_of: ProfileOf) -> Iterator[tuple[Codec, by
 
 def _frame_at(payload: bytes, start: int, profile_of: ProfileOf) -> tuple[Codec, int, int] | None:
     head = payload[start : start + MAX_HEAD_BYTES]
-    for codec in port_codecs():
+    for codec in _codecs():
         if not head or codec.recognise(head) is Claim.NO:
             continue
         begin = start
@@ -68,6 +77,11 @@ def _frame_at(payload: bytes, start: int, profile_of: ProfileOf) -> tuple[Codec,
         if verdict is FRAME and _is_proven(codec, payload[begin:end], profile_of):
             return codec, begin, end
     return None
+
+
+@cache
+def _codecs() -> tuple[Codec, ...]:
+    return port_codecs()
 
 
 def _is_proven(codec: Codec, frame: bytes, profile_of: ProfileOf) -> bool:

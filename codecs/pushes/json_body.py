@@ -8,7 +8,7 @@ as its tokens cannot follow one another, so that half a body does not swallow th
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import orjson
 
@@ -29,31 +29,30 @@ _TOKEN: Final = re.compile(
 )
 _UNENDED: Final = re.compile(rb'[ \t\r\n]*+(?:"' + _CHARACTERS + rb"\\?)?\Z")
 
+_QUOTE, _COLON, _COMMA = b'":,'
+_WORD: Final = ord("v")  # numbers and words; none of the others
+_DEEPER: Final = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
 _VALUES: Final = frozenset(b'{["v')
 _AFTER_VALUE: Final = frozenset(b",}]")
 _FOLLOWS: Final = {
     ord("{"): frozenset(b'"}'),
     ord("["): _VALUES | frozenset(b"]"),
-    ord(","): _VALUES,
-    ord(":"): _VALUES,
-    ord('"'): _AFTER_VALUE | frozenset(b":"),
-    ord("v"): _AFTER_VALUE,
+    _COMMA: _VALUES,
+    _COLON: _VALUES,
+    _QUOTE: _AFTER_VALUE | frozenset(b":"),
+    _WORD: _AFTER_VALUE,
     ord("}"): _AFTER_VALUE,
     ord("]"): _AFTER_VALUE,
 }
 """Which tokens may stand behind which, by their first byte; ``v`` stands for numbers and words."""
+_MARKS: Final = frozenset(_FOLLOWS) - {_WORD}
 
 Judge = Callable[[dict[str, Any]], bool]
 """Whether an object is one of the platform's."""
 
 
-class Token(NamedTuple):
-    """A token; ``depth`` is how many braces and brackets are open behind it."""
-
-    kind: int
-    begin: int
-    end: int
-    depth: int
+Token = tuple[int, int, int, int]
+"""Its kind, where it begins and ends, and how many braces and brackets are open behind it."""
 
 
 class BrokenError(Exception):
@@ -75,16 +74,17 @@ def tokens(buffer: bytes, start: int) -> Iterator[Token]:
                 return
             raise BrokenError
         begin, end = found.span("token")
-        first = buffer[begin]
-        kind = first if first in _FOLLOWS and first != ord("v") else ord("v")
-        if kind == ord("v") and end == limit:
-            return
+        kind = buffer[begin]
+        if kind not in _MARKS:
+            kind = _WORD
         if kind not in follows:
             raise BrokenError
-        depth += (kind in b"{[") - (kind in b"}]")
+        if kind == _WORD and end == limit:
+            return
+        depth += _DEEPER.get(kind, 0)
         if depth > MOST_DEPTH:
             raise BrokenError
-        yield Token(kind, begin, end, depth)
+        yield kind, begin, end, depth
         if not depth:
             return
         at, follows = end, _FOLLOWS[kind]
@@ -93,9 +93,9 @@ def tokens(buffer: bytes, start: int) -> Iterator[Token]:
 def measure(buffer: bytes, start: int) -> int:
     """Return the length of the object at ``start``: 0 not told yet, -1 none begins here."""
     try:
-        for token in tokens(buffer, start):
-            if not token.depth:
-                return token.end - start
+        for _, _, end, depth in tokens(buffer, start):
+            if not depth:
+                return end - start
     except BrokenError:
         return -1
     return 0
@@ -105,12 +105,14 @@ def members(buffer: bytes) -> Iterator[bytes]:
     """Yield the names of an object's own members as they are written, as far as they are there."""
     name = None
     try:
-        for token in tokens(buffer, 0):
-            if token.depth == 1 and token.kind == ord('"') and name is None:
-                name = buffer[token.begin + 1 : token.end - 1]
-            elif token.depth == 1 and token.kind == ord(":") and name is not None:
+        for kind, begin, end, depth in tokens(buffer, 0):
+            if depth != 1:
+                continue
+            if kind == _QUOTE and name is None:
+                name = buffer[begin + 1 : end - 1]
+            elif kind == _COLON and name is not None:
                 yield name
-            elif token.depth == 1 and token.kind == ord(","):
+            elif kind == _COMMA:
                 name = None
     except BrokenError:
         return
@@ -118,16 +120,18 @@ def members(buffer: bytes) -> Iterator[bytes]:
 
 def spans(buffer: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Yield the names of an object's own members, and where their values begin and end."""
-    name, begin = None, 0
+    name, value = None, 0
     try:
-        for token in tokens(buffer, 0):
-            if token.depth == 1 and token.kind == ord('"') and not begin:
-                name = buffer[token.begin + 1 : token.end - 1]
-            elif token.depth == 1 and token.kind == ord(":") and not begin:
-                begin = token.end
-            elif name is not None and begin and token.depth == (token.kind == ord(",")):
-                yield name, begin, token.begin
-                name, begin = None, 0
+        for kind, begin, end, depth in tokens(buffer, 0):
+            if depth > 1:
+                continue
+            if kind == _QUOTE and not value:
+                name = buffer[begin + 1 : end - 1]
+            elif kind == _COLON and not value:
+                value = end
+            elif name is not None and value and depth == (kind == _COMMA):
+                yield name, value, begin
+                name, value = None, 0
     except BrokenError:
         return
 

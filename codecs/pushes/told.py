@@ -94,7 +94,7 @@ def numbers_of(tree: Any) -> dict[str, float]:
                 waiting += [(stem + key, item) for key, item in value.items()]
         else:
             number = _number(value)
-            if number is not None and _CODE.fullmatch(name):
+            if number is not None and 0 < len(name) <= MAX_CODE_LETTERS:
                 found.setdefault(name, number)
     return found
 
@@ -251,6 +251,8 @@ def _own_columns(batch: Batch, tolds: Iterable[Told]) -> Columns:
             continue
         profile = batch.profile_of(known)
         factors, measured = _sorted(told, profile)
+        if not factors and not measured:
+            continue
         names = (tuple(factors), tuple(measured))
         shape = shapes.setdefault(names, Shape(*names))
         values = [*factors.values(), *measured.values()]
@@ -265,21 +267,24 @@ def _own_columns(batch: Batch, tolds: Iterable[Told]) -> Columns:
 
 def _sorted(told: Told, profile: Profile) -> tuple[dict[str, float], dict[Measured, float]]:
     """Tell the numbers that are quantities from those that are but named."""
-    option = profile.options.get("properties", {})
-    chosen = option if isinstance(option, Mapping) else {}
     measured = dict(told.quantities)
     factors: dict[str, float] = {}
     for name, number in told.numbers.items():
-        quantity = _chosen(chosen.get(name))
-        if quantity is None:
-            factors[name] = number
-        else:
+        quantity = property_of(profile, name)
+        if quantity is not None:
             measured.setdefault(quantity, number)
+        elif _CODE.fullmatch(name):  # codes of factors are ASCII
+            factors[name] = number
     return factors, {one: nan if value is None else value for one, value in measured.items()}
 
 
-def _chosen(entry: Any) -> Measured | None:
-    """Return the quantity that a profile makes of a property: its name, or name and scale."""
+def property_of(profile: Profile, name: str) -> Measured | None:
+    """Return the quantity that a profile makes of a property, None for none.
+
+    Its option ``properties`` has by name a quantity, or a quantity and its scale.
+    """
+    option = profile.options.get("properties")
+    entry: Any = option.get(name) if isinstance(option, Mapping) else None
     name, scale = entry if isinstance(entry, list) and len(entry) == 2 else (entry, 1)
     if not isinstance(name, str) or name not in QUANTITIES:
         return None

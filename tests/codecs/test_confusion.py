@@ -1,11 +1,11 @@
 """Whose frames are whose: on the port, and for ``decode``."""
 
 import pytest
-from tests.codecs.mischief import NOW, Vector, all_vectors
+from tests.codecs.mischief import Vector, all_vectors
 
 from wattwarden.codecs import load_codecs, port_codecs
 from wattwarden.protocol.codec import Claim
-from wattwarden.tools.decoding import Decoded, Decoder
+from wattwarden.tools.decoding import NAMELESS, Decoder
 
 CODECS = load_codecs()
 PORT = port_codecs()
@@ -22,11 +22,9 @@ def test_on_the_port_a_frame_has_one_codec_and_modbus_none(vector: Vector) -> No
 
 @every
 def test_decode_gives_each_frame_its_own_codec(vector: Vector) -> None:
-    decoder = Decoder(list(CODECS.values()), vector.profile_of)
-    owners = {
-        result.codec.name if isinstance(result, Decoded) else None
-        for result in decoder.decode(vector.raw, NOW)
-    }
+    who = vector.identity or NAMELESS
+    decoder = Decoder(list(CODECS.values()), vector.profile_of, nameless=who)
+    owners = {piece.codec.name if piece.codec else None for piece in decoder.cut(vector.raw)}
     assert owners == {vector.codec}
 
 

@@ -96,7 +96,7 @@ def test_a_map_is_sound(name: str) -> None:
 @TYPES
 def test_few_requests_ask_for_every_quantity(name: str) -> None:
     kind = type_of(name)
-    blocks = kind.blocks()
+    blocks = kind.blocks
     for one in kind.registers:
         if one.quantity:
             assert any(start <= one.at and one.end <= start + count for start, count in blocks)

@@ -24,16 +24,22 @@ SEED = os.environ.get("FUZZ_SEED", "1")
 # Eight seconds together, on a machine that does nothing else.
 EXECUTIONS = {
     "acrel": 2000,
+    "acrel_gateway": 200,
+    "ctwing": 120,
     "dlms": 400,
     "dlt645": 700,
     "dlt698": 400,
+    "dtu": 150,
     "envelope": 2500,
-    "framer": 3000,
+    "framer": 1200,
     "gdw376": 400,
     "hj212": 1500,
     "modbus": 300,
+    "onenet": 120,
     "session": 3000,
 }
+# A flipped bit leaves these as sound as they were.
+WITHOUT_CHECKSUM = {"acrel_gateway", "ctwing", "onenet"}
 TARGETS = load_targets()
 FINDINGS = [
     json.loads(line)
@@ -82,7 +88,7 @@ def test_target_has_seeds_and_mends_whatever_it_gets(name: str) -> None:
         assert isinstance(target.mend(data, rng), bytes)
 
 
-@pytest.mark.parametrize("name", sorted(load_codecs()))
+@pytest.mark.parametrize("name", sorted(set(load_codecs()) - WITHOUT_CHECKSUM))
 def test_mending_brings_mutations_past_the_checksum(name: str) -> None:
     outline, target, rng = load_codecs()[name].outline, TARGETS[name], Random(SEED)
     plain = mended = 0

@@ -46,3 +46,11 @@ def test_a_spoilt_snapshot_is_no_reason_not_to_start(tmp_path: Path) -> None:
     snapshot = tmp_path / "profiles.msgpack"
     snapshot.write_bytes(b"spoilt")
     assert Directory(snapshot).of("acrel")("1") is DEFAULT_PROFILE
+
+
+def test_whoever_follows_is_told_of_the_profiles_now_and_when_they_change() -> None:
+    told: list[object] = []
+    directory = Directory()
+    directory.follow(told.append)
+    directory.replace({("acrel", "1"): BERLIN})
+    assert told == [{}, {("acrel", "1"): BERLIN}]

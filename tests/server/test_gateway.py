@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from tests.storage.conftest import NatsProcess
 
+from wattwarden.protocol.codec import Claim, Profile
 from wattwarden.server.clock import Clock
 from wattwarden.server.directory import Directory
 from wattwarden.server.gateway import Gateway
@@ -31,9 +32,11 @@ async def journal(small_nats: NatsProcess) -> AsyncIterator[Journal]:
     await journal.close()
 
 
-def gateway(journal: Journal, listen: str = "127.0.0.1:0") -> Gateway:
+def gateway(
+    journal: Journal, listen: str = "127.0.0.1:0", directory: Directory | None = None
+) -> Gateway:
     settings = Settings(gateway=GatewaySettings(listen=listen))
-    return Gateway(settings, journal, Directory(), Clock())
+    return Gateway(settings, journal, directory or Directory(), Clock())
 
 
 async def test_meters_are_let_in_through_every_socket_that_listens(journal: Journal) -> None:
@@ -67,3 +70,14 @@ async def test_an_address_is_shared_with_gateways_of_the_same_journal_alone(
     await stranger.stop()
     await other.close()
     await one.stop()
+
+
+async def test_a_packet_that_is_configured_meanwhile_is_known_to_the_next_connection(
+    journal: Journal,
+) -> None:
+    directory = Directory()
+    port = gateway(journal, directory=directory).port
+    packet = b"SITE-0042"
+    assert all(codec.recognise(packet) is Claim.NO for codec in port.codecs)
+    directory.replace({("dtu", "SITE-0042"): Profile()})
+    assert [c.name for c in port.codecs if c.recognise(packet) is Claim.YES] == ["dtu"]

@@ -41,55 +41,46 @@ TYPES: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """One value of a meter.  ``quantity`` is ours, "" for none; ``scale`` brings it to our unit."""
+    """One value of a meter.
+
+    ``quantity`` is ours, "" for none; ``scale`` brings it to our unit; ``piece`` reads and writes
+    its bytes; ``end`` is the register that follows.
+    """
 
     at: int
-    type: str
+    end: int
+    piece: Any
     scale: float
     quantity: str
     zh: str
     en: str
 
-    @property
-    def piece(self) -> Any:
-        """How its bytes are read and written."""
-        return TYPES[self.type]
+    @classmethod
+    def of(cls, at: int, kind: str, scale: float, quantity: str, zh: str, en: str) -> "Register":
+        """Make a register of a line of a map."""
+        piece = TYPES[kind]
+        words = int(piece.sizeof()) // WORD_BYTES
+        return cls(at, at + words, piece, float(scale), quantity, zh, en)
 
     @property
-    def words(self) -> int:
-        """How many registers it takes."""
-        return int(self.piece.sizeof()) // WORD_BYTES
-
-    @property
-    def end(self) -> int:
-        """Which register follows it."""
-        return self.at + self.words
+    def is_whole(self) -> bool:
+        """Whether it holds whole numbers."""
+        return isinstance(self.piece.parse(bytes(WORD_BYTES * (self.end - self.at))), int)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeterType:
-    """The registers of a type of meter, in order of address; ``function`` reads them."""
+    """The registers of a type of meter, in order of address; ``function`` reads them.
+
+    ``blocks`` are the (start, count) that read every register with a quantity, as few as may be.
+    """
 
     name: str
     title: str
     function: int
     most_registers: int
     registers: tuple[Register, ...]
-
-    def blocks(self) -> tuple[tuple[int, int], ...]:
-        """Return the (start, count) that read every register with a quantity, as few as may be."""
-        blocks: list[tuple[int, int]] = []
-        for register in self.registers:
-            if not register.quantity:
-                continue
-            if blocks:
-                start, count = blocks[-1]
-                reach = register.end - start
-                if register.at - start - count <= MOST_GAP and reach <= self.most_registers:
-                    blocks[-1] = (start, max(count, reach))
-                    continue
-            blocks.append((register.at, register.words))
-        return tuple(blocks)
+    blocks: tuple[tuple[int, int], ...]
 
     def within(self, start: int, count: int) -> tuple[Register, ...]:
         """Return the registers that lie wholly in a stretch."""
@@ -110,7 +101,22 @@ def find_type(name: str) -> MeterType | None:
         return None
     text = files(__name__).joinpath(name + SUFFIX).read_text(encoding="utf-8")
     table = tomllib.loads(text)
-    registers = sorted((Register(*row) for row in table["registers"]), key=lambda one: one.at)
-    return MeterType(
-        name, table["title"], table["function"], table["most_registers"], tuple(registers)
-    )
+    most = table["most_registers"]
+    registers = sorted((Register.of(*row) for row in table["registers"]), key=lambda one: one.at)
+    blocks = _blocks(registers, most)
+    return MeterType(name, table["title"], table["function"], most, tuple(registers), blocks)
+
+
+def _blocks(registers: list[Register], most: int) -> tuple[tuple[int, int], ...]:
+    blocks: list[tuple[int, int]] = []
+    for register in registers:
+        if not register.quantity:
+            continue
+        if blocks:
+            start, count = blocks[-1]
+            reach = register.end - start
+            if register.at - start - count <= MOST_GAP and reach <= most:
+                blocks[-1] = (start, max(count, reach))
+                continue
+        blocks.append((register.at, register.end - register.at))
+    return tuple(blocks)
