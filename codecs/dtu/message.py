@@ -28,7 +28,7 @@ def read(packets: Packets, frame: bytes, profile_of: ProfileOf) -> Message:
     ``raw`` is the frame as hex; ``carried`` the kind that the meter's codec names.
 
     Raises:
-        ProtocolError: of kind unknown, length or checksum; what the meter's codec raises.
+        ProtocolError: of kind unknown or length; what the meter's codec raises.
     """
     fields: dict[str, Any] = {"raw": frame.hex()}
     end = packets.end(frame, 0)
@@ -56,7 +56,8 @@ def _text(packet: bytes) -> str:
 
 def _fault(frame: bytes, end: int) -> ProtocolError:
     if _NUMBER.fullmatch(frame):
-        return ProtocolError(Refusal.CHECKSUM, "the check digit of the IMEI does not fit", 14)
+        message = "15 digits are no IMEI: the check digit does not fit"
+        return ProtocolError(Refusal.UNKNOWN, message, len(frame) - 1)
     if frame and end == UNTOLD:
         message = f"{len(frame)} bytes are the beginning of a packet"
         return ProtocolError(Refusal.LENGTH, message, len(frame))
