@@ -47,9 +47,7 @@ async def meter_port(journal: FakeJournal, number: int = 0) -> AsyncIterator[TAR
         return round(loop.time() * 1e6)
 
     chain = Chain(journal, 0, "gw", lambda _: default_profile, now_us, lambda *_: None)
-    port = MeterPort(
-        port_codecs(), [chain], default_profile, now_us, GatewaySettings()
-    )
+    port = MeterPort(port_codecs(), [chain], default_profile, now_us, GatewaySettings())
     writing = loop.create_task(chain.run())
     server = await loop.create_server(lambda: MeterConnection(port), "127.0.0.1", number)
     try:
