@@ -6,7 +6,6 @@ reply ─ is it the answer to what is outstanding? ─► asked, next request
 """
 
 from collections import deque
-from collections.abc import Mapping
 from typing import Final
 
 from wattwarden.codecs.dtu.frame import Inner, inner_of
@@ -29,6 +28,7 @@ class DtuDialogue:
     """One DTU: knows it by its registration, and asks the meters that are configured behind it."""
 
     __slots__ = (
+        "_answered_by",
         "_look_at",
         "_outstanding",
         "_packets",
@@ -49,6 +49,8 @@ class DtuDialogue:
         self._site = Site()
         self._poller: Poller | None = None
         self._outstanding: Question | None = None
+        # Up to when the last request may be answered.
+        self._answered_by = 0
         # What was given up, and when: its answer may still come.
         self._stale: deque[tuple[Question, int]] = deque(maxlen=MOST_STALE)
         self._look_at: int | None = None
@@ -107,14 +109,13 @@ class DtuDialogue:
             self._poller is not None and profile.version == self._profile.version
         ):
             return
-        begin = now
         if self._outstanding is not None:
-            # What was asked before may still be answered; the line is not spoken into.
             self._stale.append((self._outstanding, now))
             self._outstanding = None
-            begin += self._site.limits.timeout_us
         self._profile = profile
         self._site = Site.of(profile.options)
+        # What was asked before may still be answered; the line is not spoken into.
+        begin = max(now, self._answered_by)
         self._poller = Poller(self._site.polls, identity, self._site.limits, begin)
 
     def _answered(self, inner: Inner, now: int) -> Question | None:
@@ -154,12 +155,9 @@ class DtuDialogue:
             self._outstanding = None
         if poll is None:
             return b""
-        self._outstanding = self._questions[poll.request]
+        self._outstanding = self._site.questions[poll.request]
+        self._answered_by = now + self._site.limits.timeout_us
         return poll.request
-
-    @property
-    def _questions(self) -> Mapping[bytes, Question]:
-        return self._site.questions
 
 
 def acknowledge(batch: Batch) -> list[bytes]:

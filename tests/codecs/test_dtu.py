@@ -314,6 +314,16 @@ def test_a_changed_profile_changes_what_is_asked() -> None:
     assert talk.now - NOW <= 90 * SECOND
 
 
+def test_whoever_registers_meanwhile_waits_for_the_answer_to_what_was_asked() -> None:
+    talk = Talk(profile(meters=[DDS]))
+    talk.hear(IMEI)
+    talk.until_asked()
+    asked_at = talk.now
+    assert talk.hear(b"867365041239871", IMEI) == b""
+    talk.until_asked()
+    assert talk.now - asked_at >= 3 * SECOND
+
+
 @pytest.mark.parametrize(
     "options",
     [
