@@ -301,6 +301,8 @@ class Codec:
     ``is_guessed`` is whether the first bytes of a connection tell the protocol: one that anything
     could be stands behind another, or is asked last where bytes have no other owner.
     ``is_datagram`` is whether its frames may also come over UDP, each datagram whole frames.
+    ``is_opening`` is whether the first bytes of a connection alone say it: amid others they may be
+    anything, such as the card's number within a broken frame.
     """
 
     name: str
@@ -319,6 +321,7 @@ class Codec:
     is_guessed: bool = True
     knowing: "Callable[[Mapping[str, Profile]], Codec] | None" = None
     is_datagram: bool = False
+    is_opening: bool = False
 
 
 def refusal(index: int, error: ProtocolError) -> Refused:

@@ -26,6 +26,8 @@ def claim(codecs: Sequence[Codec], data: bytes, most_noise_bytes: int) -> tuple[
         head = data[start : start + MAX_HEAD_BYTES]
         undecided = False
         for codec in codecs:
+            if start and codec.is_opening:
+                continue
             answer = codec.recognise(head)
             if answer is Claim.YES:
                 return start, codec

@@ -29,7 +29,6 @@ from wattwarden.alarms.channels.channel import (
     Request,
     Response,
     RetryAt,
-    Secret,
     Stale,
     Token,
     Unknown,
@@ -40,6 +39,7 @@ from wattwarden.alarms.channels.smpp import Report
 from wattwarden.alarms.channels.smpp import Settings as SmppSettings
 from wattwarden.alarms.routing.table import Endpoint as Configured
 from wattwarden.alarms.routing.table import Reader
+from wattwarden.protocol.secret import Secret
 from wattwarden.server.carrying import ANSWER_S, Carrier, LostError, NotSentError
 from wattwarden.server.guard import Guard
 from wattwarden.server.http_carrier import HttpCarrier
@@ -204,7 +204,7 @@ class Endpoint:
                 return credentials
             self._used = credentials
             return await self._carrier.carry(build(credentials), credentials)
-        except BuildError as error:
+        except (BuildError, SecretError) as error:
             ours = Fault.ENDPOINT if isinstance(error, SecretError) else Fault.MESSAGE
             return Refused(str(error), ours)
         except NotSentError as error:

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 import orjson
 
-from wattwarden.alarms.channels.channel import Secret
 from wattwarden.codecs import load_codecs
 from wattwarden.codecs.onenet import messages_of
 from wattwarden.codecs.onenet.signature import is_same, is_signed, sign
 from wattwarden.protocol.codec import Codec
+from wattwarden.protocol.secret import Secret
 
 # Of 128 bits two messages in 10^19 share one by chance.
 _DIGEST_BYTES: Final = 16

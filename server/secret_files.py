@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Final
 
-from wattwarden.alarms.channels.channel import BuildError, Secret
+from wattwarden.protocol.secret import Secret
 
 # A key, a token, a password; a file that is longer is none of ours.
 MAX_SECRET_BYTES: Final = 4096
 
 
-class SecretError(BuildError):
-    """A secret that is not where the routing table says."""
+class SecretError(ValueError):
+    """A secret that is not where a table or a setting says."""
 
 
 def read_secret(folder: Path, file: str) -> Secret:

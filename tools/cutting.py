@@ -37,7 +37,8 @@ def recognising(codecs: Sequence[Codec]) -> Claimants:
 
     def claimants(data: bytes, start: int) -> Sequence[Codec]:
         head = data[start : start + MAX_HEAD_BYTES]
-        claims = [(codec.recognise(head), codec) for codec in codecs]
+        asked = [codec for codec in codecs if not (start and codec.is_opening)]
+        claims = [(codec.recognise(head), codec) for codec in asked]
         sure = [codec for claim, codec in claims if claim is Claim.YES]
         return sure or [codec for claim, codec in claims if claim is Claim.MORE]
 

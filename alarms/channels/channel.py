@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from wattwarden.alarms.channels.facts import Facts
+from wattwarden.protocol.secret import Secret
 
 TOP_LEVEL: Final = 4  # L4, for which reserves are kept
 SECOND_US: Final = 1_000_000
@@ -25,28 +26,6 @@ SECOND_US: Final = 1_000_000
 
 class BuildError(ValueError):
     """A message, settings and credentials of which no request can be made; says why."""
-
-
-class Secret:
-    """A text that shows itself to nobody but who asks for it by name."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """Return the text itself."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return "***"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._text == self._text
-
-    def __hash__(self) -> int:
-        return hash(self._text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,11 @@ from wattwarden.alarms.channels.channel import (
     Refused,
     Response,
     RetryAt,
-    Secret,
     Stale,
     Token,
     Unknown,
 )
+from wattwarden.protocol.secret import Secret
 
 # Both families give 7200 s; what is longer than a day is a mistake of somebody's.
 MAX_TOKEN_S: Final = 86_400

@@ -104,6 +104,7 @@ def _codec_of(known: _Known) -> Codec:
         encode=encode,
         explain=partial(explain, packets),
         knowing=knowing,
+        is_opening=True,
     )
 
 

@@ -16,7 +16,8 @@ from tests.server.certificates import make_certificate
 from tests.server.smsc import Centre
 
 from wattwarden.alarms.channels import mail, smpp
-from wattwarden.alarms.channels.channel import Credentials, Delivered, Message, Refused, Secret
+from wattwarden.alarms.channels.channel import Credentials, Delivered, Message, Refused
+from wattwarden.protocol.secret import Secret
 from wattwarden.server.carrying import NotSentError
 from wattwarden.server.guard import Guard
 from wattwarden.server.smpp_carrier import SmppCarrier

@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from wattwarden.alarms.channels import mail, smpp
-from wattwarden.alarms.channels.channel import Credentials, Message, Secret
+from wattwarden.alarms.channels.channel import Credentials, Message
 from wattwarden.alarms.channels.smpp_pdu import Command, cut, decode, encode
+from wattwarden.protocol.secret import Secret
 from wattwarden.server.carrying import LostError, NotSentError
 from wattwarden.server.guard import Guard
 from wattwarden.server.smpp_carrier import SmppCarrier

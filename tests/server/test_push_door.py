@@ -12,9 +12,9 @@ from tests.codecs.mischief import vectors_of
 from tests.server.doors import House, house
 from tests.server.fakes import FakeJournal
 
-from wattwarden.alarms.channels.channel import Secret
 from wattwarden.codecs.onenet.signature import sign
 from wattwarden.codecs.pushes.json_body import MOST_BYTES
+from wattwarden.protocol.secret import Secret
 from wattwarden.server import push_door
 from wattwarden.server.push_door import PushDoor
 from wattwarden.server.push_platforms import PLATFORMS

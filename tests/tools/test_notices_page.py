@@ -8,8 +8,9 @@ import pytest
 from tests.alarms.channels.support import NONCE, NOW
 
 from wattwarden.alarms.channels import load_channels
-from wattwarden.alarms.channels.channel import Credentials, Secret, Token
+from wattwarden.alarms.channels.channel import Credentials, Token
 from wattwarden.alarms.routing.table import default_text, load_table
+from wattwarden.protocol.secret import Secret
 from wattwarden.tools.notify.trial import FIELDS, trial_message
 
 PAGE: Final = (Path(__file__).resolve().parents[2] / "docs" / "notices.md").read_text("utf-8")

@@ -19,10 +19,10 @@ from wattwarden.alarms.channels.channel import (
     Message,
     Request,
     Response,
-    Secret,
     Token,
 )
 from wattwarden.alarms.channels.facts import Explanation, Facts, Rule, Subject, Thing
+from wattwarden.protocol.secret import Secret
 
 VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "channels"
 NOW = 1_795_316_400_000_000  # 2026-11-22 03:00 UTC

@@ -51,12 +51,12 @@ from wattwarden.alarms.channels.channel import (
     Refused,
     Response,
     RetryAt,
-    Secret,
     Stale,
     Throttled,
     Token,
     Unknown,
 )
+from wattwarden.protocol.secret import Secret
 
 NAMES = sorted(CHANNELS)
 HTTP = sorted(GATEWAYS)

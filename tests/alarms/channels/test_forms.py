@@ -19,8 +19,9 @@ from tests.alarms.channels.support import (
 )
 
 from wattwarden.alarms.channels import webhook
-from wattwarden.alarms.channels.channel import BuildError, Credentials, Delivered, Response, Secret
+from wattwarden.alarms.channels.channel import BuildError, Credentials, Delivered, Response
 from wattwarden.alarms.channels.payload import MAX_PAYLOAD_BYTES, payload
+from wattwarden.protocol.secret import Secret
 
 
 def body_of(name: str, **changes: Any) -> Any:

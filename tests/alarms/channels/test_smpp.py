@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from tests.alarms.channels.support import CHANNELS, MESSAGE, build, credentials, settings
 
 from wattwarden.alarms.channels import smpp, smpp_pdu
-from wattwarden.alarms.channels.channel import BuildError, Credentials, Secret
+from wattwarden.alarms.channels.channel import BuildError, Credentials
 from wattwarden.alarms.channels.smpp_pdu import Command
 from wattwarden.protocol.errors import ProtocolError, Refusal
+from wattwarden.protocol.secret import Secret
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=400)
 
