@@ -9,6 +9,7 @@ has no such time (FF: not specified), the bytes in hex.
 """
 
 import re
+from abc import abstractmethod
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
@@ -76,11 +77,13 @@ class _Moment(Leaf):
             raise ValueError(message)
         return raw
 
+    @abstractmethod
     def _text(self, raw: bytes) -> str | None:
-        raise NotImplementedError
+        """Return what the bytes say, None where they are no time."""
 
+    @abstractmethod
     def _raw(self, text: str) -> bytes:
-        raise NotImplementedError
+        """Return the bytes of a text that ``_text`` gave."""
 
 
 class DateTime(_Moment):

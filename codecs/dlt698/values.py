@@ -5,6 +5,7 @@ was set) is given as its bytes in hex.
 """
 
 import re
+from abc import abstractmethod
 from typing import Any, Final
 
 from wattwarden.codecs.dlt698.objects import dar_name, describe
@@ -36,11 +37,13 @@ class _Moment(Leaf):
             raise ValueError(message)
         return raw
 
+    @abstractmethod
     def _text(self, raw: bytes) -> str | None:
-        raise NotImplementedError
+        """Return what the bytes say, None where they are no time."""
 
+    @abstractmethod
     def _raw(self, text: str) -> bytes:
-        raise NotImplementedError
+        """Return the bytes of a text that ``_text`` gave."""
 
 
 def _is_real(year: int, *rest: int) -> bool:
