@@ -20,6 +20,7 @@ from typing import Final, TypeAlias
 
 import asyncpg
 
+from wattwarden.storage.database import errors
 from wattwarden.storage.engines.binaries import find_postgres, program_version, reachable_postgres
 from wattwarden.storage.engines.child import OwnedChild, up_or_down, wait_until_alone
 from wattwarden.storage.engines.embedded import (
@@ -50,7 +51,7 @@ from wattwarden.storage.engines.postgres_socket import (
     socket_folder,
 )
 from wattwarden.storage.engines.postmaster import clear_predecessor
-from wattwarden.storage.errors import EngineError
+from wattwarden.storage.errors import EngineError, StorageError
 
 # The oldest server whose SQL the schema is written for.
 MIN_MAJOR: Final = 15
@@ -254,14 +255,16 @@ async def _is_ready(admin_dsn: str) -> bool:
         EngineError: It answers and refuses us.
     """
     try:
-        connection = await asyncpg.connect(admin_dsn, timeout=PROBE_TIMEOUT_S)
-        try:
-            await _ensure_database(connection)
-        finally:
-            await connection.close(timeout=PROBE_TIMEOUT_S)
-    except (OSError, asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError):
-        return False
-    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        with errors("asking whether it is ready"):
+            connection = await asyncpg.connect(admin_dsn, timeout=PROBE_TIMEOUT_S)
+            try:
+                await _ensure_database(connection)
+            finally:
+                await connection.close(timeout=PROBE_TIMEOUT_S)
+    except StorageError as error:
+        # Whatever passes, being killed amid our question too, is over when we ask again.
+        if error.retryable:
+            return False
         message = f"the embedded PostgreSQL refuses its owner: {error}"
         raise EngineError(message, cure="start as the user who made the data folder") from error
     return True

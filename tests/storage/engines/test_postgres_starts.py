@@ -8,7 +8,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import AsyncMock
 
+import asyncpg
 import pytest
 from tests.storage.engines.clusters import cluster_of, until, value
 
@@ -22,6 +24,7 @@ REAL = find_postgres()
 STARTS_AND_WAITS = """
 import asyncio, signal, sys
 from pathlib import Path
+from unittest.mock import AsyncMock
 from wattwarden.storage.engines.postgres import EmbeddedPostgres
 async def main():
     engine = EmbeddedPostgres(Path(sys.argv[1]))
@@ -113,6 +116,28 @@ async def test_a_server_that_never_answers_is_given_up(open_folder: Path, fakes:
 
     assert raised.value.retryable
     assert engine.poll() == -signal.SIGINT
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (asyncpg.CannotConnectNowError("it starts"), "did not answer"),
+        (asyncpg.CrashShutdownError("another process crashed"), "did not answer"),
+        (asyncpg.InternalClientError("cannot switch to state 12"), "did not answer"),
+        (asyncpg.InvalidPasswordError("no"), "refuses its owner: .* no"),
+    ],
+)
+async def test_only_what_does_not_pass_ends_the_asking(
+    answer: Exception, told: str, open_folder: Path, fakes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(fakes / "postgres", "exec sleep 60")
+    asked = AsyncMock(side_effect=answer)
+    monkeypatch.setattr(asyncpg, "connect", asked)
+
+    with pytest.raises(EngineError, match=told):
+        await EmbeddedPostgres(open_folder / "data", binaries=fakes).start(timeout_s=0.2)
+
+    assert (asked.await_count > 1) == (told == "did not answer")
 
 
 async def test_a_start_that_is_cancelled_leaves_nothing(open_folder: Path, fakes: Path) -> None:
