@@ -12,22 +12,15 @@ from typing import Any, Final
 from zlib import crc32
 
 from fuzz.contract import (
-    RECEIVED_AT,
-    batch_of,
-    check_acknowledged,
-    check_columns,
-    check_conversation,
     check_explained,
-    check_recognised,
-    check_singly,
     check_written,
-    cut,
     microseconds,
     read_checked,
     rows_of,
     zone_of,
 )
 from fuzz.harness import Target, read_seeds
+from fuzz.stream import hear
 
 from wattwarden.codecs.acrel import CODEC
 from wattwarden.codecs.acrel.frame import HEAD, LEAST_BYTES, SERIAL_BYTES, TAIL, UPLOAD
@@ -43,21 +36,10 @@ WITHOUT_READINGS: Final = frozenset({"alarm_0x54"})
 def run(data: bytes) -> None:
     """Hold the invariant for one stream."""
     rng = Random(crc32(data))
-    frames = cut(CODEC, data)
-    check_recognised(CODEC, data, rng)
-    if frames != [data]:
-        check_explained(CODEC, data)
-        read_checked(CODEC, data, zone_of)
-    batch = batch_of(frames, zone_of, rng)
-    columns = CODEC.decode(batch)
-    check_columns(batch, columns)
-    if not frames:
+    heard = hear(CODEC, data, rng)
+    if heard is None:
         return
-    check_conversation(CODEC, frames, zone_of, RECEIVED_AT)
-    check_acknowledged(CODEC, batch, rng)
-    if len(frames) > 1:
-        check_singly(CODEC, batch, columns, rng)
-    _check_counted(batch, columns)
+    _check_counted(heard.batch, heard.columns)
 
 
 def _check_counted(batch: Batch, columns: Columns) -> None:

@@ -11,23 +11,9 @@ from random import Random
 from typing import Any, Final
 from zlib import crc32
 
-from fuzz.contract import (
-    RECEIVED_AT,
-    batch_of,
-    check_acknowledged,
-    check_columns,
-    check_conversation,
-    check_explained,
-    check_recognised,
-    check_singly,
-    check_written,
-    cut,
-    read_checked,
-    rows_of,
-    zone_of,
-)
+from fuzz.contract import check_explained, check_written, read_checked, rows_of, zone_of
 from fuzz.harness import Target, read_seeds
-from fuzz.work import Work
+from fuzz.stream import check_work, hear
 
 from wattwarden.codecs.dlt645 import CODEC, answer_of, request, request_next
 from wattwarden.codecs.dlt645.fields import name_of
@@ -36,7 +22,6 @@ from wattwarden.codecs.dlt645.functions import READINGS
 from wattwarden.codecs.tables import read_table
 from wattwarden.protocol.checksum import sum8
 from wattwarden.protocol.codec import Batch, Claim, Columns, Message
-from wattwarden.protocol.framer import Framer
 
 # Each byte can begin a candidate, and each candidate is summed once.
 MOST_WORK_A_BYTE: Final = MOST_BYTES
@@ -45,28 +30,11 @@ MOST_WORK_A_BYTE: Final = MOST_BYTES
 def run(data: bytes) -> None:
     """Hold the invariant for one stream."""
     rng = Random(crc32(data))
-    check_recognised(CODEC, data, rng)
-    frames = cut(CODEC, data)
-    _check_work(data)
-    if frames != [data]:
-        check_explained(CODEC, data)
-        read_checked(CODEC, data, zone_of)
-    if not frames:
+    heard = hear(CODEC, data, rng)
+    check_work(CODEC, data, MOST_WORK_A_BYTE)
+    if heard is None:
         return
-    batch = batch_of(frames, zone_of, rng)
-    columns = CODEC.decode(batch)
-    check_columns(batch, columns)
-    check_conversation(CODEC, frames, zone_of, RECEIVED_AT)
-    check_acknowledged(CODEC, batch, rng)
-    if len(frames) > 1:
-        check_singly(CODEC, batch, columns, rng)
-    _check_counted(batch, columns)
-
-
-def _check_work(data: bytes) -> None:
-    work = Work(CODEC.outline)
-    Framer(work).feed(data)
-    assert work.looked_at_bytes <= MOST_WORK_A_BYTE * len(data), "framing costs more than linear"
+    _check_counted(heard.batch, heard.columns)
 
 
 def _check_counted(batch: Batch, columns: Columns) -> None:

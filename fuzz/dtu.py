@@ -26,7 +26,7 @@ from fuzz.contract import (
 from fuzz.dlt645 import TARGET as DLT645
 from fuzz.harness import Target, read_seeds
 from fuzz.modbus import TARGET as MODBUS
-from fuzz.work import Work
+from fuzz.stream import check_work
 
 from wattwarden.codecs.dlt645 import request as request_645
 from wattwarden.codecs.dtu import CODEC, knowing
@@ -35,7 +35,6 @@ from wattwarden.codecs.dtu.site import Site
 from wattwarden.codecs.modbus import answer, find_type, registers
 from wattwarden.protocol.checksum import modbus, sum8
 from wattwarden.protocol.codec import Batch, Claim, Codec, Columns, Profile
-from wattwarden.protocol.framer import Framer
 
 IMEI: Final = b"861234561239875"
 BEAT: Final = b"www.usr.cn"
@@ -80,9 +79,7 @@ def run(data: bytes) -> None:
     for codec in (CODEC, _CONFIGURED):
         check_recognised(codec, data, rng)
         frames = cut(codec, data)
-        work = Work(codec.outline)
-        Framer(work).feed(data)
-        assert work.looked_at_bytes <= MOST_WORK_A_BYTE * len(data), "framing is not linear"
+        check_work(codec, data, MOST_WORK_A_BYTE)
         if frames != [data]:
             check_explained(codec, data)
             read_checked(codec, data, profile_of)

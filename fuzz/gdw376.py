@@ -12,24 +12,16 @@ from typing import Final
 from zlib import crc32
 
 from fuzz.contract import (
-    RECEIVED_AT,
     Row,
-    batch_of,
-    check_acknowledged,
-    check_columns,
-    check_conversation,
     check_explained,
-    check_recognised,
-    check_singly,
     check_written,
-    cut,
     microseconds,
     read_checked,
     rows_of,
     zone_of,
 )
 from fuzz.harness import Target, read_seeds
-from fuzz.work import Work
+from fuzz.stream import check_work, hear
 
 from wattwarden.codecs.dlt645 import request
 from wattwarden.codecs.gdw376 import CODEC, ask, forward
@@ -37,7 +29,6 @@ from wattwarden.codecs.tables import read_table
 from wattwarden.protocol import ft12
 from wattwarden.protocol.checksum import sum8
 from wattwarden.protocol.codec import Batch, Claim, Columns, Message
-from wattwarden.protocol.framer import Framer
 from wattwarden.protocol.recognition import MAX_HEAD_BYTES
 
 # A candidate needs a header of its own, of which the shortest overlap has five bytes.
@@ -49,29 +40,11 @@ METER: Final = "320112345"
 def run(data: bytes) -> None:
     """Hold the invariant for one stream."""
     rng = Random(crc32(data))
-    if len(data) <= MAX_HEAD_BYTES:
-        check_recognised(CODEC, data, rng)
-    frames = cut(CODEC, data)
-    _check_work(data)
-    if frames != [data]:
-        check_explained(CODEC, data)
-        read_checked(CODEC, data, zone_of)
-    if not frames:
+    heard = hear(CODEC, data, rng)
+    check_work(CODEC, data, MOST_WORK_A_BYTE)
+    if heard is None:
         return
-    batch = batch_of(frames, zone_of, rng)
-    columns = CODEC.decode(batch)
-    check_columns(batch, columns)
-    check_conversation(CODEC, frames, zone_of, RECEIVED_AT)
-    check_acknowledged(CODEC, batch, rng)
-    if len(frames) > 1:
-        check_singly(CODEC, batch, columns, rng)
-    _check_counted(batch, columns)
-
-
-def _check_work(data: bytes) -> None:
-    work = Work(CODEC.outline)
-    Framer(work).feed(data)
-    assert work.looked_at_bytes <= MOST_WORK_A_BYTE * len(data), "framing costs more than linear"
+    _check_counted(heard.batch, heard.columns)
 
 
 def _check_counted(batch: Batch, columns: Columns) -> None:

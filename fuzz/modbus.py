@@ -26,14 +26,13 @@ from fuzz.contract import (
     rows_of,
 )
 from fuzz.harness import Target, read_seeds
-from fuzz.work import Work
+from fuzz.stream import check_work
 
 from wattwarden.codecs.modbus import CODEC, answer, find_type, registers, requests, type_names
 from wattwarden.codecs.modbus.frame import MOST_BYTES, rtu_ends
 from wattwarden.codecs.modbus.functions import READINGS
 from wattwarden.protocol.checksum import modbus
 from wattwarden.protocol.codec import Batch, Claim, Columns, Field, Message, Profile
-from wattwarden.protocol.framer import Framer
 
 # A place has three ends at most: as a request, as a reply, as a frame of TCP.
 MOST_WORK_A_BYTE: Final = 3 * MOST_BYTES
@@ -60,7 +59,7 @@ def run(data: bytes) -> None:
     rng = Random(crc32(data))
     check_recognised(CODEC, data, rng)
     frames = cut(CODEC, data)
-    _check_work(data)
+    check_work(CODEC, data, MOST_WORK_A_BYTE)
     if frames != [data]:
         check_explained(CODEC, data)
         read_checked(CODEC, data, profile_of)
@@ -81,12 +80,6 @@ def run(data: bytes) -> None:
     if len(frames) > 1:
         check_singly(CODEC, batch, columns, rng)
     _check_counted(batch, columns, rng)
-
-
-def _check_work(data: bytes) -> None:
-    work = Work(CODEC.outline)
-    Framer(work).feed(data)
-    assert work.looked_at_bytes <= MOST_WORK_A_BYTE * len(data), "framing costs more than linear"
 
 
 def _check_counted(batch: Batch, columns: Columns, rng: Random) -> None:

@@ -4,9 +4,9 @@ A line of the tables stands for many items: letters in its identifier are variab
 
     0001ttnn   tt tariff 00–3F, nn settlement 00 (now) to 0C;  FF in either: all of them, a block
 
-Formats, in wire order, blanks between parts: XXXXXX.XX digits (- for one with a sign), YYMMDDhhmm
-a wall time, n6 digits that are a name, h2 bytes shown as hex, t32 text; * at the end: as often as
-there are data; nothing: no format is known.
+Formats, in wire order, blanks between parts: 6.2 a number of six digits and two decimals (- for one
+with a sign), YYMMDDhhmm a wall time, n6 digits that are a name, h2 bytes shown as hex, t32 text; *
+at the end: as often as there are data; nothing: no format is known.
 """
 
 import re
@@ -22,6 +22,7 @@ IDENTIFIER_2007: Final = 8
 IDENTIFIER_1997: Final = 4
 # No pattern has a variable in its first byte.
 _FIXED_DIGITS: Final = 2
+_NUMBER: Final = re.compile(r"(?P<sign>-?)(?P<digits>\d+)(?:\.(?P<decimals>\d+))?")
 # The items that meters are asked for repeat; more than any plan has.
 _REMEMBERED: Final = 4096
 _REMEMBERED_BLOCKS: Final = 256
@@ -208,11 +209,10 @@ def parts_of(text: str) -> tuple[Part, ...]:
 
 
 def _part(text: str) -> Part:
-    if "X" in text:
-        digits = text.lstrip("-").replace(".", "")
-        size = len(digits) // 2
-        decimals = len(text.partition(".")[2])
-        return Part("value", Digits(size, decimals, signed=text.startswith("-")), size)
+    if number := _NUMBER.fullmatch(text):
+        decimals = int(number["decimals"] or 0)
+        size = (int(number["digits"]) + decimals) // 2
+        return Part("value", Digits(size, decimals, signed=bool(number["sign"])), size)
     if text[1:].isdigit():
         size = int(text[1:])
         return Part("value", ReversedText(size) if text[0] == "t" else Reversed(size), size)

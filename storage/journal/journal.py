@@ -12,7 +12,6 @@ What is checked about durability, and what is not, stands in ``jetstream``.
 
 import asyncio
 import re
-from dataclasses import dataclass
 from typing import Final, Self
 
 import msgspec
@@ -36,6 +35,8 @@ from wattwarden.storage.journal.errors import (
 )
 from wattwarden.storage.journal.jetstream import ApiReply, Durability, StreamLimits
 from wattwarden.storage.journal.link import Link
+from wattwarden.storage.journal.shard import JournalCounters, Shard, ShardStatus
+from wattwarden.storage.journal.streams import check_server, make_stream, unexpected
 
 __all__ = [
     "Durability",
@@ -67,71 +68,6 @@ _PREFIX: Final = re.compile(r"[A-Z0-9_-]{1,32}")
 _log: Final = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class ShardStatus:
-    """How full a shard is.  Entries ``first`` … ``last`` exist; none when first = last + 1.
-
-    ``bytes`` are as the server counts them towards ``max_bytes``, with subjects and headers.
-    """
-
-    messages: int
-    bytes: int
-    first: int
-    last: int
-    max_bytes: int
-
-
-@dataclass(slots=True)
-class JournalCounters:
-    """What this journal client did since it was connected."""
-
-    appended: int = 0
-    appended_bytes: int = 0
-    duplicates: int = 0
-    refused_full: int = 0
-    attempts_away: int = 0
-    read: int = 0
-    read_bytes: int = 0
-    from_leader: int = 0
-    purged_unread: int = 0
-    nudges: int = 0
-    polls: int = 0
-
-
-class _Shard:
-    """Names of a shard's stream, and what is known of its end."""
-
-    __slots__ = (
-        "first",
-        "heard",
-        "index",
-        "known",
-        "listening",
-        "nudges",
-        "reported",
-        "stream",
-        "subjects",
-    )
-
-    def __init__(self, prefix: str, index: int) -> None:
-        self.index = index
-        self.stream = f"{prefix}_{index}"
-        self.subjects = f"{prefix.lower()}.{index}"
-        self.nudges = f"{prefix.lower()}.stored.{index}"
-        self.first = 1
-        self.reported = 1
-        self.known = 0
-        self.heard = asyncio.Event()
-        self.listening = False
-
-    def learn(self, last: int) -> None:
-        """Take note that entry ``last`` is stored, and wake who waits for it."""
-        if last > self.known:
-            self.known = last
-            self.heard.set()
-            self.heard = asyncio.Event()
-
-
 class Journal:
     """Appends to and reads from the streams of all shards; made with ``connect``."""
 
@@ -140,7 +76,7 @@ class Journal:
         self.durability = Durability.UNKNOWN
         self._link = link
         self._timeout_s = timeout_s
-        self._shards = tuple(_Shard(prefix, index) for index in range(shards))
+        self._shards = tuple(Shard(prefix, index) for index in range(shards))
 
     @classmethod
     async def connect(
@@ -174,9 +110,9 @@ class Journal:
         journal = cls(link, prefix, shards, timeout_s)
         journal.durability = durability
         try:
-            journal._check_server()
+            check_server(link)
             for shard in journal._shards:
-                await journal._prepare(shard, limits)
+                await make_stream(journal._call, shard, limits)
         except BaseException:
             await journal.close()
             raise
@@ -300,7 +236,7 @@ class Journal:
         place = self._shards[shard]
         reply = await self._call(f"STREAM.INFO.{place.stream}", None)
         if reply.error is not None or reply.state is None or reply.config is None:
-            raise _unexpected(reply, f"status of {place.stream}")
+            raise unexpected(reply, f"status of {place.stream}")
         state = reply.state
         first = max(state.first_seq, 1)
         place.first = first
@@ -333,7 +269,7 @@ class Journal:
             return 0
         reply = await self._call(f"STREAM.PURGE.{place.stream}", {"seq": before})
         if reply.error is not None:
-            raise _unexpected(reply, f"purge of {place.stream}")
+            raise unexpected(reply, f"purge of {place.stream}")
         place.first = before
         return reply.purged
 
@@ -345,47 +281,14 @@ class Journal:
         self.counters.attempts_away += isinstance(error, JournalAway)
         return error
 
-    def _check_server(self) -> None:
-        version = self._link.server_version
-        if version < jetstream.OLDEST_SERVER:
-            found, oldest = (".".join(map(str, v)) for v in (version, jetstream.OLDEST_SERVER))
-            text = f"nats-server is {found}, {oldest} is needed"
-            raise JournalRefused(text)
-
-    async def _prepare(self, place: _Shard, limits: StreamLimits) -> None:
-        """Make the stream, or check the one that is there and give it our limits."""
-        subjects = f"{place.subjects}.*"
-        wanted = jetstream.wanted_config(
-            place.stream, subjects, f"{place.nudges}.{{{{wildcard(1)}}}}", limits
-        )
-        # Asked for first: the server counts a stream's whole size against its limit once more when
-        # somebody makes it who has it already.
-        reply = await self._call(f"STREAM.INFO.{place.stream}", None)
-        if reply.error is not None and reply.error.err_code == jetstream.STREAM_NOT_FOUND:
-            made = await self._call(f"STREAM.CREATE.{place.stream}", wanted)
-            # Another role may have been faster.
-            again = await self._call(f"STREAM.INFO.{place.stream}", None)
-            reply = made if again.error is not None else again
-        if reply.error is not None or reply.config is None:
-            raise _unexpected(reply, f"stream {place.stream}")
-        if found := jetstream.complaints(reply.config, subjects):
-            text = f"stream {place.stream} is no journal: {'; '.join(found)}"
-            raise JournalRefused(text)
-        ours = {key: wanted[key] for key in ("max_bytes", "num_replicas", "republish")}
-        if any(reply.config.get(key) != value for key, value in ours.items()):
-            _log.info("journal limits changed", stream=place.stream, max_bytes=limits.max_bytes)
-            reply = await self._call(f"STREAM.UPDATE.{place.stream}", reply.config | ours)
-            if reply.error is not None:
-                raise _unexpected(reply, f"limits of stream {place.stream}")
-
-    async def _listen(self, place: _Shard) -> None:
+    async def _listen(self, place: Shard) -> None:
         async def hear(message: Msg) -> None:
             self.counters.nudges += 1
             place.learn(int((message.headers or {}).get("Nats-Sequence", "0")))
 
         await self._link.listen(f"{place.nudges}.*", hear)
 
-    async def _settle(self, place: _Shard, after: int, found: list[Entry]) -> list[Entry]:
+    async def _settle(self, place: Shard, after: int, found: list[Entry]) -> list[Entry]:
         """Explain why ``found`` does not begin after ``after``, or read again."""
         for pause_s in REREAD_PAUSES_S:
             status = await self.status(place.index)
@@ -407,26 +310,18 @@ class Journal:
         text = f"{place.stream} lost entry {due}, though it holds {status.first} to {status.last}"
         raise JournalGap(text)
 
-    def _report_purged(self, place: _Shard, after: int, due: int) -> None:
+    def _report_purged(self, place: Shard, after: int, due: int) -> None:
         """Tell it once, not at every read of a reader that waits there."""
         if due > place.reported:
             place.reported = due
             self.counters.purged_unread += due - after - 1
             _log.warning("journal purged unread", stream=place.stream, after=after, next=due)
 
-    async def _from_leader(self, place: _Shard, query: dict[str, object]) -> Entry | None:
+    async def _from_leader(self, place: Shard, query: dict[str, object]) -> Entry | None:
         """One entry from the stream's leader, None when it has none such."""
         reply = await self._call(f"STREAM.MSG.GET.{place.stream}", query)
         if reply.error is not None and reply.error.err_code == jetstream.NO_MESSAGE_FOUND:
             return None
         if reply.error is not None or reply.message is None:
-            raise _unexpected(reply, f"reading of {place.stream}")
+            raise unexpected(reply, f"reading of {place.stream}")
         return entry_of_stored(reply.message)
-
-
-def _unexpected(reply: ApiReply, what: str) -> Exception:
-    """The error that a fault means, or that an answer without content means."""
-    if reply.error is not None:
-        return jetstream.error_of(reply.error, what)
-    text = f"{what}: the answer is empty"
-    return JournalAway(text)

@@ -183,5 +183,5 @@ def test_a_kind_that_tells_no_control_code_is_not_written() -> None:
 
 
 def test_parts_of_one_item_are_told_apart_by_number() -> None:
-    slugs = [part.slug for part in parts_of("XXXXXX YYMMDDhhmm XXXXXX hhmmss")]
+    slugs = [part.slug for part in parts_of("6 YYMMDDhhmm 6 hhmmss")]
     assert slugs == ["value", "time", "value_2", "time_2"]

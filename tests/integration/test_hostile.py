@@ -144,13 +144,18 @@ async def held(system: System, source: str) -> list[asyncpg.Record]:
     return await eventually(rows)
 
 
-async def stored(system: System, table: str, address: str) -> int:
-    count: int = await system.value(
-        f"SELECT count(*) FROM {table} AS r JOIN meter AS m ON m.id = r.meter"  # noqa: S608  ours
-        " WHERE m.address = $1",
-        address,
-    )
-    return count
+async def becomes_rows(system: System, table: str, address: str, count: int) -> None:
+    """Wait until a meter has so many rows: what was refused may be stored before them."""
+
+    async def rows() -> int:
+        found: int = await system.value(
+            f"SELECT count(*) FROM {table} AS r JOIN meter AS m ON m.id = r.meter"  # noqa: S608  ours
+            " WHERE m.address = $1",
+            address,
+        )
+        return found
+
+    await eventually(rows, lambda found: found == count)
 
 
 async def test_half_a_frame_then_silence_is_closed_at_the_deadline(
@@ -209,7 +214,7 @@ async def test_a_good_frame_inside_one_that_never_ends_is_answered(
             assert f"QN={qn_of(number)};".encode() in await meter.answer(within_s)
     found = await held(system, source)
     assert [(row["raw"], row["kind"]) for row in found] == [(outer, "unknown")]
-    await eventually(lambda: stored(system, "factor", "INNER"), lambda count: count == 3)
+    await becomes_rows(system, "factor", "INNER", 3)
 
 
 @pytest.mark.parametrize("when", ["after login", "first of all"])
@@ -228,7 +233,7 @@ async def test_a_length_field_of_9999_costs_no_other_frame(
         assert f"QN={qn_of(1)};".encode() in await meter.answer()
     found = await held(system, source)
     assert b"".join(row["raw"] for row in found).rstrip() == long.rstrip()
-    assert await stored(system, "factor", address) == 1 + login
+    await becomes_rows(system, "factor", address, 1 + login)
 
 
 @pytest.mark.parametrize(
@@ -289,7 +294,7 @@ async def test_an_acrel_frame_of_month_13_is_answered_and_waits(
     assert both == 2 * ACREL_UPLOAD_ACK
     [row] = await held(system, source)
     assert (row["codec"], row["kind"], row["raw"]) == ("acrel", "decode", month_13())
-    assert await stored(system, "reading", "MONTH13") == 1
+    await becomes_rows(system, "reading", "MONTH13", 1)
 
 
 async def test_an_hj212_frame_of_month_13_is_answered_and_waits(
@@ -304,7 +309,7 @@ async def test_an_hj212_frame_of_month_13_is_answered_and_waits(
         assert f"QN={qn_of(2)};".encode() in await meter.answer()
     [row] = await held(system, source)
     assert (row["codec"], row["kind"], row["raw"]) == ("hj212", "decode", wrong)
-    assert await stored(system, "factor", "MONTH13HJ") == 1
+    await becomes_rows(system, "factor", "MONTH13HJ", 1)
 
 
 async def test_one_peer_cannot_open_more_connections_than_its_share(
