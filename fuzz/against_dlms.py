@@ -11,8 +11,6 @@ a string, leaves floats as bytes, knows neither compact arrays nor deltas, and l
 physical address 0 before it checks the header.
 """
 
-import argparse
-import secrets
 import sys
 from collections import Counter
 from datetime import datetime
@@ -26,6 +24,7 @@ if sys.path[0] == str(Path(__file__).resolve().parent):
     sys.path.pop(0)
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
+from fuzz.differential import Difference, run
 from fuzz.grammar import DEEPEST, MOST_ITEMS
 
 from wattwarden.codecs.dlms import CODEC
@@ -35,17 +34,12 @@ from wattwarden.protocol.axdr import build
 from wattwarden.protocol.codec import Message, default_profile
 from wattwarden.protocol.errors import ProtocolError
 
-_NEEDED: Final = "the package to compare with is missing: pip install dlms-cosem==25.1.0"
 _SIZES: Final = {
     "double-long": (4, True), "double-long-unsigned": (4, False), "integer": (1, True),
     "long": (2, True), "unsigned": (1, False), "long-unsigned": (2, False), "long64": (8, True),
     "long64-unsigned": (8, False), "enum": (1, False),
 }  # fmt: skip
 _SIMPLE: Final = (*_SIZES, *_SIZES, "boolean", "octet-string", "octet-string", "visible-string")
-
-
-class Difference(Exception):  # noqa: N818  # what is looked for, no error of the script
-    """What the two say differs, and no reason is known."""
 
 
 class Oracle:
@@ -80,25 +74,7 @@ class Oracle:
 
 def main() -> int:
     """Compare as many frames as are asked for; return the exit status."""
-    parser = argparse.ArgumentParser(description="DLMS against the package dlms-cosem.")
-    parser.add_argument("--frames", type=int, default=100_000)
-    parser.add_argument("--seed", default=secrets.token_hex(4))
-    given = parser.parse_args()
-    try:
-        oracle = Oracle()
-    except ImportError:
-        print(_NEEDED)
-        return 2
-    rng = Random(given.seed)
-    counts: Counter[str] = Counter()
-    try:
-        while counts["frames"] < given.frames:
-            compare(oracle, rng, counts)
-    except Difference as difference:
-        print(f"seed {given.seed}, after {counts['frames']} frames: {difference}")
-        return 1
-    print(f"seed {given.seed}: no difference; {dict(counts)}")
-    return 0
+    return run("DLMS against the package dlms-cosem.", "dlms-cosem==25.1.0", Oracle, compare)
 
 
 def compare(oracle: Oracle, rng: Random, counts: Counter[str]) -> None:

@@ -9,8 +9,6 @@ of items which have one; it reads digits above 9, we refuse them; it has no word
 Numbers with such bytes are counted, not compared.
 """
 
-import argparse
-import secrets
 import sys
 from collections import Counter
 from importlib import import_module
@@ -23,6 +21,8 @@ if sys.path[0] == str(Path(__file__).resolve().parent):
     sys.path.pop(0)
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
+from fuzz.differential import Difference, run
+
 from wattwarden.codecs.dlt645 import CODEC
 from wattwarden.codecs.dlt645.fields import build_values
 from wattwarden.codecs.dlt645.frame import check, seal
@@ -32,11 +32,6 @@ from wattwarden.protocol.errors import ProtocolError
 from wattwarden.protocol.framer import Framer
 
 READ_REPLY: Final = 0x91
-_NEEDED: Final = "the package to compare with is missing: pip install dlt645==3.2.0"
-
-
-class Difference(Exception):  # noqa: N818  # what is looked for, no error of the script
-    """What the two say differs, and no reason is known."""
 
 
 class Oracle:
@@ -51,6 +46,7 @@ class Oracle:
             for number, item in known.items()
             if "." in getattr(item, "data_format", "")
         }
+        self.single = sorted(di for di in self.formats if _is_single(find_item(di)))
         import_module("loguru").logger.remove()
 
     def frames(self, stream: bytes) -> list[tuple[bytes, int, bytes]]:
@@ -74,37 +70,18 @@ class Oracle:
 
 def main() -> int:
     """Compare as many frames as are asked for; return the exit status."""
-    parser = argparse.ArgumentParser(description="DL/T 645 against the package dlt645.")
-    parser.add_argument("--frames", type=int, default=100_000)
-    parser.add_argument("--seed", default=secrets.token_hex(4))
-    given = parser.parse_args()
-    try:
-        oracle = Oracle()
-    except ImportError:
-        print(_NEEDED)
-        return 2
-    rng = Random(given.seed)
-    counts: Counter[str] = Counter()
-    known = sorted(di for di in oracle.formats if _is_single(find_item(di)))
-    try:
-        while counts["frames"] < given.frames:
-            _compare(oracle, rng, known, counts)
-    except Difference as difference:
-        print(f"seed {given.seed}, after {counts['frames']} frames: {difference}")
-        return 1
-    print(f"seed {given.seed}: no difference; {dict(counts)}; {len(known)} items")
-    return 0
+    return run("DL/T 645 against the package dlt645.", "dlt645==3.2.0", Oracle, _compare)
 
 
 def _is_single(item: Item | None) -> bool:
     return item is not None and len(item.parts) == 1 and not item.repeats
 
 
-def _compare(oracle: Oracle, rng: Random, known: list[str], counts: Counter[str]) -> None:
+def _compare(oracle: Oracle, rng: Random, counts: Counter[str]) -> None:
     """Compare a stream of a few frames, some broken, with noise between them."""
     stream = b""
     for _ in range(rng.randrange(1, 5)):
-        di = rng.choice(known)
+        di = rng.choice(oracle.single)
         raw = _digits(rng, find_item(di))
         counts["frames"] += 1
         _compare_value(oracle, di, raw, counts)

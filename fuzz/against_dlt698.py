@@ -11,8 +11,6 @@ us, and values that the standard reserves are refused by the package and shown b
 made here.
 """
 
-import argparse
-import secrets
 import struct
 import sys
 from collections import Counter
@@ -26,6 +24,7 @@ if sys.path[0] == str(Path(__file__).resolve().parent):
     sys.path.pop(0)
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
+from fuzz.differential import Difference, run
 from fuzz.grammar import draw
 
 from wattwarden.codecs.dlt698 import CODEC
@@ -48,7 +47,6 @@ from wattwarden.protocol.axdr import build
 from wattwarden.protocol.codec import default_profile
 from wattwarden.protocol.errors import ProtocolError
 
-_NEEDED: Final = "the package to compare with is missing: pip install dlt698==1.0.1"
 # What the package refuses and we read, by a part of what it says, with the reason.
 EXPLAINED: Final = {
     "PIID": "reserved bits of the PIID are set by meters in the field",
@@ -56,31 +54,13 @@ EXPLAINED: Final = {
 }
 
 
-class Difference(Exception):  # noqa: N818  # what is looked for, no error of the script
-    """What the two say differs, and no reason is known."""
+def _oracle() -> Any:
+    return import_module("dlt698.codec")
 
 
 def main() -> int:
     """Compare as many frames as are asked for; return the exit status."""
-    parser = argparse.ArgumentParser(description="DL/T 698.45 against the package dlt698.")
-    parser.add_argument("--frames", type=int, default=100_000)
-    parser.add_argument("--seed", default=secrets.token_hex(4))
-    given = parser.parse_args()
-    try:
-        oracle = import_module("dlt698.codec")
-    except ImportError:
-        print(_NEEDED)
-        return 2
-    rng = Random(given.seed)
-    counts: Counter[str] = Counter()
-    try:
-        for _ in range(given.frames):
-            compare(oracle, rng, counts)
-    except Difference as difference:
-        print(f"seed {given.seed}, after {counts['frames']} frames: {difference}")
-        return 1
-    print(f"seed {given.seed}: no difference; {dict(counts)}")
-    return 0
+    return run("DL/T 698.45 against the package dlt698.", "dlt698==1.0.1", _oracle, compare)
 
 
 def compare(oracle: Any, rng: Random, counts: Counter[str]) -> None:

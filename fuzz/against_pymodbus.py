@@ -9,29 +9,22 @@ Where we differ on purpose, counted and not compared: a broken frame of TCP has 
 we hold its function against its length, while the package takes any length.
 """
 
-import argparse
 import logging
-import secrets
 import sys
 from collections import Counter
 from importlib import import_module
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Any
 
 # Behind everything else: the rooms in the repository root must shadow no library.
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
+from fuzz.differential import Difference, run
+
 from wattwarden.codecs.modbus import CODEC
 from wattwarden.protocol.codec import Message, default_profile
 from wattwarden.protocol.outline import FRAME
-
-_NEEDED: Final = "the package to compare with is missing: pip install pymodbus==3.16.1"
-
-
-class Difference(Exception):  # noqa: N818  # what is looked for, no error of the script
-    """What the two say differs, and no reason is known."""
-
 
 Made = tuple[Any, bool, str, dict[str, Any]]
 """A message of the package, whether it is a request, our kind of it, and its values."""
@@ -128,29 +121,11 @@ class Oracle:
 
 def main() -> int:
     """Compare as many frames as are asked for; return the exit status."""
-    parser = argparse.ArgumentParser(description="Modbus against the package pymodbus.")
-    parser.add_argument("--frames", type=int, default=100_000)
-    parser.add_argument("--seed", default=secrets.token_hex(4))
-    given = parser.parse_args()
-    try:
-        oracle = Oracle()
-    except ImportError:
-        print(_NEEDED)
-        return 2
-    rng = Random(given.seed)
-    counts: Counter[str] = Counter()
-    try:
-        while counts["frames"] < given.frames:
-            counts["frames"] += 1
-            _compare(oracle, rng, counts)
-    except Difference as difference:
-        print(f"seed {given.seed}, after {counts['frames']} frames: {difference}")
-        return 1
-    print(f"seed {given.seed}: no difference; {dict(counts)}")
-    return 0
+    return run("Modbus against the package pymodbus.", "pymodbus==3.16.1", Oracle, _compare)
 
 
 def _compare(oracle: Oracle, rng: Random, counts: Counter[str]) -> None:
+    counts["frames"] += 1
     way = rng.choice(("rtu", "rtu", "tcp"))
     message, is_request, kind, values = oracle.make(rng)
     message.dev_id = rng.randrange(256)

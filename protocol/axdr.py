@@ -11,13 +11,14 @@ of a list takes one at least, and nesting ends at MOST_DEPTH.
 """
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import construct as cs
 
+from wattwarden.protocol.codec import Field
 from wattwarden.protocol.errors import ProtocolError, Refusal
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ else:  # construct is generic for type checkers alone
 
 # Standards nest four deep (a record's row in a list in an answer); hostile bytes end here.
 MOST_DEPTH: Final = 12
+_REST: Final = "其余 rest"
 # Longer than any frame: what claims more is cut short anyway, and the number stays small.
 _MOST_LENGTH_BYTES: Final = 4
 
@@ -39,6 +41,21 @@ class Step(NamedTuple):
     name: str
     value: str
     unit: str
+
+
+def fields_of(
+    steps: Iterable[Step], frame: bytes, begin: int, end: int, label: Callable[[str], str]
+) -> Iterator[Field]:
+    """Explain ``frame[begin:end]`` by steps that count from ``begin``; gaps are its rest."""
+    at = begin
+    for step in steps:
+        if begin + step.begin > at:
+            yield Field(at, frame[at : begin + step.begin], _REST)
+        at = begin + step.end
+        raw = frame[begin + step.begin : at]
+        yield Field(begin + step.begin, raw, label(step.name), step.value, step.unit)
+    if at < end:
+        yield Field(at, frame[at:end], _REST)
 
 
 class Trace:

@@ -5,7 +5,7 @@ frame → Rows.add → … → Rows.columns → Block, FactorBlock
 Rows of one shape share a block, so that the store meets few arrays however many frames came.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import isnan
@@ -113,6 +113,20 @@ class Rows:
     def refuse(self, frame: int, error: ProtocolError) -> None:
         """Note why a frame gave no row, or not all of its rows."""
         self._refused.append(refusal(frame, error))
+
+    def take_each(self, take: Callable[[int, bytes], None]) -> Columns:
+        """Give each frame to ``take``, by index; return the columns.
+
+        What ``take`` raises as ProtocolError is why the frame gave no row, or not all of them.
+        """
+        for index, frame in enumerate(self._batch.frames()):
+            try:
+                take(index, frame)
+            except ProtocolError as error:
+                # A fault of what frames made together may stand beyond this one.
+                offset = min(error.offset, len(frame))
+                self.refuse(index, ProtocolError(error.kind, error.message, offset))
+        return self.columns()
 
     def add(
         self,

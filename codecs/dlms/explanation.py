@@ -20,7 +20,7 @@ from wattwarden.codecs.dlms.moment import date_time_text
 from wattwarden.codecs.dlms.obis import describe, obis_of
 from wattwarden.codecs.dlms.services import SERVICES, WHOLE
 from wattwarden.codecs.tables import read_terms
-from wattwarden.protocol.axdr import Step, Trace
+from wattwarden.protocol.axdr import Step, Trace, fields_of
 from wattwarden.protocol.codec import Field
 from wattwarden.protocol.errors import ProtocolError, Refusal
 
@@ -92,15 +92,7 @@ def _explain_information(frame: bytes, begin: int, end: int) -> Iterator[Field]:
 
 
 def _explain_apdu(frame: bytes, begin: int, end: int) -> Iterator[Field]:
-    at = begin
-    for step in _steps(frame[begin:end]):
-        if begin + step.begin > at:
-            yield Field(at, frame[at : begin + step.begin], "其余 rest")
-        at = begin + step.end
-        raw = frame[begin + step.begin : at]
-        yield Field(begin + step.begin, raw, _label(step.name), step.value, step.unit)
-    if at < end:
-        yield Field(at, frame[at:end], "其余 rest")
+    return fields_of(_steps(frame[begin:end]), frame, begin, end, _label)
 
 
 def _steps(apdu: bytes) -> list[Step]:

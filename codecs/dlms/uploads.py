@@ -22,13 +22,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 def decode(batch: Batch) -> Columns:
     """Read the frames of a batch into columns."""
     rows = Rows(batch, b"", b"\x0c\x07")
-    for index, frame in enumerate(batch.frames()):
-        try:
-            _take(rows, batch, index, frame)
-        except ProtocolError as error:
-            offset = min(error.offset, len(frame))
-            rows.refuse(index, ProtocolError(error.kind, error.message, offset))
-    return rows.columns()
+    return rows.take_each(lambda index, frame: _take(rows, batch, index, frame))
 
 
 def _take(rows: Rows, batch: Batch, index: int, frame: bytes) -> None:

@@ -14,12 +14,7 @@ from wattwarden.protocol.rows import Measured, Rows
 def decode(batch: Batch) -> Columns:
     """Read the answers of a batch into columns; no frame of DL/T 645 says when it was measured."""
     rows = Rows(batch, b"", b"")
-    for index, frame in enumerate(batch.frames()):
-        try:
-            _take(rows, index, check(frame))
-        except ProtocolError as error:
-            rows.refuse(index, error)
-    return rows.columns()
+    return rows.take_each(lambda index, frame: _take(rows, index, check(frame)))
 
 
 def readings_of(parts: Parts) -> list[tuple[Measured, float]]:

@@ -23,7 +23,7 @@ from wattwarden.codecs.dlt698.frame import (
 )
 from wattwarden.codecs.dlt698.objects import TERMS, Told, describe
 from wattwarden.codecs.dlt698.services import LINK_REQUEST_TAG, SERVICES
-from wattwarden.protocol.axdr import Step, Trace
+from wattwarden.protocol.axdr import Step, Trace, fields_of
 from wattwarden.protocol.checksum import x25
 from wattwarden.protocol.codec import Field
 from wattwarden.protocol.errors import ProtocolError
@@ -94,20 +94,7 @@ def _explain_data(frame: bytes, begin: int, end: int) -> Iterator[Field]:
         begin += FRAGMENT_BYTES
         yield Field(begin, frame[begin:end], "分帧数据 piece of an APDU")
         return
-    at = begin
-    for step in _steps(data):
-        if begin + step.begin > at:
-            yield Field(at, frame[at : begin + step.begin], "其余 rest")
-        at = begin + step.end
-        yield Field(
-            begin + step.begin,
-            frame[begin + step.begin : at],
-            _label(step.name),
-            step.value,
-            step.unit,
-        )
-    if at < end:
-        yield Field(at, frame[at:end], "其余 rest")
+    yield from fields_of(_steps(data), frame, begin, end, _label)
 
 
 def _steps(apdu: bytes) -> list[Step]:

@@ -32,12 +32,7 @@ Values = dict[Measured, float]
 def decode(batch: Batch) -> Columns:
     """Read the frames of a batch into columns."""
     rows = Rows(batch, b"", b"")
-    for index, frame in enumerate(batch.frames()):
-        try:
-            _take(rows, index, check(frame))
-        except ProtocolError as error:
-            rows.refuse(index, error)
-    return rows.columns()
+    return rows.take_each(lambda index, frame: _take(rows, index, check(frame)))
 
 
 def _take(rows: Rows, index: int, parts: Parts) -> None:
