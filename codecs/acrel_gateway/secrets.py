@@ -52,6 +52,11 @@ def decrypt(sealed: bytes, key: bytes) -> bytes:
         raise ProtocolError(Refusal.DECODE, "the key does not fit the data") from error
 
 
+def zipped(text: bytes) -> bytes:
+    """Compress a text, as gateways do before they encrypt it."""
+    return zlib.compress(text)
+
+
 def unzip(data: bytes) -> bytes:
     """Decompress a text.
 
