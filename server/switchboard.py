@@ -34,14 +34,20 @@ _log: Final = structlog.get_logger(__name__)
 
 
 class Switchboard:
-    """``secrets`` is the folder of keys; for ``answer_s`` answers are waited for."""
+    """``secrets`` is the folder of keys; for ``answer_s`` answers are waited for.
 
-    def __init__(self, secrets: Path, answer_s: float, wall_us: Callable[[], int]) -> None:
+    ``rate`` is how many of the system's seconds pass in a real one.
+    """
+
+    def __init__(
+        self, secrets: Path, answer_s: float, wall_us: Callable[[], int], rate: int = 1
+    ) -> None:
         self.table: Table | None = None
         self.endpoints: dict[str, Endpoint] = {}
         self._secrets = secrets
         self._answer_s = answer_s
         self._wall_us = wall_us
+        self._rate = rate
         self._number = -1
         self._reloaded = float("-inf")
 
@@ -130,7 +136,9 @@ class Switchboard:
     ) -> Endpoint:
         """Return an endpoint that knows what was sent of late."""
         carrier = carrier_of(configured, self._answer_s)
-        endpoint = Endpoint(name, configured, table.reader, self._secrets, self._wall_us, carrier)
+        # Gateways judge by the wall; what a reader can take is meant in the system's time.
+        reader = table.reader.hastened(self._rate)
+        endpoint = Endpoint(name, configured, reader, self._secrets, self._wall_us, carrier)
         if endpoint.longest_window_s:
             since = moment_of(self._wall_us() - endpoint.longest_window_s * SECOND_US)
             for started, to in await queue.sent_lately(connection, name, since):

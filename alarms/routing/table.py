@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib.resources import files
 from ipaddress import ip_network
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 import msgspec
 
@@ -64,6 +64,10 @@ class Reader(_Table, frozen=True):
     def limit(self) -> Limit:
         """Return it as a limit of pacing."""
         return Limit(self.count, self.window_s, Scope.RECIPIENT, self.reserve)
+
+    def hastened(self, rate: int) -> Self:
+        """Return it as the wall measures it when time runs ``rate`` times as fast."""
+        return msgspec.structs.replace(self, window_s=max(1, self.window_s // rate))
 
 
 class Endpoint(_Table, frozen=True):

@@ -30,8 +30,11 @@ class Time:
     def __init__(self) -> None:
         self.us = BEGAN
 
-    def clock(self) -> Clock:
-        return Clock(lambda: self.us * 1000, lambda: self.us * 1000)
+    def clock(self, rate: int = 1) -> Clock:
+        def now_ns() -> int:
+            return (BEGAN + (self.us - BEGAN) * rate) * 1000
+
+        return Clock(now_ns, now_ns, rate)
 
     def pass_s(self, seconds: float) -> None:
         self.us += int(seconds * SECOND)
@@ -52,8 +55,8 @@ class City:
         """Let couriers to come not wait for what never answers."""
         self.place = replace(self.place, answer_s=HURRIED_S)
 
-    def courier(self) -> Courier:
-        made = Courier(self.place, self.time.clock(), wall=lambda: self.time.us)
+    def courier(self, rate: int = 1) -> Courier:
+        made = Courier(self.place, self.time.clock(rate), wall=lambda: self.time.us)
         self.couriers.append(made)
         return made
 

@@ -215,6 +215,18 @@ async def test_a_burst_is_bounded_for_its_reader_and_level_four_goes_through(cit
     assert {await city.state(number) for number in numbers} == {"delivered"}
 
 
+@pytest.mark.parametrize(("rate", "left"), [(1, {"delivered", "waiting"}), (60, {"delivered"})])
+async def test_where_time_runs_faster_so_does_what_a_reader_can_take(
+    city: City, rate: int, left: set[str]
+) -> None:
+    await city.endpoints(WECOM)
+    city.receiver.otherwise = good_gateway()
+    numbers = [await city.notice(**TO_PERSON) for _ in range(100)]
+    # Each takes a second of the wall's.
+    await city.rounds(city.courier(rate), 60)
+    assert {await city.state(number) for number in numbers} == left
+
+
 async def test_a_refused_contact_is_reached_the_next_way_at_once(city: City) -> None:
     await city.endpoints(WECOM + HOOK)
     city.receiver.answers.append(good_gateway())
