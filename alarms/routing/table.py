@@ -21,6 +21,7 @@ from wattwarden.alarms.channels import load_channels
 from wattwarden.alarms.channels.channel import Channel, Limit, Scope
 from wattwarden.alarms.decisions.body import Clock
 from wattwarden.alarms.registry.nouns import Role
+from wattwarden.alarms.routing.filling import problems
 from wattwarden.alarms.routing.hours import Hours
 from wattwarden.alarms.rulebook import CLASSES
 
@@ -202,9 +203,12 @@ def _endpoint_problems(name: str, endpoint: Endpoint) -> Iterator[str]:
         yield f"{where}.channel: one of {', '.join(load_channels())}, got {endpoint.channel!r}"
         return
     try:
-        endpoint.decoded()
+        settings = endpoint.decoded()
     except msgspec.ValidationError as error:
         yield f"{where}.settings: {error}"
+    else:
+        for problem in problems(settings):
+            yield f"{where}.settings.{problem}"
     missing = [one for one in channel.secrets if one not in endpoint.secrets]
     unknown = set(endpoint.secrets) - {*channel.secrets, *channel.optional}
     if missing or unknown:

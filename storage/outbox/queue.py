@@ -142,10 +142,12 @@ async def begin(
 
 
 async def put_off(connection: Connection, items: Sequence[int], until: Sequence[datetime]) -> None:
-    """Let notices wait for their turn."""
+    """Let notices wait for their turn; the next way is not tried for want of patience with that."""
     with errors("putting notices off"):
         await connection.execute(
-            "UPDATE outbox AS o SET not_before = p.until"
+            "UPDATE outbox AS o SET not_before = p.until, fallback_at = CASE"
+            " WHEN o.fallback_at IS NOT NULL"
+            " THEN greatest(o.fallback_at, p.until + o.fallback_wait) END"
             " FROM unnest($1::bigint[], $2::timestamptz[]) AS p (id, until)"
             " WHERE o.id = p.id AND o.state = 'waiting'",
             list(items),

@@ -43,3 +43,44 @@ def test_what_cannot_be_used_is_refused_with_its_key(old: str, new: str, said: s
 def test_what_is_no_toml_is_refused() -> None:
     with pytest.raises(RoutingError, match="routing table"):
         load_table("version =")
+
+
+WECHAT = """
+[endpoint.wechat]
+channel = "wechat_template"
+address = "wechat"
+secrets = { secret = "s" }
+settings = { appid = "A", template = "T", keywords = { PART } }
+"""
+SMS = """
+[endpoint.sms]
+channel = "aliyun_sms"
+address = "phone"
+secrets = { key_id = "s", key_secret = "s" }
+settings = { sign_name = "S", template = "SMS_1", variables = { x = "WHAT" } }
+"""
+
+
+@pytest.mark.parametrize(
+    ("keyword", "said"),
+    [
+        ('thing1 = "firms"', "a notice has no 'firms'"),
+        ('time2 = "cleared"', "never empty"),
+        ('date2 = "deadline"', "never empty"),
+        ('time2 = "firm"', "never empty"),
+    ],
+)
+def test_a_template_that_could_not_be_filled_is_refused(keyword: str, said: str) -> None:
+    with pytest.raises(RoutingError, match=said):
+        load_table(default_text() + WECHAT.replace("PART", keyword))
+
+
+def test_a_template_of_what_notices_have_is_taken() -> None:
+    keywords = 'thing1 = "firm", time2 = "raised", thing3 = "deadline"'
+    table = load_table(default_text() + WECHAT.replace("PART", keywords))
+    assert "wechat" in table.endpoint
+
+
+def test_a_variable_that_no_notice_has_is_refused() -> None:
+    with pytest.raises(RoutingError, match="a notice has no 'WHAT'"):
+        load_table(default_text() + SMS)

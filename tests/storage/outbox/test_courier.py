@@ -227,6 +227,23 @@ async def test_where_time_runs_faster_so_does_what_a_reader_can_take(
     assert {await city.state(number) for number in numbers} == left
 
 
+async def test_what_a_readers_own_limit_holds_does_not_go_the_next_way(city: City) -> None:
+    await city.endpoints(WECOM + HOOK)
+    city.receiver.otherwise = good_gateway()
+    fallback = {
+        "fallbacks": '[["other", "x", false]]',
+        "fallback_at": moment_of(BEGAN + 60 * SECOND),
+        "fallback_wait": timedelta(minutes=1),
+    }
+    for _ in range(20):
+        await city.notice(**TO_PERSON, **fallback)
+    courier = city.courier()
+    await city.rounds(courier, 30)
+    city.time.pass_s(120)
+    await city.rounds(courier, 5)
+    assert await city.store.fetchval("SELECT count(*) FROM outbox WHERE endpoint = 'other'") == 0
+
+
 async def test_a_refused_contact_is_reached_the_next_way_at_once(city: City) -> None:
     await city.endpoints(WECOM + HOOK)
     city.receiver.answers.append(good_gateway())
