@@ -30,8 +30,8 @@ from fuzz.stream import check_work
 
 from wattwarden.codecs.dlt645 import request as request_645
 from wattwarden.codecs.dtu import CODEC, knowing
-from wattwarden.codecs.dtu.frame import MOST_BYTES, Inner, inner_of
-from wattwarden.codecs.dtu.site import Site
+from wattwarden.codecs.dtu.frame import MOST_BYTES
+from wattwarden.codecs.dtu.site import plan_of
 from wattwarden.codecs.modbus import answer, find_type, registers
 from wattwarden.protocol.checksum import modbus, sum8
 from wattwarden.protocol.codec import Batch, Claim, Codec, Columns, Profile
@@ -64,7 +64,7 @@ _HELD: Final = {
 }  # fmt: skip
 
 
-_QUESTIONS: Final = Site.of(_PROFILE.options).questions
+_QUESTIONS: Final = {one.request: one for one, _ in plan_of("", _PROFILE).questions}
 
 
 def profile_of(address: str) -> Profile:
@@ -130,9 +130,7 @@ def _check_asking(codec: Codec, frames: list[bytes], rng: Random) -> None:
         said = dialogue.receive([frame], now)
         for index, request in dialogue.asked.items():
             assert (index, request) == (0, outstanding), "paired with what is not outstanding"
-            inner = _inner(codec, frame)
-            assert inner is not None, "a packet answers a request"
-            assert _QUESTIONS[request].is_answered_by(inner), "paired with what it does not answer"
+            assert _QUESTIONS[request].hear(frame), "paired with what it does not answer"
             outstanding = b""
         if not said and rng.random() < 0.5:
             now += rng.choice((0, 300_000, 1_000_000, 61_000_000))
@@ -143,13 +141,6 @@ def _check_asking(codec: Codec, frames: list[bytes], rng: Random) -> None:
             outstanding, asked_at = said, now
         deadline = dialogue.next_deadline()
         assert deadline is None or deadline > now - 1 or not outstanding, "a request waits for ever"
-
-
-def _inner(codec: Codec, frame: bytes) -> Inner | None:
-    inner = inner_of(frame, 0)
-    if inner is None and codec is _CONFIGURED and frame.startswith(MAC):
-        return inner_of(frame, len(MAC))
-    return inner
 
 
 # --- inputs ---------------------------------------------------------------------------------------

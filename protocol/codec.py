@@ -6,16 +6,17 @@ head of a connection ─ recognise ─► Codec
 frames of a session  ─ dialogue ──► replies that need not wait (login, heartbeat, clock)
 frames of an envelope ─ confirm, acknowledge ─► replies that wait for the journal
 frames of an envelope ─ decode ──► Columns ─► rows
-one frame            ─ read, explain ─► people;  encode ─► simulators and commands
+one frame            ─ read, explain ─► people;  encode ─► simulators
+one command          ─ ask ──► questions, and how their answers are known
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
-from enum import Enum
+from enum import Enum, StrEnum
 from itertools import accumulate, pairwise
 from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,9 @@ from numpy.typing import NDArray
 from wattwarden.protocol.errors import ProtocolError, Refusal
 from wattwarden.protocol.outline import Outline
 from wattwarden.protocol.zone import CHINA
+
+if TYPE_CHECKING:
+    from wattwarden.protocol.command import Command, Peer, Question
 
 DEFAULT_ZONE: Final[tzinfo] = CHINA
 
@@ -33,6 +37,17 @@ class Claim(Enum):
     YES = "yes"
     NO = "no"
     MORE = "more bytes are needed to tell"
+
+
+class ClockPolicy(StrEnum):
+    """What is done about the clock of a meter; None elsewhere: what it is off is measured."""
+
+    TRUST = "trust"
+    """Its time counts as it stands, however late it comes."""
+    SYNC = "sync"
+    """It is set right where the protocol can; what it is off meanwhile is measured."""
+    SERVER = "server"
+    """The time of the receipt counts in place of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +63,9 @@ class Profile:
     key: bytes | None = field(default=None, repr=False)
     options: Mapping[str, Any] = field(default_factory=dict)
     version: int = 0
+    clock: ClockPolicy | None = None
+    # The address of the gateway's where the meter dials in, by its name; None for the meter port.
+    listener: str | None = None
 
 
 DEFAULT_PROFILE: Final = Profile()
@@ -303,6 +321,10 @@ class Codec:
     ``is_datagram`` is whether its frames may also come over UDP, each datagram whole frames.
     ``is_opening`` is whether the first bytes of a connection alone say it: amid others they may be
     anything, such as the card's number within a broken frame.
+
+    ``ask`` makes the questions of a command, as ``protocol.line`` puts them, and raises
+    CannotAskError; None where nothing can be asked.  Dialogues of codecs that have it are
+    ``asking.Asking``.
     """
 
     name: str
@@ -322,6 +344,7 @@ class Codec:
     knowing: "Callable[[Mapping[str, Profile]], Codec] | None" = None
     is_datagram: bool = False
     is_opening: bool = False
+    ask: "Callable[[Command, Peer], tuple[Question, ...]] | None" = None
 
 
 def refusal(index: int, error: ProtocolError) -> Refused:

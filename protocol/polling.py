@@ -12,13 +12,15 @@ of the others, and one time-out for each meter that does not.
 Reads no clock and draws no lots: times are microseconds UTC, phases a checksum of who is asked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from zlib import crc32
 
 SECOND_US: Final = 1_000_000
 MINUTE_US: Final = 60 * SECOND_US
+_MOST_TIMEOUT_MS: Final = 60_000
+_MOST_RETRIES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,29 @@ class PollLimits:
     most_quiet_us: int = 15 * MINUTE_US
     # Connections that begin together do not ask together.
     first_within_us: int = 5 * SECOND_US
+
+
+def limits_of(options: Mapping[str, Any], timeout_ms: float = 0) -> PollLimits:
+    """Return how long answers are waited for, by the options ``timeout_ms`` and ``retries``."""
+    limits = PollLimits()
+    chosen_ms = number_of(options.get("timeout_ms"), 100, _MOST_TIMEOUT_MS, timeout_ms)
+    retries = number_of(options.get("retries"), 0, _MOST_RETRIES, limits.retries)
+    return PollLimits(
+        timeout_us=round(chosen_ms * 1000) or limits.timeout_us, retries=round(retries)
+    )
+
+
+def entries_of(options: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """Return the entries of an option that is a list of objects; what is none is left out."""
+    entries = options.get(name)
+    return [one for one in entries if isinstance(one, dict)] if isinstance(entries, list) else []
+
+
+def number_of(given: Any, least: float, most: float, otherwise: float) -> float:
+    """Return a number of an option within its bounds, another where it is none."""
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        return otherwise
+    return min(max(given, least), most) if given == given else otherwise  # noqa: PLR0124  # NaN
 
 
 @dataclass(slots=True)
@@ -100,8 +125,15 @@ class Poller:
         "counters",
     )
 
-    def __init__(self, polls: Sequence[Poll], seed: str, limits: PollLimits, now: int) -> None:
-        self.counters = PollCounters()
+    def __init__(
+        self,
+        polls: Sequence[Poll],
+        seed: str,
+        limits: PollLimits,
+        now: int,
+        counters: PollCounters | None = None,
+    ) -> None:
+        self.counters = PollCounters() if counters is None else counters
         self._limits = limits
         self._meters: dict[str, _Meter] = {}
         for poll in polls:
@@ -126,10 +158,8 @@ class Poller:
 
         A question whose time is over is given up first.
         """
-        if self._outstanding is not None:
-            if now < self._deadline:
-                return None
-            self._miss(*self._outstanding, now)
+        if self._outstanding is not None and not self.give_up(now):
+            return None
         if self._ready_at is None or now < self._ready_at:
             return None
         meter, until = self._turn or self._next_turn(now)
@@ -145,6 +175,12 @@ class Poller:
         self._deadline = now + self._limits.timeout_us
         self.counters.asked += 1
         return plan.poll
+
+    def give_up(self, now: int) -> bool:
+        """Give up a question whose time is over; tell whether none is outstanding."""
+        if self._outstanding is not None and now >= self._deadline:
+            self._miss(*self._outstanding, now)
+        return self._outstanding is None
 
     def answered(self, now: int) -> None:
         """Take note that the outstanding question was answered, if only by a refusal."""

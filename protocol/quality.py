@@ -21,3 +21,11 @@ class Quality(IntFlag):
     """The meter itself marked a value as doubtful (a flag other than N)."""
     SECTION_CHECKSUM = 64
     """The frame's checksum fits, that of a section inside does not."""
+    CLOCK_OFF = 128
+    """A meter's clock was off by more than two cycles, and its policy is to set it right; or the
+    reading is a later repetition by a clock whose time is not taken."""
+    CLOCK_SERVER = 256
+    """``at`` is by the receipt, not by the meter's clock: that is the meter's policy."""
+    CLOCK_TRUSTED = 512
+    """``at`` and the receipt are more than two cycles apart, and the meter's policy is to believe
+    the meter."""

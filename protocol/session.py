@@ -21,9 +21,12 @@ Times are microseconds UTC.  Answers that wait for the journal are no business o
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
+from wattwarden.protocol.asking import Asking, Bindable
 from wattwarden.protocol.codec import NOTHING_ASKED, Codec, Dialogue, ProfileOf
+from wattwarden.protocol.command import CannotAskError, Command, Outcome, Peer
 from wattwarden.protocol.events import (
     Closing,
     Event,
@@ -34,6 +37,7 @@ from wattwarden.protocol.events import (
 )
 from wattwarden.protocol.foreign import foreign_protocol, may_become_foreign
 from wattwarden.protocol.framer import Framer
+from wattwarden.protocol.line import Line
 from wattwarden.protocol.recognition import MAX_HEAD_BYTES, claim
 
 __all__ = [
@@ -64,6 +68,7 @@ class Session:
     """
 
     __slots__ = (
+        "_asking",
         "_closing",
         "_codecs",
         "_dialogue",
@@ -100,6 +105,8 @@ class Session:
         self._in_step: Codec | None = None
         self._head = b""
         self._dialogue: Dialogue | None = None
+        # The same, where it can ask.
+        self._asking: Asking | None = None
         self._noise_bytes = self._made_up_bytes = 0
         self._closing = False
         self.heard_at = now
@@ -108,6 +115,24 @@ class Session:
         self._partial_by = NEVER
         self.codec: Codec | None = None
         self.identity: str | None = None
+
+    def bind(self, codec: Codec, identity: str, now: int) -> None:
+        """Know the peer before it says anything, by where it dialled in.
+
+        Of a session that was made for this codec alone, before anything else is done with it.
+
+        Raises:
+            ValueError: peers of this codec say who they are.
+        """
+        dialogue = self._begin_dialogue(codec, now)
+        if not isinstance(dialogue, Bindable):
+            message = f"peers of {codec.name} say who they are"
+            raise ValueError(message)  # noqa: TRY004  # of the right type, for another way in
+        dialogue.bind(identity, now)
+        self._framer, self._framing = Framer(codec.outline), codec
+        self.identity = identity
+        self._events.append(LoggedIn(codec, identity))
+        self.unsent += dialogue.tick(now)
 
     def receive_data(self, data: bytes, now: int) -> None:
         """Take bytes of the peer; their meaning is in ``next_event`` and ``data_to_send``."""
@@ -159,7 +184,38 @@ class Session:
         codec = self._in_step
         if codec is None or self.identity is None or codec.routine is None:
             return None
-        return codec
+        # What is routine answers nothing.
+        line = self.line
+        return codec if line is None or not line.is_busy else None
+
+    @property
+    def line(self) -> Line | None:
+        """What the peer is asked by, None while there is nothing to ask."""
+        return None if self._asking is None else self._asking.line
+
+    def order(self, number: int, command: Command, peer: Peer) -> None:
+        """Ask the peer what a command wants; ``outcomes`` tells what came of it, by its number.
+
+        Of ``peer`` the session itself tells ``said``.
+
+        Raises:
+            CannotAskError: it cannot be asked that.
+        """
+        codec, asking, dialogue = self.codec, self._asking, self._dialogue
+        if codec is None or codec.ask is None or asking is None or dialogue is None:
+            name = "nobody" if codec is None else codec.title
+            message = f"this meter cannot be asked: {name} only reports by itself"
+            raise CannotAskError(message, "wait for its next report")
+        questions = codec.ask(command, replace(peer, said=asking.said()))
+        if asking.line is None:
+            asking.line = Line()
+        asking.line.order(number, questions)
+        self.unsent += dialogue.tick(peer.now)
+
+    def outcomes(self) -> list[Outcome]:
+        """Return, once, what came of commands that ended."""
+        line = self.line
+        return [] if line is None else line.take_outcomes()
 
     @property
     def is_over(self) -> bool:
@@ -286,6 +342,7 @@ class Session:
             self._login_by = now + round(self._limits.pre_login_s * SECOND_US)
         self.codec = codec
         dialogue = self._dialogue = codec.dialogue(self._profile_of)
+        self._asking = dialogue if isinstance(dialogue, Asking) else None
         return dialogue
 
     def _take(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from wattwarden.protocol.codec import NOTHING_ASKED, Asked, Codec
+from wattwarden.protocol.command import CannotAskError, Command, Outcome, Peer
 from wattwarden.protocol.envelope import Occurrence, SessionRow
 from wattwarden.protocol.session import Closing, LoggedIn, Received, Session, Skipped
 from wattwarden.server.chain import Chain
@@ -39,6 +40,7 @@ class MeterConnection(asyncio.Protocol):
         "_finishing",
         "_host",
         "_key",
+        "_listener",
         "_paced",
         "_peer",
         "_port",
@@ -60,8 +62,9 @@ class MeterConnection(asyncio.Protocol):
     row: SessionRow
     """What envelopes say of the connection."""
 
-    def __init__(self, port: "MeterPort") -> None:
+    def __init__(self, port: "MeterPort", listener: str | None = None) -> None:
         self._port = port
+        self._listener = listener
         self.lane: Lane | None = None
         self._unknown_bytes = 0
         self._admitted = self._finishing = False
@@ -93,8 +96,14 @@ class MeterConnection(asyncio.Protocol):
             port.counters.refuse(refusal)
             self._transport.abort()
             return
+        if self._listener is not None and not self._bind(self._listener, now):
+            port.counters.refuse("nobody is bound to the listener")
+            self._transport.abort()
+            return
         self._admitted = True
         self._note("open", now)
+        if self._listener is not None:
+            self._pump(now)
         delay = port.pacer.delay_s(now)
         if delay > 0:
             port.counters.paced += 1
@@ -103,6 +112,23 @@ class MeterConnection(asyncio.Protocol):
             asyncio.get_running_loop().call_later(delay, self._let_in)
         elif port.paused:
             self._transport.pause_reading()
+
+    def _bind(self, listener: str, now: int) -> bool:
+        """Know the peer by where it dialled in; False where nobody is bound to that."""
+        port = self._port
+        found = port.bound(listener, self._host)
+        if found is None:
+            return False
+        codec, identity = found
+        self.session = Session((codec,), port.profile_of, port.limits, now)
+        try:
+            self.session.bind(codec, identity, now)
+        except ValueError as error:
+            _log.warning(
+                "a listener is bound to the wrong meter", meter=identity, reason=str(error)
+            )
+            return False
+        return True
 
     def data_received(self, data: bytes) -> None:
         """Take a segment, at the time that it is."""
@@ -282,6 +308,31 @@ class MeterConnection(asyncio.Protocol):
             _log.warning("two meters under one id", meter=key, peers=[self._peer, older.peer])
             self._note("duplicate_id", now, f"{self._peer} and {older.peer}")
         self.hang_up("another peer uses the same id")
+
+    def order(self, number: int, command: Command, peer: Peer) -> None:
+        """Ask the peer what a command wants, as ``Session.order`` does.
+
+        Raises:
+            CannotAskError: it cannot be asked that.
+        """
+        if self._transport.is_closing():
+            raise CannotAskError("the meter hung up at this moment", "ask again")
+        self.session.order(number, command, peer)
+        self._pump(peer.now)
+
+    def take_outcomes(self, now: int) -> list[Outcome]:
+        """Return, once, what came of commands that ended."""
+        outcomes = self.session.outcomes()
+        if outcomes:
+            # With nothing to wait for, segments may be routine again.
+            self._pump(now)
+        return outcomes
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether something may still come of a command: the peer is there, and the same."""
+        line = self.session.line
+        return not self._transport.is_closing() and line is not None and line.is_busy
 
     @property
     def peer(self) -> str:

@@ -25,6 +25,7 @@ class _Row(msgspec.Struct, frozen=True, array_like=True):
     cycle_s: int | None
     options: dict[str, Any]
     version: int
+    listener: str | None = None
 
 
 class Directory(ProfileBook):
@@ -64,7 +65,12 @@ class Directory(ProfileBook):
             rows = msgspec.msgpack.decode(snapshot.read_bytes(), type=list[_Row])
             found = {
                 (row.codec, row.address): Profile(
-                    zone_of(row.zone), row.cycle_s, None, row.options, row.version
+                    zone_of(row.zone),
+                    row.cycle_s,
+                    None,
+                    row.options,
+                    row.version,
+                    listener=row.listener,
                 )
                 for row in rows
             }
@@ -77,7 +83,9 @@ class Directory(ProfileBook):
 
 def _write(snapshot: Path, profiles: Mapping[tuple[str, str], Profile]) -> None:
     rows = [
-        _Row(codec, address, str(its.zone), its.cycle_s, dict(its.options), its.version)
+        _Row(
+            codec, address, str(its.zone), its.cycle_s, dict(its.options), its.version, its.listener
+        )
         for (codec, address), its in profiles.items()
     ]
     draft = snapshot.with_suffix(f".{os.getpid()}")

@@ -1,18 +1,27 @@
-"""The gateway's doors beside its meter port: pushes over HTTP, datagrams.  Both are off by default.
+"""The gateway's doors beside its meter port: pushes, datagrams, listeners; all off by default.
 
 start ─► addresses      drain: nothing more is taken      close: what was taken has its answers
 """
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wattwarden.server.datagrams import DatagramDoor
-from wattwarden.server.listening import DATAGRAMS, PUSHES, Door, PortRefusedError, refused
+from wattwarden.server.listening import (
+    DATAGRAMS,
+    LISTENERS,
+    PUSHES,
+    Door,
+    PortRefusedError,
+    refused,
+)
 from wattwarden.server.push_door import PushDoor
 from wattwarden.server.push_platforms import PLATFORMS, Platform
 from wattwarden.server.secret_files import SecretError, read_secret
 from wattwarden.server.settings import GatewaySettings
+from wattwarden.server.sockets import Sockets
 
 if TYPE_CHECKING:
     from wattwarden.server.port import MeterPort
@@ -29,6 +38,7 @@ class Doors:
         self._settings = settings
         self._secrets = secrets
         self._open: list[PushDoor | DatagramDoor] = []
+        self._listeners: list[Sockets] = []
 
     async def start(self) -> dict[str, str]:
         """Open the doors that are set; return their addresses by name.
@@ -43,10 +53,14 @@ class Doors:
         if self._settings.udp_listen is not None:
             datagrams = DatagramDoor(self._port, self._port.codecs)
             heard["udp"] = await self._start(datagrams, self._settings.udp_listen, DATAGRAMS)
+        for name, listen in self._settings.listeners.items():
+            heard[name] = await self._listen(name, listen)
         return heard
 
     def drain(self) -> None:
         """Take nothing more."""
+        for listener in self._listeners:
+            listener.stop_listening()
         for door in self._open:
             door.drain()
 
@@ -55,6 +69,12 @@ class Doors:
         for door in self._open:
             await door.close()
         self._open.clear()
+
+    def end(self) -> None:
+        """Let go of the listeners, once their connections have ended."""
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
 
     def limits_acted(self) -> dict[str, int]:
         """Return how often each limit acted since the start, by kind."""
@@ -71,6 +91,17 @@ class Doors:
             return await door.start(host.strip("[]"), int(number))
         except OSError as error:
             raise refused(listen, shown, error) from error
+
+    async def _listen(self, name: str, listen: str) -> str:
+        """Hear meters that are known by where they dial in."""
+        host, _, number = listen.rpartition(":")
+        port = self._port
+        sockets = Sockets(partial(port.connect, name), port.now_us, port.end_turn)
+        self._listeners.append(sockets)
+        try:
+            return await sockets.listen(host.strip("[]"), int(number))
+        except OSError as error:
+            raise refused(listen, LISTENERS, error) from error
 
     def _platforms(self) -> dict[str, Platform]:
         """Return the platforms whose secrets are set."""

@@ -37,6 +37,11 @@ class Fleet(Generic[C]):
     def __len__(self) -> int:
         return len(self._online)
 
+    def held(self, identity: str) -> C | None:
+        """Return the connection of an identity, None while it is away."""
+        held = self._online.get(identity)
+        return None if held is None else held[0]
+
     def login(self, identity: str, newcomer: C, host: str, now: int) -> tuple[Verdict, C | None]:
         """Judge a newcomer; the second value is the older connection, when there is one."""
         held = self._online.get(identity)

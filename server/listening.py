@@ -47,6 +47,7 @@ class Door:
 METERS: Final = Door("meter port", "gateway", "--listen")
 PAGES: Final = Door("console", "side", "--console")
 PUSHES: Final = Door("door for pushes", "gateway", "WATTWARDEN_GATEWAY__HTTP_LISTEN")
+LISTENERS: Final = Door("listener", "gateway", "WATTWARDEN_GATEWAY__LISTENERS")
 DATAGRAMS: Final = Door("door for datagrams", "gateway", "WATTWARDEN_GATEWAY__UDP_LISTEN")
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from zlib import crc32
 
+from wattwarden.codecs import Profiles, load_codecs, port_codecs
 from wattwarden.protocol.codec import Codec, ProfileOf
 from wattwarden.protocol.session import SECOND_US, SessionLimits
 from wattwarden.server.chain import Chain
@@ -86,6 +87,8 @@ class MeterPort:
         self.unknown = UnknownAllowance(settings.unknown_records_per_peer_hour, HOUR_US)
         self._chains = chains
         self._lanes: dict[tuple[Codec, Chain], Lane] = {}
+        # Codec and address by listener and host, None for any host.
+        self._bound: dict[tuple[str, str | None], tuple[str, str]] = {}
         self._epoch = 0
         self._paused = False
         self._draining = False
@@ -100,9 +103,31 @@ class MeterPort:
         """Return the chain that writes for an identity (or a peer, before it has one)."""
         return self._chains[crc32(name.encode()) % len(self._chains)]
 
-    def connect(self) -> MeterConnection:
-        """Make the connection of a newcomer."""
-        return MeterConnection(self)
+    def connect(self, listener: str | None = None) -> MeterConnection:
+        """Make the connection of a newcomer, at the meter port or at a listener of its own."""
+        return MeterConnection(self, listener)
+
+    def know(self, profiles: Profiles) -> None:
+        """Hear newcomers by what is configured.
+
+        Some say who they are in words of their own; some never do, and dial in at a listener.
+        """
+        self.codecs = port_codecs(profiles)
+        self._bound = {}
+        for (codec, address), profile in profiles.items():
+            if profile.listener is not None:
+                peer = profile.options.get("peer")
+                name = (profile.listener, peer if isinstance(peer, str) else None)
+                self._bound[name] = (codec, address)
+
+    def bound(self, listener: str, host: str) -> tuple[Codec, str] | None:
+        """Return whose a connection at a listener is, None where nobody is bound to it.
+
+        Of several, one is told by the host that its option ``peer`` names.
+        """
+        found = self._bound.get((listener, host)) or self._bound.get((listener, None))
+        codec = None if found is None else load_codecs().get(found[0])
+        return None if found is None or codec is None else (codec, found[1])
 
     def lane_of(self, codec: Codec, chain: Chain) -> Lane:
         """Return the lane for what connections of a codec bring for a chain."""

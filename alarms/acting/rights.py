@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from wattwarden.alarms.acting.roles import (
+    CITY_OFFICERS,
     CITY_WIDE,
     ENTERPRISE,
+    MAINTENANCE,
     OFFICERS,
     ROLES_ZH,
     Roles,
@@ -27,6 +29,7 @@ from wattwarden.alarms.registry.nouns import Agency, Enterprise, Person, Role
 from wattwarden.alarms.responses import bodies as responses
 from wattwarden.alarms.routing import bodies as routing
 from wattwarden.alarms.service import bodies as service
+from wattwarden.protocol.command import Verb
 
 # What the system itself decides: tasks that follow from rules.  No person has this id.
 SYSTEM: Final = "system"
@@ -43,8 +46,17 @@ FOLDED_RIGHTS: Final[Mapping[str, Roles]] = {
     "replacement": ENTERPRISE,
     "patrol": ENTERPRISE,
 }
+# To ask disturbs nobody.  A meter's settings are evidence: who is measured changes none, nor does
+# whoever serves them.
+COMMAND_RIGHTS: Final[Mapping[str, Roles]] = {
+    "command.ask": OFFICERS | MAINTENANCE | {Role.ADMINISTRATOR},
+    "command.recall": OFFICERS | MAINTENANCE | {Role.ADMINISTRATOR},
+    "command.set": CITY_OFFICERS | {Role.ADMINISTRATOR},
+}
+COMMAND_RIGHT: Final[Mapping[Verb, str]] = {verb: f"command.{verb}" for verb in Verb}
 RIGHTS: Final[Mapping[str, Roles]] = {
     **FOLDED_RIGHTS,
+    **COMMAND_RIGHTS,
     "norm_draft": norms.DRAFTERS,
     "grading": norms.DECIDERS,
     **cases.RIGHTS,

@@ -52,6 +52,7 @@ class Read(StrEnum):
     CLUES = "clues"
     NOTICES = "notices"
     SILENCES = "silences"
+    COMMANDS = "commands"
     AUDIT = "audit"
 
 
@@ -89,6 +90,8 @@ READS: Final[Mapping[Read, Roles]] = {
     Read.SHARES: _AUTHORITY,
     # What is only suspected is nothing for whoever runs the computers.
     Read.CLUES: OFFICERS | {Role.AUDITOR},
+    # Whoever maintains meters asks them.
+    Read.COMMANDS: _AUTHORITY | MAINTENANCE,
     Read.AUDIT: CITY_WIDE,
 }
 

@@ -13,10 +13,12 @@ registers of the 0x60 and 0x90 blocks stands for; no source states it, both 1 an
 frame ─► layouts ─► sections ─► message ─► explanation      one frame
    │                    └─► builds ─► uploads               thousands
    └─► dialogue ─► routine                                  answers, and where none is due at once
+asking: commands
 """
 
 from typing import Final
 
+from wattwarden.codecs.acrel.asking import ask
 from wattwarden.codecs.acrel.dialogue import AcrelDialogue, acknowledge
 from wattwarden.codecs.acrel.explanation import explain
 from wattwarden.codecs.acrel.frame import KINDS, OUTLINE, recognise
@@ -40,4 +42,5 @@ CODEC: Final = Codec(
     explain=explain,
     routine=routine,
     is_datagram=True,
+    ask=ask,
 )

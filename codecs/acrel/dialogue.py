@@ -1,7 +1,8 @@
 """What is said to Acrel's meters: at once, and once their frames are stored."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -18,7 +19,10 @@ from wattwarden.codecs.acrel.frame import (
 )
 from wattwarden.codecs.acrel.layouts import CLOCK
 from wattwarden.protocol.clock import LocalTime
-from wattwarden.protocol.codec import NOTHING_ASKED, Batch, ProfileOf
+from wattwarden.protocol.codec import NOTHING_ASKED, Asked, Batch, ProfileOf
+
+if TYPE_CHECKING:
+    from wattwarden.protocol.line import Line
 
 # Meters report every 1 to 15 minutes and send 94 in between; no source states its period.
 DEFAULT_IDLE_S: Final = 1800.0
@@ -33,11 +37,12 @@ _ANSWERED_ONCE_STORED: Final = {command: ACKS[command] for command in (UPLOAD, A
 class AcrelDialogue:
     """Registration, clock and heartbeat; uploads are answered once they are stored."""
 
-    __slots__ = ("_profile_of", "identity", "idle_limit_s")
-    asked = NOTHING_ASKED
+    __slots__ = ("_profile_of", "asked", "identity", "idle_limit_s", "line")
 
     def __init__(self, profile_of: ProfileOf) -> None:
         self._profile_of = profile_of
+        self.asked: Asked = NOTHING_ASKED
+        self.line: Line | None = None
         self.identity: str | None = None
         self.idle_limit_s = DEFAULT_IDLE_S
 
@@ -52,15 +57,22 @@ class AcrelDialogue:
                 out += self._answer(frame, now)
             elif self.identity is None:
                 self._identify(frame)
+        if self.line is not None:
+            self.asked = self.line.hear_all(frames, now)
+            out += self.line.due(now)
         return out
 
-    def tick(self, now: int) -> bytes:  # noqa: ARG002  # the seam's; these meters talk by themselves
-        """Nothing is asked of these meters."""
-        return b""
+    def said(self) -> Mapping[str, str]:
+        """Requests repeat nothing."""
+        return {}
+
+    def tick(self, now: int) -> bytes:
+        """Return what is asked by command: these meters talk by themselves."""
+        return b"" if self.line is None else self.line.due(now)
 
     def next_deadline(self) -> int | None:
-        """Nothing is asked of these meters."""
-        return None
+        """Return when an answer is overdue."""
+        return None if self.line is None else self.line.next_deadline()
 
     def _identify(self, frame: bytes) -> None:
         serial = serial_of(frame)

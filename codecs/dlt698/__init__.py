@@ -13,13 +13,14 @@ tail.  The plain text of a security response is read, its MAC is nobody's but th
 
 frame ─► values, data ─► services ─► apdu ─► message, explanation      one frame
                               objects └► contents ─► uploads           many
-dialogue: answers, fragments;  asking: requests
+dialogue: answers, fragments;  asking: requests;  commands: plans, commands
 """
 
 from typing import Final
 
 from wattwarden.codecs.dlt698.apdu import LINK_KINDS, OTHER
 from wattwarden.codecs.dlt698.asking import request
+from wattwarden.codecs.dlt698.commands import ask
 from wattwarden.codecs.dlt698.dialogue import Dlt698Dialogue, acknowledge
 from wattwarden.codecs.dlt698.explanation import explain
 from wattwarden.codecs.dlt698.frame import OUTLINE, recognise
@@ -52,4 +53,5 @@ CODEC: Final = Codec(
     encode=encode,
     explain=explain,
     is_datagram=True,
+    ask=ask,
 )

@@ -5,10 +5,12 @@ report ─► its answer, fragment ─► its confirmation, once the journal has
 the last fragment ─► asked: the pieces before it, so that it can be read alone
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 from wattwarden.codecs.dlt698.apdu import OTHER, Apdu, read_apdu, write_apdu
+from wattwarden.codecs.dlt698.commands import plan_of
 from wattwarden.codecs.dlt698.frame import (
     BY_CLIENT,
     CONFIRMATION,
@@ -28,6 +30,7 @@ from wattwarden.codecs.dlt698.services import LINK_REQUEST_TAG, REPORT_TAG
 from wattwarden.protocol.clock import LocalTime
 from wattwarden.protocol.codec import NOTHING_ASKED, Asked, Batch, ProfileOf
 from wattwarden.protocol.errors import ProtocolError
+from wattwarden.protocol.line import Line
 
 # The standard leaves the period to the terminal; 60 s to 600 s are seen.
 DEFAULT_IDLE_S: Final = 1800.0
@@ -43,12 +46,13 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 class Dlt698Dialogue:
     """Answers link requests and keeps the pieces of what comes in fragments."""
 
-    __slots__ = ("_pieces", "_profile_of", "_whole", "asked", "identity", "idle_limit_s")
+    __slots__ = ("_pieces", "_profile_of", "_whole", "asked", "identity", "idle_limit_s", "line")
 
     def __init__(self, profile_of: ProfileOf) -> None:
         self._profile_of = profile_of
         self._pieces: dict[int, bytes] | None = None
         self._whole: tuple[int, bytes] | None = None
+        self.line: Line | None = Line(plan_of)
         self.identity: str | None = None
         self.idle_limit_s = DEFAULT_IDLE_S
         self.asked: Asked = NOTHING_ASKED
@@ -69,24 +73,37 @@ class Dlt698Dialogue:
             except ProtocolError:
                 continue
             if link.from_meter and self.identity is None:
-                self.identity = link.meter
+                self._identify(link.meter, now)
             if link.fragment is not None:
                 before = self._join(link)
                 if before:
                     asked[index] = before
             elif link.apdu[:1] == bytes([LINK_REQUEST_TAG]) and link.from_meter:
                 out += self._answer(link, now)
+        if self.line is not None:
+            heard = self.line.hear_all(frames, now)
+            # With a piece stands what it continues, and nothing else: it is read by that.
+            asked |= {at: text for at, text in heard.items() if not frames[at][3] & FRAGMENTED}
         if asked:
             self.asked = asked
-        return out
+        return out + self.tick(now)
 
-    def tick(self, now: int) -> bytes:  # noqa: ARG002  # the seam's; these meters talk by themselves
-        """Return nothing."""
-        return b""
+    def said(self) -> Mapping[str, str]:
+        """Requests repeat nothing."""
+        return {}
+
+    def tick(self, now: int) -> bytes:
+        """Return what is asked, by the meter's plan or by command."""
+        return b"" if self.line is None else self.line.due(now)
 
     def next_deadline(self) -> int | None:
-        """Return None."""
-        return None
+        """Return when something is to be asked, or an answer overdue."""
+        return None if self.line is None else self.line.next_deadline()
+
+    def _identify(self, identity: str | None, now: int) -> None:
+        self.identity = identity
+        if identity is not None and self.line is not None:
+            self.line.begin(identity, self._profile_of, now)
 
     def _answer(self, link: Link, now: int) -> bytes:
         try:
@@ -97,7 +114,7 @@ class Dlt698Dialogue:
         if heartbeat_s:
             self.idle_limit_s = max(LEAST_IDLE_S, float(HEARTBEATS_MISSED * heartbeat_s))
         # A meter may take another address by logging in again.
-        self.identity = link.meter or self.identity
+        self._identify(link.meter or self.identity, now)
         zone = self._profile_of(self.identity or "").zone
         return seal(link._replace(control=LINK, flags=0, apdu=_link_response(request, now, zone)))
 

@@ -16,12 +16,15 @@ from wattwarden.codecs.dlt698.objects import find, quantity_of, values_of
 from wattwarden.codecs.dlt698.services import SECURED_BACK_TAG, SERVER_TAIL, SERVICES
 from wattwarden.protocol.codec import Batch, Columns
 from wattwarden.protocol.errors import ProtocolError
+from wattwarden.protocol.quality import Quality
 from wattwarden.protocol.rows import NO_FLAG, Measured, Rows, shape_of
 
 # What may carry readings: a report may follow whatever else a meter answers.
 _TELLING: Final = frozenset(
     tag for (tag, _), service in SERVICES.items() if service.tail is SERVER_TAIL
 ) | {SECURED_BACK_TAG}
+# Whoever asks for records asks for what was measured before; reports bring them as they are made.
+_FROM_MEMORY: Final = frozenset({"get_response_record", "get_response_record_list"})
 
 
 def decode(batch: Batch) -> Columns:
@@ -42,9 +45,10 @@ def _take(rows: Rows, batch: Batch, index: int, frame: bytes) -> None:
     except ProtocolError as error:
         offset = header_bytes(frame, 0) + error.offset
         raise ProtocolError(error.kind, error.message, offset) from error
-    inner = inner_of(said)
-    for reading in readings((inner or said).fields):
-        _add(rows, index, reading, link.meter)
+    told = inner_of(said) or said
+    quality = int(Quality.BACKFILL) if told.kind in _FROM_MEMORY else 0
+    for reading in readings(told.fields):
+        _add(rows, (index, quality if reading.time else 0), reading, link.meter)
 
 
 def _whole(batch: Batch, index: int, link: Link) -> bytes:
@@ -60,7 +64,9 @@ def _whole(batch: Batch, index: int, link: Link) -> bytes:
     return batch.requests[asked] + link.apdu
 
 
-def _add(rows: Rows, index: int, reading: Reading, sender: str | None) -> None:
+def _add(rows: Rows, place: tuple[int, int], reading: Reading, sender: str | None) -> None:
+    """Add a reading; ``place`` is its frame and its quality."""
+    index, quality = place
     found: dict[str, tuple[float, float]] = {}
     for oad, data in reading.items:
         attribute = find(oad)
@@ -74,6 +80,6 @@ def _add(rows: Rows, index: int, reading: Reading, sender: str | None) -> None:
     if not found:
         return
     shape = shape_of(tuple(Measured("", name, scale) for name, (_, scale) in found.items()))
-    origin = (index, rows.meter(index, reading.meter or sender), 0)
+    origin = (index, rows.meter(index, reading.meter or sender), quality)
     counts = [count for count, _ in found.values()]
     rows.add((shape, reading.period, ""), origin, reading.time, counts, NO_FLAG * len(counts))

@@ -29,6 +29,9 @@ Options of a DTU's profile (``wattwarden meters set dtu:ID --option NAME=VALUE``
 
 Packets are 4 to 64 bytes, since they have no framing and are found by what they are.
 
+A meter of DL/T 645 behind it is asked by its own address (``dlt645.commands``), one of Modbus as
+the DTU's channel (``modbus.commands``).
+
 packets ─► frame ─► site ─► dialogue            asking
                 └─► message, explanation, readings
 """
@@ -43,6 +46,7 @@ from wattwarden.codecs.dtu.frame import claim_of, outline_of
 from wattwarden.codecs.dtu.message import KINDS, encode, read
 from wattwarden.codecs.dtu.packets import ANY_DIGIT, Packets, packet_of
 from wattwarden.codecs.dtu.readings import decode
+from wattwarden.codecs.dtu.site import ask
 from wattwarden.protocol.codec import Codec, Profile
 
 __all__ = ["CODEC"]
@@ -105,6 +109,7 @@ def _codec_of(known: _Known) -> Codec:
         explain=partial(explain, packets),
         knowing=knowing,
         is_opening=True,
+        ask=ask,
     )
 
 

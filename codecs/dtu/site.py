@@ -1,20 +1,31 @@
 """What is configured for a DTU: the meters behind it, how they are asked, and what they answer.
 
-options ─► Site ─► polls          request ─► Question.is_answered_by(frame)
+options ─► Plan of polls          command ─► Questions          frame ─► what it answers
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
+from wattwarden.codecs.dlt645 import commands as dlt645
 from wattwarden.codecs.dlt645.asking import answer_of
 from wattwarden.codecs.dlt645.asking import request as request_645
-from wattwarden.codecs.dtu.frame import Carried, Inner
+from wattwarden.codecs.dtu.frame import Carried, inner_of
+from wattwarden.codecs.dtu.packets import packet_of
+from wattwarden.codecs.modbus import commands as modbus
 from wattwarden.codecs.modbus.asking import requests as modbus_requests
-from wattwarden.codecs.modbus.frame import check
-from wattwarden.codecs.modbus.functions import FAILED, READINGS
-from wattwarden.codecs.modbus.maps import WORD_BYTES, find_type
-from wattwarden.protocol.polling import SECOND_US, Poll, PollLimits
+from wattwarden.codecs.modbus.maps import MeterType, find_type
+from wattwarden.protocol.codec import Profile
+from wattwarden.protocol.command import (
+    HEARD,
+    Answer,
+    CannotAskError,
+    Command,
+    Peer,
+    Question,
+)
+from wattwarden.protocol.line import Plan
+from wattwarden.protocol.polling import SECOND_US, entries_of, limits_of, number_of
 
 DEFAULT_PERIOD_S: Final = 60
 MOST_PERIOD_S: Final = 86_400
@@ -25,113 +36,116 @@ DEFAULT_ITEMS: Final = (
 # 32 stations on one RS-485 line, thrice for repeaters; and a request each two seconds of a day.
 MOST_METERS: Final = 96
 MOST_POLLS: Final = 1024
-_MOST_TIMEOUT_MS: Final = 60_000
-_MOST_RETRIES: Final = 10
+_MOST_SLAVE: Final = 0xFF
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What a request asks: of which meter, as who its answer would name it."""
+def plan_of(_identity: str, profile: Profile) -> Plan:
+    """Read the options of a DTU; an entry that cannot be used is left out."""
+    options = profile.options
+    prefix = packet_of(options.get("prefix"))
+    questions: dict[bytes, tuple[Question, int]] = {}
+    for entry in entries_of(options, "meters")[:MOST_METERS]:
+        period_s = number_of(entry.get("period_s"), 1, MOST_PERIOD_S, DEFAULT_PERIOD_S)
+        for question in _questions(entry, prefix):
+            if len(questions) < MOST_POLLS:
+                period_us = round(period_s * SECOND_US)
+                questions.setdefault(question.request, (question, period_us))
+    return Plan(tuple(questions.values()), limits_of(options))
 
-    kind: Carried
-    meter: str
-    request: bytes
-    item: str = ""
 
-    def is_answered_by(self, inner: Inner) -> bool:
-        """Whether a sound frame may be the answer, or a refusal of it."""
-        if inner.kind is not self.kind:
-            return False
-        if self.kind is Carried.MODBUS:
-            return _answers(self.request, inner.raw)
-        answer = answer_of(inner.raw)
-        return (
-            answer is not None
-            and answer.address == self.meter
-            and (answer.item == self.item or bool(answer.err))
+def ask(command: Command, peer: Peer) -> tuple[Question, ...]:
+    """Return the questions of a command to a meter behind a DTU: by its address, or by channel.
+
+    Raises:
+        CannotAskError: there is no such meter, or it cannot be asked that.
+    """
+    options = peer.profile.options
+    prefix = packet_of(options.get("prefix"))
+    if peer.address != peer.identity:
+        return tuple(
+            Question(
+                one.address,
+                one.request,
+                _hearing(prefix, Carried.DLT645, partial(dlt645.told, one)),
+                is_answered=one.is_answered,
+            )
+            for one in dlt645.wanted_of(command, peer)
         )
-
-    def resembles(self, other: "Question") -> bool:
-        """Whether the answer to another request could be taken for the answer to this one."""
-        if self.request == other.request or self.kind is not other.kind:
-            return False
-        if self.kind is Carried.MODBUS:
-            # Slave, function and count: of what is alike, the start is not in the answer.
-            return self.request[:2] == other.request[:2] and self.request[4:6] == other.request[4:6]
-        return False
-
-
-def _answers(request: bytes, reply: bytes) -> bool:
-    asked, said = check(request), check(reply)
-    if said.slave != asked.slave:
-        return False
-    if said.pdu[0] == asked.pdu[0] | FAILED:
-        return True
-    if said.pdu[0] != asked.pdu[0]:
-        return False
-    count = int.from_bytes(asked.pdu[3:5], "big")
-    return asked.pdu[0] in READINGS and len(said.pdu) == 2 + WORD_BYTES * count
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """What the meters behind one DTU are asked; ``questions`` by their requests."""
-
-    polls: tuple[Poll, ...] = ()
-    questions: Mapping[bytes, Question] = field(default_factory=dict)
-    limits: PollLimits = field(default_factory=PollLimits)
-
-    @classmethod
-    def of(cls, options: Mapping[str, Any]) -> "Site":
-        """Read the options of a DTU; an entry that cannot be used is left out."""
-        polls: list[Poll] = []
-        questions: dict[bytes, Question] = {}
-        entries = options.get("meters")
-        for entry in entries[:MOST_METERS] if isinstance(entries, list) else ():
-            if not isinstance(entry, dict):
-                continue
-            period_s = _number(entry.get("period_s"), 1, MOST_PERIOD_S, DEFAULT_PERIOD_S)
-            for question in _questions(entry):
-                if question.request not in questions and len(polls) < MOST_POLLS:
-                    questions[question.request] = question
-                    polls.append(
-                        Poll(question.meter, question.request, round(period_s * SECOND_US))
-                    )
-        limits = PollLimits()
-        timeout_ms = _number(options.get("timeout_ms"), 100, _MOST_TIMEOUT_MS, 0)
-        retries = _number(options.get("retries"), 0, _MOST_RETRIES, limits.retries)
-        return cls(
-            polls=tuple(polls),
-            questions=questions,
-            limits=PollLimits(
-                timeout_us=round(timeout_ms * 1000) or limits.timeout_us, retries=round(retries)
-            ),
+    slave, kind = _slave_of(options, peer.channel)
+    return tuple(
+        Question(
+            str(slave),
+            one.request,
+            _hearing(prefix, Carried.MODBUS, partial(modbus.told, one)),
+            one.alike,
         )
+        for one in modbus.wanted_of(command, slave, kind)
+    )
 
 
-def _questions(entry: Mapping[str, Any]) -> Iterator[Question]:
+def _slave_of(options: Mapping[str, Any], channel: str) -> tuple[int, MeterType | None]:
+    slaves = [
+        entry
+        for entry in entries_of(options, "meters")[:MOST_METERS]
+        if _is_slave(entry.get("slave"))
+    ]
+    named = [one for one in slaves if channel in (str(one.get("channel", one["slave"])), "")]
+    if len(named) == 1:
+        return named[0]["slave"], find_type(str(named[0].get("type")))
+    if channel.isdecimal() and not named and _is_slave(int(channel)):
+        return int(channel), None
+    known = ", ".join(str(one.get("channel", one["slave"])) for one in slaves) or "none configured"
+    message = f"which meter behind the DTU? its channels are {known}"
+    raise CannotAskError(message, "name it as dtu:ID/CHANNEL, or a DL/T 645 meter by its address")
+
+
+def _is_slave(slave: Any) -> bool:
+    return isinstance(slave, int) and 0 < slave <= _MOST_SLAVE
+
+
+def _questions(entry: Mapping[str, Any], prefix: bytes) -> Iterator[Question]:
     """Yield what one entry of ``meters`` is asked, nothing when it cannot be used."""
     if "address" in entry:
-        yield from _questions_645(str(entry["address"]), entry.get("items", DEFAULT_ITEMS))
+        yield from _questions_645(str(entry["address"]), entry.get("items", DEFAULT_ITEMS), prefix)
         return
     slave, kind = entry.get("slave"), find_type(str(entry.get("type")))
-    if kind is None or not isinstance(slave, int) or not 0 < slave <= 0xFF:
+    if kind is None or not isinstance(slave, int) or not _is_slave(slave):
         return
     for request in modbus_requests(slave, kind):
-        yield Question(Carried.MODBUS, str(slave), request)
+        hear = _hearing(prefix, Carried.MODBUS, partial(_heard_modbus, request))
+        yield Question(str(slave), request, hear, modbus.Wanted("", request).alike)
 
 
-def _questions_645(address: str, items: Any) -> Iterator[Question]:
+def _questions_645(address: str, items: Any, prefix: bytes) -> Iterator[Question]:
     for item in items if isinstance(items, list | tuple) else ():
         name = str(item).upper()
         try:
             request = request_645(address, name)
         except ValueError:
             continue
-        yield Question(Carried.DLT645, address, request, name)
+        hear = _hearing(prefix, Carried.DLT645, partial(_heard_645, address, name))
+        yield Question(address, request, hear)
 
 
-def _number(given: Any, least: float, most: float, otherwise: float) -> float:
-    if isinstance(given, bool) or not isinstance(given, int | float):
-        return otherwise
-    return min(max(given, least), most) if given == given else otherwise  # noqa: PLR0124  # NaN
+def _hearing(
+    prefix: bytes, kind: Carried, told: Callable[[bytes], Answer | None]
+) -> Callable[[bytes], Answer | None]:
+    """Hear a frame of a meter of that kind, without what its DTU puts before it."""
+
+    def hear(frame: bytes) -> Answer | None:
+        begin = len(prefix) if prefix and frame.startswith(prefix) else 0
+        inner = inner_of(frame, begin)
+        return None if inner is None or inner.kind is not kind else told(inner.raw)
+
+    return hear
+
+
+def _heard_modbus(request: bytes, frame: bytes) -> Answer | None:
+    return HEARD if modbus.is_answer(request, frame) else None
+
+
+def _heard_645(address: str, item: str, frame: bytes) -> Answer | None:
+    answer = answer_of(frame)
+    if answer is None or answer.address != address:
+        return None
+    return HEARD if answer.item == item or answer.err else None

@@ -19,16 +19,18 @@ projects, sums recomputed.  What an AFN and Fn carry are tables (``codecs/tables
 Met in the field and accepted: passwords of 2 bytes (2004), units cut short behind any part, values
 that are no digits (shown as bytes, their unit refused), EE for no data.
 
-Option of a meter's profile: ``confirm`` (text, "F1"); "F3" for terminals that want their unit back.
+Options of a meter's profile: ``confirm`` (text, "F1"); "F3" for terminals that want their unit
+back; those by which it is asked stand in ``commands``.
 
 frame ─► layouts ─► units ─► message, readings, explanation
-   └─► answers ─► dialogue                                     asking: what to send
+   └─► answers ─► dialogue                        asking: what to send; commands: plans, commands
 """
 
 from typing import Final
 
 from wattwarden.codecs.gdw376.answers import acknowledge
 from wattwarden.codecs.gdw376.asking import ask, forward
+from wattwarden.codecs.gdw376.commands import questions_of
 from wattwarden.codecs.gdw376.dialogue import Gdw376Dialogue
 from wattwarden.codecs.gdw376.explanation import explain
 from wattwarden.codecs.gdw376.frame import OUTLINE, recognise
@@ -53,4 +55,5 @@ CODEC: Final = Codec(
     encode=encode,
     explain=explain,
     is_datagram=True,
+    ask=questions_of,
 )

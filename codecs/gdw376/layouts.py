@@ -3,7 +3,8 @@
 A layout is a list of parts, ``name:format`` or ``name:format:unit``, and groups of them in round
 brackets.  ``*`` repeats a part: for the total and each tariff once ``tariffs`` was read, else as
 often as there are data; ``#`` for each point of a curve.  ``~`` stands for bytes of which no
-layout is known, ``!`` for events, the format N for as many bytes as ``length`` says.
+layout is known, ``!`` for events, the format N for as many bytes as ``length`` says.  Without a
+layout a unit carries nothing: the next one follows at once.
 """
 
 import re

@@ -102,6 +102,8 @@ def walk(parts: Parts) -> Body:
         if _is_password(parts, end - at) or len(body.units) >= MOST_UNITS:
             break
         pns, fns = _points(data[at : at + 2]), _functions(data[at + 2 : at + 4])
+        if not (pns and fns):
+            break
         body.spans.append(Said("identifier", at, IDENTIFIER_BYTES, (pns, fns)))
         at += IDENTIFIER_BYTES
         at, is_whole = _units(parts, body, (pns, fns), at, end)
@@ -172,7 +174,7 @@ def _units(
             is_bare = layout is None and not parts.is_up and parts.afn in _ASKED_BARE
             if not is_bare and (layout is None or not reader.is_whole):
                 return at, False
-    return at, bool(pns and fns)
+    return at, True
 
 
 def _end_of(parts: Parts, layout: Layout | None, at: int, end: int) -> int:

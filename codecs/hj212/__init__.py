@@ -21,11 +21,13 @@ some loggers want ``QnRtn=1;ExeRtn=1``.
 header ─► cipher ─► frame ─► plaintext ─► message ─► explanation      one frame
    │                             └─► proof ─► plan ─► uploads         thousands
    └─► answer, parts ─► dialogue                                      answers, split packets
+asking: commands
 """
 
 from typing import Final
 
 from wattwarden.codecs.hj212.answer import acknowledge
+from wattwarden.codecs.hj212.asking import ask
 from wattwarden.codecs.hj212.dialogue import Hj212Dialogue
 from wattwarden.codecs.hj212.explanation import explain
 from wattwarden.codecs.hj212.frame import OUTLINE, recognise
@@ -50,4 +52,5 @@ CODEC: Final = Codec(
     encode=encode,
     explain=explain,
     routine=routine,
+    ask=ask,
 )

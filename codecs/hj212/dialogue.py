@@ -3,7 +3,8 @@
 frames ─► identity, idle limit │ 9013, 9022, 1012 │ asked: the context of each part
 """
 
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wattwarden.codecs.hj212.answer import profile_for, seal
 from wattwarden.codecs.hj212.frame import take_apart
@@ -29,7 +30,10 @@ from wattwarden.protocol.checksum import hj212
 from wattwarden.protocol.codec import NOTHING_ASKED, Asked, Profile, ProfileOf
 from wattwarden.protocol.errors import ProtocolError
 from wattwarden.protocol.pairs import read_pairs
-from wattwarden.protocol.timetext import write_digits
+from wattwarden.protocol.timetext import SECOND_DIGITS, write_digits
+
+if TYPE_CHECKING:
+    from wattwarden.protocol.line import Line
 
 # RtdInterval may be 3,600 s, and 2017 knows no heartbeat: a silent hour is no fault.
 LONGEST_CYCLE_S: Final = 3600
@@ -55,14 +59,31 @@ class _Proven(NamedTuple):
 class Hj212Dialogue:
     """Answers what need not wait: heartbeats, logins, requests for the time."""
 
-    __slots__ = ("_packets", "_profile_of", "asked", "identity", "idle_limit_s")
+    __slots__ = (
+        "_header",
+        "_packets",
+        "_profile_of",
+        "asked",
+        "identity",
+        "idle_limit_s",
+        "line",
+    )
 
     def __init__(self, profile_of: ProfileOf) -> None:
         self._profile_of = profile_of
         self._packets: Packets | None = None
+        # What its first frame said of it, as few loggers are ever asked.
+        self._header = b""
+        self.line: Line | None = None
         self.identity: str | None = None
         self.idle_limit_s = float(CYCLES_UNTIL_IDLE * LONGEST_CYCLE_S)
         self.asked: Asked = NOTHING_ASKED
+
+    def said(self) -> Mapping[str, str]:
+        """Return system (ST), password (PW) and version (0: 2005, 1: 2017, 2: 2025)."""
+        header = read_header(self._header)
+        named = {name: header.get(name.encode(), b"").decode("latin-1") for name in ("ST", "PW")}
+        return {"version": str(version_of(header)), **{k: v for k, v in named.items() if v}}
 
     def receive(self, frames: list[bytes], now: int) -> bytes:
         """Take frames in order; return what is to be sent at once."""
@@ -83,7 +104,7 @@ class Hj212Dialogue:
                 continue
             header, data = proven
             if self.identity is None:
-                self._identify(header)
+                self._identify(header, frame)
             if data is None:
                 continue
             context = self._context(header, data)
@@ -92,15 +113,20 @@ class Hj212Dialogue:
                     self.asked = asked = {}
                 asked[index] = context
             out += self._reply(header, data, now)
+        if self.line is not None:
+            for index, request in self.line.hear_all(frames, now).items():
+                if _is_recalled(frames[index], request):
+                    self.asked = {index: request, **self.asked}
+            out += self.line.due(now)
         return out
 
-    def tick(self, now: int) -> bytes:  # noqa: ARG002  # the seam's signature; nothing is polled
-        """Return nothing: the meter speaks by itself."""
-        return b""
+    def tick(self, now: int) -> bytes:
+        """Return what is asked by command: the meter speaks by itself."""
+        return b"" if self.line is None else self.line.due(now)
 
     def next_deadline(self) -> int | None:
-        """Return None."""
-        return None
+        """Return when an answer is overdue."""
+        return None if self.line is None else self.line.next_deadline()
 
     def _proven(self, frame: bytes) -> _Proven | None:
         """Return what a frame says whose checksum fits, None when it does not.
@@ -120,8 +146,9 @@ class Hj212Dialogue:
             return None
         return _Proven(header, data.removesuffix(CP_END))
 
-    def _identify(self, header: Header) -> None:
+    def _identify(self, header: Header, frame: bytes) -> None:
         self.identity = address_of(header)
+        self._header = frame[HEAD_BYTES : frame.find(CP_BEGIN)]
         if self.identity is not None:
             cycle_s = self._profile_of(self.identity).cycle_s or LONGEST_CYCLE_S
             self.idle_limit_s = max(LEAST_IDLE_S, float(CYCLES_UNTIL_IDLE * cycle_s))
@@ -149,6 +176,19 @@ class Hj212Dialogue:
         if reply == "clock":
             segments.append(_clock_setting(header, data, now, profile))
         return b"".join(seal(segment, hj212(segment), profile) for segment in segments)
+
+
+def _is_recalled(frame: bytes, request: bytes) -> bool:
+    """Whether a frame is of the time that a request for history names: others go on as usual."""
+    named = (_moment(request, b"BeginTime="), _moment(request, b"EndTime="))
+    moment = _moment(frame, b"DataTime=")
+    return bool(moment and named[0]) and named[0] <= moment <= named[1]
+
+
+def _moment(frame: bytes, name: bytes) -> bytes:
+    """Return the digits of a time in a frame, to the second; b"" for none."""
+    at = frame.find(name)
+    return frame[at + len(name) : at + len(name) + SECOND_DIGITS] if at >= 0 else b""
 
 
 def _login_answer(header: Header) -> bytes:

@@ -9,10 +9,13 @@ shown and it gives no reading.  Values are as the meter has them; transformer ra
 whoever reads the store.
 
 Nothing in a frame is peculiar to Modbus, and no slave is a meter's name: the port never guesses it.
-It stands behind a DTU's registration, and ``decode`` asks it last.
+It stands behind a DTU's registration or at a listener of the gateway that its profile names, and
+``decode`` asks it last.
 
-Options of a profile: ``meters``, a list of {"slave": 1, "type": "adl400", "channel": "1"}; the
-channel is the slave where it is not given.
+Options of a profile: ``meters``, a list of {"slave": 1, "type": "adl400", "channel": "1",
+"period_s": 60}; the channel is the slave where it is not given.  ``framing`` ("tcp"), "rtu" for RTU
+over TCP; ``timeout_ms``, ``retries`` as for DTUs; ``peer``, the IP address of the one that is
+meant, where several meters share a listener.
 
 Source: MODBUS Application Protocol Specification V1.1b3, MODBUS over Serial Line V1.02, MODBUS
 Messaging on TCP/IP V1.0b.
@@ -24,7 +27,7 @@ maps ─► asking, readings                               what meters hold
 from typing import Final
 
 from wattwarden.codecs.modbus.asking import answer, registers, requests
-from wattwarden.codecs.modbus.dialogue import ModbusDialogue, acknowledge
+from wattwarden.codecs.modbus.dialogue import ModbusDialogue, acknowledge, ask
 from wattwarden.codecs.modbus.explanation import explain
 from wattwarden.codecs.modbus.frame import OUTLINE, recognise
 from wattwarden.codecs.modbus.functions import KINDS
@@ -49,4 +52,5 @@ CODEC: Final = Codec(
     encode=encode,
     explain=explain,
     is_guessed=False,
+    ask=ask,
 )

@@ -81,7 +81,8 @@ def _frame_at(payload: bytes, start: int, profile_of: ProfileOf) -> tuple[Codec,
 
 @cache
 def _codecs() -> tuple[Codec, ...]:
-    return port_codecs()
+    # What says something at the opening of a connection alone is but a number in a data model.
+    return tuple(codec for codec in port_codecs() if not codec.is_opening)
 
 
 def _is_proven(codec: Codec, frame: bytes, profile_of: ProfileOf) -> bool:

@@ -40,7 +40,8 @@ _MOST_MS: Final = 4_102_444_800_000
 
 _ADDRESS: Final = re.compile(rf"[!-~]{{1,{MAX_ADDRESS_LETTERS}}}")
 _CODE: Final = re.compile(rf"[!-~]{{1,{MAX_CODE_LETTERS}}}")
-_NUMBER: Final = re.compile(r"-?\d{1,15}(?:\.\d{1,9})?", re.ASCII)
+# No register counts further than 12 digits; an IMEI or IMSI, which is no number, has 15.
+_NUMBER: Final = re.compile(r"-?\d{1,12}(?:\.\d{1,9})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

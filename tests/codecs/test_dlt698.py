@@ -39,6 +39,7 @@ from wattwarden.codecs.tables import read_table
 from wattwarden.protocol.codec import Batch, Claim, Columns, Message, default_profile
 from wattwarden.protocol.errors import ProtocolError
 from wattwarden.protocol.framer import Framer
+from wattwarden.protocol.quality import Quality
 from wattwarden.protocol.quantity import QUANTITIES, Unit
 
 METER = "202611220001"
@@ -366,3 +367,18 @@ def test_an_object_of_electricity_has_the_unit_of_its_quantity(row: dict[str, st
     } - {""}
     assert {QUANTITIES[name].unit for name in found} == {SCALES[row["unit"]]}
     assert float(row["scale"]) > 0
+
+
+def test_records_that_are_asked_for_are_marked_and_those_of_a_report_are_not() -> None:
+    name = "dlt698-report-records-one-column-of-an-object"
+    report = next(vector.raw for vector in vectors_of("dlt698") if str(vector) == name)
+    said = CODEC.read(report, default_profile).fields
+    fields = {"control": "C3", "SA": said["SA"], "CA": 0, "piid": 9, **said["items"][0]}
+    answer = CODEC.encode(Message("get_response_record", None, None, fields))
+    blocks = CODEC.decode(Batch.of([report, answer], NOW)).blocks
+    marks = {
+        (frame, mark)
+        for block in blocks
+        for frame, mark in zip(block.frame.tolist(), block.quality.tolist(), strict=True)
+    }
+    assert marks == {(0, 0), (1, int(Quality.BACKFILL))}

@@ -19,6 +19,7 @@ from wattwarden.codecs.tables import read_table
 from wattwarden.protocol import ft12
 from wattwarden.protocol.codec import Batch, Block, Claim, Message, Profile
 from wattwarden.protocol.errors import ProtocolError, Refusal
+from wattwarden.protocol.line import LOOK_AGAIN_US
 from wattwarden.protocol.quality import Quality
 from wattwarden.protocol.quantity import QUANTITIES
 
@@ -51,6 +52,10 @@ def test_each_line_of_the_table_is_a_layout_of_known_units_named_in_both_languag
         assert row["en"], row
         units = {part.unit for group in layout.groups for part in group.parts}
         assert units <= UNITS, row
+
+
+def test_confirmations_resets_links_and_controls_alone_carry_nothing() -> None:
+    assert {row["afn"] for row in ROWS if not row["layout"]} == {"00", "01", "02", "05"}
 
 
 def test_a_unit_with_rows_has_quantities_of_ours_and_a_time() -> None:
@@ -205,7 +210,7 @@ def test_who_speaks_first_is_known_by_its_address() -> None:
     assert asked.identity is None
     dialogue.receive([frame(0x0C, "00000200003907174315")], 0)
     assert dialogue.identity == METER
-    assert (dialogue.tick(1), dialogue.next_deadline()) == (b"", None)
+    assert (dialogue.tick(1), dialogue.next_deadline()) == (b"", LOOK_AGAIN_US)
 
 
 CLOCK = "3011221126"
@@ -314,6 +319,26 @@ def test_a_curve_is_asked_for_by_start_density_and_points() -> None:
 def test_a_question_for_fn_of_no_table_does_not_hide_the_next() -> None:
     raw = frame(0x0C, "0101011f" + "01010103", 0x4B, 0x61)
     assert [unit["Fn"] for unit in CODEC.read(raw, profile).fields["units"]] == [249, 25]
+
+
+def test_data_of_no_known_layout_are_not_read_as_further_units() -> None:
+    harmonics = "01010103" + CLOCK + "000100"
+    raw = frame(0x0C, "01010107" + harmonics)
+    (unit,) = CODEC.read(raw, profile).fields["units"]
+    assert (unit["Fn"], unit["values"]) == (57, {"rest": harmonics})
+    assert blocks(raw) == ()
+
+
+def test_parameters_of_no_known_layout_leave_the_password_to_itself() -> None:
+    message = CODEC.read(frame(0x04, "04010208" + "4100150002" + "12" * 16, 0x4A), profile)
+    (unit,) = message.fields["units"]
+    assert (unit["Pn"], unit["Fn"], unit["values"]) == (3, 66, {"rest": "4100150002"})
+    assert message.fields["PW"] == "12" * 16
+
+
+def test_an_identifier_that_names_no_point_is_shown_with_what_follows() -> None:
+    message = CODEC.read(frame(0x05, "01000100" + "14", 0x4A), profile)
+    assert (message.fields["units"], message.fields["rest"]) == ([], "0100010014")
 
 
 def test_units_of_a_frame_are_bounded() -> None:

@@ -265,6 +265,15 @@ def test_times_are_milliseconds_of_this_century() -> None:
     assert [moment_of(ms) for ms in none] == [None] * 4
 
 
+def test_an_identity_in_a_model_is_neither_the_meter_nor_a_number() -> None:
+    model = {"serviceData": {"IMEI": "860374051096202", "EPI": "12.5"}}
+    body = ctwing(model, IMEI=None, deviceId="40edca19b0124480864366de4621de99")
+    message = CTWING.read(body, lambda _address: Profile())
+    assert (message.meter, message.fields["payloads"]) == ("40edca19b0124480864366de4621de99", [])
+    (factors,) = decoded(CTWING, body).factors
+    assert factors.layout == ("EPI",)
+
+
 def test_numbers_of_a_model_are_named_by_their_way_through_it() -> None:
     tree = {
         "a": 1,

@@ -1,0 +1,157 @@
+"""What somebody wants of one meter, and what a codec makes of it.
+
+    Command ─ Codec.ask(command, Peer) ─► Questions ─► Line ─► bytes
+                    └► CannotAskError: why not, and what to do instead
+    frames ─ Question.hear ─► Answer: what it says, and whether more comes
+
+Times are microseconds UTC.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from wattwarden.protocol.polling import SECOND_US
+
+if TYPE_CHECKING:
+    from wattwarden.protocol.codec import Profile
+
+# 645 behind 2,400 baud takes half a second, NB-IoT ten seconds to wake; some more.
+ANSWER_US: Final = 15 * SECOND_US
+# What is on its way in many frames: HJ 212 gives up a link after three times ten seconds.
+STREAM_US: Final = 60 * SECOND_US
+# What a person asks at once; more is a list that belongs into a plan of polls.
+MOST_ITEMS: Final = 32
+MOST_ITEM_LETTERS: Final = 256
+
+
+class Verb(StrEnum):
+    """What is wanted: a value of now, another setting, or what is missing of the past."""
+
+    ASK = "ask"
+    SET = "set"
+    RECALL = "recall"
+
+
+class Command(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One thing that is wanted of a meter.
+
+    ``items`` are named as its codec documents them; ``values`` are those that ``SET`` sets, by
+    name; ``RECALL`` brings what was measured from ``since`` on and before ``until``.
+    """
+
+    verb: Verb
+    items: tuple[str, ...] = ()
+    values: dict[str, str] = {}
+    since: int | None = None
+    until: int | None = None
+
+
+class CannotAskError(Exception):
+    """A meter cannot be asked this; ``cure`` says what to do instead."""
+
+    def __init__(self, message: str, cure: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.cure = cure
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is asked.
+
+    ``address`` is the meter's, ``identity`` that of the connection: of a meter behind another they
+    differ.  ``number`` tells commands apart; ``said`` is what the peer said of itself that requests
+    repeat, under names of the codec.
+    """
+
+    address: str
+    identity: str
+    profile: "Profile"
+    now: int
+    number: int = 0
+    channel: str = ""
+    said: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a frame says to a question.  ``refused`` is why it is not done, "" when it is.
+
+    ``is_last`` is False where more frames will come.
+    """
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    is_last: bool = True
+    refused: str = ""
+
+
+HEARD: Final = Answer()
+"""The answer to a poll: what it says becomes rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One request to one meter, and how its answer is known.
+
+    ``hear`` gives None for a frame that is about something else.  Questions that differ and have
+    the same ``alike`` have answers that look alike.  ``is_answered`` is False of what nobody
+    answers, such as a broadcast.
+    """
+
+    meter: str
+    request: bytes
+    hear: Callable[[bytes], Answer | None] = field(repr=False)
+    alike: bytes = b""
+    timeout_us: int = ANSWER_US
+    is_answered: bool = True
+
+
+class Ending(StrEnum):
+    """How a command ended on the line."""
+
+    ANSWERED = "answered"
+    REFUSED = "refused"
+    SILENT = "silent"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a command; ``requests`` went out, ``frames`` are the first of what came back."""
+
+    number: int
+    ending: Ending
+    values: Mapping[str, Any]
+    message: str
+    requests: tuple[bytes, ...]
+    frames: tuple[bytes, ...]
+    heard: int
+
+
+def check(command: Command) -> None:
+    """Refuse what no codec could make sense of.  Raises CannotAskError."""
+    names = (*command.items, *command.values, *command.values.values())
+    if len(command.items) + len(command.values) > MOST_ITEMS:
+        message = f"{len(names)} things at once, at most {MOST_ITEMS} are asked in one command"
+        raise CannotAskError(message, "ask in several commands")
+    for name in names:
+        if len(name) > MOST_ITEM_LETTERS or not name.isascii() or not name.isprintable():
+            message = f"{name[:40]!r} is no name: up to {MOST_ITEM_LETTERS} printable ASCII letters"
+            raise CannotAskError(message, "see the codec's items in docs/commands.md")
+    if command.verb is Verb.SET:
+        if not command.values:
+            raise CannotAskError("nothing to set", "name what to set, such as time or NAME=VALUE")
+    elif not command.items:
+        raise CannotAskError("nothing to ask", "name at least one item")
+    if command.verb is Verb.RECALL:
+        since, until = command.since, command.until
+        if since is None or until is None or not since < until:
+            raise CannotAskError("no stretch of time", "name since and a later until")
+
+
+def unknown_item(item: str, known: str) -> CannotAskError:
+    """Return the error for an item that a codec does not know."""
+    return CannotAskError(f"{item} is no item of this meter", f"known are {known}")
