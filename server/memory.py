@@ -75,4 +75,9 @@ def rows_of(rows: StepRows, wanted: Sequence[tuple[int, str, str]]) -> Rows:
 
 
 def _marked(columns: Columns) -> dict[str, NDArray[Any]]:
-    return {**columns, "marked": (columns["quality"] & Quality.BACKFILL) != 0}
+    quality = columns["quality"]
+    return {
+        **columns,
+        "marked": (quality & Quality.BACKFILL) != 0,
+        "stands": (quality & (Quality.CLOCK_SERVER | Quality.CLOCK_TRUSTED)) != 0,
+    }

@@ -119,7 +119,7 @@ class City:
         readings, factors = self._new(rows.readings), self._new(rows.factors)
         both = {
             name: np.concatenate([readings[name], factors[name]])
-            for name in ("firm", "place", "step", "at", "received_at", "marked")
+            for name in ("firm", "place", "step", "at", "received_at", "marked", "stands")
         }
         fold_at, late = np.empty(len(both["at"]), np.int64), np.zeros(len(both["at"]), np.bool_)
         watches: dict[int, Watch] = {}

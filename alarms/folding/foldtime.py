@@ -1,6 +1,7 @@
 """When a reading counts, and which slots of an enterprise are complete: what the fold waits for.
 
     reading ── skew of its meter ──► fold time ──┬─ slot folded already ──► late, its day again
+               stands by policy ──► at           │
                ahead of receipt ──► received_at  └─ else ──► waits for its slot
 
     complete: no meter that is waited for is expected to say more in the slot
@@ -97,6 +98,8 @@ class Arrivals:
     received_at: I64
     # The meter marked it as a later repetition.
     marked: Bools
+    # Its ``at`` counts as it stands, by the meter's policy, whatever was measured of its clock.
+    stands: Bools
 
     def take(self, chosen: NDArray[np.intp]) -> "Arrivals":
         """Return the chosen readings in this order."""
@@ -106,6 +109,7 @@ class Arrivals:
             self.at[chosen],
             self.received_at[chosen],
             self.marked[chosen],
+            self.stands[chosen],
         )
 
 
@@ -149,7 +153,7 @@ def arrive(watch: Watch, pace: Pace, arrivals: Arrivals) -> Timed:
 
 def fold_times(watch: Watch, pace: Pace, arrivals: Arrivals) -> I64:
     """Return when readings count by the skews now in force: for folding a day again."""
-    skew = np.array(watch.skew, np.int64)[arrivals.meter]
+    skew = np.where(arrivals.stands, 0, np.array(watch.skew, np.int64)[arrivals.meter])
     return _bounded(arrivals.at - skew, arrivals.received_at, pace.cycles[arrivals.meter])
 
 
@@ -187,7 +191,7 @@ def _fold_times(
 ) -> tuple[Watch, I64, list[tuple[int, int, int]]]:
     """Fold times by the skew at each reading.  Only meters whose clocks are off cost anything."""
     cycle = pace.cycles[arrivals.meter]
-    off = np.abs(arrivals.at - arrivals.received_at) > SKEW_CYCLES * cycle
+    off = (np.abs(arrivals.at - arrivals.received_at) > SKEW_CYCLES * cycle) & ~arrivals.stands
     strange = np.array([any(lags) for lags in watch.lags], np.bool_)
     strange[arrivals.meter[off]] = True
     present = np.zeros(len(strange), np.bool_)
@@ -223,13 +227,17 @@ class _MeterClock:
         starts = np.unique(arrivals.step, return_index=True)[1]
         for start, stop in zip(starts, [*starts[1:], len(arrivals.at)], strict=True):
             part = arrivals.take(np.arange(start, stop))
-            live, before = np.flatnonzero(~part.marked), self.skew
-            if len(live):
+            live, before = np.flatnonzero(~part.marked & ~part.stands), self.skew
+            if part.stands.any():
+                # Another policy is in force: what was measured under the one before is no more.
+                self.lags, self.skew = (0,) * LAGS, 0
+            elif len(live):
                 self._count(int(part.at[live[-1]]), int(part.received_at[live[-1]]))
             if self.skew != before:
                 self.changed.append((int(part.step[0]), self.skew))
             cycle = np.full(stop - start, self._cycle, np.int64)
-            fold_at[start:stop] = _bounded(part.at - self.skew, part.received_at, cycle)
+            skew = np.where(part.stands, 0, self.skew)
+            fold_at[start:stop] = _bounded(part.at - skew, part.received_at, cycle)
         return fold_at
 
     def _count(self, at: int, received_at: int) -> None:

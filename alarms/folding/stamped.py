@@ -27,7 +27,10 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows of steps: columns of the store, and ``marked`` (the meter's own later repetition)."""
+    """Rows of steps: columns of the store, and what their quality says of their time.
+
+    ``marked``: the meter's own later repetition; ``stands``: ``at`` counts as it is, by policy.
+    """
 
     readings: Columns
     factors: Columns
@@ -85,4 +88,5 @@ def arrivals(columns: Columns, chosen: NDArray[np.intp]) -> Arrivals:
         columns["at"][chosen] // 1_000,
         columns["received_at"][chosen] // 1_000,
         columns["marked"][chosen],
+        columns["stands"][chosen],
     )

@@ -1,15 +1,23 @@
 """What a writer has done, as plain numbers."""
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Final
 
+import numpy as np
+
 from wattwarden.storage.enrolment import Denied
-from wattwarden.storage.rows.ingest import Outcome, Reason
+from wattwarden.storage.rows.ingest import Outcome, Prepared, Reason
 from wattwarden.storage.rows.intake import Intake
 from wattwarden.storage.rows.partitions import default_name
 from wattwarden.storage.rows.tables import FACTOR
 
+STORED: Final = "stored"
+"""What became of a frame that is in no trouble; the others' outcomes are the reasons."""
+
+# By place: what frames carry.
+_TYPES: Final = ("other", "reading", "factor")
 _DENIED: Final = frozenset(str(reason) for reason in Denied)
 
 
@@ -44,6 +52,8 @@ class WriterCounters:
     quarantine_overflow: int = 0
     failures: int = 0
     timeouts: int = 0
+    decoded: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    """Frames by codec, type and outcome."""
 
     def add(self, other: "WriterCounters") -> None:
         """Add what a round did."""
@@ -75,6 +85,28 @@ class WriterCounters:
                 count for (_, name), count in stored.parts.items() if name == default_name(table)
             )
         self.count_reasons(trouble.reason for trouble in outcome.troubles)
+
+    def count_frames(self, prepared: Prepared, outcome: Outcome) -> None:
+        """Count the frames of a batch by what they carry and what became of them."""
+        kinds = np.zeros(len(prepared.gathered), np.int8)
+        for piece in prepared.decoded.pieces:
+            for blocks, kind in ((piece.columns.blocks, 1), (piece.columns.factors, 2)):
+                for block in blocks:
+                    kinds[block.frame + piece.start] = kind
+        codec = prepared.gathered.codec
+        troubled = {trouble.frame: trouble.reason for trouble in outcome.troubles}
+        for frame, reason in troubled.items():
+            self.decoded[codec, _TYPES[kinds[frame]], reason] += 1
+            kinds[frame] = len(_TYPES)
+        counts = np.bincount(kinds, minlength=len(_TYPES)).tolist()
+        for name, count in zip(_TYPES, counts, strict=False):
+            if count:
+                self.decoded[codec, name, STORED] += count
+
+    def count_unread(self, codec: str, reasons: Iterable[str]) -> None:
+        """Count frames that no codec took."""
+        for reason in reasons:
+            self.decoded[codec, _TYPES[0], reason] += 1
 
     def count_reasons(self, reasons: Iterable[str]) -> None:
         """Count why frames gave no row."""

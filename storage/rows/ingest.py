@@ -34,6 +34,7 @@ from wattwarden.storage.rows.binding import (
     mark_clocks,
     rows_of,
 )
+from wattwarden.storage.rows.clocking import apply_clocks
 from wattwarden.storage.rows.decoding import Decoded, Piece, decode
 from wattwarden.storage.rows.gathering import Gathered
 from wattwarden.storage.rows.partitions import Partitions
@@ -183,7 +184,9 @@ def _blocks(columns: Columns) -> Iterator[Block | FactorBlock]:
 def _bind(
     block: Block | FactorBlock, piece: Piece, gathered: Gathered, bounds: ClockBounds
 ) -> BoundBlock:
-    rows = mark_clocks(rows_of(block, piece.start, gathered), bounds)
+    rows = rows_of(block, piece.start, gathered)
+    rows = apply_clocks(rows, piece.columns.meters, gathered.batch.profile_of)
+    rows = mark_clocks(rows, bounds)
     if isinstance(block, FactorBlock):
         return BoundBlock(FACTOR, rows, piece.columns.meters, block.layout)
     return BoundBlock(READING, rows, piece.columns.meters, ())

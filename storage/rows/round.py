@@ -115,11 +115,13 @@ async def commit_round(
         for prepared in work.prepared:
             outcome = await store(connection, prepared, desk.known, desk.readers.admission)
             tally.count_outcome(outcome)
+            tally.count_frames(prepared, outcome)
             for stored in outcome.stored.values():
                 parts.update(stored.parts)
             await _file(connection, desk, prepared.gathered, outcome.troubles, tally)
         for gathered, troubles in work.unread:
             tally.count_reasons(trouble.reason for trouble in troubles)
+            tally.count_unread(gathered.codec, (trouble.reason for trouble in troubles))
             await _file(connection, desk, gathered, troubles, tally)
         await note_parts(connection, desk.shard, dict(parts))
     tally.meters_enrolled = desk.known.meters.enrolled - enrolled_before

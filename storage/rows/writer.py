@@ -18,6 +18,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from wattwarden.protocol.spread import ANSWER_BOUNDS_S, BATCH_BOUNDS, Spread
 from wattwarden.storage.database import Connection, connect, deadline, errors
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.journal.entry import Entry
@@ -100,6 +101,8 @@ class Writer:
     ) -> None:
         sys.setswitchinterval(THREAD_TURN_S)
         self.counters = WriterCounters()
+        self.round_frames = Spread(BATCH_BOUNDS)
+        self.round_s = Spread(ANSWER_BOUNDS_S)
         self.position: Position | None = None
         self._journal = journal
         self._dsn = dsn
@@ -111,6 +114,11 @@ class Writer:
         self._most = limits.round_entries
         # What is fetched while a round is written, and from which position on.
         self._ahead: tuple[Position, asyncio.Task[Work | None]] | None = None
+
+    @property
+    def shard(self) -> int:
+        """Which one it takes."""
+        return self._desk.shard
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set; the round in hand is finished.
@@ -257,6 +265,8 @@ class Writer:
             # Should the size have been the cause, a smaller round gets through.
             self._most = max(1, self._most // 2)
             raise
+        self.round_s.note(loop.time() - started)
+        self.round_frames.note(tally.frames)
         self._most = min(2 * self._most, self._limits.round_entries)
         self._upkeep.touched |= touched
         return tally
