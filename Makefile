@@ -66,10 +66,13 @@ bench: $(STAMP) ## measure against the C reference and psql, print a table
 
 soak: $(STAMP) ## long runs; prints a dated record into docs/
 	$(BIN)/python bench/soak.py
+	$(BIN)/python bench/mixed.py --record
 	$(BIN)/python bench/month.py --record
 	$(BIN)/python bench/line_days.py --record
 	$(BIN)/python bench/courier_latency.py --record
+	$(BIN)/python bench/ladder.py --record
 	$(BIN)/wattwarden play docs/stories.md
+	WATTWARDEN_API_EXAMPLES=50 $(BIN)/pytest -q tests/console/api/test_described.py
 
 fuzz: $(STAMP) ## coverage-guided fuzzing, MINUTES=10
 	$(UV) pip install --quiet --python $(BIN)/python -r requirements/fuzz.txt

@@ -1,6 +1,6 @@
 """The whole ladder as a demonstration plays it: told at each rung, answered, rectified, verified.
 
-    .venv/bin/python bench/ladder.py            about eight minutes, a day of simulation
+    .venv/bin/python bench/ladder.py            about half an hour, a day of simulation
     .venv/bin/python bench/ladder.py --record   the same, kept in docs/soak.md
 
 `wattwarden demo` with a WeCom application as its endpoint, which stands here.  The fan that is not
@@ -32,11 +32,13 @@ from tests.alarms.cases.photo import photo
 from tests.storage.outbox.receiver import Receiver, says
 
 from wattwarden.alarms.routing.table import default_text
+from wattwarden.server.rate import load_rate
+from wattwarden.storage.moments import moment_of
 from wattwarden.tools.demo import ADMINISTRATOR
 from wattwarden.tools.simulator.moments import ZONE
 
 PROGRAM: Final = Path(sys.executable).parent / "wattwarden"
-RATE: Final = 240
+RATE: Final = 60
 DUTY: Final = "DEMO-duty"
 # What messages call the two units.
 NOT_STARTED: Final = "打磨除尘风机"
@@ -45,7 +47,7 @@ SLOWED: Final = "废气主风机"
 LEVELS: Final = ("提醒", "预警", "报警", "严重报警")
 OVER: Final = "已消除"
 # Longer than a day and what comes before it, at the rate.
-PATIENCE_S: Final = 900.0
+PATIENCE_S: Final = 1800.0
 ROUTING: Final = """
 [endpoint.wecom]
 channel = "wecom_app"
@@ -181,7 +183,8 @@ async def _told(phone: Phone, whom: str, what: str, levels: Sequence[str]) -> No
     limit = time.monotonic() + PATIENCE_S
     while (found := phone.levels(whom, what)) != list(levels):
         if found != list(levels)[: len(found)] or time.monotonic() > limit:
-            text = f"{whom} was told {found} of {what}, not {list(levels)}"
+            told = "\n  ".join(str(one) for one in phone.messages())
+            text = f"{whom} was told {found} of {what}, not {list(levels)}:\n  {told}"
             raise Failed(text)
         await asyncio.sleep(0.5)
     print(f"{what}: {whom} was told {' → '.join(found)}", flush=True)
@@ -209,7 +212,8 @@ async def _number(demonstration: Demonstration, rule: str) -> str:
 async def _settled(demonstration: Demonstration, phone: Phone, number: str, officer: str) -> None:
     """Handle and rectify as the firm, hear that it is over, verify as the officer."""
     file = demonstration.data / "fan.jpg"
-    file.write_bytes(photo(f"{datetime.now(ZONE):%Y:%m:%d %H:%M:%S}"))
+    now = moment_of(load_rate(demonstration.data).clock().now_us()).astimezone(ZONE)
+    file.write_bytes(photo(f"{now:%Y:%m:%d %H:%M:%S}"))
     say = ("--reason", "风机接触器损坏,已更换", "--as", DUTY)
     await demonstration.say("alarms", "handle", number, "--cause", "breakage", *say)
     await demonstration.say("alarms", "rectify", number, "--file", str(file), *say)

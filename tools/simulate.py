@@ -1,11 +1,16 @@
-"""``wattwarden simulate``: a believable city, to a meter port or straight into a journal."""
+"""``wattwarden simulate``: a believable city, to a meter port or straight into a journal.
+
+SCENARIO     a city with machines, and what is wrong on purpose
+--protocol   meters of a protocol, with every row that their frames have to become
+"""
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from wattwarden.server.settings import Settings
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import UsageError
 from wattwarden.tools.main import INTERRUPTED
@@ -21,15 +26,18 @@ from wattwarden.tools.simulator.options import (
     Live,
     Straight,
 )
+from wattwarden.tools.simulator.protocols.options import NO_KINDS, Kinds
+from wattwarden.tools.simulator.protocols.run import simulate_protocol
 from wattwarden.tools.simulator.scenario import Scenario, load_scenario
 from wattwarden.tools.simulator.straight import simulate_straight
 
 
 def simulate(
     scenario: Annotated[
-        str, Parameter(name="SCENARIO", help="A file, or the name of one of ours.")
-    ],
+        str | None, Parameter(name="SCENARIO", help="A file, or the name of one of ours.")
+    ] = None,
     *,
+    kinds: Kinds = NO_KINDS,
     live: Live = NO_PORT,
     straight: Straight = NOT_STRAIGHT,
     extent: Extent = AS_WRITTEN,
@@ -42,19 +50,20 @@ def simulate(
     scenario begins now, on today's date.  With --direct, the same frames go straight into the
     journal of an empty data folder, with the scenario's own times, as fast as it can be done.
 
-    Ctrl-C ends it, and prints what was done up to then.  docs/scenarios.md explains scenario files;
-    names of our own: factory, city, judge, blackout, silent, demo.
+    With --protocol and no scenario, --meters of that codec, or of all, dial in or answer when they
+    are asked, for --minutes; --truth gets every row that their frames have to become.
+
+    Ctrl-C ends it, and prints what was done up to then.  docs/scenarios.md explains scenario files,
+    docs/simulators.md the protocols; names of our own: factory, city, judge, blackout, silent,
+    demo.
     """
-    if (live.to is None) != straight.direct:
-        raise UsageError("say either --to HOST:PORT or --direct")
-    chosen = find_scenario(scenario)
-    if extent.days is not None and not extent.days > 0:
-        raise UsageError("--days is above 0")
     settings = settings_of(system)
-    if straight.direct:
-        summary = simulate_straight(chosen, extent, straight, settings)
+    if kinds.protocol is not None:
+        if scenario is not None or straight != NOT_STRAIGHT:
+            raise UsageError("--protocol goes without a scenario, and over a port")
+        summary = simulate_protocol(kinds, extent, live, settings)
     else:
-        summary = simulate_live(chosen, extent, live, settings)
+        summary = _simulate_scenario(scenario, live, straight, extent, settings)
     if json:
         print(as_json(summary))
     else:
@@ -62,6 +71,26 @@ def simulate(
     if summary["interrupted"]:
         return INTERRUPTED
     return 1 if summary.get("unacked") else 0
+
+
+def _simulate_scenario(
+    scenario: str | None, live: Live, straight: Straight, extent: Extent, settings: Settings
+) -> dict[str, Any]:
+    """Simulate a city; return what was done.
+
+    Raises:
+        UsageError: an option, or the scenario, is wrong.
+    """
+    if scenario is None:
+        raise UsageError("say SCENARIO or --protocol NAME", "such as factory, or --protocol all")
+    if (live.to is None) != straight.direct:
+        raise UsageError("say either --to HOST:PORT or --direct")
+    chosen = find_scenario(scenario)
+    if extent.days is not None and not extent.days > 0:
+        raise UsageError("--days is above 0")
+    if straight.direct:
+        return simulate_straight(chosen, extent, straight, settings)
+    return simulate_live(chosen, extent, live, settings)
 
 
 def find_scenario(name: str) -> Scenario:

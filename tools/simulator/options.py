@@ -19,7 +19,7 @@ class Live:
     ] = None
     register: Annotated[
         bool,
-        Parameter(help="Enter the scenario's registry, meters and decisions.", show_default=False),
+        Parameter(help="Enter what is simulated: registry, meters, decisions.", show_default=False),
     ] = False
 
 
@@ -52,7 +52,8 @@ class Extent:
     days: Annotated[float | None, Parameter(help="How long, instead of the scenario's.")] = None
     seed: Annotated[int | None, Parameter(help="Instead of the scenario's.")] = None
     truth: Annotated[
-        Path | None, Parameter(help="Where to write what is wrong on purpose, as JSON lines.")
+        Path | None,
+        Parameter(help="Where to write the truth: what is wrong on purpose, or each row."),
     ] = None
 
 
