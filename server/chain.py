@@ -9,9 +9,9 @@ Nothing is answered before it is stored.  Whoever adds bounds what waits (``pend
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import structlog
@@ -26,6 +26,7 @@ from wattwarden.protocol.envelope import (
     digest,
     encode,
 )
+from wattwarden.protocol.spread import ANSWER_BOUNDS_S, BATCH_BOUNDS, Spread
 from wattwarden.server.draft import Draft, Frozen, Source
 from wattwarden.storage.journal.journal import JournalAway, JournalFull, JournalRefused, Kind
 
@@ -42,6 +43,10 @@ MOST_OCCURRENCES: Final = 2000
 MOST_WAITING_OCCURRENCES: Final = 100_000
 # A segment with more frames is taken in parts, so that no envelope outgrows its bounds.
 MOST_FRAMES_AT_ONCE: Final = 32
+# What becomes of frames.
+STORED: Final = "stored"
+CHECKSUM: Final = "checksum"
+REFUSED: Final = "refused"
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -65,6 +70,10 @@ class ChainCounters:
     unconfirmed: int = 0
     refused: int = 0
     occurrences_dropped: int = 0
+    # Frames by codec and what became of them.
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    sizes: Spread = field(default_factory=lambda: Spread(BATCH_BOUNDS))
+    ack_s: Spread = field(default_factory=lambda: Spread(ANSWER_BOUNDS_S))
 
 
 class Chain:
@@ -244,6 +253,7 @@ class Chain:
             return frozen
         failed = [index for index, fine in enumerate(confirmed.tolist()) if not fine]
         self.counters.unconfirmed += len(failed)
+        self.counters.outcomes[codec.name, CHECKSUM] += len(failed)
         for source, frame in draft.take_out(failed):
             source.reject(frame)
         return draft.freeze()
@@ -263,6 +273,7 @@ class Chain:
             else None
         )
         if not await storing:
+            self.counters.outcomes[draft.name, REFUSED] += len(draft)
             return
         # Only what is stored is a link: the next envelope names no predecessor that nobody has.
         self._number, self._previous = number, digest(payload)
@@ -270,8 +281,11 @@ class Chain:
         counters.frames += len(draft)
         counters.envelopes += 1
         counters.bytes += len(payload)
+        counters.outcomes[draft.name, STORED] += len(draft)
+        counters.sizes.note(len(draft))
         if replies is not None:
             draft.send(replies)
+            counters.ack_s.note_all((self._now_us() - frozen.received_at) / self._second_us)
 
     async def _append(self, kind: Kind, payload: bytes, msg_id: str) -> bool:
         """Store under one id until it is stored; False when the journal never will take it."""

@@ -1,0 +1,82 @@
+"""What the whole system of one `wattwarden up` tells: its roles' own words, put together.
+
+/metrics of each role ─► one page          /readyz of each role ─► ready when all are
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+from aiohttp import ClientError, ClientSession, ClientTimeout
+
+from wattwarden import __version__
+from wattwarden.protocol.secret import Secret
+from wattwarden.server.metrics.page import Sample, page, together
+from wattwarden.server.metrics.watch import Trouble
+
+# A role answers in milliseconds; its own looks give up after two seconds.
+PART_S: Final = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A role as it is now: where it tells of itself ("": nowhere), how often it was begun again."""
+
+    name: str
+    address: str
+    restarts: int
+
+
+class SystemTold:
+    """What is told for all roles; ``parts`` says which there are, at each asking."""
+
+    def __init__(self, parts: Callable[[], Sequence[Part]], token: Secret | None) -> None:
+        self._parts = parts
+        self._headers = {} if token is None else {"Authorization": f"Bearer {token.reveal()}"}
+
+    async def text(self) -> str:
+        """Return the numbers of all roles that answer, and which do."""
+        parts = self._parts()
+        async with self._session() as session:
+            texts = await asyncio.gather(*(_text(session, part) for part in parts))
+        samples = [Sample("build_info", 1, (__version__,)), Sample("ready", int(all(texts)))]
+        for part, text in zip(parts, texts, strict=True):
+            samples.append(Sample("role_up", int(bool(text)), (part.name,)))
+            samples.append(Sample("role_restarts_total", part.restarts, (part.name,)))
+        return together([page("up", samples), *filter(None, texts)])
+
+    async def unready(self) -> Sequence[Trouble]:
+        """Return why roles cannot do their work, each reason under the role's name."""
+        async with self._session() as session:
+            found = await asyncio.gather(*(_unready(session, part) for part in self._parts()))
+        return [trouble for troubles in found for trouble in troubles]
+
+    def _session(self) -> ClientSession:
+        return ClientSession(timeout=ClientTimeout(PART_S), headers=self._headers)
+
+
+async def _text(session: ClientSession, part: Part) -> str:
+    """Return a role's page; empty when it does not answer."""
+    if not part.address:
+        return ""
+    try:
+        async with session.get(f"http://{part.address}/metrics") as answer:
+            return await answer.text() if answer.ok else ""
+    except (ClientError, TimeoutError):
+        return ""
+
+
+async def _unready(session: ClientSession, part: Part) -> list[Trouble]:
+    silent = [Trouble(part.name, "the role does not answer")]
+    if not part.address:
+        return silent
+    try:
+        async with session.get(f"http://{part.address}/readyz") as answer:
+            told = orjson.loads(await answer.read())
+            return [
+                Trouble(f"{part.name}: {one['check']}", one["reason"]) for one in told["reasons"]
+            ]
+    except (ClientError, TimeoutError, orjson.JSONDecodeError, KeyError):
+        return silent
