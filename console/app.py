@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections import Counter
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from aiohttp import web
@@ -11,7 +11,12 @@ from aiohttp import web
 from wattwarden.console.answering import Answering
 from wattwarden.console.binding import Inviting
 from wattwarden.console.buttons import Buttons
-from wattwarden.console.doors import MAX_BODY_BYTES, Doors, Parts, add_headers
+from wattwarden.console.doors import DOORS, MAX_BODY_BYTES, PARTS, Doors, Parts, add_headers
+from wattwarden.console.guard import Guard
+from wattwarden.console.rail import ROUTES_BY_NAME, places
+from wattwarden.console.rooms import ENDINGS, LIFESPANS, ROUTES
+from wattwarden.console.traffic import Traffic
+from wattwarden.console.visit import RAIL
 
 # An idle browser's connection; a reverse proxy keeps its own for longer and knows how to redo one.
 KEEPALIVE_S: Final = 15.0
@@ -22,20 +27,27 @@ REPORT_INTERVAL_S: Final = 60.0
 _log: Final = structlog.get_logger(__name__)
 
 
-def make_app(parts: Parts) -> web.Application:
-    """Return the application."""
+def make_app(parts: Parts, *around: Any) -> web.Application:
+    """Return the application; ``around`` are middlewares that see what comes out in the end."""
     doors = Doors(parts)
-    app = web.Application(middlewares=[doors.middleware], client_max_size=MAX_BODY_BYTES)
+    guard = Guard(parts, doors)
+    app = web.Application(middlewares=[*around, doors.middleware], client_max_size=MAX_BODY_BYTES)
     app.on_response_prepare.append(add_headers)
+    app[ROUTES_BY_NAME] = {one.name: one for one in ROUTES}
+    app[RAIL] = places
+    app[DOORS] = doors
+    app[PARTS] = parts
 
-    async def style(_request: web.Request) -> web.Response:
-        # Its address changes with it.
-        kept = {"Cache-Control": "public, max-age=31536000, immutable"}
-        return web.Response(body=parts.pages.style, content_type="text/css", headers=kept)
+    async def asset(request: web.Request) -> web.Response:
+        return parts.pages.assets.answer(request, request.match_info["file"])
 
-    app.router.add_get("/static/console.css", style)
+    app.router.add_get("/static/{file:.+}", asset)
     for rooms in (Answering(parts, doors), Inviting(parts, doors), Buttons(parts, doors)):
         app.add_routes(rooms.routes())
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, guard.of(route), name=route.name)
+    app.cleanup_ctx.extend(LIFESPANS)
+    app.on_shutdown.extend(ENDINGS)
     return app
 
 
@@ -44,11 +56,12 @@ class Console:
 
     def __init__(self, parts: Parts) -> None:
         self.counts = parts.counts
+        self.traffic = Traffic()
         self._parts = parts
         self._told: Counter[str] = Counter()
         # Addresses hold links: nothing logs them.
         self._runner = web.AppRunner(
-            make_app(parts),
+            make_app(parts, self.traffic.middleware),
             access_log=None,
             keepalive_timeout=KEEPALIVE_S,
             shutdown_timeout=DRAIN_S,

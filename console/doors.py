@@ -4,23 +4,27 @@ asked ─► handler ─► page     PageError, StorageError, a mistake ─► a
 """
 
 import asyncio
+import json
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from ipaddress import ip_address, ip_network
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import structlog
 from aiohttp import web
 
+from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.console.gateways import Gateways
 from wattwarden.console.keys import KeyRing
 from wattwarden.console.limiter import Limiter
 from wattwarden.console.pages import Pages
 from wattwarden.console.store import Store
-from wattwarden.console.words import Language, chosen
+from wattwarden.console.words import LANGUAGE_COOKIE, Language, chosen
 from wattwarden.storage.errors import StorageError
 
 # A report has 4,000 letters of three bytes, each three letters as forms are sent.
@@ -37,8 +41,9 @@ WINDOW_S: Final = 60.0
 FORM: Final = "application/x-www-form-urlencoded"
 HEADERS: Final[Mapping[str, str]] = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';"
-        " base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:;"
+        " connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none';"
+        " frame-ancestors 'none'"
     ),
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -48,6 +53,8 @@ HEADERS: Final[Mapping[str, str]] = {
     "Server": "Wattwarden",
 }
 NOT_KEPT: Final = "no-store"
+NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+PROBLEM: Final = "application/problem+json"
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -57,8 +64,16 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class PageError(Exception):
     """Something that cannot be shown or done; told on a page.  ``name`` is what is counted."""
 
-    def __init__(self, status: HTTPStatus, name: str, zh: str, en: str) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        name: str,
+        zh: str,
+        en: str,
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> None:
         super().__init__(en)
+        self.headers = headers
         self.status = status
         self.name = name
         self.zh = zh
@@ -76,6 +91,30 @@ class Parts:
     public_url: str = ""
     proxies: tuple[str, ...] = ()
     counts: Counter[str] = field(default_factory=Counter)
+    # Where files with secrets stand, such as those of second factors.
+    secrets: Path = Path("secrets")
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers come by TLS, and cookies go by nothing else."""
+        return self.public_url.startswith("https:")
+
+    def set_cookie(
+        self, response: web.StreamResponse, name: str, value: str, max_age_s: int | None = None
+    ) -> None:
+        """Give a browser a cookie that no script sees and no other site's form sends along.
+
+        ``max_age_s`` None: until the browser is closed.
+        """
+        response.set_cookie(
+            name,
+            value,
+            max_age=max_age_s,
+            path=f"{self.pages.root}/",
+            httponly=True,
+            samesite="Lax",
+            secure=self.is_secure,
+        )
 
 
 class Doors:
@@ -97,13 +136,15 @@ class Doors:
                 return await handler(request)
             except PageError as error:
                 return self._say(request, error)
+            except RefusedError as error:
+                return self._say(request, _refused(error))
             except StorageError as error:
                 _log.warning("page without a database", reason=error.message)
                 return self._say(request, _AWAY)
             except web.HTTPException as error:
                 if error.status < HTTPStatus.BAD_REQUEST:
                     raise
-                return self._say(request, _plain(HTTPStatus(error.status)))
+                return self._say(request, plain(HTTPStatus(error.status)))
             except Exception as error:  # noqa: BLE001  whatever it is, people get a page and we a line
                 _log.error("page failed", path=request.path.split("/")[1], exc_info=error)
                 return self._say(request, _MISTAKE)
@@ -168,13 +209,22 @@ class Doors:
 
     def _say(self, request: web.Request, error: PageError) -> web.Response:
         self._parts.counts[error.name] += 1
+        if request.path.startswith("/api/") or "Authorization" in request.headers:
+            return problem(error, language_of(request))
         parts = {"zh": error.zh, "en": error.en, "status": error.status.value}
-        return self.page(request, "notice.html", parts, error.status)
+        response = self.page(request, "notice.html", parts, error.status)
+        response.headers.update(error.headers)
+        return response
 
 
 def language_of(request: web.Request) -> Language:
     """Return the language of a request's page."""
-    return chosen(request.query.get("lang"), request.headers.get("Accept-Language", ""))
+    asked = request.query.get("lang") or request.cookies.get(LANGUAGE_COOKIE)
+    return chosen(asked, request.headers.get("Accept-Language", ""))
+
+
+DOORS: Final = web.AppKey("doors", Doors)
+PARTS: Final = web.AppKey("parts", Parts)
 
 
 async def form_of(request: web.Request) -> Mapping[str, str]:
@@ -187,14 +237,14 @@ async def form_of(request: web.Request) -> Mapping[str, str]:
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
         raise _FOREIGN_FORM
     if request.content_type != FORM:
-        raise _plain(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+        raise plain(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
     try:
         async with asyncio.timeout(BODY_S):
             posted = await request.post()
     except TimeoutError as error:
-        raise _plain(HTTPStatus.REQUEST_TIMEOUT) from error
+        raise plain(HTTPStatus.REQUEST_TIMEOUT) from error
     except ValueError as error:
-        raise _plain(HTTPStatus.BAD_REQUEST) from error
+        raise plain(HTTPStatus.BAD_REQUEST) from error
     return {name: value for name, value in posted.items() if isinstance(value, str)}
 
 
@@ -208,9 +258,9 @@ async def body_of(request: web.Request) -> str:
         async with asyncio.timeout(BODY_S):
             return await request.text()
     except TimeoutError as error:
-        raise _plain(HTTPStatus.REQUEST_TIMEOUT) from error
+        raise plain(HTTPStatus.REQUEST_TIMEOUT) from error
     except (ValueError, LookupError) as error:
-        raise _plain(HTTPStatus.BAD_REQUEST) from error
+        raise plain(HTTPStatus.BAD_REQUEST) from error
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
@@ -225,9 +275,38 @@ def told(errors: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
     return [{"zh": zh, "en": en} for zh, en in errors]
 
 
-def _plain(status: HTTPStatus) -> PageError:
+def problem(error: PageError, language: Language) -> web.Response:
+    """Return an error as programs are told it (RFC 9457)."""
+    told_in = error.zh if language is Language.CHINESE else error.en
+    said = {
+        "type": "about:blank",
+        "title": error.status.phrase,
+        "status": error.status.value,
+        "detail": told_in,
+        "code": error.name.replace(" ", "_"),
+    }
+    return web.Response(
+        body=json.dumps(said, ensure_ascii=False).encode(),
+        status=error.status,
+        content_type=PROBLEM,
+        headers=dict(error.headers),
+    )
+
+
+def plain(status: HTTPStatus) -> PageError:
+    """Return the error of a status that needs no more words."""
     zh, en = _STATUSES.get(status, ("无法处理此请求", "This cannot be done"))
     return PageError(status, f"status {status.value}", zh, en)
+
+
+def _refused(error: RefusedError) -> PageError:
+    """Return what stands against a decision, every problem of it."""
+    return PageError(
+        HTTPStatus.CONFLICT,
+        "refused",
+        "；".join(one.zh for one in error.problems),
+        "; ".join(one.en for one in error.problems),
+    )
 
 
 _STATUSES: Final[Mapping[HTTPStatus, tuple[str, str]]] = {
@@ -236,6 +315,7 @@ _STATUSES: Final[Mapping[HTTPStatus, tuple[str, str]]] = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("提交内容过长", "What was sent is too long"),
     HTTPStatus.REQUEST_TIMEOUT: ("提交超时,请重试", "Sending took too long; please try again"),
 }
+NOT_FOUND: Final = plain(HTTPStatus.NOT_FOUND)
 _LIMITED: Final = PageError(
     HTTPStatus.TOO_MANY_REQUESTS,
     "limited",

@@ -1,9 +1,12 @@
-"""What the console asks of endpoints; whoever composes the system gives it."""
+"""What the console asks of the rest; whoever composes the system gives it."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
+from wattwarden.alarms.channels.channel import Outcome
 from wattwarden.console.wecom_crypt import Callback
+from wattwarden.storage.database import Connection
+from wattwarden.storage.quarantine import Retried, Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +23,21 @@ class UnknownVisitorError(Exception):
 
 
 class Gateways(Protocol):
-    """Endpoints of the routing table in force."""
+    """Endpoints of the routing table in force, and what reads frames again."""
 
     async def bindable(self, endpoint: str, back: str) -> Bindable | None:
         """Return how addresses of an endpoint are bound; None where they cannot be."""
 
     async def identify(self, endpoint: str, code: str) -> str:
         """Return the address of who opened a page; raises UnknownVisitorError."""
+
+    async def retry(self, connection: Connection, selection: Selection, /) -> Retried:
+        """Read frames in quarantine again, with today's codecs, configuration and keys."""
+
+    async def try_out(
+        self, connection: Connection, endpoint: str, to: tuple[str, ...], /
+    ) -> Outcome:
+        """Send one message by an endpoint of the table in force, and say what became of it."""
 
     async def callback(self, endpoint: str) -> Callback | None:
         """Return how buttons of an endpoint are answered; None where they are not."""

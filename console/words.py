@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from wattwarden.alarms.acting.roles import ROLES_ZH
 from wattwarden.alarms.cases.bodies import Verb
 from wattwarden.alarms.cases.case import LEVELS_ZH, STATES_ZH, Level, State
 from wattwarden.alarms.cases.lifecycle import DEEDS_ZH, VERBS_ZH, Deed
 from wattwarden.alarms.decisions.bodies import Absence
+from wattwarden.alarms.registry.nouns import Role
 from wattwarden.protocol.codec import DEFAULT_ZONE
 
 # A header with more is nobody's wish.
@@ -23,6 +25,26 @@ class Language(StrEnum):
     ENGLISH = "en"
 
 
+class Theme(StrEnum):
+    """How a page is lit; ``SYSTEM``: as the reader's machine is."""
+
+    SYSTEM = "system"
+    LIGHT = "light"
+    DARK = "dark"
+
+
+LANGUAGE_COOKIE: Final = "ww_lang"
+THEME_COOKIE: Final = "ww_theme"
+ROLES_EN: Final[Mapping[Role, str]] = {
+    Role.DUTY: "Environment officer of the firm",
+    Role.HEAD: "Head of the firm",
+    Role.MAINTENANCE: "Maintenance",
+    Role.DISTRICT_OFFICER: "District officer",
+    Role.CITY_OFFICER: "City officer",
+    Role.LEADER: "Leader",
+    Role.ADMINISTRATOR: "Administrator",
+    Role.AUDITOR: "Auditor",
+}
 LEVELS_EN: Final[Mapping[Level, str]] = {
     Level.REMINDER: "Reminder",
     Level.WARNING: "Warning",
@@ -79,6 +101,16 @@ def chosen(asked: str | None, accepted: str) -> Language:
         if one.startswith("en"):
             return Language.ENGLISH
     return Language.CHINESE
+
+
+def theme_of(asked: str | None) -> Theme:
+    """Return the theme that was asked for."""
+    return Theme(asked) if asked in tuple(Theme) else Theme.SYSTEM
+
+
+def role_name(role: Role, language: Language) -> str:
+    """Name a role."""
+    return ROLES_ZH[role] if language is Language.CHINESE else ROLES_EN[role]
 
 
 def level_name(level: Level, language: Language) -> str:

@@ -12,6 +12,7 @@ import aiohttp
 import asyncpg
 from tests.storage.acting.two_firms import NOW
 
+from wattwarden.alarms.channels.channel import Delivered, Fault, Outcome, Refused
 from wattwarden.console.app import Console
 from wattwarden.console.doors import Parts
 from wattwarden.console.gateways import Bindable, UnknownVisitorError
@@ -20,6 +21,8 @@ from wattwarden.console.links import Answer, answer_address
 from wattwarden.console.pages import Pages
 from wattwarden.console.store import Store
 from wattwarden.console.wecom_crypt import Callback
+from wattwarden.storage.database import Connection
+from wattwarden.storage.quarantine import Retried, Selection
 
 _MARK: Final = re.compile(r'name="mark" value="([^"]+)"')
 
@@ -62,6 +65,8 @@ class Gateways:
         self.ways: dict[str, Bindable] = {}
         self.visitors: dict[str, str] = {}
         self.callbacks: dict[str, Callback] = {}
+        self.retried: list[Selection] = []
+        self.tried: list[tuple[str, tuple[str, ...]]] = []
 
     async def bindable(self, endpoint: str, back: str) -> Bindable | None:
         way = self.ways.get(endpoint)
@@ -72,6 +77,14 @@ class Gateways:
             raise UnknownVisitorError("invalid code")
         # A code holds once.
         return self.visitors.pop(code)
+
+    async def retry(self, _connection: Connection, selection: Selection) -> Retried:
+        self.retried.append(selection)
+        return Retried(tried=1)
+
+    async def try_out(self, _connection: Connection, endpoint: str, to: tuple[str, ...]) -> Outcome:
+        self.tried.append((endpoint, to))
+        return Delivered("M1") if "bad" not in to else Refused("<b>40003</b>", Fault.CONTACT)
 
     async def callback(self, endpoint: str) -> Callback | None:
         return self.callbacks.get(endpoint)
@@ -84,7 +97,14 @@ class Desk:
         self.time = Time()
         self.keys = KeyRing(secrets, self.time)
         self.gateways = Gateways()
-        parts = Parts(Store(dsn), self.keys, Pages(""), self.gateways, "https://ww.example")
+        parts = Parts(
+            Store(dsn),
+            self.keys,
+            Pages(""),
+            self.gateways,
+            "https://ww.example",
+            secrets=secrets,
+        )
         self.console = Console(parts)
         self.dsn = dsn
         self.url = ""

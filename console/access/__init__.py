@@ -1,0 +1,1 @@
+"""Who is let in: sign-in, sessions, accounts, tokens, the audit log."""

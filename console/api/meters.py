@@ -1,0 +1,279 @@
+"""Meters, what they said, and what is wanted of them."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final, TypeAlias, cast
+
+from pydantic import Field
+
+from wattwarden.alarms.acting.scope import Read, Reader
+from wattwarden.console.api.asked import Filters, Key, Spanned, Text
+from wattwarden.console.api.resource import Asked, Found, Resource, cut
+from wattwarden.console.api.rows import Row
+from wattwarden.console.doors import NOT_FOUND
+from wattwarden.protocol.quality import Quality
+from wattwarden.storage.commands.entering import meters_of
+from wattwarden.storage.commands.listing import (
+    PAGE,
+    Entered,
+    Happened,
+    find_command,
+    list_commands,
+    record_of,
+)
+from wattwarden.storage.database import Connection
+from wattwarden.storage.fleet import Heard, list_fleet
+from wattwarden.storage.meters import Meter, MeterState, find_meter, parse_meter
+from wattwarden.storage.moments import moment_of, us_of
+from wattwarden.storage.readings import Span, StoredReading, read_readings
+
+_Told: TypeAlias = AsyncGenerator[StoredReading, None]
+
+# What is asked for without a time is looked at as far back.
+_USUAL: Final = timedelta(days=1)
+# Meters are numbered by 31 bits.
+_MOST_METER: Final = 2**31 - 1
+
+
+class MeterFilters(Filters):
+    """Which meters."""
+
+    state: Annotated[MeterState | None, Field(description="Only in this state.")] = None
+    q: Annotated[Text | None, Field(description="Only whose name, firm or unit holds this.")] = None
+
+
+class CommandFilters(Filters):
+    """Which commands."""
+
+    state: Annotated[Text | None, Field(description="Only in this state.")] = None
+
+
+class MeterRow(Row, frozen=True):
+    """A meter; `name` is how points call it, `heard` whether it reports: now, before, never."""
+
+    id: int
+    name: str
+    codec: str
+    address: str
+    state: MeterState
+    enrolled_at: datetime
+    enterprise: str | None
+    unit_name: str
+    heard: Heard
+    heard_at: datetime | None
+    session: str | None
+    session_at: datetime | None
+    peer: str | None
+
+
+class ValueRow(Row, frozen=True):
+    """A value as the meter reported it."""
+
+    quantity: str
+    value: float | int | None
+    unit: str
+    flag: str
+
+
+class ReadingRow(Row, frozen=True):
+    """A reading; `quality` names what is doubtful about it, nothing for a good one."""
+
+    at: datetime
+    channel: str
+    period: str
+    received_at: datetime
+    quality: list[str]
+    values: list[ValueRow]
+
+
+class CommandRow(Row, frozen=True):
+    """What was wanted of a meter, and what became of it."""
+
+    id: int
+    meter: str
+    channel: str
+    state: str
+    actor: str
+    entered_at: datetime
+    expires_at: datetime
+    sent_at: datetime | None
+    finished_at: datetime | None
+    command: dict[str, Any]
+    reply: dict[str, Any]
+
+
+class CommandWhole(Row, frozen=True):
+    """A command with its record."""
+
+    command: CommandRow
+    record: list[Happened]
+
+
+async def _meters(asked: Asked[MeterFilters]) -> Found[MeterRow]:
+    filters, after = asked.filters, 0
+    if asked.after is not None:
+        after = min(max(int(asked.after[0]), 0), _MOST_METER)
+    rows: list[MeterRow] = []
+    while len(rows) <= asked.limit:
+        found = await list_fleet(
+            asked.connection,
+            asked.reader.enterprises,
+            asked.reader.now,
+            said=filters.q or "",
+            state=filters.state,
+            after=after,
+        )
+        rows += [_meter_row(one, asked.reader) for one in found]
+        if not found:
+            break
+        after = found[-1].id
+    return cut(rows, lambda row: (row.id,), asked.limit)
+
+
+async def _meter(connection: Connection, reader: Reader, identity: str) -> MeterRow | None:
+    found = await _fleet_meter(connection, reader, identity)
+    return None if found is None else _meter_row(found, reader)
+
+
+async def _fleet_meter(connection: Connection, reader: Reader, identity: str) -> Any | None:
+    number = int(identity)
+    if number > _MOST_METER:
+        return None
+    found = await list_fleet(connection, reader.enterprises, reader.now, only=number)
+    return found[0] if found else None
+
+
+def _meter_row(one: Any, reader: Reader) -> MeterRow:
+    computed = {"name", "enterprise", "heard"}
+    plain = {
+        name: getattr(one, name) for name in MeterRow.__struct_fields__ if name not in computed
+    }
+    return MeterRow(
+        **plain, name=one.name, enterprise=one.firm or None, heard=one.heard(reader.now)
+    )
+
+
+async def _readings(asked: Asked[Spanned]) -> Found[ReadingRow]:
+    filters, after = asked.filters, asked.after
+    meter = await meter_of(asked.connection, asked.reader, asked.named["meter"])
+    since = filters.since or (filters.until or asked.reader.now) - _USUAL
+    if after is not None:
+        since = max(since, _moment(after[0]))
+    rows: list[ReadingRow] = []
+    span = Span(since=since, until=filters.until)
+    told = cast("_Told", read_readings(asked.connection, meter, span))
+    # Left early, it lets go of its transaction at once.
+    async with aclosing(told) as found:
+        async for one in found:
+            row = _reading_row(one)
+            if after is None or _reading_key(row) > after:
+                rows.append(row)
+            if len(rows) > asked.limit:
+                break
+    return cut(rows, _reading_key, asked.limit)
+
+
+async def meter_of(connection: Connection, reader: Reader, identity: str) -> Meter:
+    """Return a meter by its number.
+
+    Raises:
+        PageError: 404; there is none, or not one that is the reader's to see.
+    """
+    found = await _fleet_meter(connection, reader, identity)
+    if found is None:
+        raise NOT_FOUND
+    return await find_meter(connection, parse_meter(found.name))
+
+
+def _moment(us: str | int) -> datetime:
+    try:
+        return moment_of(int(us))
+    except (OverflowError, ValueError) as error:
+        raise NOT_FOUND from error
+
+
+def _reading_key(row: ReadingRow) -> Key:
+    return us_of(row.at), row.channel, row.period
+
+
+def _reading_row(one: StoredReading) -> ReadingRow:
+    return ReadingRow(
+        at=one.at,
+        channel=one.channel,
+        period=one.period,
+        received_at=one.received_at,
+        quality=[bit.name.lower() for bit in Quality if bit.name and one.quality & bit],
+        values=[
+            ValueRow(quantity=value.quantity, value=value.value, unit=value.unit, flag=value.flag)
+            for value in one.values
+        ],
+    )
+
+
+async def _commands(asked: Asked[CommandFilters]) -> Found[CommandRow]:
+    firms = asked.reader.enterprises
+    meters = None if firms is None else await meters_of(asked.connection, firms)
+    before = None if asked.after is None else int(asked.after[0])
+    found = await list_commands(
+        asked.connection,
+        state=asked.filters.state,
+        meters=meters,
+        before=before,
+        most=min(asked.limit, PAGE) + 1,
+    )
+    return cut([_command_row(one) for one in found], lambda row: (row.id,), asked.limit)
+
+
+async def _command(connection: Connection, reader: Reader, identity: str) -> CommandWhole | None:
+    found = await find_command(connection, int(identity))
+    if found is None:
+        return None
+    firms = reader.enterprises
+    if firms is not None and found.meter not in await meters_of(connection, firms):
+        return None
+    return CommandWhole(command=_command_row(found), record=await record_of(connection, found.id))
+
+
+def _command_row(one: Entered) -> CommandRow:
+    plain = {name: getattr(one, name) for name in CommandRow.__struct_fields__ if name != "command"}
+    return CommandRow(**plain, command=one.body)
+
+
+METERS: Final[tuple[Resource[Any, Any], ...]] = (
+    Resource(
+        name="meters",
+        zh="电表",
+        en="Meters, and whether they report",
+        row=MeterRow,
+        needs=Read.STATES,
+        filters=MeterFilters,
+        key=(0,),
+        load=_meters,
+        one="meter",
+        find=_meter,
+    ),
+    Resource(
+        name="meters/{meter}/readings",
+        zh="电表读数，最早的在前；未给时段时为最近一天",
+        en="What a meter said, oldest first; of the last day if no time is given",
+        row=ReadingRow,
+        needs=Read.STATES,
+        filters=Spanned,
+        key=(0, "", ""),
+        load=_readings,
+    ),
+    Resource(
+        name="commands",
+        zh="召测与设置记录，最近的在前",
+        en="What was wanted of meters, the newest first",
+        row=CommandRow,
+        needs=Read.COMMANDS,
+        filters=CommandFilters,
+        key=(0,),
+        load=_commands,
+        one="command",
+        find=_command,
+        whole=CommandWhole,
+    ),
+)

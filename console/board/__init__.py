@@ -1,0 +1,1 @@
+"""The city board: what is wrong, in a sentence; then rows, districts and figures."""

@@ -1,0 +1,1 @@
+"""A firm: its lines and machines, its own day, its ledgers."""

@@ -1,0 +1,148 @@
+"""A firm's ledgers: on the screen, on paper, as an Excel book."""
+
+import asyncio
+import io
+from datetime import date, datetime, time, timedelta
+from typing import Final
+from urllib.parse import quote
+
+from aiohttp import web
+
+from wattwarden.alarms.acting.roles import ENTERPRISE, MAINTENANCE
+from wattwarden.alarms.acting.scope import Read
+from wattwarden.alarms.ledgers.entries import LedgerKind
+from wattwarden.alarms.registry.nouns import Enterprise
+from wattwarden.console.board.kept import KNOWN
+from wattwarden.console.doors import NOT_FOUND
+from wattwarden.console.drawing.said import Said
+from wattwarden.console.routes import Route
+from wattwarden.console.visit import Visit
+from wattwarden.protocol.codec import DEFAULT_ZONE
+from wattwarden.storage.ledgers.book import write_ledger
+from wattwarden.storage.ledgers.ledger import Chosen
+from wattwarden.storage.ledgers.reading import Ledger, read_ledger
+from wattwarden.storage.registry.records import load_record
+
+# A week is what one looks back; a book of five years has some hundred thousand rows.
+USUAL: Final = timedelta(days=7)
+LONGEST: Final = timedelta(days=366)
+# What a page shows; the book has all.
+MOST_ROWS: Final = 500
+KINDS: Final = {
+    LedgerKind.TREATMENT: Said("治污启停", "Treatment"),
+    LedgerKind.PRODUCTION: Said("生产启停", "Production"),
+    LedgerKind.PATROL: Said("设施巡检", "Patrols"),
+    LedgerKind.REPAIR: Said("设备检修", "Repairs"),
+    LedgerKind.CONSUMABLE: Said("耗材更换", "Consumables"),
+    LedgerKind.ALARM: Said("报警与整改", "Alarms"),
+    LedgerKind.ABNORMAL: Said("异常情况", "Abnormal"),
+    LedgerKind.SPECIAL: Said("特殊时段", "Special periods"),
+}
+_EXCEL: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+async def show_ledgers(visit: Visit) -> web.Response:
+    """Lead who is of a firm to its ledger, and others to a list of those they see."""
+    if visit.person.role in ENTERPRISE | MAINTENANCE and visit.person.enterprise is not None:
+        return visit.go(visit.url("ledger", enterprise=visit.person.enterprise))
+    async with visit.reading() as (connection, reader):
+        registry = await visit.request.app[KNOWN].registry(connection)
+    text = visit.asked("q").casefold()
+    firms = [
+        one
+        for one in registry.enterprise.values()
+        if reader.sees(one.id) and text in f"{one.name} {one.id}".casefold()
+    ]
+    parts = {"firms": sorted(firms, key=lambda one: one.name), "q": visit.asked("q")}
+    return visit.page("firms/ledgers.html", parts)
+
+
+async def show_ledger(visit: Visit) -> web.Response:
+    """Show a ledger."""
+    ledger, first, last = await _read(visit)
+    kind = _kind(visit)
+    page = ledger.pages((kind,))[0]
+    rows = [
+        (place in page.corrected, row)
+        for place, row in list(enumerate(page.rows))[::-1][:MOST_ROWS]
+    ]
+    return visit.page(
+        "firms/ledger.html",
+        {
+            "firm": ledger.enterprise,
+            "kinds": KINDS,
+            "kind": kind,
+            "page": page,
+            "rows": rows,
+            "hidden": len(page.rows) - len(rows),
+            "since_day": first,
+            "until_day": last,
+            "seal": ledger.cover(_begin(first), _end(last)).seal,
+            "moment": _moment,
+            "printed": datetime.now(DEFAULT_ZONE),
+        },
+    )
+
+
+async def give_book(visit: Visit) -> web.Response:
+    """Return ledgers as an Excel book: of one kind, or of all."""
+    ledger, first, last = await _read(visit)
+    kinds = () if visit.asked("kind") == "all" else (_kind(visit),)
+    cover = ledger.cover(_begin(first), _end(last))
+    book = io.BytesIO()
+    # A year's book takes seconds to write.
+    await asyncio.to_thread(write_ledger, book, cover, ledger.pages(kinds))
+    name = quote(f"{ledger.enterprise.name}-台账-{first}-{last}.xlsx")
+    return web.Response(
+        body=book.getvalue(),
+        content_type=_EXCEL,
+        headers={
+            "Content-Disposition": f"attachment; filename=\"ledger.xlsx\"; filename*=UTF-8''{name}"
+        },
+    )
+
+
+async def _read(visit: Visit) -> tuple[Ledger, date, date]:
+    async with visit.reading() as (connection, reader):
+        today = reader.now.astimezone(DEFAULT_ZONE).date()
+        last = min(_day(visit.asked("to")) or today, today)
+        first = min(_day(visit.asked("from")) or last - USUAL, last)
+        first = max(first, last - LONGEST)
+        firm = await load_record(connection, Enterprise, visit.parameter("enterprise"))
+        if firm is None:
+            raise NOT_FOUND
+        kinds = () if visit.asked("kind") == "all" else (_kind(visit),)
+        chosen = Chosen(kinds, _begin(first), _end(last))
+        return await read_ledger(connection, firm, chosen), first, last
+
+
+def _kind(visit: Visit) -> LedgerKind:
+    asked = visit.asked("kind")
+    return LedgerKind(asked) if asked in tuple(LedgerKind) else LedgerKind.TREATMENT
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _begin(day: date) -> datetime:
+    return datetime.combine(day, time.min, DEFAULT_ZONE)
+
+
+def _end(day: date) -> datetime:
+    return _begin(day + timedelta(days=1))
+
+
+def _moment(value: object) -> str:
+    """Write a cell."""
+    return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else str(value)
+
+
+ROUTES: Final = (
+    Route("GET", "/ledgers", show_ledgers, Read.LEDGERS, "ledgers"),
+    Route("GET", "/enterprises/{enterprise}/ledger", show_ledger, Read.LEDGERS, "ledger"),
+    Route("GET", "/enterprises/{enterprise}/ledger.xlsx", give_book, Read.LEDGERS, "ledger_book"),
+)

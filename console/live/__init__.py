@@ -1,0 +1,1 @@
+"""The live stream: pages that stand open hear that something changed."""

@@ -1,0 +1,191 @@
+"""The meters: all of them, and one with all that is known of it."""
+
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any, Final
+
+from aiohttp import web
+
+from wattwarden.alarms.acting.rights import COMMAND_RIGHT, RIGHTS
+from wattwarden.alarms.acting.roles import CITY_WIDE
+from wattwarden.alarms.registry.nouns import Role
+from wattwarden.alarms.registry.problems import RefusedError
+from wattwarden.codecs import load_codecs
+from wattwarden.console.doors import NOT_FOUND, told
+from wattwarden.console.meters.shown import shown_reading
+from wattwarden.console.visit import Visit
+from wattwarden.console.whose import is_number
+from wattwarden.protocol.command import CannotAskError, Command, Verb
+from wattwarden.storage.clocks import read_clocks
+from wattwarden.storage.commands.entering import Wish, check_wish, enter_as
+from wattwarden.storage.commands.listing import list_commands
+from wattwarden.storage.database import Connection
+from wattwarden.storage.errors import StorageError
+from wattwarden.storage.fleet import PAGE, count_fleet, list_fleet, session_events
+from wattwarden.storage.gaps import read_gaps
+from wattwarden.storage.meters import (
+    Meter,
+    MeterName,
+    MeterState,
+    accept_meters,
+    find_meter,
+)
+from wattwarden.storage.people.log import Deed, note_event
+from wattwarden.storage.quarantine import Selection, list_held
+from wattwarden.storage.readings import Span, read_readings
+
+SEARCH_LETTERS: Final = 60
+# As many as somebody reads of each.
+READINGS: Final = 20
+HELD: Final = 10
+COMMANDS: Final = 10
+GAPS_WITHIN: Final = timedelta(days=7)
+# Most meters say something within that.
+READINGS_WITHIN: Final = timedelta(hours=2)
+ITEM_LETTERS: Final = 400
+# What waits longer for a meter that is away is asked again by whoever still wants it.
+WAITS: Final = timedelta(hours=1)
+RECALL_HOURS: Final = (1, 6, 24, 72)
+# What came in at the port is for whoever runs the system.
+FRAME_READERS: Final = CITY_WIDE
+
+
+async def show(visit: Visit) -> web.StreamResponse:
+    """List the meters that are the visitor's to see."""
+    said, state = visit.asked("q")[:SEARCH_LETTERS], visit.asked("state")
+    after = visit.asked("after")
+    chosen = MeterState(state) if state in tuple(MeterState) else None
+    async with visit.reading() as (connection, reader):
+        found = await list_fleet(
+            connection,
+            reader.enterprises,
+            reader.now,
+            said=said,
+            state=chosen,
+            after=int(after) if is_number(after) else 0,
+        )
+        count = await count_fleet(connection, reader.enterprises, reader.now)
+        clocks = await read_clocks(connection, [one.id for one in found[:PAGE]])
+    shown = {
+        "meters": found[:PAGE],
+        "more": found[PAGE - 1].id if len(found) > PAGE else None,
+        "count": count,
+        "clocks": clocks,
+        "said": said,
+        "state": chosen,
+        "states": list(MeterState),
+        "now": reader.now,
+    }
+    return visit.page("meters/list.html", shown)
+
+
+async def show_one(visit: Visit) -> web.StreamResponse:
+    """Show one meter."""
+    return await _page(visit)
+
+
+async def accept(visit: Visit) -> web.StreamResponse:
+    """Vouch for a meter that enrolled itself, and read what waits of it."""
+    async with visit.reading() as (connection, reader):
+        meter = await _meter(visit, connection)
+        actor = visit.person.id
+        async with connection.transaction():
+            await accept_meters(connection, [meter.id], actor=actor, now=reader.now)
+            what = f"accepted {meter.name}"
+            await note_event(connection, actor, actor, Deed.METER, visit.address, what)
+        await visit.parts.gateways.retry(connection, Selection(meter=meter.address))
+    return visit.go(visit.url("meter", meter=meter.id))
+
+
+async def command(visit: Visit) -> web.StreamResponse:
+    """Ask a meter for something, as whoever may; what it answers stands on its page."""
+    verb = visit.field("verb")
+    if verb not in tuple(Verb):
+        raise NOT_FOUND
+    async with visit.reading() as (connection, reader):
+        meter = await _meter(visit, connection)
+        try:
+            wanted = _wanted(visit, Verb(verb), round(reader.now.timestamp()))
+            wish = Wish(meter, wanted, reader.now + WAITS)
+            await check_wish(connection, wish, visit.parts.secrets, reader.now)
+            await enter_as(connection, wish, visit.person.id, reader.now)
+        except CannotAskError as error:
+            zh = f"此表不能这样问：{error.message}；{error.cure}"
+            return await _page(visit, [(zh, f"{error.message}; {error.cure}")])
+        except RefusedError as error:
+            return await _page(visit, [(one.zh, one.en) for one in error.problems])
+        except StorageError as error:
+            if error.retryable:
+                raise
+            return await _page(visit, [(f"没有提交：{error.message}", error.message)])
+    return visit.go(visit.url("meter", meter=meter.id) + "#commands")
+
+
+def _wanted(visit: Visit, verb: Verb, now_s: int) -> Command:
+    """Return what a form asks for.
+
+    Raises:
+        CannotAskError: The form holds nothing that could be asked.
+    """
+    said = visit.field("items")[:ITEM_LETTERS].replace("，", ",").replace("\n", ",")
+    items = tuple(one.strip() for one in said.split(",") if one.strip())
+    if verb is Verb.SET:
+        pairs = [one.partition("=") for one in items]
+        return Command(verb, values={name.strip(): value.strip() for name, _, value in pairs})
+    if verb is Verb.ASK:
+        return Command(verb, items=items)
+    hours = visit.field("hours")
+    span_s = 3_600 * int(hours) if hours in map(str, RECALL_HOURS) else 3_600
+    since_us, until_us = (now_s - span_s) * 1_000_000, now_s * 1_000_000
+    return Command(verb, items=items or ("minute",), since=since_us, until=until_us)
+
+
+async def _page(visit: Visit, refused: list[tuple[str, str]] | None = None) -> web.Response:
+    role = visit.person.role
+    async with visit.reading() as (connection, reader):
+        meter = await _meter(visit, connection)
+        (found,) = await list_fleet(connection, None, reader.now, only=meter.id)
+        held = []
+        if role in FRAME_READERS:
+            selection = Selection(meter=meter.address, codec=meter.codec, state="open")
+            held = await list_held(connection, selection, most=HELD)
+        since = reader.now - GAPS_WITHIN
+        shown: dict[str, Any] = {
+            "meter": meter,
+            "found": found,
+            "heard": found.heard(reader.now),
+            "now": reader.now,
+            "clock": (await read_clocks(connection, [meter.id])).get(meter.id),
+            "gaps": await read_gaps(connection, [meter.id], since, reader.now),
+            "events": await session_events(connection, meter.codec, meter.address),
+            "readings": await _readings(connection, meter, found.heard_at or reader.now),
+            "commands": await list_commands(connection, meter=meter.id, most=COMMANDS),
+            "held": held,
+        }
+    codec = load_codecs().get(meter.codec)
+    asks = codec is not None and codec.ask is not None
+    shown |= {
+        "codec": meter.codec if codec is None else codec.title,
+        "able": role is Role.ADMINISTRATOR,
+        "verbs": [one for one in Verb if asks and role in RIGHTS[COMMAND_RIGHT[one]]],
+        "hours": RECALL_HOURS,
+        "refused": told(refused or []),
+    }
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if refused else HTTPStatus.OK
+    return visit.page("meters/meter.html", shown, status)
+
+
+async def _meter(visit: Visit, connection: Connection) -> Meter:
+    """Return the meter of the path, which the guard found to be there."""
+    number = int(visit.parameter("meter"))
+    row = await connection.fetchrow("SELECT codec, address FROM meter WHERE id = $1", number)
+    if row is None:
+        raise NOT_FOUND
+    return await find_meter(connection, MeterName(row["codec"], row["address"], None))
+
+
+async def _readings(connection: Connection, meter: Meter, last: datetime) -> list[dict[str, Any]]:
+    """Return what a meter said last, the latest first."""
+    span = Span(since=last - READINGS_WITHIN)
+    found = [one async for one in read_readings(connection, meter, span)]
+    return [shown_reading(one) for one in reversed(found[-READINGS:])]

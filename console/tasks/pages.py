@@ -1,0 +1,237 @@
+"""Pages of tasks (visits) and of declarations: lists, one of each, and what is done with them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from wattwarden.alarms.acting.rights import RIGHTS, reaches
+from wattwarden.alarms.acting.roles import OFFICERS
+from wattwarden.alarms.acting.scope import Read
+from wattwarden.alarms.decisions.bodies import Review
+from wattwarden.alarms.enforcement.bodies import TaskStep
+from wattwarden.alarms.enforcement.lives import TASK_OVER, TASK_TABLE, TaskLife
+from wattwarden.alarms.enforcement.tasks import alarms_of, assignee
+from wattwarden.alarms.enforcement.words import FLAGS_ZH, Outcome, TaskVerb
+from wattwarden.alarms.registry.nouns import Person
+from wattwarden.alarms.registry.problems import RefusedError
+from wattwarden.alarms.registry.registry import Registry
+from wattwarden.console.board.kept import KNOWN
+from wattwarden.console.board.rows import person_of
+from wattwarden.console.doors import NOT_FOUND
+from wattwarden.console.drawing.said import Said
+from wattwarden.console.routes import Right, Route
+from wattwarden.console.tasks.words import OUTCOMES, STATES, STATES_OF_DECLARED, VERBS
+from wattwarden.console.visit import Visit
+from wattwarden.console.words import ABSENCES
+from wattwarden.storage.cases.declared import Standing, load_declarations
+from wattwarden.storage.enforcement.lives import TASK
+from wattwarden.storage.enforcement.seen import find_seen, load_seen
+
+# A page that one reads to its end.
+MOST_SHOWN: Final = 200
+# Quiet days after a visit, unless somebody says otherwise.
+OBSERVED_DAYS: Final = 14
+_STEPS: Final = (
+    TaskVerb.APPROVE,
+    TaskVerb.ASSIGN,
+    TaskVerb.ACCEPT,
+    TaskVerb.ARRIVE,
+    TaskVerb.RESULT,
+    TaskVerb.FOLLOW_UP,
+    TaskVerb.CLOSE,
+    TaskVerb.REJECT,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """A task as the list shows it."""
+
+    life: TaskLife
+    firm: str
+    who: str
+    state: Said
+    over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredRow:
+    """A declaration as the list shows it."""
+
+    standing: Standing
+    firm: str
+    subject: str
+    what: Said
+    state: Said
+    who: str
+    reviews: bool
+
+
+async def show_tasks(visit: Visit) -> web.Response:
+    """List tasks, the open ones first."""
+    async with visit.reading() as (connection, reader):
+        registry = await visit.request.app[KNOWN].registry(connection)
+        lives = await load_seen(connection, TASK, reader)
+    rows = [_task_row(one, registry) for one in reversed(lives)]
+    shown = sorted(rows, key=lambda row: row.over)[:MOST_SHOWN]
+    count = sum(not row.over for row in rows)
+    return visit.page("tasks/tasks.html", {"rows": shown, "count": count})
+
+
+async def show_task(visit: Visit) -> web.Response:
+    """Show one task."""
+    return await _task_page(visit, None)
+
+
+async def step_task(visit: Visit) -> web.Response:
+    """Take a task a step further."""
+    verb = TaskVerb(visit.route.path.rpartition("/")[2])
+    person, outcome = visit.field("person"), visit.field("outcome")
+    body = TaskStep(
+        task=visit.parameter("task"),
+        verb=verb,
+        note=visit.field("note"),
+        person=person or None,
+        instead_of=visit.field("instead_of") or None,
+        outcome=Outcome(outcome) if outcome in tuple(Outcome) else None,
+        days=OBSERVED_DAYS if verb is TaskVerb.FOLLOW_UP else None,
+    )
+    try:
+        await visit.act(body)
+    except RefusedError as error:
+        return await _task_page(visit, error)
+    return visit.go(visit.url("task", task=body.task))
+
+
+async def show_declarations(visit: Visit) -> web.Response:
+    """List declarations, those to review first."""
+    return await _declared_page(visit, None)
+
+
+async def review_declaration(visit: Visit) -> web.Response:
+    """Approve or refuse a declaration."""
+    verdict = visit.field("verdict")
+    try:
+        async with visit.reading() as (connection, reader):
+            found = await load_declarations(
+                connection, reader.enterprises, declaration=visit.parameter("declaration")
+            )
+        if not found or verdict not in ("approve", "reject"):
+            raise NOT_FOUND
+        state = Review.APPROVED if verdict == "approve" else Review.REJECTED
+        opinion = visit.field("opinion")
+        await visit.act(msgspec.structs.replace(found[-1].body, state=state, opinion=opinion))
+    except RefusedError as error:
+        return await _declared_page(visit, error)
+    return visit.go(visit.url("declarations"))
+
+
+async def _task_page(visit: Visit, refused: RefusedError | None) -> web.Response:
+    async with visit.reading() as (connection, reader):
+        registry = await visit.request.app[KNOWN].registry(connection)
+        life = await find_seen(connection, TASK, reader, visit.parameter("task"))
+    if life is None:
+        raise NOT_FOUND
+    role = visit.person.role
+    able = [
+        verb
+        for verb in _STEPS
+        if (life.state, verb) in TASK_TABLE and role in RIGHTS[f"task.{verb}"]
+    ]
+    return _answer(
+        visit,
+        "tasks/task.html",
+        {
+            "row": _task_row(life, registry),
+            "alarms": sorted(alarms_of(life)),
+            "flags": "、".join(FLAGS_ZH[one] for one in life.told.body.flags),
+            "able": able,
+            "verbs": VERBS,
+            "outcomes": OUTCOMES,
+            "officers": _officers(registry, life.told.body.enterprise),
+            "holder": assignee(life) or "",
+            "name_of": lambda who: person_of(who, registry) or who,
+            "days": OBSERVED_DAYS,
+        },
+        refused,
+    )
+
+
+async def _declared_page(visit: Visit, refused: RefusedError | None) -> web.Response:
+    async with visit.reading() as (connection, reader):
+        registry = await visit.request.app[KNOWN].registry(connection)
+        found = await load_declarations(connection, reader.enterprises)
+    rows = [_declared_row(one, registry, visit.person) for one in reversed(found)]
+    shown = sorted(rows, key=lambda row: row.standing.body.state is not Review.PENDING)
+    count = sum(row.standing.body.state is Review.PENDING for row in rows)
+    parts = {"rows": shown[:MOST_SHOWN], "count": count}
+    return _answer(visit, "tasks/declarations.html", parts, refused)
+
+
+def _answer(
+    visit: Visit, name: str, parts: dict[str, Any], refused: RefusedError | None
+) -> web.Response:
+    problems = [] if refused is None else [Said(one.zh, one.en) for one in refused.problems]
+    response = visit.page(name, {**parts, "refused": problems})
+    response.set_status(409 if problems else 200)
+    return response
+
+
+def _task_row(life: TaskLife, registry: Registry) -> TaskRow:
+    firm = registry.enterprise.get(life.told.body.enterprise)
+    return TaskRow(
+        life=life,
+        firm=life.told.body.enterprise if firm is None else firm.name,
+        who=person_of(assignee(life), registry),
+        state=STATES[life.state],
+        over=life.state in TASK_OVER,
+    )
+
+
+def _declared_row(one: Standing, registry: Registry, person: Person) -> DeclaredRow:
+    firm = registry.enterprise.get(one.entered.enterprise or "")
+    record = getattr(registry, one.body.scope.value, {}).get(one.body.subject)
+    pending = one.body.state is Review.PENDING
+    return DeclaredRow(
+        standing=one,
+        firm="" if firm is None else firm.name,
+        subject=one.body.subject if record is None else str(record.name),
+        what=Said(*ABSENCES[one.body.kind]),
+        state=STATES_OF_DECLARED[one.body.state],
+        who=person_of(one.entered.actor, registry),
+        reviews=pending and person.role in RIGHTS["declaration.review"],
+    )
+
+
+def _officers(registry: Registry, enterprise: str) -> Sequence[Person]:
+    """Return whom a visit to a firm may be given to."""
+    firm = registry.enterprise.get(enterprise)
+    return sorted(
+        (
+            one
+            for one in registry.person.values()
+            if one.role in OFFICERS and firm is not None and reaches(one, firm, registry.agency)
+        ),
+        key=lambda one: one.name,
+    )
+
+
+ROUTES: Final = (
+    Route("GET", "/tasks", show_tasks, Read.TASKS, "tasks"),
+    Route("GET", "/tasks/{task}", show_task, Read.TASKS, "task"),
+    *(
+        Route("POST", f"/tasks/{{task}}/{verb}", step_task, Right(f"task.{verb}"), f"task_{verb}")
+        for verb in _STEPS
+    ),
+    Route("GET", "/declarations", show_declarations, Read.DECLARATIONS, "declarations"),
+    Route(
+        "POST",
+        "/declarations/{declaration}/review",
+        review_declaration,
+        Right("declaration.review"),
+        "declaration_review",
+    ),
+)

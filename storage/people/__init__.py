@@ -1,0 +1,1 @@
+"""What persons are known by when they ask: accounts, sessions, tokens, invitations."""

@@ -1,0 +1,293 @@
+"""What the pages say of the small city, to whom, and how much they ask the database for it."""
+
+import asyncio
+import contextlib
+import io
+import re
+from html import unescape
+from typing import Any, Final
+
+import aiohttp
+import asyncpg
+import pytest
+from openpyxl import load_workbook
+from tests.console.pages.city import pass_time
+from tests.console.pages.town import Town
+
+from wattwarden.console.live.streams import MOST_OF_A_PERSON
+
+# The smallest JPEG that says nothing of when it was taken.
+PHOTO: Final = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
+TWICE_AS_MANY: Final = """
+INSERT INTO alarm (rule, subject, kind, began, enterprise, line, raised, found_in, version,
+    explanation)
+SELECT rule, subject, 'again', began - interval '4 hours', enterprise, line,
+    raised - interval '4 hours', found_in, version, explanation FROM alarm
+"""
+PAGES: Final = {
+    "board": ("zhou", "/board", 45),
+    "wall": ("zhou", "/wall", 45),
+    "alarms": ("zhou", "/alarms", 40),
+    "alarm": ("zhou", "/alarms/{QH-T1}", 40),
+    "curves": ("zhou", "/alarms/{QH-T1}/curves", 40),
+    "firms": ("zhou", "/enterprises", 40),
+    "firm": ("zhou", "/enterprises/QH", 60),
+    "ledger": ("zhou", "/enterprises/QH/ledger", 20),
+    "day": ("sun", "/day", 70),
+    "tasks": ("zhou", "/tasks", 20),
+    "task": ("zhou", "/tasks/{task}", 30),
+    "declarations": ("zhou", "/declarations", 20),
+    "statistics": ("zhou", "/statistics", 90),
+}
+
+
+async def filled(town: Town, path: str) -> str:
+    known = {unit: str(number) for unit, number in town.alarms.items()}
+    known["task"] = await town.run("SELECT body ->> 'id' FROM decision WHERE kind = 'task'")
+    return re.sub(r"{([\w-]+)}", lambda found: known[found[1]], path)
+
+
+async def test_the_board_begins_with_what_is_wrong_and_says_who_has_the_longest(town: Town) -> None:
+    page = await town.get("zhou", "/board")
+    assert page.status == 200
+    assert "<h1><b>6 条生产线</b>正在生产，治污没有正常运行</h1>" in page.html
+    assert "另有 1 处未执行停限产、1 处数据异常。" in page.text
+    assert "最久的已 2 小时 36 分：沧河宏晟水泥有限公司 2# 水泥磨，赵启已接手。" in page.text
+
+
+async def test_rows_stand_by_grade_then_by_how_long_they_last(town: Town) -> None:
+    page = await town.get("zhou", "/board")
+    shown = [int(one) for one in re.findall(r'<li id="alarm-(\d+)"', page.html)]
+    order = ["HC-T1", "QH-T1", "GT-P1", "CY-T1", "BL-T1", "JM-T1", "LY-T1", "TZ-T1"]
+    assert shown[: len(order)] == [town.alarms[unit] for unit in order]
+
+
+async def test_a_city_that_never_said_anything_has_a_board_and_figures(town: Town) -> None:
+    await town.run("DELETE FROM unit_transition")
+    board = await town.get("zhou", "/board")
+    assert board.status == 200
+    assert "无数据" in board.text
+    assert (await town.get("zhou", "/statistics")).status == 200
+    assert (await town.get("sun", "/day")).status == 200
+
+
+async def test_a_district_sees_its_own_firms_alone(town: Town) -> None:
+    page = await town.get("chen", "/board")
+    assert "东湾启航" in page.text
+    assert "沧河宏晟" not in page.text
+    assert (await town.get("chen", town.path("HC-T1"))).status == 404
+    assert (await town.get("chen", "/enterprises/HC")).status == 404
+
+
+async def test_a_firms_people_have_their_day_and_no_board(town: Town) -> None:
+    day = await town.get("sun", "/day")
+    assert "2 号喷涂线：活性炭吸附风机在生产期间已关闭" in re.sub(r"\s+", "", day.text).replace(
+        "2号喷涂线", "2 号喷涂线"
+    )
+    assert "说明原因和措施" in day.text
+    assert (await town.get("sun", "/board")).status == 403
+    assert (await town.get("zhou", "/day")).status == 403
+
+
+async def test_the_curves_are_those_of_the_lines_machines_with_the_offence(town: Town) -> None:
+    curves = await town.fetch("zhou", town.path("QH-T1") + "/curves")
+    assert [one["id"] for one in curves["units"]] == ["QH-P1", "QH-P2", "QH-T1", "QH-T2"]
+    fan = curves["units"][2]
+    start = curves["offence"][0]
+    before = [w for at, w in zip(fan["at"], fan["watts"], strict=True) if at < start - 60]
+    after = [w for at, w in zip(fan["at"], fan["watts"], strict=True) if at > start + 60]
+    assert min(before) > 30_000
+    assert max(after) == 300
+    month = await town.fetch("zhou", "/lines/QH-L1/curves?span=month")
+    assert month["to"] - month["from"] == 31 * 86_400
+
+
+@pytest.mark.parametrize(("person", "path", "most"), PAGES.values(), ids=PAGES)
+async def test_a_page_asks_the_database_as_often_however_much_there_is(
+    town: Town, person: str, path: str, most: int
+) -> None:
+    path = await filled(town, path)
+    await town.queries(person, path)  # what is read once for all
+    few = await town.queries(person, path)
+    assert few <= most
+    await town.run(TWICE_AS_MANY)
+    many = await town.queries(person, path)
+    await town.run("DELETE FROM alarm WHERE kind = 'again'")
+    assert many == few
+
+
+async def test_views_and_filters_stand_in_the_address(town: Town) -> None:
+    mine = await town.get("zhou", "/alarms?view=mine")
+    assert re.findall(r'id="alarm-(\d+)"', mine.html) == [str(town.alarms["CY-T1"])]
+    grave = await town.get("zhou", "/alarms?level=4")
+    assert re.findall(r'id="alarm-(\d+)"', grave.html) == [str(town.alarms["HC-T1"])]
+    east = await town.get("zhou", "/alarms?district=dong&view=standing")
+    assert set(re.findall(r'id="alarm-(\d+)"', east.html)) == {
+        str(town.alarms["QH-T1"]),
+        str(town.alarms["GT-P1"]),
+    }
+    nonsense = await town.get("zhou", "/alarms?view='&level=9&district=%00x&before=never")
+    assert nonsense.status in {200, 400}
+
+
+async def test_an_offence_goes_from_the_board_to_its_end(town: Town) -> None:
+    path = town.path("JM-T1")
+    assert "无人确认" in (await town.get("zhou", "/alarms?level=2")).text
+    # Only the firm's own people take it in hand.
+    assert (await town.post("zhou", path + "/ack")).status == 403
+    path = town.path("QH-T1")
+    form = {"cause": "breakage", "reason": "接触器烧毁，正在更换"}
+    assert (await town.post("sun", path + "/handle", form)).status == 303
+    unproved = await town.post("sun", path + "/rectify", {"reason": "已更换"})
+    assert unproved.status == 409
+    assert "整改完成须附佐证材料" in unproved.text
+    assert (await town.post("sun", path + "/rectify", rectified(PHOTO))).status == 303
+    waits = await town.post("zhou", path + "/verify", {"fault": "enterprise"})
+    assert (waits.status, "报警条件仍未消除" in waits.text) == (409, True)
+    await recover(town, "QH-T1", 15)
+    assert (await town.post("zhou", path + "/verify", {"fault": "enterprise"})).status == 303
+    page = await town.get("sun", path)
+    assert "周明远核实" in page.text
+    assert "已核实" in page.text
+
+
+async def test_what_waits_for_an_officer_stands_before_what_is_merely_over(town: Town) -> None:
+    number = await town.run("SELECT id FROM alarm WHERE subject = 'unit:NP-T1'")
+    path = f"/alarms/{number}"
+    await town.post("yuan", path + "/ack")
+    await town.post("yuan", path + "/handle", {"cause": "breakage", "reason": "检查"})
+    assert (await town.post("yuan", path + "/rectify", rectified(PHOTO))).status == 303
+    page = await town.get("zhou", "/board")
+    shown = [int(one) for one in re.findall(r'<li id="alarm-(\d+)"', page.html)]
+    over = await town.run("SELECT id FROM alarm WHERE subject = 'unit:QX-T1'")
+    assert shown.index(number) < shown.index(over)
+    assert f'href="{path}#act">核实<' in page.html
+
+
+async def test_an_officer_reviews_what_was_declared(town: Town) -> None:
+    path = town.path("CY-T1")
+    page = await town.get("zhou", path)
+    assert "变频器检修，今日完成" in page.text
+    done = await town.post("zhou", path + "/review", {"verdict": "approve", "reason": "同意"})
+    assert done.status == 303
+    assert "已办结" in (await town.get("liang", path)).text
+
+
+async def test_a_task_goes_from_its_proposal_to_a_result(town: Town) -> None:
+    path = await filled(town, "/tasks/{task}")
+    for person, verb, form in (
+        ("zhou", "approve", {}),
+        ("zhou", "assign", {"person": "zhou"}),
+        ("zhou", "accept", {}),
+        ("zhou", "arrive", {}),
+        ("zhou", "result", {"outcome": "ordered", "note": "责令立即修复"}),
+    ):
+        done = await town.post(person, f"{path}/{verb}", {"note": "", **form})
+        assert done.status == 303, done.text
+    page = await town.get("zhou", path)
+    assert "责令改正" in page.text
+    again = await town.post("zhou", path + "/approve", {"note": ""})
+    assert again.status == 409
+    assert (await town.get("chen", path)).status == 404
+
+
+async def test_a_declaration_is_reviewed_on_its_list(town: Town) -> None:
+    number = await town.run("SELECT body ->> 'id' FROM decision WHERE kind = 'declaration'")
+    assert "1 件申报待审核" in (await town.get("zhou", "/declarations")).text
+    address = f"/declarations/{number}/review"
+    assert (await town.post("liang", address, {"verdict": "approve"})).status == 403
+    assert (await town.post("zhou", address, {"verdict": "reject"})).status == 303
+    assert "未通过" in (await town.get("liang", "/declarations")).text
+
+
+async def test_a_file_is_what_its_bytes_are_and_is_given_to_nobody_else(town: Town) -> None:
+    path = town.path("QH-T1")
+    await town.post("sun", path + "/handle", {"cause": "breakage", "reason": "检查"})
+    script = await town.post("sun", path + "/rectify", rectified(b"<script>alert(1)</script>"))
+    assert (script.status, "文件不是图片" in script.text) == (409, True)
+    too_big = await town.post(
+        "sun", path + "/rectify", rectified(b"\xff\xd8\xff" + bytes(17 << 20))
+    )
+    assert too_big.status in {409, 413}
+    assert (await town.post("sun", path + "/rectify", rectified(PHOTO))).status == 303
+    page = await town.get("zhou", path)
+    address = re.search(rf'href="({path}/files/[0-9a-f]+)"', page.html)
+    assert address is not None
+    async with town.asking("GET", "chen", address[1]) as response:
+        assert (response.status, response.content_type) == (200, "image/jpeg")
+        assert await response.read() == PHOTO
+    assert (await town.get("liang", address[1])).status == 404
+    other = address[1].replace(path, town.path("CY-T1"))
+    assert (await town.get("zhou", other)).status == 404
+
+
+async def test_what_people_write_is_text_wherever_it_is_shown(town: Town) -> None:
+    path = town.path("QH-T1")
+    said = '<script>alert("x")</script>\'; DROP TABLE alarm; --'
+    assert (await town.post("sun", path + "/comment", {"reason": said})).status == 303
+    page = await town.get("zhou", path)
+    assert "<script>alert(" not in page.html
+    assert said in page.text or said in unescape(page.html)
+
+
+async def test_a_ledger_is_shown_and_given_as_a_book(town: Town) -> None:
+    page = await town.get("sun", "/enterprises/QH/ledger?kind=treatment")
+    assert page.html.count("活性炭吸附风机") == 5
+    async with town.asking("GET", "sun", "/enterprises/QH/ledger.xlsx?kind=all") as response:
+        assert response.status == 200
+        book = load_workbook(io.BytesIO(await response.read()))
+    assert book.sheetnames[:2] == ["生产设施启停", "治污设施启停"]
+    assert book["治污设施启停"]["C5"].value == "活性炭吸附风机"
+    assert (await town.get("liang", "/enterprises/QH/ledger")).status == 404
+    assert (await town.get("sun", "/ledgers")).headers["Location"] == "/enterprises/QH/ledger"
+
+
+async def test_an_open_page_hears_of_its_firms_changes_and_of_no_others(town: Town) -> None:
+    async with town.asking("GET", "sun", "/live") as own:
+        assert own.content_type == "text/event-stream"
+        assert await event(own) == "hello"
+        # Listening begins with the first page, which looks once more.
+        assert await event(own) == "changed"
+        async with town.asking("GET", "liang", "/live") as other:
+            assert await event(other) == "hello"
+            await town.post("sun", town.path("QH-T1") + "/comment", {"reason": "看到了"})
+            assert await event(own) == "changed"
+            with pytest.raises(TimeoutError):
+                await event(other, 0.3)
+
+
+async def test_a_person_has_so_many_open_pages_and_no_more(town: Town) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        answers = [
+            await stack.enter_async_context(town.asking("GET", "sun", "/live"))
+            for _ in range(MOST_OF_A_PERSON + 1)
+        ]
+        assert [one.status for one in answers] == [200] * MOST_OF_A_PERSON + [429]
+
+
+async def event(stream: aiohttp.ClientResponse, within_s: float = 8.0) -> str:
+    """Return the name of the next event."""
+    async with asyncio.timeout(within_s):
+        async for line in stream.content:
+            if line.startswith(b"event: "):
+                return line[7:].decode().strip()
+    raise AssertionError("the stream ended")
+
+
+def rectified(photo: bytes) -> Any:
+    form = aiohttp.FormData()
+    form.add_field("reason", "接触器已更换，恢复运行")
+    form.add_field("file", io.BytesIO(photo), filename="风机.jpg", content_type="image/jpeg")
+    return form
+
+
+async def recover(town: Town, unit: str, minutes: float) -> None:
+    """Let a unit run again, and so much time pass."""
+    connection = await asyncpg.connect(town.dsn)
+    at = await connection.fetchval("SELECT to_timestamp(max(second)) FROM tick")
+    await connection.execute("UPDATE alarm SET ended = $2 WHERE id = $1", town.alarms[unit], at)
+    await connection.execute(
+        "INSERT INTO unit_transition VALUES ($1, $2, $3, 'running')", unit[:2], unit, at
+    )
+    await pass_time(connection, minutes)
+    await connection.close()

@@ -1,0 +1,122 @@
+"""The registry on pages: shown, entered, put in another's place, removed."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from tests.console.browser import Browser, with_accounts
+from tests.console.desk import Desk
+from tests.storage.acting.two_firms import PEOPLE
+
+from wattwarden.alarms.registry.nouns import KINDS
+from wattwarden.console.registry.names import FIELDS, KIND_NAMES
+
+FIRM = {
+    "id": "E7", "name": "<b>新厂</b>", "agency": "A1", "region": "R2", "industry": "cement",
+    "supervision": "ordinary", "zone": "Asia/Shanghai", "longitude": "120.5",
+}  # fmt: skip
+
+
+@pytest_asyncio.fixture
+async def house(city_dsn: str, tmp_path: Path) -> AsyncIterator[Desk]:
+    await with_accounts(city_dsn, *(one.id for one in PEOPLE))
+    made = Desk(city_dsn, tmp_path / "secrets")
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest_asyncio.fixture
+async def admin(house: Desk) -> Browser:
+    browser = Browser(house)
+    await browser.sign_in("admin")
+    return browser
+
+
+async def test_every_kind_is_listed_and_has_a_form(admin: Browser) -> None:
+    for kind in KINDS:
+        assert (await admin.get(f"/registry?kind={kind}")).status == 200
+        page = await admin.get(f"/registry/{kind}/new")
+        assert 'name="id"' in page.html
+    assert (await admin.get("/registry/person/new")).html.count("<option") >= 8
+    assert (await admin.get("/registry/nothing/new")).status == 404
+
+
+def test_every_kind_and_field_has_a_name() -> None:
+    assert set(KIND_NAMES) == set(KINDS)
+    named = {field for noun in KINDS.values() for field in noun.__struct_fields__}
+    assert named <= set(FIELDS)
+
+
+async def test_a_firm_is_entered_changed_and_removed(admin: Browser) -> None:
+    await admin.get("/registry/enterprise/new")
+    answer = await admin.post("/registry/enterprise/new", FIRM)
+    assert (answer.status, answer.headers["Location"]) == (303, "/registry/enterprise/of/E7")
+    page = await admin.get("/registry/enterprise/of/E7")
+    assert "<b>新厂</b>" in page.text
+    assert "<b>新厂" not in page.html
+    assert 'value="120.5"' in page.html
+    path = "/registry/enterprise/of/E7"
+    assert (await admin.post(path, {**FIRM, "name": "老厂"})).status == 303
+    page = await admin.get(path)
+    assert "第 2 版" in page.text
+    assert (await admin.post(f"{path}/remove")).status == 303
+    page = await admin.get(path)
+    assert "已删除" in page.text
+    assert "第 1 版" in page.text
+    decisions = await admin.desk.fetch(
+        "SELECT actor FROM decision WHERE kind = 'registry' ORDER BY id DESC LIMIT 3"
+    )
+    assert [row["actor"] for row in decisions] == ["admin"] * 3
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"id": "E1"}, "已被使用"),
+        ({"agency": "nobody"}, "nobody"),
+        ({"longitude": "far"}, "不能是“far”"),
+        ({"name": ""}, "不符合要求"),
+        ({"emissions": "{"}, "不能是“{”"),
+        ({"supervision": "lax"}, "不符合要求"),
+    ],
+    ids=["taken", "dangling", "number", "missing", "json", "choice"],
+)
+async def test_what_does_not_hold_together_is_not_entered(
+    admin: Browser, form: dict[str, str], said: str
+) -> None:
+    await admin.get("/registry/enterprise/new")
+    before = await admin.desk.decided()
+    answer = await admin.post("/registry/enterprise/new", {**FIRM, **form})
+    assert answer.status == 422
+    assert said in answer.text
+    assert await admin.desk.decided() == before
+
+
+async def test_what_others_refer_to_stays(admin: Browser) -> None:
+    await admin.get("/registry/agency/of/A2")
+    answer = await admin.post("/registry/agency/of/A2/remove")
+    assert answer.status == 422
+    assert 'class="error"' in answer.html
+    assert (await admin.get("/registry/agency/of/A2")).text.count("已删除") == 0
+
+
+async def test_saving_the_same_again_is_no_decision(admin: Browser) -> None:
+    await admin.get("/registry/region/of/R2")
+    before = await admin.desk.decided()
+    form = {"name": "即墨区", "parent": "R"}
+    assert (await admin.post("/registry/region/of/R2", form)).status == 303
+    assert await admin.desk.decided() == before
+
+
+async def test_officers_look_and_firms_do_not(house: Desk) -> None:
+    officer = Browser(house)
+    await officer.sign_in("city")
+    page = await officer.get("/registry/enterprise/of/E2")
+    assert "某涂装" in page.text
+    assert 'name="industry"' not in page.html
+    assert (await officer.get("/registry/enterprise/new")).status == 403
+    duty = Browser(house)
+    await duty.sign_in("duty1")
+    assert (await duty.get("/registry")).status == 403
