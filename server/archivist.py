@@ -70,6 +70,11 @@ class Archivist:
         self._clock = clock
         self._told: dict[str, str] = {}
 
+    @property
+    def failing(self) -> dict[str, str]:
+        """Why chores failed when they were last tried, by their names."""
+        return dict(self._told)
+
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set; the chore in hand is given up.
 

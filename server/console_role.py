@@ -1,6 +1,7 @@
 """What a console's process does from start to stop."""
 
 import socket
+from functools import partial
 from typing import Final
 
 from yarl import URL
@@ -14,7 +15,10 @@ from wattwarden.server.answering import keys_of
 from wattwarden.server.exchange import Exchange
 from wattwarden.server.lifetime import report_ready, stop_event
 from wattwarden.server.listening import PAGES, refused
+from wattwarden.server.metrics.listener import RoleTold, watched
+from wattwarden.server.metrics.of_console import console_watch
 from wattwarden.server.places import Places, dsn_of
+from wattwarden.server.readers import free_readers
 from wattwarden.server.settings import Settings
 
 # In an address of the console: the port that is listened on.
@@ -27,8 +31,10 @@ async def run_console(settings: Settings) -> None:
     with opened(settings.console.listen) as door:
         console = console_of(settings, keys_of(settings), public_address(settings, door))
         await console.start(door)
-        report_ready("console", console=address_of(settings, door))
-        await console.run(stop)
+        told = RoleTold(console_watch(console, dsn_of(settings)))
+        async with watched(settings, "console", told) as metrics:
+            report_ready("console", console=address_of(settings, door), metrics=metrics)
+            await console.run(stop)
 
 
 def console_of(settings: Settings, keys: KeyRing, address: str | None) -> Console:
@@ -38,9 +44,10 @@ def console_of(settings: Settings, keys: KeyRing, address: str | None) -> Consol
         store,
         keys,
         Pages(URL(address or "").path.rstrip("/")),
-        Exchange(store, Places(settings.data).secrets),
+        Exchange(store, Places(settings.data).secrets, partial(free_readers, settings)),
         address or "",
         settings.console.trusted_proxies,
+        secrets=Places(settings.data).secrets,
     )
     return Console(parts)
 

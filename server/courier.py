@@ -74,7 +74,7 @@ class Courier:
 
     def __init__(self, place: Place, clock: Clock, *, wall: Callable[[], int] = wall_us) -> None:
         self._judge = Judge(clock, wall)
-        self._board = Switchboard(place.secrets, place.answer_s, wall)
+        self._board = Switchboard(place.secrets, place.answer_s, wall, clock.rate)
         self._errands = Errands(self._board, self._judge, place.link)
         self._reports = Reports(self._board, self._judge, self._errands)
         self._post = Post(place.dsn, self._adopt, self._errands.came.set)
@@ -85,6 +85,11 @@ class Courier:
     def outcomes(self) -> Counter[str]:
         """What it did since it started."""
         return self._errands.outcomes
+
+    @property
+    def failing(self) -> str:
+        """Why it waits for the database; empty while it need not."""
+        return self._failing
 
     async def run(self, stop: asyncio.Event) -> None:
         """Send until ``stop`` is set; a database that is away is waited for.

@@ -4,6 +4,8 @@ from wattwarden.alarms.routing.bundle import Link
 from wattwarden.server.answering import keys_of, link_of
 from wattwarden.server.courier import Courier, Place
 from wattwarden.server.lifetime import report_ready, stop_event
+from wattwarden.server.metrics.listener import RoleTold, watched
+from wattwarden.server.metrics.of_courier import courier_watch
 from wattwarden.server.places import Places, dsn_of
 from wattwarden.server.rate import load_rate
 from wattwarden.server.settings import Settings
@@ -13,8 +15,10 @@ async def run_courier(settings: Settings) -> None:
     """Send what the outbox holds until told to stop."""
     stop = stop_event()
     courier = courier_of(settings, link_of(keys_of(settings), settings.console.public_url))
-    report_ready("courier")
-    await courier.run(stop)
+    told = RoleTold(courier_watch(courier, dsn_of(settings)))
+    async with watched(settings, "courier", told) as metrics:
+        report_ready("courier", metrics=metrics)
+        await courier.run(stop)
 
 
 def courier_of(settings: Settings, link: Link) -> Courier:

@@ -13,6 +13,8 @@ from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
 from wattwarden.protocol.codec import DEFAULT_PROFILE, Codec, Dialogue
 from wattwarden.protocol.envelope import SessionRow
 from wattwarden.protocol.framer import Framer
@@ -33,6 +35,8 @@ PEER_S: Final = 600
 # A second of a city's datagrams while the loop is busy.
 RECEIVE_BUFFER_BYTES: Final = 4 * 1024 * 1024
 
+_log: Final = structlog.get_logger(__name__)
+
 Address = tuple[str, int]
 
 
@@ -51,9 +55,17 @@ class DatagramPeer:
         self.row = SessionRow(door.port.new_epoch(), f"{address[0]}:{address[1]}", None)
 
     def hear(self, data: bytes, now: int) -> None:
-        """Take a datagram."""
+        """Take a datagram; what a codec stumbles over is kept, and the others go on."""
         self.heard_at = now
         self._owed_bytes += len(data)
+        try:
+            self._hear(data, now)
+        except Exception as error:  # noqa: BLE001  # a defect of a codec is this peer's alone
+            _log.error("a codec failed", peer=self.row.peer, exc_info=error)
+            self._door.counts["datagrams that a codec failed at"] += 1
+            self._keep(data, f"the codec failed: {type(error).__name__}", now)
+
+    def _hear(self, data: bytes, now: int) -> None:
         start, codec = claim(self._door.codecs, data, 0)
         if codec is None or start:
             self._keep(data, "no codec knows it", now)

@@ -5,10 +5,11 @@ those of the courier are.
 """
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from wattwarden.alarms.channels.channel import Delivered
+from wattwarden.alarms.channels.channel import Delivered, Outcome
 from wattwarden.alarms.channels.wecom_app import Settings as WecomSettings
 from wattwarden.alarms.routing.table import Endpoint as Configured
 from wattwarden.alarms.routing.table import Table
@@ -18,7 +19,11 @@ from wattwarden.console.wecom_crypt import Callback
 from wattwarden.server.courier import wall_us
 from wattwarden.server.endpoint import Endpoint
 from wattwarden.server.secret_files import SecretError, read_secret
+from wattwarden.server.trying import try_out
+from wattwarden.storage.database import Connection
 from wattwarden.storage.outbox.load import load_routing
+from wattwarden.storage.profiles import ProfileBook, load_profiles
+from wattwarden.storage.quarantine import Readers, Retried, Selection, retry
 
 # As soon as the courier takes up another table.
 FRESH_S: Final = 5.0
@@ -26,9 +31,15 @@ _SECRETS: Final = ("callback_token", "callback_key")
 
 
 class Exchange:
-    """Endpoints of the routing table in force; ``secrets`` is the folder of their secrets."""
+    """Endpoints of the routing table in force; ``secrets`` is the folder of their secrets.
 
-    def __init__(self, store: Store, secrets: Path) -> None:
+    ``readers`` makes what frames are read with of the configurations of meters.
+    """
+
+    def __init__(
+        self, store: Store, secrets: Path, readers: Callable[[ProfileBook], Readers]
+    ) -> None:
+        self._readers = readers
         self._store = store
         self._secrets = secrets
         self._table: Table | None = None
@@ -62,6 +73,26 @@ class Exchange:
             return found
         reason = "no answer" if isinstance(found, Delivered) else found.reason
         raise UnknownVisitorError(reason)
+
+    async def retry(self, connection: Connection, selection: Selection) -> Retried:
+        """Read frames in quarantine again, with today's codecs, configuration and keys.
+
+        Raises:
+            StorageError: The database is away; what was resolved stays so.
+        """
+        book = ProfileBook()
+        found = await load_profiles(connection, self._secrets)
+        book.replace(found.profiles)
+        return await retry(connection, selection, self._readers(book))
+
+    async def try_out(self, connection: Connection, endpoint: str, to: tuple[str, ...]) -> Outcome:
+        """Send one message by an endpoint of the table in force, and say what became of it.
+
+        Raises:
+            StorageError: The database is away.
+        """
+        table = await load_routing(connection)
+        return await try_out(connection, table, endpoint, to, self._secrets)
 
     async def callback(self, endpoint: str) -> Callback | None:
         """Return how buttons of an endpoint are answered; None where they are not."""

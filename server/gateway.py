@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import gc
 import secrets
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
@@ -127,6 +128,7 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._chain_tasks, return_exceptions=True)
         self._sockets.close()
+        self._doors.end()
 
     async def _check_free(self) -> None:
         """Share the address with gateways of this journal, and with nobody else.
@@ -183,7 +185,12 @@ class Gateway:
 
     def _know(self, profiles: Profiles) -> None:
         """Hear newcomers by what is configured: some say who they are in words of their own."""
-        self.port.codecs = port_codecs(profiles)
+        self.port.know(profiles)
+
+    @property
+    def chains(self) -> Sequence[Chain]:
+        """What writes into the journal, one a shard."""
+        return self._chains
 
     @property
     def tasks(self) -> list[asyncio.Task[None]]:

@@ -28,6 +28,11 @@ class Places:
         return self.data / "secrets"
 
     @property
+    def forward(self) -> Path:
+        """The platforms above us; where there is none, nothing is forwarded."""
+        return self.data / "forward.toml"
+
+    @property
     def run(self) -> Path:
         """What a running system leaves for others to find."""
         return self.data / "run"
@@ -163,6 +168,17 @@ def links_of(settings: Settings) -> str | None:
     running = read_running(Places(settings.data))
     said = None if running is None else running.links
     return said or settings.console.public_url
+
+
+def pages_of(settings: Settings) -> str:
+    """Return with what addresses of pages begin: as people know it, else where they are served.
+
+    Raises:
+        NotRunningError: What the running system says of itself cannot be read.
+    """
+    running = read_running(Places(settings.data))
+    listen = None if running is None else running.console
+    return links_of(settings) or f"http://{listen or settings.console.listen}"
 
 
 def _known(settings: Settings, option: str) -> Running:

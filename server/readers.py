@@ -1,5 +1,7 @@
 """What the writer, and a retry from quarantine, read frames with."""
 
+from dataclasses import replace
+
 from wattwarden import __version__
 from wattwarden.codecs import load_codecs
 from wattwarden.server.settings import Settings
@@ -19,3 +21,13 @@ def readers_of(settings: Settings, book: ProfileBook) -> Readers:
         admission=Admission(writer.unknown_meters, writer.enrolments_per_peer_hour),
         program=__version__,
     )
+
+
+def free_readers(settings: Settings, book: ProfileBook) -> Readers:
+    """Return the same for somebody who asks for a retry.
+
+    The limits that protect against inventive peers do not apply.
+    """
+    readers = readers_of(settings, book)
+    free = replace(readers.admission, enrolments_per_peer_hour=None, layouts_per_meter_hour=None)
+    return replace(readers, admission=free)

@@ -18,9 +18,14 @@ from wattwarden.server.chores import (
 )
 from wattwarden.server.descriptors import raise_descriptor_limit
 from wattwarden.server.directory import Directory
+from wattwarden.server.downlink import Downlink
 from wattwarden.server.gateway import Gateway
 from wattwarden.server.journal import open_journal
 from wattwarden.server.lifetime import report_ready, stop_event, unless, until
+from wattwarden.server.meter_chores import MeterChoreCounters, clock_chore, recall_chore
+from wattwarden.server.metrics.listener import RoleTold, watched
+from wattwarden.server.metrics.of_archivist import archivist_watch
+from wattwarden.server.metrics.of_frames import gateway_watch, writer_watch
 from wattwarden.server.places import Places, archive_of, dsn_of, nats_of
 from wattwarden.server.rate import load_rate
 from wattwarden.server.readers import readers_of
@@ -42,15 +47,24 @@ async def run_gateway(settings: Settings) -> None:
     if journal is None:
         return
     directory = Directory(places.profiles)
-    gateway = Gateway(settings, journal, directory, load_rate(settings.data).clock())
+    clock = load_rate(settings.data).clock()
+    gateway = Gateway(settings, journal, directory, clock)
+    downlink = Downlink(gateway.port, gateway.name, dsn, clock.now_us)
+    directory.follow(downlink.know)
     watching = asyncio.create_task(watch_profiles(dsn, places.secrets, directory, stop))
+    asking = asyncio.create_task(downlink.run())
     try:
         listen = await unless(stop, gateway.start())
-        if listen is not None:
-            report_ready("gateway", listen=listen, **gateway.doors)
-            await until(stop, watching, *gateway.tasks)
+        if listen is None:
+            return
+        told = RoleTold(gateway_watch(gateway, journal, clock))
+        async with watched(settings, "gateway", told) as metrics:
+            report_ready("gateway", listen=listen, metrics=metrics, **gateway.doors)
+            await until(stop, watching, asking, *gateway.tasks)
     finally:
         stop.set()
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
         await gateway.stop()
         await watching
         await journal.close()
@@ -73,9 +87,11 @@ async def run_writer(settings: Settings) -> None:
         asyncio.create_task(watch_profiles(dsn, places.secrets, book, stop)),
         *(asyncio.create_task(writer.run(stop)) for writer in writers),
     ]
-    report_ready("writer", shards=journal.shards)
+    told = RoleTold(writer_watch(writers, journal))
     try:
-        await until(stop, *work)
+        async with watched(settings, "writer", told) as metrics:
+            report_ready("writer", shards=journal.shards, metrics=metrics)
+            await until(stop, *work)
     finally:
         stop.set()
         await asyncio.gather(*work)
@@ -95,15 +111,20 @@ async def run_archivist(settings: Settings) -> None:
         if lease is None:
             return
         positions = partial(stored_sequences, dsn)
+        meter_counters = MeterChoreCounters()
         chores = [
             *segment_chores(journal, positions, archive_of(settings), settings.archivist),
             rollup_chore(dsn),
             firm_days_chore(dsn),
+            recall_chore(dsn, meter_counters),
+            clock_chore(dsn, meter_counters),
             retention_chore(dsn, settings.archivist, RetentionCounters()),
         ]
         clock = load_rate(settings.data).clock()
         archivist = Archivist(lease, chores, settings.archivist.interval_s, clock)
-        report_ready("archivist", chores=[chore.name for chore in chores])
-        await archivist.run(stop)
+        told = RoleTold(archivist_watch(archivist, dsn))
+        async with watched(settings, "archivist", told) as metrics:
+            report_ready("archivist", chores=[chore.name for chore in chores], metrics=metrics)
+            await archivist.run(stop)
     finally:
         await journal.close()

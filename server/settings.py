@@ -31,6 +31,9 @@ from wattwarden.storage.rows.binding import ClockBounds
 DEFAULT_LISTEN: Final = "0.0.0.0:10212"
 # Pages belong behind something that speaks TLS; until somebody says so, nobody else sees them.
 DEFAULT_CONSOLE_LISTEN: Final = "127.0.0.1:10280"
+# Numbers are for the machine's own monitoring until somebody says otherwise.
+DEFAULT_METRICS_LISTEN: Final = "127.0.0.1:10290"
+OFF: Final = "off"
 
 # Time as it is; and an hour a tick: what rules tell apart by minutes is lost beyond.
 REAL_RATE: Final = 1
@@ -42,6 +45,10 @@ PositiveSeconds = Annotated[float, Field(gt=0)]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$")]
 # Limits of gateways count what was sent within a day: a courier that starts reads it back.
 DaysKept = Annotated[int, Field(ge=2)]
+
+
+def _listen_or_off(address: str) -> str:
+    return address if address == OFF else check_listen(address)
 
 
 class Section(BaseModel):
@@ -57,6 +64,9 @@ class GatewaySettings(Section):
     # Where IoT platforms push, and where meters send datagrams; unset: nowhere.
     http_listen: Annotated[str, AfterValidator(check_listen)] | None = None
     udp_listen: Annotated[str, AfterValidator(check_listen)] | None = None
+    # Addresses for meters that never say who they are (Modbus TCP), by name: the meters' profiles
+    # name theirs.
+    listeners: dict[FileName, Annotated[str, AfterValidator(check_listen)]] = {}
     # Files of the secrets folder; a platform without one is not listened to.
     onenet_token_file: FileName | None = None
     ctwing_token_file: FileName | None = None
@@ -121,6 +131,15 @@ class ConsoleSettings(Section):
     trusted_proxies: tuple[Annotated[str, AfterValidator(check_network)], ...] = ()
 
 
+class MetricsSettings(Section):
+    """What is told to monitoring, and where."""
+
+    # HOST:PORT, or "off".  `up` listens here for all its roles, which the kernel gives a port each.
+    listen: Annotated[str, AfterValidator(_listen_or_off)] = DEFAULT_METRICS_LISTEN
+    # A file of the secrets folder; whoever asks for numbers shows what it holds.
+    token_file: FileName | None = None
+
+
 class WriterSettings(Section):
     """Journal to rows."""
 
@@ -159,6 +178,7 @@ class Settings(BaseSettings):
     writer: WriterSettings = WriterSettings()
     console: ConsoleSettings = ConsoleSettings()
     archivist: ArchivistSettings = ArchivistSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @classmethod
     def settings_customise_sources(

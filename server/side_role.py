@@ -15,6 +15,11 @@ from wattwarden.server.console_role import (
 )
 from wattwarden.server.courier_role import courier_of
 from wattwarden.server.lifetime import report_ready, stop_event, until
+from wattwarden.server.metrics.listener import RoleTold, watched
+from wattwarden.server.metrics.of_console import console_watch
+from wattwarden.server.metrics.of_courier import courier_watch
+from wattwarden.server.metrics.of_warden import warden_watch
+from wattwarden.server.metrics.watch import side_watch
 from wattwarden.server.places import dsn_of
 from wattwarden.server.settings import Settings
 from wattwarden.server.warden_role import warden_of
@@ -37,15 +42,23 @@ async def run_side(settings: Settings) -> None:
             asyncio.create_task(courier.run(stop)),
             asyncio.create_task(console.run(stop)),
         ]
-        report_ready(
-            "side",
-            holder=warden.holder,
-            console=address_of(settings, door),
-            links=address,
-            endpoints=await _endpoints(settings),
+        dsn = dsn_of(settings)
+        watches = (
+            warden_watch(warden, dsn, settings.journal.shards),
+            courier_watch(courier, dsn),
+            console_watch(console, dsn),
         )
         try:
-            await until(stop, *work)
+            async with watched(settings, "side", RoleTold(side_watch(watches))) as metrics:
+                report_ready(
+                    "side",
+                    holder=warden.holder,
+                    console=address_of(settings, door),
+                    links=address,
+                    endpoints=await _endpoints(settings),
+                    metrics=metrics,
+                )
+                await until(stop, *work)
         finally:
             stop.set()
             # Whatever ended one of them, the others finish what they have in hand.

@@ -19,9 +19,11 @@ from wattwarden.server.backoff import Backoff
 from wattwarden.server.children import Role
 from wattwarden.server.clock import Clock
 from wattwarden.server.listening import check_ports
+from wattwarden.server.metrics.listener import token_of, watched
+from wattwarden.server.metrics.parts import Part, SystemTold
 from wattwarden.server.places import Places, dsn_of, nats_of, running_of, write_running
 from wattwarden.server.rate import check_rate, record_rate
-from wattwarden.server.settings import Settings
+from wattwarden.server.settings import OFF, Settings
 from wattwarden.storage.database import connect
 from wattwarden.storage.engines.nats_server import EmbeddedNats
 from wattwarden.storage.engines.postgres import EmbeddedPostgres
@@ -30,6 +32,8 @@ from wattwarden.storage.migrate import load_migrations, migrate
 
 # A dead engine is noticed within a tenth of what a meter waits for its answer.
 ENGINE_POLL_S: Final = 0.2
+# Each role tells us where; nobody else has to know.
+ROLES_METRICS_LISTEN: Final = "127.0.0.1:0"
 # The courier waits up to 20 s for what it has on its way, and keeps what came of it.
 ROLE_PATIENCE_S: Final = 25.0
 
@@ -65,10 +69,16 @@ class System:
         if settings.nats is None:
             self._engines["nats"] = EmbeddedNats(settings.data)
         environment = environment_of(settings)
+        if settings.metrics.listen != OFF:
+            # Ours tells what all of them tell.
+            environment["WATTWARDEN_METRICS__LISTEN"] = ROLES_METRICS_LISTEN
         # Stopped from the last to the first: what is received is stored while the writer works.
-        names = ("archivist", "side", "writer", "gateway")
+        names = ["archivist", "side", "writer", "gateway"]
+        if self._places.forward.exists():
+            names.insert(1, "forwarder")
         self._roles = [Role(name, environment) for name in names]
         self.watching: list[asyncio.Task[None]] = []
+        self._open = contextlib.AsyncExitStack()
 
     async def start(self, say: Callable[[str], None]) -> dict[str, object]:
         """Start everything; return what the ready line tells.
@@ -92,6 +102,8 @@ class System:
         await _migrate(dsn)
         say("starting the roles")
         await asyncio.gather(*(role.start() for role in self._roles))
+        told = SystemTold(self._parts, token_of(self._settings))
+        metrics = await self._open.enter_async_context(watched(self._settings, "up", told))
         self.watching = [
             *(asyncio.create_task(self._watch_engine(*item)) for item in self._engines.items()),
             *(asyncio.create_task(role.watch(self._write_running)) for role in self._roles),
@@ -102,7 +114,9 @@ class System:
             "listen": self._listen(),
             "console": self._console(),
             "links": self._said("side", "links"),
+            "sign_in": await _first_link(dsn, self._pages()),
             "endpoints": self._said("side", "endpoints"),
+            "metrics": metrics,
             "data": str(self._settings.data),
             "dsn": dsn if self._settings.dsn is None else "as given",
             "nats": nats.rpartition("@")[2],
@@ -114,17 +128,28 @@ class System:
         for task in self.watching:
             task.cancel()
         await asyncio.gather(*self.watching, return_exceptions=True)
+        await self._open.aclose()
         for role in reversed(self._roles):
             await role.stop(ROLE_PATIENCE_S)
         for engine in reversed(self._engines.values()):
             with contextlib.suppress(StorageError):
                 await engine.stop()
 
+    def _parts(self) -> list[Part]:
+        return [
+            Part(role.name, str(role.report.get("metrics") or ""), role.restarts)
+            for role in self._roles
+        ]
+
     def _listen(self) -> str:
         return str(self._said("gateway", "listen") or self._settings.gateway.listen)
 
     def _console(self) -> str:
         return str(self._said("side", "console") or self._settings.console.listen)
+
+    def _pages(self) -> str:
+        """Return with what addresses of pages begin."""
+        return str(self._said("side", "links") or f"http://{self._console()}")
 
     def _said(self, name: str, fact: str) -> object:
         """Return what a role told of itself when it was ready; None for nothing."""
@@ -164,6 +189,18 @@ class System:
                 backoff.started(loop.time())
             self._write_running()
             _log.info("engine runs again", name=name, pid=engine.pid)
+
+
+async def _first_link(dsn: str, base: str) -> str | None:
+    """Return where the first administrator signs in, while nobody can."""
+    # Roles that judge nothing start also where the alarms are broken.
+    from wattwarden.server.first_run import first_link  # noqa: PLC0415  as said above
+
+    connection = await connect(dsn, name="first sign-in")
+    try:
+        return await first_link(connection, base)
+    finally:
+        await connection.close()
 
 
 async def run_up(

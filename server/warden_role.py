@@ -4,6 +4,8 @@ Apart from the other roles: nothing that the warden imports can keep them from s
 """
 
 from wattwarden.server.lifetime import report_ready, stop_event
+from wattwarden.server.metrics.listener import RoleTold, watched
+from wattwarden.server.metrics.of_warden import warden_watch
 from wattwarden.server.places import dsn_of
 from wattwarden.server.settings import Settings
 from wattwarden.server.warden import Warden
@@ -13,8 +15,10 @@ async def run_warden(settings: Settings) -> None:
     """Fold rows and decisions into states and alarms until told to stop."""
     stop = stop_event()
     warden = warden_of(settings)
-    report_ready("warden", holder=warden.holder)
-    await warden.run(stop)
+    told = RoleTold(warden_watch(warden, dsn_of(settings), settings.journal.shards))
+    async with watched(settings, "warden", told) as metrics:
+        report_ready("warden", holder=warden.holder, metrics=metrics)
+        await warden.run(stop)
 
 
 def warden_of(settings: Settings) -> Warden:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -19,7 +20,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 import structlog
 
-from wattwarden.protocol.codec import DEFAULT_PROFILE, DEFAULT_ZONE, Profile, ProfileOf
+from wattwarden.protocol.codec import (
+    DEFAULT_PROFILE,
+    DEFAULT_ZONE,
+    ClockPolicy,
+    Profile,
+    ProfileOf,
+)
 from wattwarden.storage.database import Connection, connect, errors
 from wattwarden.storage.errors import StorageError
 
@@ -40,11 +47,19 @@ _FOR_OTHERS: Final = 0o077
 _log = structlog.get_logger(__name__)
 
 
+class RecallPolicy(StrEnum):
+    """Whether what is missing of a meter is asked for again; None elsewhere: it is not."""
+
+    OFF = "off"
+    AUTO = "auto"
+
+
 class ProfileBody(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A version of a meter's configuration, as the table keeps it.
 
     ``zone`` is an IANA name, ``cycle_s`` how often the meter reports, ``key`` the name of a file in
-    the secrets folder, ``listener`` the listener profile, ``options`` as the codec documents them.
+    the secrets folder, ``listener`` the listener profile, ``options`` as the codec documents them,
+    ``clock`` what is done about its clock, ``recall`` about what is missing.
     """
 
     zone: str | None = None
@@ -52,6 +67,8 @@ class ProfileBody(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
     key: str | None = None
     listener: str | None = None
     options: dict[str, Any] = {}
+    clock: ClockPolicy | None = None
+    recall: RecallPolicy | None = None
 
 
 @dataclass(slots=True)
@@ -99,7 +116,7 @@ async def load_profiles(connection: Connection, secrets: Path) -> Profiles:
     found = Profiles()
     for row in rows:
         name = (row["codec"], row["address"])
-        profile, problem = _profile_of(row["body"], row["version"], secrets)
+        profile, problem = read_profile(row["body"], row["version"], secrets)
         found.profiles[name] = profile
         if problem:
             found.problems[name] = problem
@@ -176,8 +193,8 @@ def _key_of(content: bytes, path: Path) -> bytes:
     raise ValueError(text)
 
 
-def _profile_of(body: str, version: int, secrets: Path) -> tuple[Profile, str]:
-    """A profile, and what is wrong with it ("" for nothing)."""
+def read_profile(body: str, version: int, secrets: Path) -> tuple[Profile, str]:
+    """Return a profile, and what is wrong with it ("" for nothing)."""
     try:
         plain = msgspec.json.decode(body, type=ProfileBody)
     except msgspec.ValidationError as error:
@@ -193,7 +210,7 @@ def _profile_of(body: str, version: int, secrets: Path) -> tuple[Profile, str]:
             key = read_key(secrets, plain.key)
         except ValueError as error:
             problems.append(str(error))
-    profile = Profile(zone, plain.cycle_s, key, plain.options, version)
+    profile = Profile(zone, plain.cycle_s, key, plain.options, version, plain.clock, plain.listener)
     return profile, "; ".join(problems)
 
 

@@ -58,7 +58,7 @@ async def roll_up(connection: Connection, pairs: Iterable[Pair]) -> None:
     """Make quarters, hours and days of meters anew.  Call it in a transaction."""
     for part in parts_of(pairs):
         ours = sorted(set(part.meters))
-        cycles = await _cycles(connection, ours)
+        cycles = await cycles_of(connection, ours)
         for table in ("rollup_15min", "rollup_hour"):
             await connection.execute(forget(table), part.meters, part.hours)
         await connection.execute(
@@ -85,7 +85,7 @@ def forget(table: str) -> str:
     )
 
 
-async def _cycles(connection: Connection, meters: Collection[int]) -> dict[int, int]:
+async def cycles_of(connection: Connection, meters: Collection[int]) -> dict[int, int]:
     """Return the cycles (s) of meters: as configured, else the shortest of their points."""
     rows = await connection.fetch(
         "SELECT DISTINCT ON (meter) meter, (body ->> 'cycle_s')::integer AS s FROM meter_profile"

@@ -17,8 +17,10 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from wattwarden.storage.clocks import measure_clocks
 from wattwarden.storage.counting import count_hours
 from wattwarden.storage.database import Connection, errors
+from wattwarden.storage.gaps import note_gaps
 from wattwarden.storage.rolling import (
     ENERGY_LOOKBACK_H,
     HOUR_US,
@@ -122,6 +124,8 @@ async def recompute(connection: Connection, touched: NDArray[np.int64]) -> None:
     pairs = await _with_followers(connection, touched)
     await roll_up(connection, pairs)
     await count_hours(connection, pairs)
+    await note_gaps(connection, pairs)
+    await measure_clocks(connection, pairs)
     for part in parts_of(pairs):
         # A reading keeps its unit's state for two cycles, beyond a midnight at most.
         await connection.execute(

@@ -8,3 +8,13 @@ def storable(text: str, most: int) -> str:
     'a\\0b'
     """
     return text[:most].replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+
+
+def like_of(text: str) -> str:
+    r"""Return the pattern of LIKE for whatever holds a text; its signs mean themselves.
+
+    >>> like_of("100%")
+    '%100\\%%'
+    """
+    plain = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{plain}%"

@@ -33,6 +33,7 @@ from wattwarden.storage.warden.listing import Chosen, ListedAlarm, list_alarms
 from wattwarden.tools.acting import refused
 from wattwarden.tools.errors import CommandError
 from wattwarden.tools.logfile import logged
+from wattwarden.tools.people import invited
 from wattwarden.tools.render import printable
 from wattwarden.tools.running import database, run, settings_with
 from wattwarden.tools.simulate import find_scenario
@@ -52,6 +53,12 @@ LISTEN: Final = "127.0.0.1:0"
 PUBLIC_URL: Final = "http://127.0.0.1:0"
 ADMINISTRATOR: Final = f"{CITY}-{Role.ADMINISTRATOR}"
 FIRM: Final = "DEMO"
+# Who looks at the pages of a demonstration.
+SIGN_INS: Final = (
+    (f"{CITY}-{Role.CITY_OFFICER}", "an officer"),
+    (f"{FIRM}-duty", "the firm"),
+    (ADMINISTRATOR, "administrator"),
+)
 # What is normal for a unit is known after seven days of running.
 HISTORY_DAYS: Final = 7
 # A tick a minute would take a minute for a week.
@@ -144,13 +151,14 @@ async def _serve(settings: Settings, table: Routing | None) -> None:
     await _remember(scenario, settings, stop)
     playing: list[asyncio.Task[None]] = []
 
-    async def play(listen: str) -> None:
+    async def play(listen: str, base: str) -> None:
+        await _let_in(settings, base)
         await _route(settings, table)
         await _play(scenario, settings, listen, stop)
 
     def ready(facts: Mapping[str, object]) -> None:
         _say(f"pages: {facts['links']}")
-        playing.append(asyncio.create_task(play(str(facts["listen"]))))
+        playing.append(asyncio.create_task(play(str(facts["listen"]), str(facts["links"]))))
 
     try:
         if not stop.is_set():
@@ -160,6 +168,12 @@ async def _serve(settings: Settings, table: Routing | None) -> None:
         for task in playing:
             task.cancel()
         await asyncio.gather(*playing, return_exceptions=True)
+
+
+async def _let_in(settings: Settings, base: str) -> None:
+    """Say by which links one signs in: as an officer, as the firm, as whoever runs it all."""
+    links = [f"  {what:<14}{await invited(settings, base, person)}" for person, what in SIGN_INS]
+    _say("\n".join(["sign in, each link once, and choose a password:", *links]))
 
 
 async def _route(settings: Settings, table: Routing | None) -> None:

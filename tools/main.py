@@ -50,6 +50,10 @@ COMMANDS: Final = {
     "side": Command(
         "wattwarden.tools.serve_side:side", "Run warden, courier and console in one process."
     ),
+    "forwarder": Command(
+        "wattwarden.tools.serve_forwarder:forwarder",
+        "Run the forwarder alone: readings go on to the platforms of the folder's forward.toml.",
+    ),
     "archivist": Command(
         "wattwarden.tools.serve:archivist",
         "Run the archivist alone: closed segments of the journal become files.",
@@ -61,6 +65,25 @@ COMMANDS: Final = {
     "inspect": Command("wattwarden.tools.inspect_frame:inspect", "Show a frame byte by byte."),
     "replay": Command("wattwarden.tools.replay:replay", "Send captured frames to a meter port."),
     "meters": Command("wattwarden.tools.meters:app", "See, register and configure meters."),
+    "ask": Command(
+        "wattwarden.tools.ask:ask", "召测 Ask a meter; one that is away is asked when it dials in."
+    ),
+    "set": Command(
+        "wattwarden.tools.ask:set_",
+        "设参 Set something in a meter; one that is away gets it when it dials in.",
+    ),
+    "recall": Command(
+        "wattwarden.tools.ask:recall",
+        "补召 Bring what a meter measured in the past, where its protocol can.",
+    ),
+    "commands": Command(
+        "wattwarden.tools.commands:app",
+        "See what was asked of meters, and what became of it (召测记录).",
+    ),
+    "forward": Command(
+        "wattwarden.tools.forward:app",
+        "See what platforms above us get, and try one out.",
+    ),
     "readings": Command(
         "wattwarden.tools.readings:readings",
         "Print a meter's stored readings, or with --every what they come to.",
@@ -88,6 +111,10 @@ COMMANDS: Final = {
     "receive": Command(
         "wattwarden.tools.receive:receive",
         "Receive webhooks: verify them, show them, know duplicates by their ids; until Ctrl-C.",
+    ),
+    "people": Command(
+        "wattwarden.tools.people:app",
+        "Let people in to the pages: links to sign in with, and locks.",
     ),
     "silences": Command(
         "wattwarden.tools.silences:app", "Keep notices of some alarms back until a moment (静默)."

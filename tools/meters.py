@@ -11,6 +11,8 @@ from cyclopts import App, Parameter
 from wattwarden.codecs import load_codecs
 from wattwarden.server.places import Places
 from wattwarden.server.settings import Settings
+from wattwarden.storage.clocks import MeterClock, read_clocks
+from wattwarden.storage.commands.counts import load_counts
 from wattwarden.storage.database import Connection
 from wattwarden.storage.meters import (
     Meter,
@@ -24,6 +26,7 @@ from wattwarden.storage.profiles import ProfileBody, read_key
 from wattwarden.storage.quarantine import Retried, Selection, list_held
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import UsageError
+from wattwarden.tools.gaps import show_gaps
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
 from wattwarden.tools.profile_options import AS_IT_IS, ProfileOptions
 from wattwarden.tools.render import show_table
@@ -43,6 +46,7 @@ PAGE_METERS: Final = 1_000
 COUNTED_FRAMES: Final = 1_000
 
 app = App(name="meters", help="See, register and configure meters.")
+app.command(show_gaps, name="gaps")
 
 MeterArgument = Annotated[
     str, Parameter(name="METER", help="codec:address, or the address alone if it is unique.")
@@ -60,16 +64,20 @@ def list_all(
     """List meters with their state and configuration."""
     settings = settings_of(system)
 
-    async def work() -> list[Meter]:
+    async def work() -> tuple[list[Meter], dict[int, MeterClock]]:
         async with database(settings, "meters list") as connection:
-            return await _all(connection, state, codec)
+            found = await _all(connection, state, codec)
+            return found, await read_clocks(connection, [meter.id for meter in found])
 
-    meters = run(work())
+    meters, clocks = run(work())
     if json:
         for meter in meters:
-            print(as_json(_row(meter)))
+            print(as_json(_row(meter) | _clock_row(clocks.get(meter.id))))
         return
-    headings = ("meter", "state", "enrolled at", "from", "cycle s", "zone", "key", "version")
+    headings = (
+        *("meter", "state", "enrolled at", "from", "cycle s", "zone"),
+        *("clock", "off s", "key", "version"),
+    )
     show_table(
         headings,
         [
@@ -80,6 +88,8 @@ def list_all(
                 meter.enrolled_from,
                 meter.profile.cycle_s,
                 meter.profile.zone,
+                meter.profile.clock,
+                _clock_row(clocks.get(meter.id))["skew_s"],
                 meter.profile.key,
                 meter.version or None,
             )
@@ -104,8 +114,12 @@ def show(
             found = await meter_of(connection, name)
             selection = Selection(meter=found.address, codec=found.codec, state="open")
             waiting = await list_held(connection, selection, most=COUNTED_FRAMES)
+            polls = await load_counts(connection, found.codec, found.address)
+            clocks = await read_clocks(connection, [found.id])
         problem = _problem(found.profile, Places(settings.data).secrets)
-        return _row(found) | {"waiting": len(waiting), "problem": problem}
+        clock = _clock_row(clocks.get(found.id))
+        asked = {"polls": None if polls is None else _polls_row(polls)}
+        return _row(found) | clock | asked | {"waiting": len(waiting), "problem": problem}
 
     row = run(work())
     _print(row, json=json)
@@ -253,10 +267,31 @@ def _row(meter: Meter) -> dict[str, Any]:
         "version": meter.version,
         "zone": meter.profile.zone,
         "cycle_s": meter.profile.cycle_s,
+        "clock": meter.profile.clock,
+        "recall": meter.profile.recall,
         "listener": meter.profile.listener,
         "key": meter.profile.key,
         "options": meter.profile.options,
     }
+
+
+def _clock_row(clock: MeterClock | None) -> dict[str, Any]:
+    """Return what was measured of a clock: how far it is ahead, by what, and when it was set."""
+    if clock is None:
+        return dict.fromkeys(("skew_s", "skew_readings", "skew_at", "synced_at", "syncs"))
+    synced = clock.synced_at
+    return {
+        "skew_s": round(clock.skew_s, 1),
+        "skew_readings": clock.readings,
+        "skew_at": rfc3339(clock.measured_at),
+        "synced_at": None if synced is None else rfc3339(synced),
+        "syncs": clock.syncs,
+    }
+
+
+def _polls_row(polls: dict[str, Any]) -> dict[str, Any]:
+    """What came of polls on the meter's last connection, and when its gateway said so."""
+    return polls | {"told_at": rfc3339(polls["told_at"])}
 
 
 def _retried_row(retried: Retried) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Final
 import msgspec
 from cyclopts import Parameter
 
-from wattwarden.storage.profiles import ProfileBody
+from wattwarden.protocol.codec import ClockPolicy
+from wattwarden.storage.profiles import ProfileBody, RecallPolicy
 from wattwarden.tools.errors import UsageError
 from wattwarden.tools.keys import check_key, key_name, read_key_from, write_key
 
@@ -23,6 +24,17 @@ class ProfileOptions:
     ] = None
     cycle: Annotated[int | None, Parameter(help="Seconds between its reports.")] = None
     listener: Annotated[str | None, Parameter(help="Name of its listener profile.")] = None
+    clock: Annotated[
+        ClockPolicy | None,
+        Parameter(
+            help="Its clock: trust it, sync it where the protocol can, or take the server's time"
+            " instead. Unset: what it is off is measured, and taken off."
+        ),
+    ] = None
+    recall: Annotated[
+        RecallPolicy | None,
+        Parameter(help="auto: ask again for what is missing, where the protocol can."),
+    ] = None
     key_file: Annotated[
         str | None, Parameter(help="Name of the file in the secrets folder that holds its key.")
     ] = None
@@ -44,7 +56,8 @@ class ProfileOptions:
     unset: Annotated[
         tuple[str, ...],
         Parameter(
-            help="Back to the default: zone, cycle, listener, key or an option; repeatable.",
+            help="Back to the default: zone, cycle, clock, recall, listener, key or an option;"
+            " repeatable.",
             show_default=False,
         ),
     ] = ()
@@ -64,7 +77,14 @@ class ProfileOptions:
         fields = msgspec.structs.asdict(body) | {"options": dict(body.options)}
         for name in self.unset:
             _unset(fields, name)
-        given = {"zone": self.zone, "cycle_s": self.cycle, "listener": self.listener, "key": key}
+        given = {
+            "zone": self.zone,
+            "cycle_s": self.cycle,
+            "listener": self.listener,
+            "key": key,
+            "clock": self.clock,
+            "recall": self.recall,
+        }
         fields |= {name: value for name, value in given.items() if value is not None}
         for text in self.option:
             name, equals, value = text.partition("=")
@@ -88,7 +108,14 @@ class ProfileOptions:
 
 
 AS_IT_IS: Final = ProfileOptions()
-_FIELD_NAMES: Final = {"zone": "zone", "cycle": "cycle_s", "listener": "listener", "key": "key"}
+_FIELD_NAMES: Final = {
+    "zone": "zone",
+    "cycle": "cycle_s",
+    "listener": "listener",
+    "key": "key",
+    "clock": "clock",
+    "recall": "recall",
+}
 
 
 def _unset(fields: dict[str, Any], name: str) -> None:

@@ -4,7 +4,6 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -13,7 +12,7 @@ from pydantic import ValidationError
 
 from wattwarden.server import places
 from wattwarden.server.places import NotRunningError, Places
-from wattwarden.server.readers import readers_of
+from wattwarden.server.readers import free_readers
 from wattwarden.server.settings import Settings, load_settings
 from wattwarden.storage.database import Connection, connect
 from wattwarden.storage.meters import Meter, MeterName, NoSuchMeter, find_meter, parse_meter
@@ -102,6 +101,15 @@ def links_of(settings: Settings) -> str | None:
     return _known(places.links_of, settings)
 
 
+def pages_of(settings: Settings) -> str:
+    """Return with what addresses of the running system's pages begin.
+
+    Raises:
+        CommandError: What the running system says of itself cannot be read.
+    """
+    return _known(places.pages_of, settings)
+
+
 def as_running(settings: Settings) -> Settings:
     """Return the settings with the journal and the archive as the running system has them.
 
@@ -182,7 +190,4 @@ async def retry_held(connection: Connection, settings: Settings, selection: Sele
     book = ProfileBook()
     found = await load_profiles(connection, Places(settings.data).secrets)
     book.replace(found.profiles)
-    readers = readers_of(settings, book)
-    # Somebody asks for it: the limits that protect against inventive peers do not apply.
-    free = replace(readers.admission, enrolments_per_peer_hour=None, layouts_per_meter_hour=None)
-    return await retry(connection, selection, replace(readers, admission=free))
+    return await retry(connection, selection, free_readers(settings, book))

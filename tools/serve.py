@@ -57,7 +57,8 @@ def up(
 ) -> None:
     """Run everything in one process tree: meters, journal, database, alarms, notices, pages.
 
-    Prints one line when it is ready.  Ctrl-C or SIGTERM answers what was received and stops.
+    Prints one line when it is ready, and on the first run a link before it by which the
+    administrator signs in.  Ctrl-C or SIGTERM answers what was received and stops.
 
     Args:
         data: Folder for everything that is kept.
@@ -83,7 +84,7 @@ def up(
             screen.print(f"[dim]{text}[/dim]")
 
     def ready(facts: Mapping[str, object]) -> None:
-        line = orjson.dumps(facts).decode() if as_json else _ready_line(facts)
+        line = orjson.dumps(facts).decode() if as_json else _ready_lines(facts)
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
@@ -206,12 +207,16 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
         raise CommandError(error.message, error.cure) from error
 
 
-def _ready_line(facts: Mapping[str, object]) -> str:
-    return (
+def _ready_lines(facts: Mapping[str, object]) -> str:
+    """Return the line that tells where everything is, and before it how the first one gets in."""
+    ready = (
         f"ready  meters {facts['listen']}  console http://{facts['console']}  "
         f"postgres {facts['dsn']}  nats {facts['nats']}  data {facts['data']}  "
         f"notices {_ways(facts['endpoints'])}"
     )
+    if facts["sign_in"] is None:
+        return ready
+    return f"sign-in link (once, for the administrator): {facts['sign_in']}\n{ready}"
 
 
 def _ways(endpoints: object) -> str:

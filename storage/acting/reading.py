@@ -5,7 +5,7 @@ from wattwarden.alarms.acting.scope import Read, Reader, reader_of, unread
 from wattwarden.alarms.registry.nouns import Agency, Enterprise, Person
 from wattwarden.alarms.registry.problems import Problem, RefusedError
 from wattwarden.storage.database import Connection
-from wattwarden.storage.registry.records import load_kind, load_record
+from wattwarden.storage.registry.records import load_kind, load_record, load_some
 from wattwarden.storage.system_time import system_now
 
 
@@ -23,9 +23,24 @@ async def reading_as(connection: Connection, actor: str, read: Read) -> Reader:
     against = unread(person, read)
     if against is not None:
         raise RefusedError([Problem(read, "", "", against.zh, against.en)])
+    return await reader_for(connection, person)
+
+
+async def reader_for(connection: Connection, person: Person) -> Reader:
+    """Return what a person may see of whatever their role lets them read.
+
+    Raises:
+        StorageError: The database is away.
+    """
     agencies = {one.id: one for one in await load_kind(connection, Agency)}
-    firms = await load_kind(connection, Enterprise)
-    return reader_of(person, firms, agencies, await system_now(connection))
+    now = await system_now(connection)
+    if person.enterprise is not None:
+        firms = await load_some(connection, Enterprise, [person.enterprise])
+    elif reaches(person, None, agencies):
+        firms = []
+    else:
+        firms = await load_kind(connection, Enterprise)
+    return reader_of(person, firms, agencies, now)
 
 
 async def sees(connection: Connection, person: Person, read: Read, enterprise: str) -> bool:

@@ -23,6 +23,8 @@ class Wanted:
     # Whose alarms, and to whom, where somebody may see but a part.
     enterprises: Collection[str] | None = None
     recipients: Collection[str] | None = None
+    # Those with a smaller number.
+    before: int | None = None
     limit: int
 
 
@@ -134,18 +136,18 @@ _WHERE: Final = (
     " AND ($3::text IS NULL OR endpoint = $3) AND ($4::bigint IS NULL OR alarm = $4)"
     " AND ($5::bigint[] IS NULL OR id = ANY($5)) AND ($6::timestamptz IS NULL OR at >= $6)"
     " AND ($7::text[] IS NULL OR enterprise = ANY($7))"
-    " AND ($8::text[] IS NULL OR recipient = ANY($8))"
+    " AND ($8::text[] IS NULL OR recipient = ANY($8)) AND ($9::bigint IS NULL OR id < $9)"
 )
 _COUNT: Final = f"SELECT state, count(*) AS n FROM outbox WHERE {_WHERE} GROUP BY state"  # noqa: S608  ours
 _LIST: Final = (
     "SELECT id, message, alarm, enterprise, at, why, level, recipient, reason, detail, endpoint,"  # noqa: S608  ours
     " addressed, title, state, due, expires, attempts, late, provider_id, outcome, head"
-    f" FROM outbox WHERE {_WHERE} ORDER BY id DESC LIMIT $9"
+    f" FROM outbox WHERE {_WHERE} ORDER BY id DESC LIMIT $10"
 )
 _AGAIN: Final = (
-    "UPDATE outbox SET state = 'waiting', not_before = $10, expires = $11, ambiguous = 0,"  # noqa: S608  ours
+    "UPDATE outbox SET state = 'waiting', not_before = $11, expires = $12, ambiguous = 0,"  # noqa: S608  ours
     " head = NULL, ended = NULL, fallback_at = NULL WHERE id IN (SELECT id FROM outbox"
-    f" WHERE state IN ('dead', 'expired') AND {_WHERE} ORDER BY id DESC LIMIT $9) RETURNING id"
+    f" WHERE state IN ('dead', 'expired') AND {_WHERE} ORDER BY id DESC LIMIT $10) RETURNING id"
 )
 
 
@@ -159,4 +161,5 @@ def _conditions(wanted: Wanted) -> Sequence[Any]:
         wanted.since,
         None if wanted.enterprises is None else list(wanted.enterprises),
         None if wanted.recipients is None else list(wanted.recipients),
+        wanted.before,
     )

@@ -238,6 +238,7 @@ class SimulatedCity:
             "at": said.at_ms * 1000,
             "received_at": said.received_ms * 1000,
             "marked": np.zeros(len(flat), np.bool_),
+            "stands": np.zeros(len(flat), np.bool_),
         }
 
     def _electric(self, flat: Late) -> Columns:

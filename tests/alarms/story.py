@@ -181,4 +181,4 @@ def _columns(
     nothing = np.zeros(len(rows), np.bool_)
     texts = {"channel": "", **more}
     found |= {name: np.full(len(rows), text, "S32") for name, text in texts.items()}
-    return {**found, "marked": nothing}
+    return {**found, "marked": nothing, "stands": nothing}

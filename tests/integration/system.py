@@ -194,7 +194,13 @@ class System:
         pids: dict[str, list[int]] = told["pids"]
         return pids
 
-    def run(self, *words: str, status: int | None = 0, said: str = "") -> "Said":
+    def run(
+        self,
+        *words: str,
+        status: int | None = 0,
+        said: str = "",
+        within_s: float = COMMAND_LIMIT_S,
+    ) -> "Said":
         """Run another command of the program on this system; ``said`` goes to its input."""
         done = subprocess.run(
             [*self._program, *words],
@@ -203,7 +209,7 @@ class System:
             text=True,
             env=self._all_environment() | {"WATTWARDEN_DATA": str(self.data)},
             user=self._user,
-            timeout=COMMAND_LIMIT_S,
+            timeout=within_s,
             check=False,
         )
         if status is not None:

@@ -32,6 +32,9 @@ async def test_pages_are_served_where_the_ready_line_says_also_after_a_kill() ->
         assert links == f"http://{system.ready['console']}"
         assert system.ready["endpoints"] == []
         assert await shown(f"{links}/a/nothing") == 403
+        # Nobody has an account yet: whoever started it gets in.
+        assert system.ready["sign_in"].startswith(f"{links}/welcome/")
+        assert await shown(system.ready["sign_in"]) == 200
         [side] = system.pids()["side"]
         os.kill(side, signal.SIGKILL)
 

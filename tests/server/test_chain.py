@@ -229,3 +229,17 @@ async def test_an_envelope_that_was_refused_is_no_link_of_the_chain() -> None:
     assert (envelope.number, envelope.previous) == (1, b"")
     assert chain.counters.refused == 1
     assert source.sent == [ACK]
+
+
+async def test_frames_are_counted_by_codec_and_what_became_of_them() -> None:
+    journal, source = FakeJournal(), FakeSource("a")
+    async with running(journal) as chain:
+        chain.add(source, CODEC, [FRAME, FRAME], now() - 30_000)
+    async with running(FakeJournal(answers=[JournalRefused("never")])) as refused:
+        refused.add(source, CODEC, [FRAME], now())
+    assert chain.counters.outcomes == {("acrel", "stored"): 2}
+    assert refused.counters.outcomes == {("acrel", "refused"): 1}
+    assert sum(chain.counters.sizes.counts) == 1
+    # Both frames, from their receipt on.
+    assert sum(chain.counters.ack_s.counts) == 2
+    assert chain.counters.ack_s.total >= 0.06

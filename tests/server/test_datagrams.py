@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from tests.codecs.mischief import vectors_of
@@ -12,6 +13,7 @@ from tests.server.fakes import FakeJournal
 
 from wattwarden.codecs import port_codecs
 from wattwarden.codecs.acrel.frame import ACKS, REGISTER, UPLOAD, seal
+from wattwarden.protocol.codec import Claim
 from wattwarden.server import datagrams
 from wattwarden.server.datagrams import DatagramDoor, DatagramPeer
 
@@ -127,6 +129,21 @@ async def test_what_is_no_frame_is_kept_and_not_answered(raw: bytes) -> None:
         await stranger.say(raw)
         await stranger.settled()
         assert stranger.stored() == [("unknown", raw, None)]
+
+
+async def test_what_a_codec_fails_at_is_kept_and_the_next_datagram_is_taken() -> None:
+    def failing(_data: bytes) -> Claim:
+        raise ZeroDivisionError
+
+    async with meter() as peer:
+        codecs = peer.door.codecs
+        peer.door.codecs = (replace(codecs[0], recognise=failing),)
+        await peer.say(b"poison")
+        peer.door.codecs = codecs
+        await peer.say(REPORT)
+        assert await peer.answer() == ACKS[UPLOAD]
+        assert sorted(data for _, data, _ in peer.stored()) == sorted([b"poison", REPORT])
+        assert peer.door.counts["datagrams that a codec failed at"] == 1
 
 
 async def test_strangers_are_kept_within_the_allowance_alone(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,6 +18,8 @@ from wattwarden.console.gateways import UnknownVisitorError
 from wattwarden.console.store import Store
 from wattwarden.server.courier import wall_us
 from wattwarden.server.exchange import Exchange
+from wattwarden.server.readers import free_readers
+from wattwarden.server.settings import Settings
 from wattwarden.storage.moments import moment_of
 from wattwarden.storage.registry.decisions import Decision, enter
 
@@ -116,7 +119,7 @@ async def exchange(empty_dsn: str, tmp_path: Path) -> AsyncIterator[Exchange]:
     await enter(connection, Decision(Routing(version="1", text=text), "me", moment_of(wall_us())))
     await connection.close()
     store = Store(empty_dsn)
-    yield Exchange(store, tmp_path)
+    yield Exchange(store, tmp_path, partial(free_readers, Settings(data=tmp_path)))
     await store.close()
     await runner.cleanup()
 

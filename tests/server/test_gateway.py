@@ -1,12 +1,15 @@
 """A gateway on real sockets and a real journal: whom it shares its address with."""
 
 import asyncio
+import contextlib
 import gc
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from tests.storage.conftest import NatsProcess
 
+from wattwarden.codecs.modbus import answer, find_type, registers
+from wattwarden.codecs.modbus.frame import check
 from wattwarden.protocol.codec import Claim, Profile
 from wattwarden.server.clock import Clock
 from wattwarden.server.directory import Directory
@@ -81,3 +84,40 @@ async def test_a_packet_that_is_configured_meanwhile_is_known_to_the_next_connec
     assert all(codec.recognise(packet) is Claim.NO for codec in port.codecs)
     directory.replace({("dtu", "SITE-0042"): Profile()})
     assert [c.name for c in port.codecs if c.recognise(packet) is Claim.YES] == ["dtu"]
+
+
+async def test_a_meter_that_never_says_who_it_is_is_known_by_its_listener(
+    journal: Journal,
+) -> None:
+    kind = find_type("dds238")
+    assert kind is not None
+    meters = [{"slave": 1, "type": "dds238", "period_s": 1}]
+    directory = Directory()
+    directory.replace({("modbus", "PLANT"): Profile(options={"meters": meters}, listener="plant")})
+    section = GatewaySettings(
+        listen="127.0.0.1:0", listeners={"plant": "127.0.0.1:0", "nobody": "127.0.0.1:0"}
+    )
+    one = Gateway(Settings(gateway=section), journal, directory, Clock())
+    await one.start()
+    async with asyncio.timeout(10):
+        host, _, port = one.doors["plant"].rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        request = await reader.read(256)
+        asked = check(request)
+        assert (asked.transaction, asked.slave) == (1, 1)
+        writer.write(answer(request, 1, registers(kind, {"voltage_a": 230.1})) or b"")
+        # The next of its period: the first was answered.
+        assert await reader.read(256) == request
+        connection = one.port.fleet.held("modbus:PLANT")
+        assert connection is not None
+        line = connection.session.line
+        assert line is not None
+        assert (line.counters.answered, line.counters.timed_out) == (1, 0)
+        host, _, port = one.doors["nobody"].rpartition(":")
+        stranger, other = await asyncio.open_connection(host, int(port))
+        with contextlib.suppress(ConnectionResetError):
+            assert await stranger.read() == b""
+        for leaving in (writer, other):
+            leaving.close()
+        assert one.port.counters.refused == {"nobody is bound to the listener": 1}
+        await one.stop()

@@ -11,7 +11,7 @@ from wattwarden.alarms.channels import load_channels
 from wattwarden.alarms.channels.channel import Credentials, Token
 from wattwarden.alarms.routing.table import default_text, load_table
 from wattwarden.protocol.secret import Secret
-from wattwarden.tools.notify.trial import FIELDS, trial_message
+from wattwarden.server.trying import FIELDS, trial_message
 
 PAGE: Final = (Path(__file__).resolve().parents[2] / "docs" / "notices.md").read_text("utf-8")
 TABLE: Final = load_table(default_text() + PAGE.split("```")[1][5:])

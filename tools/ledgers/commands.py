@@ -14,14 +14,14 @@ from wattwarden.alarms.decisions.body import NEW, Body
 from wattwarden.alarms.ledgers.bodies import Abnormal, LedgerCorrection, Occasion, SpecialPeriod
 from wattwarden.alarms.ledgers.entries import Entry, LedgerKind
 from wattwarden.alarms.ledgers.sheets import SHEETS, count_text
+from wattwarden.storage.ledgers.book import write_ledger
 from wattwarden.storage.ledgers.ledger import Chosen
+from wattwarden.storage.ledgers.reading import Ledger, read_ledger
 from wattwarden.storage.ledgers.verify import LedgerFault, Printed, keepers, unentered
 from wattwarden.storage.ledgers.verify import verify as verify_one
 from wattwarden.tools.acting import TO_THE_OPERATOR, ReaderForm, reading
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import UsageError
-from wattwarden.tools.ledgers.book import write_ledger
-from wattwarden.tools.ledgers.reading import Ledger, read_ledger
 from wattwarden.tools.ledgers.writing import (
     NOTHING,
     About,

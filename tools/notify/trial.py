@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
-from uuid import uuid4
 
 from cyclopts import Parameter
 
 from wattwarden.alarms.channels.channel import (
     Delivered,
     Fault,
-    Message,
     Outcome,
     Refused,
     RetryAt,
@@ -18,45 +16,20 @@ from wattwarden.alarms.channels.channel import (
     Throttled,
     Unknown,
 )
-from wattwarden.alarms.channels.texts import local_minute
 from wattwarden.alarms.registry.nouns import Person
 from wattwarden.alarms.routing.people import address_of
 from wattwarden.alarms.routing.table import Endpoint as Configured
-from wattwarden.server.courier import wall_us
-from wattwarden.server.endpoint import Endpoint
 from wattwarden.server.places import Places
 from wattwarden.server.settings import Settings
+from wattwarden.server.trying import try_out
 from wattwarden.storage.database import Connection
-from wattwarden.storage.outbox.contacts import note_contacts, seen_in
 from wattwarden.storage.outbox.load import load_reaches, load_routing
 from wattwarden.storage.registry.records import load_record
-from wattwarden.storage.system_time import system_now
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError, UsageError
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
 from wattwarden.tools.running import database, run, settings_of
 from wattwarden.tools.times import local
-
-KIND = "test"
-# Templates ask for parts of an alarm; a test has them all.
-FIELDS = {
-    "alarm": "0",
-    "enterprise": "",
-    "firm": "Wattwarden",
-    "line": "",
-    "subject": "",
-    "what": "测试",
-    "rule": "R0",
-    "rule_name": "测试通知",
-    "class": "",
-    "level_name": "提醒",
-    "why": "test",
-    "reason": "测试",
-    "raised": "",
-    "cleared": "",
-    "deadline": "",
-}
-
 
 # As the outbox calls them.
 NAMES: Final[dict[type, str]] = {
@@ -130,13 +103,7 @@ async def _try(settings: Settings, name: str, to: tuple[str, ...], person: str |
             message = f"{name} reaches people by their {configured.address}: whom?"
             raise UsageError(message, "--to ADDRESS, or --person ID")
         secrets = Places(settings.data).secrets
-        endpoint = Endpoint(name, configured, table.reader, secrets, wall_us)
-        try:
-            outcome = await endpoint.send(trial_message(to))
-        finally:
-            await endpoint.close()
-        now = await system_now(connection)
-        await note_contacts(connection, [(name, seen_in(outcome, to))], now)
+        outcome = await try_out(connection, table, name, to, secrets)
     return _Tried(configured, to, outcome)
 
 
@@ -177,24 +144,6 @@ def _cure(tried: _Tried, settings: Settings) -> str:
 def _details(row: dict[str, Any]) -> tuple[str, ...]:
     provider = f"there as {row['provider_id']}" if row["provider_id"] else ""
     return (row["reason"], provider)
-
-
-def trial_message(to: tuple[str, ...]) -> Message:
-    """Return the message that is tried, with every part that templates ask for."""
-    now_us = wall_us()
-    # A template's time may not be empty; WeChat refuses one that is.
-    now = local_minute(now_us)
-    return Message(
-        id=f"ww_{uuid4().hex}",
-        level=1,
-        title="【测试】Wattwarden 通知测试",
-        text="这是一条测试通知,无需处理。This is a test; nothing needs to be done.",
-        url="",
-        to=to,
-        fields={**FIELDS, "raised": now, "deadline": now},
-        at_us=now_us,
-        kind=KIND,
-    )
 
 
 def _row(endpoint: str, tried: _Tried) -> dict[str, Any]:

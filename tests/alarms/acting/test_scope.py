@@ -50,6 +50,7 @@ ABLE = {
     "flags": AUTHORITY,
     "shares": AUTHORITY,
     "clues": f"{_OFFICERS} auditor",
+    "commands": f"{AUTHORITY} maintenance",
     "audit": _CITY,
 }
 CELLS = [(read, role, place) for read in ABLE for role in Role for place in PLACES]

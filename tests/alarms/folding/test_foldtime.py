@@ -29,8 +29,12 @@ T0 = 1_763_690_400_000
 ZONE = "Asia/Shanghai"
 SLOT0 = T0 // MINUTE
 
-Row = tuple[int, int, int, int] | tuple[int, int, int, int, bool]
-"""(step, meter, at, received_at[, marked])."""
+Row = (
+    tuple[int, int, int, int]
+    | tuple[int, int, int, int, bool]
+    | tuple[int, int, int, int, bool, bool]
+)
+"""(step, meter, at, received_at[, marked[, stands]])."""
 
 
 def pace(*cycles_s: int) -> Pace:
@@ -42,9 +46,10 @@ def watch(meters: int = 2) -> Watch:
 
 
 def arrivals(rows: Sequence[Row]) -> Arrivals:
-    columns = list(zip(*((*row, False)[:5] for row in rows), strict=True)) or [()] * 5
+    columns = list(zip(*((*row, False, False)[:6] for row in rows), strict=True)) or [()] * 6
     step, meter, at, received_at = (np.array(column, np.int64) for column in columns[:4])
-    return Arrivals(step, meter, at, received_at, np.array(columns[4], np.bool_))
+    marked, stands = (np.array(column, np.bool_) for column in columns[4:])
+    return Arrivals(step, meter, at, received_at, marked, stands)
 
 
 def live(step: int, meter: int, at: int, delay: int = SECOND) -> Row:
@@ -232,3 +237,30 @@ def test_neither_cuts_between_steps_nor_order_within_them_change_anything(
         assert msgspec.json.encode(state) == msgspec.json.encode(whole.watch)
         expected = zip(rows, whole.fold_at.tolist(), whole.late.tolist(), strict=True)
         assert sorted(found) == sorted(expected)
+
+
+def standing(count: int, off: int, start_step: int = 0) -> list[Row]:
+    """Readings whose time counts as it stands, by the meter's policy."""
+    return [(*row[:4], False, True) for row in skewed(count, off, start_step)]
+
+
+def test_what_stands_by_policy_is_not_moved_however_late_it_always_comes() -> None:
+    timed = arrive(watch(1), pace(60), arrivals(standing(12, -30 * MINUTE)))
+    assert timed.watch.skew == (0,)
+    assert timed.skews == ()
+    assert timed.fold_at.tolist() == [T0 + (number - 30) * MINUTE for number in range(12)]
+
+
+def test_with_the_policy_what_was_measured_before_ends_at_once() -> None:
+    before = arrive(watch(1), pace(60), arrivals(skewed(10, -30 * MINUTE))).watch
+    assert before.skew == (-30 * MINUTE,)
+    rows = arrivals([(11, 0, T0 + 11 * MINUTE, T0 + 11 * MINUTE, False, True)])
+    timed = arrive(before, pace(60), rows)
+    assert timed.fold_at.tolist() == [T0 + 11 * MINUTE]
+    assert timed.watch.skew == (0,)
+    assert fold_times(before, pace(60), rows).tolist() == [T0 + 11 * MINUTE]
+
+
+def test_what_stands_ahead_of_its_receipt_counts_when_it_came() -> None:
+    timed = arrive(watch(1), pace(60), arrivals(standing(3, 45 * MINUTE)))
+    assert timed.fold_at.tolist() == [T0 + number * MINUTE for number in range(3)]

@@ -185,3 +185,24 @@ async def test_a_meter_invents_a_limited_number_of_factor_lists_an_hour(
 
     assert await held(store, "frame, reason") == [(2, "layout_limit"), (3, "layout_limit")]
     assert len(await rows_of(store, "at", "factor")) == 4
+
+
+async def test_frames_are_counted_by_codec_by_what_they_carry_and_what_became_of_them(
+    writer: Writer, journal: MemoryJournal, store: Connection
+) -> None:
+    told = factors("m1", NOON, {"a01001": 1.0})
+    journal.frames(HEARTBEAT, REFUSED, POISON, reading("m1"), reading("m2"), told)
+    journal.frames(b"?", codec="unknown", reasons=("noise",))
+
+    await writer.round()
+
+    assert writer.counters.decoded == {
+        ("fake", "other", "stored"): 1,
+        ("fake", "other", "refused"): 1,
+        ("fake", "other", "decoder_error"): 1,
+        ("fake", "reading", "stored"): 2,
+        ("fake", "factor", "stored"): 1,
+        ("unknown", "other", "unframed"): 1,
+    }
+    assert len(await rows_of(store, "at")) == 2
+    assert sum(writer.round_frames.counts) == sum(writer.round_s.counts) == 1

@@ -15,7 +15,7 @@ from tests.tools.conftest import Execute
 
 from wattwarden.alarms.ledgers.entries import Head, LedgerKind
 from wattwarden.alarms.ledgers.sheets import SHEETS
-from wattwarden.tools.ledgers.book import (
+from wattwarden.storage.ledgers.book import (
     FIRST_ROW,
     HEAD_ROW,
     NO_ENTRIES,

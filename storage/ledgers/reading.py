@@ -9,9 +9,9 @@ from wattwarden.alarms.ledgers.entries import Entry, Head, LedgerKind
 from wattwarden.alarms.ledgers.sheets import SHEETS, Cell, cells, count_text, said
 from wattwarden.alarms.registry.nouns import Enterprise, Person
 from wattwarden.storage.database import Connection
+from wattwarden.storage.ledgers.book import Cover, Page
 from wattwarden.storage.ledgers.ledger import Chosen, correctors, head_of, load_entries
 from wattwarden.storage.registry.records import load_kind
-from wattwarden.tools.ledgers.book import Cover, Page
 
 
 @dataclass(frozen=True, slots=True)

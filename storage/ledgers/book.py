@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from openpyxl import Workbook
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
@@ -76,8 +76,8 @@ class Page:
     corrected: frozenset[int] = frozenset()
 
 
-def write_ledger(path: Path, cover: Cover, pages: Sequence[Page]) -> None:
-    """Write a book with a sheet a page.
+def write_ledger(to: Path | IO[bytes], cover: Cover, pages: Sequence[Page]) -> None:
+    """Write a book with a sheet a page, into a file by its path or into an open one.
 
     Raises:
         OSError: The file cannot be written.
@@ -92,7 +92,7 @@ def write_ledger(path: Path, cover: Cover, pages: Sequence[Page]) -> None:
             raise TypeError(message)
         sheet.title = page.sheet.title
         _write(sheet, cover, page)
-    book.save(path)
+    book.save(to)
 
 
 def _write(sheet: Worksheet, cover: Cover, page: Page) -> None:

@@ -1,0 +1,195 @@
+"""All meters a page at a time: whose, since when heard, by which connection."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from wattwarden.storage.database import Connection, errors
+from wattwarden.storage.meters import MeterState
+from wattwarden.storage.text import like_of
+
+# As many as somebody reads.
+PAGE: Final = 50
+# Of connections: two days of a bad line.
+EVENTS: Final = 30
+# Rollups of an hour stand within minutes after its first row.
+RECENT: Final = timedelta(hours=1)
+
+
+class Heard(StrEnum):
+    """Whether a meter reports: within an hour, before, or never."""
+
+    NOW = "now"
+    BEFORE = "before"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class FleetMeter:
+    """A meter with the unit and the firm of a point on it, "" where it has none."""
+
+    id: int
+    codec: str
+    address: str
+    state: MeterState
+    enrolled_at: datetime
+    firm: str
+    firm_name: str
+    unit_name: str
+    heard_at: datetime | None
+    session: str | None
+    session_at: datetime | None
+    peer: str | None
+
+    @property
+    def name(self) -> str:
+        """How commands call it."""
+        return f"{self.codec}:{self.address}"
+
+    def heard(self, now: datetime) -> Heard:
+        """Tell whether it reports."""
+        if self.heard_at is None:
+            return Heard.NEVER
+        return Heard.NOW if self.heard_at > now - RECENT else Heard.BEFORE
+
+
+@dataclass(frozen=True, slots=True)
+class FleetCount:
+    """How many meters there are, how many of them report, wait to be accepted, and frames wait."""
+
+    meters: int
+    reporting: int
+    unconfirmed: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEvent:
+    """What happened to a connection of a meter."""
+
+    at: datetime
+    what: str
+    peer: str
+    gateway: str
+    reason: str
+
+
+_POINTS: Final = """
+WITH newest AS (
+    SELECT DISTINCT ON (kind, id) kind, id, body FROM registry_entry
+    WHERE kind IN ('point', 'unit', 'outlet', 'enterprise') ORDER BY kind, id, version DESC
+), points AS (
+    SELECT DISTINCT ON (p.body ->> 'meter') p.body ->> 'meter' AS meter, f.id AS firm,
+        f.body ->> 'name' AS firm_name, o.body ->> 'name' AS unit_name
+    FROM newest AS p
+    JOIN newest AS o ON o.kind IN ('unit', 'outlet')
+        AND o.id = coalesce(p.body ->> 'unit', p.body ->> 'outlet')
+    JOIN newest AS f ON f.kind = 'enterprise' AND f.id = o.body ->> 'enterprise'
+    WHERE p.kind = 'point' ORDER BY p.body ->> 'meter', p.body ->> 'valid_from' DESC
+)
+"""
+_CHOSEN: Final = """
+    FROM meter AS m LEFT JOIN points AS p ON p.meter = m.codec || ':' || m.address
+    WHERE ($1::text[] IS NULL OR p.firm = ANY($1))
+"""
+_LIST: Final = f"""
+{_POINTS}, chosen AS (
+    SELECT m.id, m.codec, m.address, m.state, m.enrolled_at, coalesce(p.firm, '') AS firm,
+        coalesce(p.firm_name, '') AS firm_name, coalesce(p.unit_name, '') AS unit_name
+    {_CHOSEN} AND m.id > $2 AND ($3 = '' OR m.state = $3)
+        AND ($4 = '' OR concat_ws(' ', m.codec || ':' || m.address, p.firm_name, p.unit_name)
+            ILIKE $5)
+    ORDER BY m.id LIMIT $6
+)
+SELECT c.*, r.heard_at, s.what AS session, s.at AS session_at, s.peer
+FROM chosen AS c
+LEFT JOIN LATERAL (SELECT max(start) AS start FROM collected_hour WHERE meter = c.id) AS h ON TRUE
+LEFT JOIN LATERAL (SELECT max(at) AS heard_at FROM (
+    SELECT max(at) AS at FROM reading WHERE meter = c.id AND at >= coalesce(h.start, $7)
+    UNION ALL SELECT max(at) FROM factor WHERE meter = c.id AND at >= coalesce(h.start, $7)
+    UNION ALL SELECT h.start) AS both_kinds) AS r ON TRUE
+LEFT JOIN LATERAL (SELECT what, at, peer FROM session_event
+    WHERE identity = c.address AND codec = c.codec ORDER BY at DESC LIMIT 1) AS s ON TRUE
+ORDER BY c.id
+"""  # noqa: S608  put together of texts of this module
+_COUNT: Final = f"""
+{_POINTS}, chosen AS (SELECT m.id, m.state {_CHOSEN})
+SELECT count(*) AS meters, count(*) FILTER (WHERE state = 'unconfirmed') AS unconfirmed,
+    count(*) FILTER (WHERE EXISTS (SELECT FROM collected_hour AS h
+        WHERE h.meter = chosen.id AND h.start >= $2)) AS reporting,
+    (SELECT count(*) FROM (SELECT FROM quarantine WHERE state = 'open' LIMIT 10000) AS q) AS held
+FROM chosen
+"""  # noqa: S608  as above
+
+
+async def list_fleet(
+    connection: Connection,
+    firms: Collection[str] | None,
+    now: datetime,
+    *,
+    said: str = "",
+    state: MeterState | None = None,
+    after: int = 0,
+    only: int | None = None,
+) -> list[FleetMeter]:
+    """Return meters by their number, one more than a page where there are more.
+
+    Args:
+        connection: To the store.
+        firms: Only those with a point of these; None for all, also those that belong to nobody.
+        now: The system's time.
+        said: Only those whose name, firm or unit holds this text.
+        state: Only those in this state.
+        after: Only those with a higher number.
+        only: The one with this number.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    with errors("listing meters"):
+        rows = await connection.fetch(
+            _LIST,
+            None if firms is None else sorted(firms),
+            after if only is None else only - 1,
+            "" if state is None else state,
+            said,
+            like_of(said),
+            PAGE + 1 if only is None else 1,
+            now - 3 * RECENT,
+        )
+    found = [FleetMeter(**{**row, "state": MeterState(row["state"])}) for row in rows]
+    return [one for one in found if only is None or one.id == only]
+
+
+async def count_fleet(
+    connection: Connection, firms: Collection[str] | None, now: datetime
+) -> FleetCount:
+    """Return how many meters of firms (None: all) there are and report.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    with errors("counting meters"):
+        (row,) = await connection.fetch(
+            _COUNT, None if firms is None else sorted(firms), now - 2 * RECENT
+        )
+    return FleetCount(**row)
+
+
+async def session_events(connection: Connection, codec: str, address: str) -> list[SessionEvent]:
+    """Return what happened to a meter's connections, the latest first.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    with errors("reading connections of a meter"):
+        rows = await connection.fetch(
+            "SELECT at, what, peer, gateway, reason FROM session_event"
+            " WHERE identity = $1 AND codec = $2 ORDER BY at DESC LIMIT $3",
+            address,
+            codec,
+            EVENTS,
+        )
+    return [SessionEvent(**row) for row in rows]

@@ -1,0 +1,328 @@
+"""Forwarding over real TCP to a platform that fails in every way: nothing lost, no new QNs."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from tests.storage.feed import readings, register, small_city, store_rows, store_ticks
+
+from wattwarden.codecs.hj212 import CODEC
+from wattwarden.protocol.codec import Batch, default_profile
+from wattwarden.protocol.framer import Framer
+from wattwarden.server.forward_table import Platform
+from wattwarden.server.forwarder import ASIDE_TRIES, Forwarder, ForwardPlace
+from wattwarden.storage import forward
+from wattwarden.storage.database import Connection, connect
+from wattwarden.storage.forward import Item
+
+NOW = datetime(2026, 11, 22, 3, tzinfo=UTC)
+MS = 1_795_316_400_000
+FIRMS = ("E1", "E2")
+PASSWORD = "made-up"  # noqa: S105  nobody's
+
+Behave = Callable[[str, list[str]], str]
+"""(QN, QNs of this connection so far) → "answer", "nothing", "refuse" or "hang up"."""
+
+
+def answer_all(_qn: str, _before: list[str]) -> str:
+    return "answer"
+
+
+@dataclass
+class FakePlatform:
+    """A platform that keeps every frame, and answers as it is told."""
+
+    behave: Behave = answer_all
+    connections: list[list[bytes]] = field(default_factory=list)
+    server: asyncio.Server | None = None
+    port: int = 0
+
+    async def listen(self) -> None:
+        self.server = await asyncio.start_server(self.serve, "127.0.0.1", self.port)
+        self.port = self.server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        if self.server is not None:
+            self.server.close()
+            await self.server.wait_closed()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        mine: list[bytes] = []
+        self.connections.append(mine)
+        framer, before = Framer(CODEC.outline), list[str]()
+        while data := await reader.read(65_536):
+            for frame in framer.feed(data):
+                mine.append(frame)
+                qn = qn_in(frame)
+                does = self.behave(qn, before)
+                before.append(qn)
+                [answer] = CODEC.acknowledge(Batch.of([frame], MS * 1000))
+                if does == "hang up":
+                    writer.close()
+                    return
+                if does == "answer":
+                    writer.write(answer)
+        writer.close()
+
+    @property
+    def frames(self) -> list[bytes]:
+        return [frame for connection in self.connections for frame in connection]
+
+
+def qn_in(frame: bytes) -> str:
+    return str(CODEC.read(frame, default_profile).fields["QN"])
+
+
+def said(frame: bytes) -> tuple[str | None, Any]:
+    message = CODEC.read(frame, default_profile)
+    return message.meter, message.at
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def peer() -> AsyncIterator[FakePlatform]:
+    platform = FakePlatform()
+    await platform.listen()
+    yield platform
+    await platform.close()
+
+
+async def feed(store: Connection, minutes: range, from_step: int = 0) -> int:
+    """Store readings of firms; return how many belong to the first."""
+    rows = readings(FIRMS, minutes, lambda _firm, _part, _minute: 0.8)
+    await store_rows(store, rows)
+    await store_ticks(store, minutes.stop + 1, from_step)
+    return sum(row.meter.startswith("E1") for row in rows)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def city(store: Connection) -> Connection:
+    await register(store, small_city(FIRMS))
+    await forward.begin(store, "up", 1)
+    return store
+
+
+def taken(meter: str, row: Any) -> Item | None:
+    return Item(meter, "2011", repeated=False, data=f"DataTime={row['at']:%Y%m%d%H%M%S};x-Rtd=1")
+
+
+async def take(store: Connection, meters: set[str], now_ms: int = MS) -> int:
+    return await forward.take(store, "up", 1, meters, taken, now_ms)
+
+
+async def test_rows_become_items_in_the_order_of_steps_and_only_once(city: Connection) -> None:
+    await feed(city, range(5))
+    assert await take(city, {"fake:E1-p", "fake:E2-t"}) > 0
+    found = await forward.waiting(city, "up", 0, 100)
+    assert len(found) == 10
+    assert {one.item.mn for one in found} == {"fake:E1-p", "fake:E2-t"}
+    assert [one.item.data for one in found] == sorted(one.item.data for one in found)
+    assert [one.qn for one in found] == list(range(MS, MS + 10))
+    assert await take(city, {"fake:E1-p", "fake:E2-t"}) == 0
+    await feed(city, range(7, 8), from_step=6 * 3)
+    # A clock that was set back gives no number twice.
+    await take(city, {"fake:E1-p"}, now_ms=MS - 1000)
+    assert (await forward.waiting(city, "up", MS + 9, 100))[0].qn == MS + 10
+    (state,) = await forward.read_forwarded(city)
+    assert (state.taken, state.silent, state.waiting, state.behind) == (11, 0, 11, 0)
+
+
+async def test_what_was_there_before_a_platform_is_not_sent(store: Connection) -> None:
+    await register(store, small_city(FIRMS))
+    await feed(store, range(5))
+    await forward.begin(store, "up", 1)
+    assert await take(store, {"fake:E1-p"}) == 0
+    assert await forward.waiting(store, "up", 0, 9) == []
+
+
+async def test_rows_wait_where_they_are_while_many_items_wait(
+    city: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forward, "ROWS_AT_ONCE", 5)
+    monkeypatch.setattr(forward, "MOST_WAITING", 8)
+    await feed(city, range(30))
+    owners = {"fake:E1-p", "fake:E1-t"}
+    while await take(city, owners):
+        pass
+    found = await forward.waiting(city, "up", 0, 1000)
+    assert 8 <= len(found) < 20
+    total = 0
+    while found:
+        total += await forward.acknowledge(city, "up", [one.qn for one in found], NOW)
+        while await take(city, owners):
+            pass
+        found = await forward.waiting(city, "up", 0, 1000)
+    assert total == 60
+
+
+async def test_a_lost_transaction_leaves_position_and_items_as_they_were(
+    city: Connection,
+) -> None:
+    await feed(city, range(5))
+
+    def broken(_meter: str, _row: Any) -> Item | None:
+        raise RuntimeError("no item")
+
+    with pytest.raises(RuntimeError):
+        await forward.take(city, "up", 1, {"fake:E1-p"}, broken, MS)
+    await take(city, {"fake:E1-p"})
+    assert len(await forward.waiting(city, "up", 0, 100)) == 5
+
+
+async def test_one_forwards_at_a_time(city: Connection, store_dsn: str) -> None:
+    other = await connect(store_dsn, name="other")
+    assert await forward.hold(other, "up")
+    assert not await forward.hold(city, "up")
+    assert await forward.hold(city, "another")
+    await other.close()
+    await city.execute("SELECT pg_advisory_unlock_all()")
+
+
+def platform_at(peer: FakePlatform, **changes: Any) -> Platform:
+    fields: dict[str, Any] = {
+        "address": f"127.0.0.1:{peer.port}",
+        "enterprises": ["E1"],
+        "password_file": "up_password",
+        "overtime_s": 0.3,
+        "retries": 1,
+        "per_second": 5_000,
+    }
+    return Platform(**(fields | changes))
+
+
+@contextlib.asynccontextmanager
+async def forwarding(dsn: str, folder: Path, platform: Platform) -> AsyncIterator[None]:
+    (folder / "up_password").write_text(PASSWORD)
+    forwarder = Forwarder("up", platform, ForwardPlace(dsn, folder, 1), first_pause_s=0.01)
+    stop = asyncio.Event()
+    task = asyncio.create_task(forwarder.run(stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+async def until(store: Connection, done: Callable[[forward.Forwarded], bool]) -> forward.Forwarded:
+    async with asyncio.timeout(20):
+        while True:
+            (state,) = await forward.read_forwarded(store)
+            if done(state):
+                return state
+            await asyncio.sleep(0.02)
+
+
+async def test_everything_reaches_the_platform_in_order(
+    city: Connection, store_dsn: str, tmp_path: Path, peer: FakePlatform
+) -> None:
+    count = await feed(city, range(20))
+    async with forwarding(store_dsn, tmp_path, platform_at(peer, mn={"fake:E1-p": "UP1"})):
+        state = await until(city, lambda state: state.acknowledged == count)
+    assert (state.waiting, state.sent, state.repeated, state.trouble) == (0, count, 0, "")
+    assert state.acknowledged_at is not None
+    heard = [said(frame) for frame in peer.frames]
+    assert {meter for meter, _ in heard} == {"UP1", "E1t"}
+    assert [at for _, at in heard] == sorted(at for _, at in heard)
+    assert len({qn_in(frame) for frame in peer.frames}) == count
+    assert all(f"PW={PASSWORD};".encode() in frame for frame in peer.frames)
+    kept = await city.fetchval(
+        "SELECT count(*) FROM forward_item WHERE data LIKE '%' || $1", PASSWORD
+    )
+    assert kept == 0
+
+
+async def test_what_a_platform_did_not_answer_comes_again_under_the_same_qn(
+    city: Connection, store_dsn: str, tmp_path: Path, peer: FakePlatform
+) -> None:
+    hung_up = list[str]()
+
+    def behave(_qn: str, before: list[str]) -> str:
+        if len(hung_up) < 3 and len(before) == 5:
+            hung_up.append(before[-1])
+            return "hang up"
+        return "answer" if len(before) % 2 == 0 or len(hung_up) == 3 else "nothing"
+
+    peer.behave = behave
+    count = await feed(city, range(30))
+    async with forwarding(store_dsn, tmp_path, platform_at(peer)):
+        state = await until(city, lambda state: state.acknowledged == count)
+    assert state.repeated > 0
+    assert len(peer.connections) >= 4
+    by_qn: dict[str, set[bytes]] = {}
+    for frame in peer.frames:
+        by_qn.setdefault(qn_in(frame), set()).add(frame)
+    # Whatever came twice is the same, byte for byte; and nothing is missing.
+    assert {len(frames) for frames in by_qn.values()} == {1}
+    assert len(by_qn) == count == len({said(frame) for frame in peer.frames})
+    for connection in peer.connections:
+        assert [qn_in(frame) for frame in connection] == sorted(map(qn_in, connection))
+
+
+async def test_a_silent_platform_gets_everything_again_on_the_line_and_then_on_another(
+    city: Connection, store_dsn: str, tmp_path: Path, peer: FakePlatform
+) -> None:
+    peer.behave = lambda _qn, _before: "nothing"
+    count = await feed(city, range(2))
+    async with forwarding(store_dsn, tmp_path, platform_at(peer, overtime_s=0.05)):
+        state = await until(city, lambda state: "no answer to" in state.trouble)
+        assert state.trouble_at is not None
+        first = [qn_in(frame) for frame in peer.connections[0]]
+        assert first == first[:count] * 2
+        peer.behave = answer_all
+        state = await until(city, lambda state: state.acknowledged == count)
+    assert state.repeated >= count
+    assert len({qn_in(frame) for frame in peer.frames}) == count
+
+
+async def test_what_a_platform_never_takes_is_set_aside_and_the_rest_goes_on(
+    city: Connection, store_dsn: str, tmp_path: Path, peer: FakePlatform
+) -> None:
+    count = await feed(city, range(6))
+    poison = list[str]()
+
+    def behave(qn: str, before: list[str]) -> str:
+        if not poison and len(before) == 2:
+            poison.append(qn)
+        return "nothing" if qn in poison else "answer"
+
+    peer.behave = behave
+    async with forwarding(store_dsn, tmp_path, platform_at(peer, overtime_s=0.05)):
+        state = await until(city, lambda state: state.aside == 1)
+        assert (state.acknowledged, state.waiting) == (count - 1, 0)
+        sent = [qn_in(frame) for frame in peer.frames]
+        assert sent.count(poison[0]) >= ASIDE_TRIES
+        peer.behave = answer_all
+        assert await forward.take_back(city, "up") == 1
+        await until(city, lambda state: state.acknowledged == count)
+
+
+async def test_a_platform_that_refuses_is_asked_again_and_says_why(
+    city: Connection, store_dsn: str, tmp_path: Path, peer: FakePlatform
+) -> None:
+    count = await feed(city, range(2))
+    (tmp_path / "up_password").write_text("a;b")
+    async with forwarding(store_dsn, tmp_path, platform_at(peer)):
+        (tmp_path / "up_password").unlink()
+        await until(city, lambda state: "up_password" in state.trouble)
+        (tmp_path / "up_password").write_text("a;b")
+        await until(city, lambda state: "PW of an upload" in state.trouble)
+        (tmp_path / "up_password").write_text(PASSWORD)
+        await until(city, lambda state: state.acknowledged == count)
+
+
+async def test_a_platform_that_is_away_is_owed_until_it_is_back(
+    city: Connection, store_dsn: str, tmp_path: Path, peer: FakePlatform
+) -> None:
+    count = await feed(city, range(3))
+    await peer.close()
+    async with forwarding(store_dsn, tmp_path, platform_at(peer)):
+        state = await until(city, lambda state: "not reached" in state.trouble)
+        assert (state.waiting, state.sent) == (count, 0)
+        await peer.listen()
+        state = await until(city, lambda state: state.acknowledged == count)
+    assert state.repeated == 0
