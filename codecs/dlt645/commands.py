@@ -113,7 +113,7 @@ def _set(name: str, value: str, peer: Peer) -> Wanted:
     password = peer.profile.options.get(PASSWORD)
     if password is None:
         message = f"{name}: writing to a DL/T 645 meter takes its password"
-        cure = f"wattwarden meters set … --option {PASSWORD}=02XXXXXX (level and three bytes)"
+        cure = f"wattwarden meters set … --option {PASSWORD}=02123456 (level and three bytes)"
         raise CannotAskError(message, cure)
     fields = {
         "di": name.upper(), "password": str(password), "operator": _NO_OPERATOR, "value": value,

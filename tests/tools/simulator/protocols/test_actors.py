@@ -205,7 +205,7 @@ async def test_a_datagram_is_sent_again_until_it_is_answered(
         def datagram_received(self, data: bytes, addr: object) -> None:
             heard.append(data)
             if len(heard) > 1:
-                self.transport.sendto(ACKS[UPLOAD], addr)  # type: ignore[attr-defined]
+                self.transport.sendto(ACKS[UPLOAD], addr)  # type: ignore[attr-defined]  # made by connection_made
 
     loop = asyncio.get_running_loop()
     door, _ = await loop.create_datagram_endpoint(Door, local_addr=("127.0.0.1", 0))
