@@ -53,7 +53,7 @@ layers: $(STAMP)
 
 tests: $(STAMP)
 	@# Each worker, and each role that a test starts, spends half of its start on compiling else.
-	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -q -n 2 --dist worksteal
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -q -n 3 --dist worksteal
 
 test: check tests ## every check and every test
 

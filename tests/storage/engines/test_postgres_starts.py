@@ -137,7 +137,8 @@ async def test_only_what_does_not_pass_ends_the_asking(
     with pytest.raises(EngineError, match=told):
         await EmbeddedPostgres(open_folder / "data", binaries=fakes).start(timeout_s=0.2)
 
-    assert (asked.await_count > 1) == (told == "did not answer")
+    # What passes is asked until there is no time left, however often that is.
+    assert told == "did not answer" or asked.await_count == 1
 
 
 async def test_a_start_that_is_cancelled_leaves_nothing(open_folder: Path, fakes: Path) -> None:
