@@ -136,7 +136,7 @@ def _quieten() -> None:
     """Leave standard output to the command's answer; only warnings are told, on standard error."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=lambda *_names: structlog.PrintLogger(sys.stderr),
+        logger_factory=lambda *_names: structlog.WriteLogger(sys.stderr),
     )
     # nats-py logs what it then reports to its callbacks.
     logging.getLogger("nats").setLevel(logging.CRITICAL)

@@ -1,6 +1,7 @@
-"""What engines and libraries log through the standard library is told like everything else."""
+"""What a role logs is whole lines; what engines and libraries log is told in the same way."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -27,3 +28,29 @@ def test_a_library_s_warning_is_one_json_line_that_holds_no_secret() -> None:
     assert (warning["role"], "timestamp" in warning) == ("up", True)
     assert "OSError: gone" in error["exception"]
     assert "secret" not in done.stderr
+
+
+TALKER = """
+import structlog, sys
+from wattwarden.server.logs import configure_logs
+
+configure_logs(sys.argv[1])
+log = structlog.get_logger()
+for turn in range(2000):
+    log.warning("journal connection lost", turn=turn)
+"""
+
+
+def test_roles_that_share_one_standard_error_never_break_each_other_s_lines() -> None:
+    """As under a supervisor: both hold the same open file and talk at once."""
+    reader, writer = os.pipe()
+    talkers = [
+        subprocess.Popen([sys.executable, "-c", TALKER, role], stderr=writer)
+        for role in ("writer", "archivist")
+    ]
+    os.close(writer)
+    with os.fdopen(reader, encoding="utf-8") as said:
+        turns = [(told["role"], told["turn"]) for told in map(json.loads, said)]
+    assert [talker.wait(timeout=20) for talker in talkers] == [0, 0]
+    for role in ("writer", "archivist"):
+        assert [turn for who, turn in turns if who == role] == list(range(2000))
