@@ -22,7 +22,8 @@ Options of a DTU's profile (``wattwarden meters set dtu:ID --option NAME=VALUE``
     timeout_ms     how long an answer is waited for (3000)
     retries        how often a question is repeated before its meter is left in peace (1)
     registration   the packet by which it registers, where that is not its address: a text, or
-                   "hex:0102…"; ``#`` stands for any digit, and who fits is named by what it said
+                   "hex:0102…"; in a text ``#`` stands for any digit, and who fits is named by what
+                   it said
     heartbeats     ["PING", "hex:AA55AA55"]: packets that say nothing
     prefix         what stands before each frame, such as "hex:D8B04CBDD147"; it names the DTU
                    where no registration has
@@ -40,11 +41,11 @@ from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import Final
 
-from wattwarden.codecs.dtu.dialogue import DtuDialogue, acknowledge
+from wattwarden.codecs.dtu.dialogue import DtuDialogue, acknowledge, is_awaited
 from wattwarden.codecs.dtu.explanation import explain
 from wattwarden.codecs.dtu.frame import claim_of, outline_of
 from wattwarden.codecs.dtu.message import KINDS, encode, read
-from wattwarden.codecs.dtu.packets import ANY_DIGIT, Packets, packet_of
+from wattwarden.codecs.dtu.packets import ANY_DIGIT, HEX, Packets, packet_of
 from wattwarden.codecs.dtu.readings import decode
 from wattwarden.codecs.dtu.site import ask
 from wattwarden.protocol.codec import Codec, Profile
@@ -69,8 +70,9 @@ def knowing(profiles: Mapping[str, Profile]) -> Codec:
     templates: set[bytes] = set()
     for address, profile in sorted(profiles.items()):
         options = profile.options
-        packet = packet_of(options.get("registration", address))
-        if ANY_DIGIT in packet:
+        said = options.get("registration", address)
+        packet = packet_of(said)
+        if ANY_DIGIT in packet and not str(said).startswith(HEX):
             templates.add(packet)
         elif packet:
             registrations[packet] = address
@@ -103,6 +105,7 @@ def _codec_of(known: _Known) -> Codec:
         dialogue=partial(DtuDialogue, packets),
         confirm=None,
         acknowledge=acknowledge,
+        is_awaited=is_awaited,
         decode=decode,
         read=partial(read, packets),
         encode=encode,

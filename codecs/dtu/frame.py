@@ -10,6 +10,7 @@ A frame is proven by its CRC or sum, whatever it is glued to; a packet by being 
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
 from wattwarden.codecs.dlt645.frame import (
@@ -67,6 +68,8 @@ def _end_645(buffer: bytes, at: int) -> int:
     return begin + FRAMING_BYTES + buffer[begin + LENGTH] if here > LENGTH else UNTOLD
 
 
+# Framing proves a reply, and whoever waits for it asks for the same bytes again at once.
+@lru_cache(2)
 def inner_of(frame: bytes, begin: int) -> Inner | None:
     """Return the frame of a meter that stands from ``begin`` to the end, None where none does."""
     end = len(frame)

@@ -11,7 +11,7 @@ from what follows them in the same segment.
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 UNTOLD: Final = 0
@@ -103,6 +103,7 @@ class Packets:
         self._texts: Final = sorted({*self.registrations, *self.heartbeats})
         # The longest first: one may be the beginning of another.
         self._sizes: Final = sorted({len(text) for text in self._texts}, reverse=True)
+        self._prefixes: Final = sorted(self.prefixes)
         self._prefix_sizes: Final = sorted({len(text) for text in self.prefixes}, reverse=True)
         numbered = any(template[0] == ANY_DIGIT for template in self.templates)
         first = {text[0] for text in (*self._texts, *self.templates)} - {ANY_DIGIT}
@@ -118,7 +119,7 @@ class Packets:
             piece = buffer[start : start + size]
             if len(piece) == size and (piece in self.registrations or piece in self.heartbeats):
                 return start + size
-        begun = self._is_begun(buffer[start : start + MOST_PACKET_BYTES])
+        begun = _is_begun(self._texts, buffer[start : start + MOST_PACKET_BYTES])
         for template in self.templates:
             piece = buffer[start : start + len(template)]
             if _resembles(piece, template):
@@ -137,7 +138,7 @@ class Packets:
             if len(piece) == size and piece in self.prefixes:
                 return start + size
         rest = buffer[start : start + MOST_PACKET_BYTES]
-        return UNTOLD if any(text.startswith(rest) for text in self.prefixes) else NONE
+        return UNTOLD if _is_begun(self._prefixes, rest) else NONE
 
     def identity_of(self, packet: bytes) -> str | None:
         """Return who registers with a packet, None for a heartbeat."""
@@ -145,9 +146,11 @@ class Packets:
             return None
         return self.registrations.get(packet) or address_of(packet)
 
-    def _is_begun(self, rest: bytes) -> bool:
-        place = bisect_left(self._texts, rest)
-        return place < len(self._texts) and self._texts[place].startswith(rest)
+
+def _is_begun(texts: Sequence[bytes], rest: bytes) -> bool:
+    """Whether one of sorted texts begins so: of thousands of DTUs, the one behind is looked at."""
+    place = bisect_left(texts, rest)
+    return place < len(texts) and texts[place].startswith(rest)
 
 
 def _resembles(piece: bytes, template: bytes) -> bool:

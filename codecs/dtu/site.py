@@ -25,7 +25,8 @@ from wattwarden.protocol.command import (
     Question,
 )
 from wattwarden.protocol.line import Plan
-from wattwarden.protocol.polling import SECOND_US, entries_of, limits_of, number_of
+from wattwarden.protocol.microseconds import SECOND_US
+from wattwarden.protocol.polling import entries_of, limits_of, number_of
 
 DEFAULT_PERIOD_S: Final = 60
 MOST_PERIOD_S: Final = 86_400

@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.codecs.mischief import NOW
 
 from wattwarden.codecs import port_codecs
 from wattwarden.codecs.dlt645 import CODEC as DLT645
 from wattwarden.codecs.dlt645 import request as request_645
 from wattwarden.codecs.dtu import CODEC, knowing
-from wattwarden.codecs.dtu.packets import MOST_PACKET_BYTES
+from wattwarden.codecs.dtu.packets import MOST_PACKET_BYTES, NONE, UNTOLD, Packets
 from wattwarden.codecs.modbus import answer, find_type, registers, requests
 from wattwarden.protocol import rtu
 from wattwarden.protocol.codec import (
@@ -23,8 +25,9 @@ from wattwarden.protocol.codec import (
     default_profile,
 )
 from wattwarden.protocol.errors import ProtocolError
+from wattwarden.protocol.events import Received, SessionLimits
 from wattwarden.protocol.framer import Framer
-from wattwarden.protocol.session import Received, Session, SessionLimits
+from wattwarden.protocol.session import Session
 
 SECOND = 1_000_000
 IMEI = b"861234561239875"
@@ -102,6 +105,7 @@ def cut(codec: Codec, stream: bytes) -> list[bytes]:
         pytest.param(b"SITE-0042", {}, None, id="its address"),
         pytest.param(b"reg:7\r\n", {"registration": "reg:7\r\n"}, None, id="another text"),
         pytest.param(b"\x01\x02\xfe\xff", {"registration": "hex:0102feff"}, None, id="hex"),
+        pytest.param(b"\xaa\x55#\xaa", {"registration": "hex:aa5523aa"}, None, id="# in hex"),
         pytest.param(b"TT000042", {"registration": "TT######"}, "TT000042", id="a template"),
         pytest.param(b"###", {"registration": "###"}, "", id="too short"),
         pytest.param(b"x" * 65, {"registration": "x" * 65}, "", id="too long"),
@@ -182,6 +186,15 @@ def test_a_heartbeat_glued_to_a_reply_is_told_from_it() -> None:
     assert cut(CODEC, stream) == want
     framer = Framer(CODEC.outline)
     assert [f for at in range(len(stream)) for f in framer.feed(stream[at : at + 1])] == want
+
+
+def test_a_reply_whose_crc_fits_a_byte_too_early_is_whole() -> None:
+    # Two registers, 46C1 6F00: without their last byte, the CRC of what is left is 00B1.
+    reply = bytes.fromhex("03040446c16f00b100")
+    assert rtu.seal(reply[:-2]) == reply
+    assert rtu.seal(reply[:6]) == reply[:-1]
+    assert cut(CODEC, reply) == [reply]
+    assert cut(CODEC, reply + BEAT + reply) == [reply, BEAT, reply]
 
 
 def test_what_is_no_packet_and_no_frame_is_noise() -> None:
@@ -451,3 +464,20 @@ def test_framing_stays_linear_however_many_registrations_there_are() -> None:
     assert cut(codec, b"SITE-02999" + BEAT) == [b"SITE-02999", BEAT]
     assert cut(codec, b"SITE-9") == []
     assert codec.outline.most_bytes > MOST_PACKET_BYTES
+
+
+@given(
+    st.lists(st.binary(min_size=4, max_size=8), max_size=6, unique=True),
+    st.binary(max_size=12),
+    st.integers(0, 3),
+)
+def test_a_prefix_is_found_among_any_number_of_them(
+    texts: list[bytes], noise: bytes, start: int
+) -> None:
+    packets = Packets({}, prefixes={text: text.hex() for text in texts})
+    for buffer in (noise, *(noise[:start] + text + noise for text in texts)):
+        rest = buffer[start:]
+        whole = [len(text) for text in texts if rest.startswith(text)]
+        begun = any(text.startswith(rest) for text in texts)
+        expected = start + max(whole) if whole else UNTOLD if begun else NONE
+        assert packets.prefix_end(buffer, start) == expected

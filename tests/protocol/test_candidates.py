@@ -1,4 +1,4 @@
-"""Frames that may end at several places: the first end that is proven is theirs."""
+"""Frames that may end at several places: the end that is proven is theirs."""
 
 import re
 
@@ -31,7 +31,10 @@ OUTLINE = Candidates(most_bytes=12, ends=ends, fits=fits, begin=re.compile(rb"\(
     [
         pytest.param(b"(xy)", (FRAME, 4), id="the fixed end"),
         pytest.param(b"(\x06abc)", (FRAME, 6), id="the counted end"),
-        pytest.param(b"(\x03)abc)", (FRAME, 3), id="the nearer of two"),
+        pytest.param(b"(\x03)abc)", (FRAME, 3), id="the only one of two that fits"),
+        pytest.param(b"(\x03))", (FRAME, 4), id="of two that fit, the one that leaves nothing"),
+        pytest.param(b"(\x03))(\x03)x", (FRAME, 4), id="the one before a proven frame"),
+        pytest.param(b"(\x03))x", (FRAME, 3), id="before noise, the nearer"),
         pytest.param(b"(", (MORE, 0), id="what tells has not come"),
         pytest.param(b"(\x06abc", (MORE, 6), id="one end is left"),
         pytest.param(b"(\x06abcd", (NOISE, 6), id="no end fits"),

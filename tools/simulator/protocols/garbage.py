@@ -24,6 +24,8 @@ MOST_PAUSE_S: Final = 3.0
 _BROWSER: Final = b"GET / HTTP/1.1\r\nHost: meters\r\nUser-Agent: curl/8\r\n\r\n"
 _TLS: Final = bytes.fromhex("16030100c8010000c40303") + bytes(range(200))
 _BYTE_BITS: Final = 8
+# The longest: four letters and a line's end.
+_CHECKSUM_BYTES: Final = 6
 
 
 def _frame(seed: int, number: int) -> bytes:
@@ -48,9 +50,10 @@ def _half(seed: int, number: int) -> bytes:
 
 
 def _flipped(seed: int, number: int) -> bytes:
-    """Return a frame of which one bit is wrong: every checksum shows that."""
+    """Return a frame of which one bit before its checksum is wrong: every checksum shows that."""
     frame = bytearray(_frame(seed, number))
-    bit = int(share(seed, "bit", number) * len(frame) * _BYTE_BITS)
+    # A bit of a checksum in letters may turn b1 into B1, which is the same.
+    bit = int(share(seed, "bit", number) * (len(frame) - _CHECKSUM_BYTES) * _BYTE_BITS)
     frame[bit // _BYTE_BITS] ^= 1 << bit % _BYTE_BITS
     return bytes(frame)
 
