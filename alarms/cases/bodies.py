@@ -37,6 +37,7 @@ class Verb(StrEnum):
     REJECT = "reject"  # 退回: not rectified
     CLOSE = "close"  # 办结
     DECLARE = "declare"  # 申报
+    ESCALATE = "escalate"  # 升级: an officer makes it graver by a level
     COMMENT = "comment"  # 备注
 
 
@@ -107,6 +108,7 @@ FORMS: Final[Mapping[Verb, tuple[frozenset[str], frozenset[str]]]] = {
     Verb.REJECT: (frozenset({"reason"}), frozenset({"evidence", "deadline"})),
     Verb.CLOSE: (frozenset({"reason"}), frozenset({"fault"})),
     Verb.DECLARE: (frozenset({"declaration"}), frozenset({"evidence"})),
+    Verb.ESCALATE: (frozenset({"reason"}), frozenset()),
     Verb.COMMENT: (frozenset({"reason"}), frozenset({"evidence"})),
 }
 
@@ -220,5 +222,6 @@ RIGHTS: Final[Mapping[str, Roles]] = {
     "action.verify": OFFICERS,
     "action.reject": OFFICERS,
     "action.close": OFFICERS,
+    "action.escalate": OFFICERS,
     "evidence": _ALL,
 }

@@ -137,6 +137,8 @@ class Case:
     # The alarm that this one repeats, closed or rectified shortly before.
     parent: int | None
     history: tuple[Done, ...]
+    # How many levels officers have added.
+    escalated: int = 0
     acked: datetime | None = None
     acked_by: str | None = None
     handled: datetime | None = None

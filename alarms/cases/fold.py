@@ -153,6 +153,8 @@ class _Course:
             case Verb.CLOSE:
                 ending = Ending.VERIFIED if "verified" in values else Ending.OFFICER
                 values |= {"closed": said.at, "ending": ending}
+            case Verb.ESCALATE:
+                values["escalated"] = values.get("escalated", 0) + 1
             case Verb.DECLARE:
                 values["declaration"] = action.declaration
                 values.setdefault("declared", said.at)
@@ -203,11 +205,12 @@ class _Course:
         values = {"deadline": grading.deadline(episode), **self.values}
         done = values.get("rectified") or values.get("closed")
         overdue = values["deadline"] < (now if done is None else min(done, now))
+        up = int(overdue) + values.get("escalated", 0)
         return Case(
             episode=episode,
             supervision=self.origin.supervision,
             state=self.state,
-            level=grading.level(episode, self.origin.supervision, now, up=int(overdue)),
+            level=grading.level(episode, self.origin.supervision, now, up=up),
             overdue=overdue,
             parent=self.origin.parent,
             history=tuple(self.history),

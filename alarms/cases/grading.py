@@ -123,7 +123,7 @@ class Grading(_Table, frozen=True, rename={"classes": "class", "rules": "rule"})
             episode: The alarm.
             watched: How closely its firm is.
             at: When.
-            up: How many levels a missed deadline adds.
+            up: How many levels a missed deadline and officers add.
         """
         lasted = at - episode.raised
         stood = lasted if episode.sure is None else episode.sure - episode.raised

@@ -15,6 +15,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from wattwarden.alarms.acting.roles import Roles
+from wattwarden.alarms.cases.bodies import Verb
 from wattwarden.alarms.cases.case import Case, Level, State
 from wattwarden.alarms.cases.grading import Grading, Task
 
@@ -23,7 +24,7 @@ class Why(StrEnum):
     """Why somebody is told."""
 
     RAISED = "raised"
-    GRADED = "graded"  # another alarm makes it graver
+    GRADED = "graded"  # another alarm, or an officer, makes it graver
     LASTS = "lasts"
     REPEATS = "repeats"
     OVERDUE = "overdue"
@@ -73,8 +74,15 @@ def _fixed(case: Case, grading: Grading) -> Iterator[Notice]:
     graded = episode.graded
     if episode.grade_up and graded is not None and graded > case.raised and _open(case, graded):
         yield _notice(case, grading, graded, Why.GRADED)
+    for at in _escalations(case):
+        yield _notice(case, grading, at, Why.GRADED)
     for at in _missed(case, grading):
         yield _notice(case, grading, at, Why.OVERDUE)
+
+
+def _escalations(case: Case) -> list[datetime]:
+    """Return when officers made it graver."""
+    return [done.at for done in case.history if done.counts and done.deed == Verb.ESCALATE]
 
 
 def _missed(case: Case, grading: Grading) -> Iterator[datetime]:
@@ -133,7 +141,8 @@ def _cleared(case: Case, grading: Grading, told: Sequence[Notice]) -> Iterator[N
 def _notice(case: Case, grading: Grading, at: datetime, why: Why, task: Task = Task.NONE) -> Notice:
     given = [deadline for since, deadline in _deadlines(case, grading) if since <= at]
     late = given[-1] is not None and given[-1] <= at and not _rectified(case, at)
-    level = grading.level(case.episode, case.supervision, at, up=int(late))
+    up = int(late) + sum(one <= at for one in _escalations(case))
+    level = grading.level(case.episode, case.supervision, at, up=up)
     told = grading.told(case.episode, level)
     mutable = case.grade not in grading.never_muted
     return Notice(at, why, level, told, task, mutable, grading.classes[case.grade].digest)

@@ -9,6 +9,7 @@ any of these four ── declare ─► DECLARED ── pass ─► CLOSED (exem
 CLEARED_UNACK, CLEARED, RECTIFYING ── close, by an officer, the condition gone ─► CLOSED
 CLOSED (exempt) ── revoke: the approval was a mistake ─► ACKED or CLEARED
 
+Until it is verified or closed, an officer may escalate a case, which stays where it is.
 From every state what officers do, and time, lead to CLOSED: no case waits for its firm for ever.
 """
 
@@ -40,12 +41,21 @@ _UNSEEN: Final[Mapping[Verb | Deed, State]] = {
 # A pair that is not here is refused; comments are welcome in every state of an alarm.
 TRANSITIONS: Final[Mapping[State, Mapping[Verb | Deed, State]]] = {
     State.PENDING: {Deed.RAISE: State.RAISED, Deed.RECUR: State.REOPENED},
-    State.RAISED: {**_UNSEEN, Verb.COMMENT: State.RAISED},
-    State.REOPENED: {**_UNSEEN, Verb.COMMENT: State.REOPENED},
+    State.RAISED: {
+        **_UNSEEN,
+        Verb.ESCALATE: State.RAISED,
+        Verb.COMMENT: State.RAISED,
+    },
+    State.REOPENED: {
+        **_UNSEEN,
+        Verb.ESCALATE: State.REOPENED,
+        Verb.COMMENT: State.REOPENED,
+    },
     State.ACKED: {
         Verb.HANDLE: State.RECTIFYING,
         Verb.PLAN: State.ACKED,
         Verb.DECLARE: State.DECLARED,
+        Verb.ESCALATE: State.ACKED,
         Verb.COMMENT: State.ACKED,
         Deed.CLEAR: State.CLEARED,
     },
@@ -53,6 +63,7 @@ TRANSITIONS: Final[Mapping[State, Mapping[Verb | Deed, State]]] = {
         Verb.ACK: State.CLEARED,
         Verb.DECLARE: State.DECLARED,
         Verb.CLOSE: State.CLOSED,
+        Verb.ESCALATE: State.CLEARED_UNACK,
         Verb.COMMENT: State.CLEARED_UNACK,
         Deed.SETTLE: State.CLOSED,
     },
@@ -61,10 +72,12 @@ TRANSITIONS: Final[Mapping[State, Mapping[Verb | Deed, State]]] = {
         Verb.PLAN: State.CLEARED,
         Verb.DECLARE: State.DECLARED,
         Verb.CLOSE: State.CLOSED,
+        Verb.ESCALATE: State.CLEARED,
         Verb.COMMENT: State.CLEARED,
         Deed.SETTLE: State.CLOSED,
     },
     State.DECLARED: {
+        Verb.ESCALATE: State.DECLARED,
         Verb.COMMENT: State.DECLARED,
         Deed.CLEAR: State.DECLARED,
         Deed.PASS: State.CLOSED,
@@ -76,12 +89,14 @@ TRANSITIONS: Final[Mapping[State, Mapping[Verb | Deed, State]]] = {
         Verb.PLAN: State.RECTIFYING,
         Verb.RECTIFY: State.RECTIFIED,
         Verb.CLOSE: State.CLOSED,
+        Verb.ESCALATE: State.RECTIFYING,
         Verb.COMMENT: State.RECTIFYING,
         Deed.CLEAR: State.RECTIFYING,
     },
     State.RECTIFIED: {
         Verb.VERIFY: State.VERIFIED,
         Verb.REJECT: State.RECTIFYING,
+        Verb.ESCALATE: State.RECTIFIED,
         Verb.COMMENT: State.RECTIFIED,
         Deed.CLEAR: State.RECTIFIED,
     },
@@ -105,6 +120,7 @@ VERBS_ZH: Final[Mapping[Verb, str]] = {
     Verb.REJECT: "退回",
     Verb.CLOSE: "办结",
     Verb.DECLARE: "申报",
+    Verb.ESCALATE: "升级",
     Verb.COMMENT: "备注",
 }
 DEEDS_ZH: Final[Mapping[Deed, str]] = {

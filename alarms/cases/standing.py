@@ -7,13 +7,14 @@ from typing import Final
 
 from wattwarden.alarms.acting.rights import SYSTEM
 from wattwarden.alarms.cases.bodies import Action, Verb
-from wattwarden.alarms.cases.case import STATES_ZH, Case, Done
+from wattwarden.alarms.cases.case import STATES_ZH, Case, Done, Level
 from wattwarden.alarms.cases.grading import Grading
 from wattwarden.alarms.cases.lifecycle import DEEDS_ZH, TRANSITIONS, VERBS_ZH, Deed, able
 from wattwarden.alarms.decisions.bodies import Declaration, Review
 from wattwarden.alarms.registry.problems import Problem
 from wattwarden.protocol.codec import DEFAULT_ZONE
 
+_MOVES_NOTHING: Final = (Verb.COMMENT, Verb.ESCALATE)
 # How people read times in sentences: local, to the minute.
 _FORM: Final = "%Y-%m-%d %H:%M"
 
@@ -56,6 +57,9 @@ def against(case: Case, action: Action, terms: Terms) -> Iterator[Problem]:
             yield from _unproved(case, action, terms)
         case Verb.DECLARE:
             yield from _unfit(case, action, terms)
+        case Verb.ESCALATE if case.level is Level.SEVERE:
+            zh, en = f"报警{case.id}已是最高级", f"alarm {case.id} is of the highest level already"
+            yield action.problem("verb", zh, en)
         case _:
             pass
     yield from _deadlines(case, action, terms)
@@ -88,7 +92,7 @@ def _zh(deed: str) -> str:
 
 def _last(case: Case, verb: Verb) -> Done:
     """Return who did the same before, else what brought the case where it is."""
-    counted = [done for done in case.history if done.counts and done.deed != Verb.COMMENT]
+    counted = [done for done in case.history if done.counts and done.deed not in _MOVES_NOTHING]
     same = [done for done in counted if done.deed == verb]
     return (same or counted)[-1]
 

@@ -53,19 +53,24 @@ ABLE = {
     "commands": f"{AUTHORITY} maintenance",
     "audit": _CITY,
 }
-CELLS = [(read, role, place) for read in ABLE for role in Role for place in PLACES]
+CELLS = [(role, place) for role in Role for place in PLACES]
 
 
 def reader(person: Person) -> Reader:
     return reader_of(person, FIRMS, AGENCIES, NOW)
 
 
-@pytest.mark.parametrize(("read", "role", "place"), CELLS, ids=[":".join(one) for one in CELLS])
-def test_who_may_read_what_of_whom(read: str, role: Role, place: str) -> None:
-    found, firm = reader(somebody(role)), PLACES[place]
-    able = found.may(Read(read)) and found.sees(None if firm is None else firm.id)
-    assert able == (role in ABLE[read].split() and place in SCOPE[role].split())
-    assert found.may(Read(read)) == (unread(somebody(role), Read(read)) is None)
+@pytest.mark.parametrize("read", ABLE)
+def test_who_may_read_what_of_whom(read: str) -> None:
+    able = set()
+    for role, place in CELLS:
+        found, firm = reader(somebody(role)), PLACES[place]
+        if found.may(Read(read)) and found.sees(None if firm is None else firm.id):
+            able.add((role, place))
+        assert found.may(Read(read)) == (unread(somebody(role), Read(read)) is None), role
+    roles = ABLE[read].split()
+    assert able == {(role, place) for role, place in CELLS
+                    if role in roles and place in SCOPE[role].split()}  # fmt: skip
 
 
 def test_everything_that_is_read_is_in_the_table() -> None:

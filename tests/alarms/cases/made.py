@@ -30,6 +30,7 @@ NEEDED: dict[Verb, dict[str, Any]] = {
     Verb.REJECT: {"reason": "照片看不清"},
     Verb.CLOSE: {"reason": "现场无异常"},
     Verb.DECLARE: {"declaration": "DC1"},
+    Verb.ESCALATE: {"reason": "当日第三次"},
     Verb.COMMENT: {"reason": "已电话联系"},
 }
 

@@ -172,3 +172,27 @@ def test_statistics_go_into_the_digest_and_are_not_repeated() -> None:
 def test_how_a_firm_is_watched_moves_each_rung(watched: Supervision, levels: list[int]) -> None:
     found = case(of=episode("B"), watched=watched, now=LONG)
     assert [level for _, level in minutes_of(found, Why.RAISED, Why.LASTS)] == levels
+
+
+def test_an_officer_makes_it_graver_by_a_level_from_then_on() -> None:
+    found = case([did(10, Verb.ESCALATE, "P1")], of=episode("B"), now=LONG)
+    assert minutes_of(found, Why.RAISED, Why.GRADED, Why.LASTS) == [
+        (0, 1), (10, 2), (30, 3), (120, 4), (DAY, 4),
+    ]  # fmt: skip
+    (told,) = [one for one in notices(found, GRADING) if one.why is Why.GRADED]
+    assert told.told == GRADING.told(found.episode, Level.WARNING)
+
+
+def test_each_escalation_adds_a_level_up_to_the_highest() -> None:
+    twice = [did(10, Verb.ESCALATE, "P1"), did(12, Verb.ESCALATE, "P1")]
+    found = case(twice, of=episode("B"), now=20)
+    assert (found.escalated, found.level) == (2, Level.ALARM)
+    thrice = case([*twice, did(14, Verb.ESCALATE, "P1")], of=episode("A"), now=20)
+    assert thrice.level is Level.SEVERE
+
+
+def test_what_was_escalated_before_late_readings_closed_it_counts_for_nothing() -> None:
+    closed = [did(1, Verb.ACK), did(2, Verb.HANDLE), did(3, Verb.RECTIFY), did(20, Verb.VERIFY)]
+    found = case([*closed, did(25, Verb.ESCALATE, "P1")], of=episode("B", 5), now=30)
+    assert found.escalated == 0
+    assert minutes_of(found, Why.GRADED) == []

@@ -5,7 +5,7 @@ from tests.alarms.cases.made import GRADING, action, after, case, declared, did,
 
 from wattwarden.alarms.acting.roles import OFFICERS
 from wattwarden.alarms.cases.bodies import RIGHTS, Verb
-from wattwarden.alarms.cases.case import STATES_ZH, Case, State
+from wattwarden.alarms.cases.case import STATES_ZH, Case, Level, State
 from wattwarden.alarms.cases.lifecycle import DEEDS_ZH, TRANSITIONS, VERBS_ZH, Deed, able
 from wattwarden.alarms.cases.standing import File, Terms, against
 
@@ -27,14 +27,14 @@ CASES: dict[State, Case] = {
 }
 # What each state takes from people; everything else is refused.
 TAKES = {
-    State.RAISED: "ack declare comment",
-    State.REOPENED: "ack declare comment",
-    State.ACKED: "handle plan declare comment",
-    State.CLEARED_UNACK: "ack declare close comment",
-    State.CLEARED: "handle plan declare close comment",
-    State.DECLARED: "comment",
-    State.RECTIFYING: "handle plan rectify close comment",
-    State.RECTIFIED: "verify reject comment",
+    State.RAISED: "ack declare escalate comment",
+    State.REOPENED: "ack declare escalate comment",
+    State.ACKED: "handle plan declare escalate comment",
+    State.CLEARED_UNACK: "ack declare close escalate comment",
+    State.CLEARED: "handle plan declare close escalate comment",
+    State.DECLARED: "escalate comment",
+    State.RECTIFYING: "handle plan rectify close escalate comment",
+    State.RECTIFIED: "verify reject escalate comment",
     State.VERIFIED: "close comment",
     State.CLOSED: "comment",
 }
@@ -130,3 +130,10 @@ def test_what_was_never_possible_is_told_with_the_states_in_which_it_is() -> Non
 def test_every_deed_has_its_chinese_name() -> None:
     assert set(VERBS_ZH) == set(Verb)
     assert set(DEEDS_ZH) == set(Deed)
+
+
+def test_what_is_of_the_highest_level_is_escalated_no_further() -> None:
+    severe = case(now=200)
+    assert severe.level is Level.SEVERE
+    (problem,) = against(severe, action(Verb.ESCALATE), terms())
+    assert "已是最高级" in problem.zh
