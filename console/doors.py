@@ -13,19 +13,23 @@ from http import HTTPStatus
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 from aiohttp import web
 
 from wattwarden.alarms.registry.problems import RefusedError
+from wattwarden.console.forms import FORM, read_form, read_text
 from wattwarden.console.gateways import Gateways
 from wattwarden.console.keys import KeyRing
 from wattwarden.console.limiter import Limiter
+from wattwarden.console.oidc.registration import Registration
 from wattwarden.console.pages import Pages
 from wattwarden.console.store import Store
 from wattwarden.console.words import LANGUAGE_COOKIE, Language, chosen
 from wattwarden.storage.errors import StorageError
+from wattwarden.storage.journal.journal import Journal
+from wattwarden.storage.people.attempts import place_of
 
 # A report has 4,000 letters of three bytes, each three letters as forms are sent.
 MAX_BODY_BYTES: Final = 40_960
@@ -38,9 +42,9 @@ WRONG_LINKS: Final = 20
 # A person looks, acts and looks again; previews fetch a link some three times.
 USES_OF_A_LINK: Final = 60
 WINDOW_S: Final = 60.0
-FORM: Final = "application/x-www-form-urlencoded"
+POLICY: Final = "Content-Security-Policy"
 HEADERS: Final[Mapping[str, str]] = {
-    "Content-Security-Policy": (
+    POLICY: (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:;"
         " connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none';"
         " frame-ancestors 'none'"
@@ -49,6 +53,7 @@ HEADERS: Final[Mapping[str, str]] = {
     "X-Content-Type-Options": "nosniff",
     "X-Robots-Tag": "noindex, nofollow",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Server": "Wattwarden",
 }
@@ -58,7 +63,10 @@ PROBLEM: Final = "application/problem+json"
 
 _log: Final = structlog.get_logger(__name__)
 
+T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+OpenJournal = Callable[[], Awaitable[Journal]]
+"""Joins the journal as it stands; whoever gets it closes it."""
 
 
 class PageError(Exception):
@@ -93,6 +101,10 @@ class Parts:
     counts: Counter[str] = field(default_factory=Counter)
     # Where files with secrets stand, such as those of second factors.
     secrets: Path = Path("secrets")
+    # None where pages do not look into the journal.
+    journal: OpenJournal | None = None
+    # Who else may say who somebody is; None: passwords of ours alone.
+    registration: Registration | None = None
 
     @property
     def is_secure(self) -> bool:
@@ -177,7 +189,7 @@ class Doors:
         Raises:
             PageError: Too often.
         """
-        if not self._strangers.lets(self.address(request), time.monotonic()):
+        if not self._strangers.lets(place_of(self.address(request)), time.monotonic()):
             raise _LIMITED
 
     def patient(self, request: web.Request) -> None:
@@ -186,7 +198,7 @@ class Doors:
         Raises:
             PageError: It did.
         """
-        if self._strangers.is_over(self.address(request), time.monotonic()):
+        if self._strangers.is_over(place_of(self.address(request)), time.monotonic()):
             raise _LIMITED
 
     def page(
@@ -238,13 +250,7 @@ async def form_of(request: web.Request) -> Mapping[str, str]:
         raise _FOREIGN_FORM
     if request.content_type != FORM:
         raise plain(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
-    try:
-        async with asyncio.timeout(BODY_S):
-            posted = await request.post()
-    except TimeoutError as error:
-        raise plain(HTTPStatus.REQUEST_TIMEOUT) from error
-    except ValueError as error:
-        raise plain(HTTPStatus.BAD_REQUEST) from error
+    posted = await within(BODY_S, read_form(request))
     return {name: value for name, value in posted.items() if isinstance(value, str)}
 
 
@@ -254,19 +260,31 @@ async def body_of(request: web.Request) -> str:
     Raises:
         PageError: It is too big, too slow, or no text.
     """
+    return await within(BODY_S, read_text(request))
+
+
+async def within(patience_s: float, reading: Awaitable[T]) -> T:
+    """Return what is read of a request.
+
+    Raises:
+        PageError: It came too slowly, or is none of what is taken.
+    """
     try:
-        async with asyncio.timeout(BODY_S):
-            return await request.text()
+        async with asyncio.timeout(patience_s):
+            return await reading
     except TimeoutError as error:
         raise plain(HTTPStatus.REQUEST_TIMEOUT) from error
-    except (ValueError, LookupError) as error:
+    except ValueError as error:
         raise plain(HTTPStatus.BAD_REQUEST) from error
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Give a response what every response has."""
     del request
+    # A handler's own policy is narrower: a file that is somebody's gets no rights at all.
+    policy = response.headers.get(POLICY, HEADERS[POLICY])
     response.headers.update(HEADERS)
+    response.headers[POLICY] = policy
     response.headers.setdefault("Cache-Control", NOT_KEPT)
 
 

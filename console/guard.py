@@ -6,8 +6,6 @@ visitor ─► needs ─► whose ─► form and its mark ─► handler(visit)
    └ nobody: to the sign-in page, 401 for programs
 """
 
-import asyncio
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -19,14 +17,15 @@ from wattwarden.alarms.acting.scope import Reader
 from wattwarden.alarms.registry.nouns import Person
 from wattwarden.console.doors import (
     BODY_S,
-    FORM,
     NOT_FOUND,
     Doors,
     Handler,
     PageError,
     Parts,
     plain,
+    within,
 )
+from wattwarden.console.forms import MULTIPART, Form, close_files, read_form
 from wattwarden.console.routes import OPEN, Route, roles_of
 from wattwarden.console.visit import HTMX_HEADER, Visit
 from wattwarden.console.visitor import (
@@ -55,7 +54,6 @@ from wattwarden.storage.people.tokens import Scope
 
 # Where whoever must change their password may go with the old one.
 _WITH_OLD_PASSWORD: Final = frozenset({"me", "change_password", "sign_out"})
-MULTIPART: Final = "multipart/form-data"
 # A year: whoever chose a language or a theme means it.
 PREFERENCE_S: Final = 366 * 86_400
 # A file of the largest size by a phone's network in the field.
@@ -82,7 +80,10 @@ class Guard:
             visit = await self._admitted(route, request, form_mark(secret))
             if route.changes:
                 visit.form = await _meant(visit)
-            response = await route.handler(visit)
+            try:
+                response = await route.handler(visit)
+            finally:
+                close_files(visit.form)
             if not response.prepared:
                 self._remember(request, response)
                 if known is None and route.needs is OPEN:
@@ -145,7 +146,12 @@ class Guard:
 
 def is_for_programs(request: web.Request) -> bool:
     """Tell whether a program is answered, in JSON."""
-    return request.path.startswith("/api/") or "Authorization" in request.headers
+    return is_api(request.path) or "Authorization" in request.headers
+
+
+def is_api(path: str) -> bool:
+    """Tell whether something is served to programs."""
+    return path.startswith("/api/")
 
 
 def _check_text(request: web.Request) -> None:
@@ -166,6 +172,8 @@ def _check_role(route: Route, visitor: Visitor) -> None:
     """
     if route.changes and route.needs is not OPEN and Scope.ACT not in visitor.scopes:
         raise _READS_ONLY
+    if route.changes and visitor.token is not None and not is_api(route.path):
+        raise _PAGES_ALONE
     able = roles_of(route.needs)
     if able is None or visitor.person.role in able:
         return
@@ -189,7 +197,7 @@ async def _check_whose(
             raise NOT_FOUND
 
 
-async def _meant(visit: Visit) -> Mapping[str, str | web.FileField]:
+async def _meant(visit: Visit) -> Form:
     """Return the fields of what was sent, from a page of ours or by a program with a token.
 
     Raises:
@@ -207,18 +215,10 @@ async def _meant(visit: Visit) -> Mapping[str, str | web.FileField]:
     return form
 
 
-async def _form(request: web.Request) -> Mapping[str, str | web.FileField]:
+async def _form(request: web.Request) -> Form:
     """Return the fields of a form; none of a body that is no form, which its handler reads."""
-    if request.content_type not in {FORM, MULTIPART}:
-        return {}
-    try:
-        async with asyncio.timeout(UPLOAD_S if request.content_type == MULTIPART else BODY_S):
-            posted = await request.post()
-    except TimeoutError as error:
-        raise plain(HTTPStatus.REQUEST_TIMEOUT) from error
-    except ValueError as error:
-        raise plain(HTTPStatus.BAD_REQUEST) from error
-    form = {name: value for name, value in posted.items() if isinstance(value, str | web.FileField)}
+    patience_s = UPLOAD_S if request.content_type == MULTIPART else BODY_S
+    form = await within(patience_s, read_form(request))
     if any(isinstance(value, str) and "\0" in value for value in form.values()):
         raise plain(HTTPStatus.BAD_REQUEST)
     return form
@@ -248,6 +248,13 @@ _READS_ONLY: Final = PageError(
     "token reads only",
     "此令牌只能读取，不能办理。",
     "This token reads only.",
+)
+# A token that got out makes no other tokens, lets nobody in, and takes no second factor away.
+_PAGES_ALONE: Final = PageError(
+    HTTPStatus.FORBIDDEN,
+    "token on a page",
+    "令牌只能通过 /api/ 办理；此操作须登录后在页面上进行。",
+    "A token acts under /api/ alone; this is done by whoever signed in, on its page.",
 )
 UNKNOWN: Final = PageError(
     HTTPStatus.UNAUTHORIZED,

@@ -18,11 +18,12 @@ from wattwarden.alarms.acting.scope import Reader
 from wattwarden.alarms.decisions.body import Body
 from wattwarden.alarms.registry.nouns import Person
 from wattwarden.console.doors import Parts
+from wattwarden.console.forms import Form, no_form
 from wattwarden.console.visitor import Visitor
 from wattwarden.console.words import Language, Theme
-from wattwarden.storage.acting.admissions import decide
 from wattwarden.storage.database import Connection
 from wattwarden.storage.registry.decisions import Entered
+from wattwarden.storage.responses.activate import enact
 from wattwarden.storage.system_time import system_now
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Visit:
     theme: Theme
     csrf: str
     address: str
-    form: Mapping[str, str | web.FileField] = field(default_factory=dict)
+    form: Form = field(default_factory=no_form)
 
     @property
     def person(self) -> Person:
@@ -99,6 +100,11 @@ class Visit:
         value = self.form.get(name, "")
         return value.strip() if isinstance(value, str) else ""
 
+    def many(self, name: str) -> tuple[str, ...]:
+        """Return every text of a field of which several may be sent, each once."""
+        said = (one for one in self.form.getall(name, ()) if isinstance(one, str))
+        return tuple(dict.fromkeys(filter(None, said)))
+
     def url(self, name: str, /, **parameters: object) -> str:
         """Return the path of a route by its name, as people outside see it."""
         filled = {key: str(value) for key, value in parameters.items()}
@@ -131,7 +137,7 @@ class Visit:
         enterprise: str | None = None,
         effective_at: datetime | None = None,
     ) -> Entered:
-        """Decide something as this visitor, as every command does.
+        """Decide something as this visitor, as every command does, with all that follows from it.
 
         Raises:
             RefusedError: They may not, or something stands against it; uncaught, it is told on a
@@ -141,7 +147,7 @@ class Visit:
         async with self.parts.store.connection() as connection:
             now = await system_now(connection)
             actor = self.person.id
-            return await decide(
+            return await enact(
                 connection, body, actor, now, enterprise=enterprise, effective_at=effective_at
             )
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from aiohttp import web
 
+from wattwarden.alarms.acting.rights import SYSTEM
 from wattwarden.alarms.registry.nouns import Person
 from wattwarden.storage.database import Connection
 from wattwarden.storage.people.sessions import find_session
@@ -51,13 +52,13 @@ async def visitor_of(connection: Connection, request: web.Request) -> Visitor | 
     said = request.headers.get("Authorization")
     if said is not None:
         return await _by_token(connection, said)
-    secret = request.cookies.get(SESSION_COOKIE, "")
-    if not secret or len(secret) > MAX_SECRET_LETTERS:
+    secret = cookie_of(request, SESSION_COOKIE)
+    if not secret:
         return None
     found = await find_session(connection, secret)
     if found is None:
         return None
-    person = await load_record(connection, Person, found.person)
+    person = await _person(connection, found.person)
     if person is None:
         return None
     return Visitor(person, found.id, None, _EVERYTHING, found.must_change)
@@ -65,7 +66,13 @@ async def visitor_of(connection: Connection, request: web.Request) -> Visitor | 
 
 def secret_of(request: web.Request) -> str | None:
     """Return by what a browser's forms are known; None where it has nothing yet."""
-    return request.cookies.get(SESSION_COOKIE) or request.cookies.get(DOOR_COOKIE)
+    return cookie_of(request, SESSION_COOKIE) or cookie_of(request, DOOR_COOKIE) or None
+
+
+def cookie_of(request: web.Request, name: str) -> str:
+    """Return a secret that a browser keeps; "" where it has none that could be ours."""
+    secret = request.cookies.get(name, "")
+    return secret if secret.isascii() and len(secret) <= MAX_SECRET_LETTERS else ""
 
 
 def form_mark(secret: str) -> str:
@@ -95,13 +102,18 @@ def is_form_mark(request: web.Request, said: str) -> bool:
 
 async def _by_token(connection: Connection, said: str) -> Visitor | None:
     kind, _, secret = said.partition(" ")
-    if kind.lower() != "bearer" or len(secret) > MAX_SECRET_LETTERS:
+    if kind.lower() != "bearer" or len(secret) > MAX_SECRET_LETTERS or not secret.isascii():
         return None
     found = await find_token(connection, secret.strip())
     if found is None:
         return None
-    person = await load_record(connection, Person, found[1])
+    person = await _person(connection, found[1])
     return None if person is None else Visitor(person, None, found[0], found[2])
+
+
+async def _person(connection: Connection, identity: str) -> Person | None:
+    """Return a person of the registry; what is named as the system itself is nobody."""
+    return None if identity == SYSTEM else await load_record(connection, Person, identity)
 
 
 def _mark(secret: str) -> bytes:

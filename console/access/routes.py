@@ -4,7 +4,17 @@ from typing import Final
 
 from wattwarden.alarms.acting.scope import Read
 from wattwarden.alarms.registry.nouns import Role
-from wattwarden.console.access import audit, home, mine, sign_in, users, welcome
+from wattwarden.console.access import (
+    audit,
+    binding,
+    by_provider,
+    home,
+    mine,
+    sign_in,
+    users,
+    welcome,
+)
+from wattwarden.console.oidc.registration import BACK_PATH
 from wattwarden.console.routes import OPEN, SIGNED_IN, Only, Route
 
 _ADMINISTRATORS: Final = Only(frozenset({Role.ADMINISTRATOR}))
@@ -15,6 +25,8 @@ ROUTES: Final = (
     Route("GET", "/sign-in", sign_in.show, OPEN, "sign_in"),
     Route("POST", "/sign-in", sign_in.sign_in, OPEN, "check_password"),
     Route("POST", "/sign-in/code", sign_in.check_code, OPEN, "check_code"),
+    Route("POST", "/sign-in/provider", by_provider.leave_for, OPEN, "leave_for_provider"),
+    Route("GET", BACK_PATH, by_provider.back, OPEN, "provider_back"),
     Route("POST", "/sign-out", sign_in.sign_out, SIGNED_IN, "sign_out"),
     Route("GET", "/welcome/{invitation}", welcome.show, OPEN, "welcome"),
     Route("POST", "/welcome/{invitation}", welcome.accept, OPEN, "accept"),
@@ -37,5 +49,7 @@ ROUTES: Final = (
     Route(
         "POST", "/people/{person}/drop-second", users.drop_second, _ADMINISTRATORS, "drop_second"
     ),
+    Route("POST", "/people/{person}/bind", binding.bind, _ADMINISTRATORS, "bind"),
+    Route("POST", "/people/{person}/unbind", binding.unbind, _ADMINISTRATORS, "unbind"),
     Route("GET", "/audit", audit.show, Read.AUDIT, "audit"),
 )

@@ -7,22 +7,30 @@ POST /sign-out
 """
 
 import math
-import time
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
 
 from wattwarden.console.access import second
-from wattwarden.console.access.parts import PASSWORDS, let_in, local_path
+from wattwarden.console.access.entering import (
+    Onward,
+    code_page,
+    enter,
+    go_in,
+    onward_of,
+    person_of,
+)
+from wattwarden.console.access.parts import PASSWORDS, PROVIDER, local_path
+from wattwarden.console.doors import PageError
 from wattwarden.console.drawing.said import Said
-from wattwarden.console.seals import seal, unseal
 from wattwarden.console.visit import Visit
 from wattwarden.console.visitor import SESSION_COOKIE
 from wattwarden.storage.database import Connection
 from wattwarden.storage.people.accounts import Account, find_account, person_called, use_step
 from wattwarden.storage.people.attempts import (
+    HALF,
     LOCKED,
     PASSED,
     Hold,
@@ -32,49 +40,45 @@ from wattwarden.storage.people.attempts import (
 from wattwarden.storage.people.log import Deed, note_event
 from wattwarden.storage.people.sessions import end_sessions
 
-# For how long a right password waits for its code.
-CODE_WITHIN_S: Final = 300
-_PURPOSE: Final = b"second factor"
-
 
 async def show(visit: Visit) -> web.StreamResponse:
     """Ask who somebody is; who is known goes on."""
     to = visit.asked("next")
     if visit.visitor is not None:
         return visit.go(local_path(visit.parts.pages.root, to))
-    return _page(visit, to)
+    return _page(visit, Onward(to, keep=False))
 
 
 async def sign_in(visit: Visit) -> web.StreamResponse:
     """Let somebody in who knows their password; the same is said of what is wrong with it."""
     typed, password = visit.field("user"), str(visit.form.get("password", ""))
+    onward = onward_of(visit)
     async with visit.parts.store.connection() as connection:
         person = await person_called(connection, typed)
         begun = await begin_attempt(connection, person or typed, visit.address)
         if isinstance(begun, Hold):
             return _held(visit, begun)
-        account = None if person is None else await find_account(connection, person)
-    known = None if account is None else account.password
+        # Asked for in either case: how long it takes tells nothing.
+        account = await find_account(connection, person or typed)
+    known = None if account is None or person is None else account.password
     # No connection is held while it is compared.
     if not await visit.request.app[PASSWORDS].are_same(known, password) or account is None:
         visit.parts.counts["sign-in wrong"] += 1
-        return _page(visit, visit.field("next"), _wrong(begun.left), typed)
+        return _page(visit, onward, _wrong(begun.left), typed)
     async with visit.parts.store.connection() as connection:
         if account.locked is not None:
             await end_attempt(connection, begun.id, LOCKED)
-            return _page(visit, visit.field("next"), _LOCKED, typed)
-        await end_attempt(connection, begun.id, PASSED)
-        if account.totp is not None:
-            return _code_page(visit, _half(visit, account.person))
-        return await _enter(visit, connection, account.person)
+            return _page(visit, onward, LOCKED_OUT, typed)
+        await end_attempt(connection, begun.id, PASSED if account.totp is None else HALF)
+        return await enter(visit, connection, account, onward)
 
 
 async def check_code(visit: Visit) -> web.StreamResponse:
     """Let somebody in whose password was right a moment ago, by a code that was never used."""
-    half = visit.field("half")
-    person = _person_of(visit, half)
+    half, onward = visit.field("half"), onward_of(visit)
+    person = person_of(visit, half)
     if person is None:
-        return _page(visit, visit.field("next"), _TOO_LATE)
+        return _page(visit, onward, _TOO_LATE)
     async with visit.parts.store.connection() as connection:
         begun = await begin_attempt(connection, person, visit.address)
         if isinstance(begun, Hold):
@@ -82,13 +86,13 @@ async def check_code(visit: Visit) -> web.StreamResponse:
         account = await find_account(connection, person)
         if not await _is_code(visit, connection, account):
             visit.parts.counts["sign-in wrong"] += 1
-            return _code_page(visit, half, _wrong_code(begun.left))
+            return code_page(visit, half, onward, _wrong_code(begun.left))
         await end_attempt(connection, begun.id, PASSED)
-        return await _enter(visit, connection, person)
+        return await go_in(visit, connection, person, onward)
 
 
 async def sign_out(visit: Visit) -> web.StreamResponse:
-    """End this session."""
+    """Sign this browser out."""
     known = visit.known
     if known.session is not None:
         async with visit.reading() as (connection, _reader), connection.transaction():
@@ -100,10 +104,12 @@ async def sign_out(visit: Visit) -> web.StreamResponse:
     return response
 
 
-async def _enter(visit: Visit, connection: Connection, person: str) -> web.Response:
-    visit.parts.counts["signed in"] += 1
-    to = local_path(visit.parts.pages.root, visit.field("next"))
-    return await let_in(visit, connection, person, to, keep=visit.field("keep") == "yes")
+def not_in(visit: Visit, error: PageError) -> web.Response:
+    """Say on the sign-in page why another way of signing in let nobody in."""
+    visit.parts.counts[error.name] += 1
+    response = _form(visit, "", Said(error.zh, error.en), "", error.status, by_password=False)
+    response.headers.update(error.headers)
+    return response
 
 
 async def _is_code(visit: Visit, connection: Connection, account: Account | None) -> bool:
@@ -115,32 +121,9 @@ async def _is_code(visit: Visit, connection: Connection, account: Account | None
     return step is not None and await use_step(connection, account.person, step)
 
 
-def _half(visit: Visit, person: str) -> str:
-    """Return what says that a person's password was right, until soon."""
-    until_s = int(time.time()) + CODE_WITHIN_S
-    return seal(visit.parts.keys.sealing(), _PURPOSE, f"{until_s} {person}".encode())
-
-
-def _person_of(visit: Visit, half: str) -> str | None:
-    body = unseal(visit.parts.keys, _PURPOSE, half)
-    if body is None:
-        return None
-    until_s, _, person = body.decode().partition(" ")
-    return person if time.time() < int(until_s) else None
-
-
-def _page(
-    visit: Visit, to: str, said: Said | None = None, typed: str = "", **more: Any
-) -> web.Response:
+def _page(visit: Visit, onward: Onward, said: Said | None = None, typed: str = "") -> web.Response:
     status = HTTPStatus.OK if said is None else HTTPStatus.UNPROCESSABLE_ENTITY
-    shown = {"next": to, "said": said, "typed": typed, "held": False, **more}
-    return visit.page("access/sign_in.html", shown, status)
-
-
-def _code_page(visit: Visit, half: str, said: Said | None = None) -> web.Response:
-    status = HTTPStatus.OK if said is None else HTTPStatus.UNPROCESSABLE_ENTITY
-    shown = {"half": half, "said": said, "next": visit.field("next"), "keep": visit.field("keep")}
-    return visit.page("access/code.html", shown, status)
+    return _form(visit, onward.to, said, typed, status)
 
 
 def _held(visit: Visit, hold: Hold) -> web.Response:
@@ -152,13 +135,31 @@ def _held(visit: Visit, hold: Hold) -> web.Response:
         f"Too many were wrong; try again in {minutes} min."
         " Who forgot their password asks the administrator for a new link.",
     )
-    response = visit.page(
-        "access/sign_in.html",
-        {"next": visit.field("next"), "said": said, "typed": visit.field("user"), "held": True},
-        HTTPStatus.TOO_MANY_REQUESTS,
-    )
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    response = _form(visit, visit.field("next"), said, visit.field("user"), status)
     response.headers["Retry-After"] = str(minutes * 60)
     return response
+
+
+def _form(
+    visit: Visit,
+    to: str,
+    said: Said | None,
+    typed: str,
+    status: HTTPStatus,
+    *,
+    by_password: bool = True,
+) -> web.Response:
+    provider = visit.request.app[PROVIDER]
+    shown = {
+        "next": to,
+        "said": said if by_password else None,
+        "notice": None if by_password else said,
+        "typed": typed,
+        "held": by_password and status is HTTPStatus.TOO_MANY_REQUESTS,
+        "provider": None if provider is None else provider.registration,
+    }
+    return visit.page("access/sign_in.html", shown, status)
 
 
 def _wrong(left: int) -> Said:
@@ -175,7 +176,7 @@ def _wrong_code(left: int) -> Said:
     )
 
 
-_LOCKED: Final = Said(
+LOCKED_OUT: Final = Said(
     "此账号已停用，请联系管理员。",
     "This account is locked; ask the administrator.",
 )

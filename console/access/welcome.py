@@ -1,7 +1,7 @@
 """The one-time link: somebody chooses a password, and is in.
 
 GET  /welcome/INVITATION     asks; changes nothing, whoever fetches it
-POST /welcome/INVITATION     uses the link up, keeps the password, ends older sessions, signs in
+POST /welcome/INVITATION     uses the link up, keeps the password, ends older sessions, lets in
 """
 
 import re
@@ -13,13 +13,14 @@ from aiohttp import web
 from wattwarden.alarms.acting.rights import SYSTEM
 from wattwarden.alarms.registry.changes import Change
 from wattwarden.alarms.registry.nouns import Person, Role
-from wattwarden.console.access.parts import PASSWORDS, let_in
+from wattwarden.console.access.entering import Onward, enter
+from wattwarden.console.access.parts import PASSWORDS
 from wattwarden.console.access.passwords import against
 from wattwarden.console.doors import DOORS, PageError
 from wattwarden.console.drawing.said import Said
 from wattwarden.console.visit import Visit
 from wattwarden.storage.database import Connection
-from wattwarden.storage.people.accounts import has_any_account, set_password
+from wattwarden.storage.people.accounts import find_account, has_any_account, set_password
 from wattwarden.storage.people.invitations import (
     Invitation,
     find_invitation,
@@ -70,7 +71,11 @@ async def accept(visit: Visit) -> web.StreamResponse:
             await set_password(connection, person.id, hashed)
             await end_sessions(connection, person.id)
             await note_event(connection, person.id, person.id, Deed.JOINED, visit.address)
-        return await let_in(visit, connection, person.id, f"{visit.parts.pages.root}/", keep=False)
+        account = await find_account(connection, person.id)
+        if account is None:
+            raise _GONE
+        # A link stands in for the password alone: who has a second factor shows that as well.
+        return await enter(visit, connection, account, Onward("/", keep=False))
 
 
 async def _invited(visit: Visit, connection: Connection) -> tuple[Invitation, Person | None]:
@@ -91,7 +96,8 @@ async def _invited(visit: Visit, connection: Connection) -> tuple[Invitation, Pe
             raise _GONE
         return found, None
     person = await load_record(connection, Person, found.person)
-    if person is None:
+    account = await find_account(connection, found.person)
+    if person is None or (account is not None and account.locked is not None):
         raise _GONE
     return found, person
 
@@ -130,6 +136,6 @@ def _page(visit: Visit, person: Person | None, said: Said | None) -> web.Respons
 _GONE: Final = PageError(
     HTTPStatus.GONE,
     "invitation gone",
-    "此链接已用过、已过期或已被新的代替，请联系管理员重新发放。",
-    "This link was used, expired or was replaced; ask the administrator for a new one.",
+    "此链接已用过、已过期或已被新的代替，或账号已停用，请联系管理员。",
+    "This link was used, expired or was replaced, or the account is locked; ask the administrator.",
 )

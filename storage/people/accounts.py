@@ -24,6 +24,7 @@ class Standing:
     """What is told of a person's account beside the registry's record of them."""
 
     person: str
+    has_account: bool
     has_password: bool
     has_totp: bool
     must_change: bool
@@ -100,12 +101,12 @@ async def set_password(connection: Connection, person: str, password: str) -> No
 
 
 async def demand_change(connection: Connection, person: str) -> bool:
-    """Let a person do nothing until they have chosen a new password; False: no such account.
+    """Let a person do nothing until they have chosen a new password; False: they have none.
 
     Raises:
         StorageError: The database is away.
     """
-    return await _set(connection, person, "must_change = TRUE")
+    return await _set(connection, person, "must_change = TRUE", where=" AND password IS NOT NULL")
 
 
 async def lock(connection: Connection, person: str) -> bool:
@@ -132,10 +133,7 @@ async def begin_totp(connection: Connection, person: str, file: str) -> None:
     Raises:
         StorageError: The database is away.
     """
-    with errors(f"beginning a second factor of {person}"):
-        await connection.execute(
-            "UPDATE account SET totp_begun = $2 WHERE person = $1", person, file
-        )
+    await _set(connection, person, "totp_begun = $2", file)
 
 
 async def keep_totp(connection: Connection, person: str, step: int) -> None:
@@ -144,13 +142,8 @@ async def keep_totp(connection: Connection, person: str, step: int) -> None:
     Raises:
         StorageError: The database is away.
     """
-    with errors(f"keeping a second factor of {person}"):
-        await connection.execute(
-            "UPDATE account SET totp = totp_begun, totp_begun = NULL, totp_step = $2"
-            " WHERE person = $1 AND totp_begun IS NOT NULL",
-            person,
-            step,
-        )
+    proven = "totp = totp_begun, totp_begun = NULL, totp_step = $2"
+    await _set(connection, person, proven, step, where=" AND totp_begun IS NOT NULL")
 
 
 async def drop_totp(connection: Connection, person: str) -> bool:
@@ -168,11 +161,7 @@ async def use_step(connection: Connection, person: str, step: int) -> bool:
     Raises:
         StorageError: The database is away.
     """
-    with errors(f"using a code of {person}"):
-        said = await connection.execute(
-            "UPDATE account SET totp_step = $2 WHERE person = $1 AND totp_step < $2", person, step
-        )
-    return said.endswith(" 1")
+    return await _set(connection, person, "totp_step = $2", step, where=" AND totp_step < $2")
 
 
 async def standings(connection: Connection, people: list[str]) -> dict[str, Standing]:
@@ -183,8 +172,9 @@ async def standings(connection: Connection, people: list[str]) -> dict[str, Stan
     """
     with errors("reading accounts"):
         rows = await connection.fetch(
-            "SELECT p.person, a.password IS NOT NULL AS has_password, a.totp IS NOT NULL AS"
-            " has_totp, coalesce(a.must_change, FALSE) AS must_change, a.locked,"
+            "SELECT p.person, a.person IS NOT NULL AS has_account,"
+            " a.password IS NOT NULL AS has_password, a.totp IS NOT NULL AS has_totp,"
+            " coalesce(a.must_change, FALSE) AS must_change, a.locked,"
             " s.last_seen, coalesce(s.sessions, 0)::integer AS sessions, i.invited_until"
             " FROM unnest($1::text[]) AS p (person)"
             " LEFT JOIN account AS a ON a.person = p.person"
@@ -199,10 +189,14 @@ async def standings(connection: Connection, people: list[str]) -> dict[str, Stan
     return {row["person"]: Standing(**row) for row in rows}
 
 
-async def _set(connection: Connection, person: str, what: str) -> bool:
+async def _set(
+    connection: Connection, person: str, what: str, *values: object, where: str = ""
+) -> bool:
+    """Change an account, by words of which ``values`` are $2 and on; tell whether one changed."""
     with errors(f"changing the account of {person}"):
         said = await connection.execute(
-            f"UPDATE account SET {what} WHERE person = $1",  # noqa: S608  our own words above
+            f"UPDATE account SET {what} WHERE person = $1{where}",  # noqa: S608  our own words above
             person,
+            *values,
         )
     return said.endswith(" 1")

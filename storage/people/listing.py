@@ -12,20 +12,25 @@ from wattwarden.storage.text import like_of
 # As many as somebody reads.
 PAGE: Final = 50
 
+# Names are looked up in one value: a join of what was just put together is planned as if it were a
+# single row, and goes through all firms once a person.
 _FOUND: Final = """
 WITH newest AS (
     SELECT DISTINCT ON (kind, id) kind, id, body FROM registry_entry
     WHERE kind IN ('person', 'enterprise', 'agency') ORDER BY kind, id, version DESC
+), names AS MATERIALIZED (
+    SELECT jsonb_object_agg(kind || ' ' || id, body ->> 'name') AS known FROM newest
+    WHERE kind <> 'person'
+), people AS (
+    SELECT p.id, p.body, coalesce(n.known ->> ('enterprise ' || (p.body ->> 'enterprise')),
+        n.known ->> ('agency ' || (p.body ->> 'agency')), '') AS scope
+    FROM newest AS p CROSS JOIN names AS n
+    WHERE p.kind = 'person' AND p.body IS NOT NULL AND p.id > $3
+        AND ($2::text IS NULL OR p.body ->> 'role' = $2)
 )
-SELECT p.body, coalesce(f.body ->> 'name', a.body ->> 'name', '') AS scope
-FROM newest AS p
-LEFT JOIN newest AS f ON f.kind = 'enterprise' AND f.id = p.body ->> 'enterprise'
-LEFT JOIN newest AS a ON a.kind = 'agency' AND a.id = p.body ->> 'agency'
-WHERE p.kind = 'person' AND p.body IS NOT NULL AND p.id > $3
-    AND ($2::text IS NULL OR p.body ->> 'role' = $2)
-    AND ($1 = '' OR concat_ws(' ', p.id, p.body ->> 'name', p.body ->> 'phone',
-        f.body ->> 'name', a.body ->> 'name') ILIKE $4)
-ORDER BY p.id LIMIT $5
+SELECT body, scope FROM people
+WHERE $1 = '' OR concat_ws(' ', id, body ->> 'name', body ->> 'phone', scope) ILIKE $4
+ORDER BY id LIMIT $5
 """
 
 

@@ -23,6 +23,8 @@ class Deed(StrEnum):
     TOTP_OFF = "totp_off"
     TOKEN_MADE = "token_made"  # noqa: S105  as above
     TOKEN_REVOKED = "token_revoked"  # noqa: S105  as above
+    BOUND = "bound"
+    UNBOUND = "unbound"
     METER = "meter"
     QUARANTINE = "quarantine"
     CHANNEL = "channel"

@@ -7,8 +7,8 @@ from tests.console.browser import PASSWORD, Browser
 from tests.console.desk import Desk
 
 from wattwarden.console.access.parts import local_path
-from wattwarden.console.visitor import SESSION_COOKIE
-from wattwarden.storage.people.attempts import MOST_AT_ONE_ADDRESS
+from wattwarden.console.visitor import DOOR_COOKIE, SESSION_COOKIE
+from wattwarden.storage.people.attempts import MOST_AT_ONE_PLACE
 
 
 async def test_who_knows_the_password_is_in_and_leads_on(browser: Browser) -> None:
@@ -95,21 +95,21 @@ async def test_a_wrong_password_and_no_such_account_read_alike(browser: Browser)
 
 async def test_guessing_is_held_up_here_and_not_elsewhere(house: Desk, browser: Browser) -> None:
     await browser.get("/sign-in")
-    for left in range(MOST_AT_ONE_ADDRESS - 1, -1, -1):
+    for left in range(MOST_AT_ONE_PLACE - 1, -1, -1):
         answer = await browser.post("/sign-in", {"user": "duty1", "password": "wrong"})
         assert f"还可以试 {left} 次" in answer.text
     held = await browser.post("/sign-in", {"user": "duty1", "password": PASSWORD})
     assert held.status == 429
     assert int(held.headers["Retry-After"]) > 0
     # From another address, as another visitor's transport tells it, the owner is let in.
-    await house.fetch("UPDATE sign_in_attempt SET address = '198.51.100.9'")
+    await house.fetch("UPDATE sign_in_attempt SET place = '198.51.100.9'")
     assert (await browser.post("/sign-in", {"user": "duty1", "password": PASSWORD})).status == 303
 
 
 async def test_what_was_right_forgives_what_was_wrong(browser: Browser) -> None:
     for _ in range(2):
         await browser.get("/sign-in")
-        for _ in range(MOST_AT_ONE_ADDRESS - 1):
+        for _ in range(MOST_AT_ONE_PLACE - 1):
             await browser.post("/sign-in", {"user": "duty1", "password": "wrong"})
         assert (await browser.sign_in("duty1")).status == 303
         browser.cookies.clear()
@@ -202,3 +202,17 @@ async def test_scripts_in_what_was_typed_are_text(browser: Browser) -> None:
     answer = await browser.sign_in(script, "wrong", next=script)
     assert "<script>alert" not in answer.html
     assert script in answer.text or "&lt;script&gt;" in answer.html
+
+
+async def test_letters_that_no_column_takes_are_no_mistake_of_ours(browser: Browser) -> None:
+    odd = b"\xff\xfe".decode("utf-8", "surrogateescape")
+    await browser.get("/sign-in")
+    answer = await browser.post(
+        "/sign-in", {"user": "duty1", "password": PASSWORD}, **{"User-Agent": f"Odd{odd}/1"}
+    )
+    assert answer.status == 303
+    assert (await browser.get("/me")).status == 200
+    browser.cookies = {SESSION_COOKIE: odd, DOOR_COOKIE: odd}
+    assert (await browser.get("/me")).status == 303
+    assert (await browser.get("/sign-in")).status == 200
+    assert (await browser.get("/api/v1/me", Authorization=f"Bearer ww_{odd}")).status == 401

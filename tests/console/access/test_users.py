@@ -53,6 +53,18 @@ async def test_who_is_locked_is_out_at_once_and_comes_back(admin: Browser, house
     assert (await other.sign_in("duty1")).status == 303
 
 
+async def test_ones_own_second_factor_goes_with_the_password_alone(
+    admin: Browser, house: Desk
+) -> None:
+    await house.fetch("UPDATE account SET totp = 'totp-x' WHERE person IN ('admin', 'duty1')")
+    page = await admin.get("/people/admin")
+    assert "/drop-second" not in page.html
+    assert (await admin.post("/people/admin/drop-second")).status == 409
+    assert (await admin.post("/people/duty1/drop-second")).status == 303
+    rows = await house.fetch("SELECT person FROM account WHERE totp IS NOT NULL")
+    assert [row["person"] for row in rows] == ["admin"]
+
+
 async def test_nobody_locks_themselves_out(admin: Browser) -> None:
     await admin.get("/people/admin")
     assert (await admin.post("/people/admin/lock")).status == 409

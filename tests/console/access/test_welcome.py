@@ -45,6 +45,22 @@ async def test_a_new_password_ends_older_sessions(house: Desk, browser: Browser)
     assert (await other.get("/me")).status == 200
 
 
+async def test_a_link_stands_in_for_the_password_alone(house: Desk, browser: Browser) -> None:
+    await house.fetch("UPDATE account SET totp = 'totp-x' WHERE person = 'duty1'")
+    path = await _path(house, "duty1")
+    await browser.get(path)
+    answer = await browser.post(path, {"password": NEW, "again": NEW})
+    assert answer.status == 200
+    assert 'name="code"' in answer.html
+    assert (await browser.get("/me")).status == 303, "the second factor is still to be shown"
+
+
+async def test_a_link_of_who_is_locked_opens_nothing(house: Desk, browser: Browser) -> None:
+    path = await _path(house, "duty1")
+    await house.fetch("UPDATE account SET locked = now() WHERE person = 'duty1'")
+    assert (await browser.get(path)).status == 410
+
+
 @pytest.mark.parametrize(
     ("password", "again", "said"),
     [

@@ -8,9 +8,11 @@ import pytest_asyncio
 from wattwarden.storage.database import Connection
 from wattwarden.storage.people.accounts import set_password, use_step
 from wattwarden.storage.people.attempts import (
+    HALF,
     KEPT,
+    MOST_AT_ONE_PLACE,
     MOST_OF_ACCOUNT,
-    MOST_OF_ADDRESS,
+    MOST_OF_PLACE,
     PASSED,
     Begun,
     Hold,
@@ -63,7 +65,7 @@ async def test_old_sessions_and_attempts_are_forgotten(store: Connection) -> Non
 
 @pytest.mark.parametrize(
     ("most", "account", "address"),
-    [(MOST_OF_ACCOUNT, "p", "10.0.0.{}"), (MOST_OF_ADDRESS, "p{}", "10.0.0.1")],
+    [(MOST_OF_ACCOUNT, "p", "10.0.0.{}"), (MOST_OF_PLACE, "p{}", "10.0.0.1")],
     ids=["an account from everywhere", "everybody from one address"],
 )
 async def test_guesses_from_everywhere_are_held_up_as_well(
@@ -75,6 +77,40 @@ async def test_guesses_from_everywhere_are_held_up_as_well(
     assert isinstance(await begin_attempt(store, "p", "10.0.0.1"), Hold)
     await store.execute("UPDATE sign_in_attempt SET at = now() - interval '16 minutes'")
     assert isinstance(await begin_attempt(store, "p", "10.0.0.1"), Begun)
+
+
+async def test_nobody_locks_others_out_of_where_they_are_known(store: Connection) -> None:
+    begun = await begin_attempt(store, "p", "192.0.2.1")
+    assert isinstance(begun, Begun)
+    await end_attempt(store, begun.id, PASSED)
+    for number in range(MOST_OF_ACCOUNT):
+        await begin_attempt(store, "p", f"10.0.0.{number}")
+    assert isinstance(await begin_attempt(store, "p", "192.0.2.2"), Hold)
+    assert isinstance(await begin_attempt(store, "p", "192.0.2.1"), Begun)
+    await store.execute(
+        "UPDATE sign_in_attempt SET at = at - interval '31 days' WHERE id = $1", begun.id
+    )
+    assert isinstance(await begin_attempt(store, "p", "192.0.2.1"), Hold)
+
+
+async def test_all_addresses_of_a_line_are_one_place(store: Connection) -> None:
+    for number in range(MOST_AT_ONE_PLACE):
+        begun = await begin_attempt(store, "p", f"2001:db8:0:1::{number:x}")
+        assert isinstance(begun, Begun)
+    assert isinstance(await begin_attempt(store, "p", "2001:db8:0:1:ffff::1"), Hold)
+    assert isinstance(await begin_attempt(store, "p", "2001:db8:0:2::1"), Begun)
+
+
+async def test_a_password_that_waits_for_its_code_forgives_nothing(store: Connection) -> None:
+    for _ in range(MOST_AT_ONE_PLACE - 1):
+        assert isinstance(await begin_attempt(store, "p", "a"), Begun)
+        right = await begin_attempt(store, "p", "a")
+        assert isinstance(right, Begun)
+        await end_attempt(store, right.id, HALF)
+    last = await begin_attempt(store, "p", "a")
+    assert isinstance(last, Begun)
+    assert last.left == 0
+    assert isinstance(await begin_attempt(store, "p", "a"), Hold)
 
 
 async def test_what_passed_counts_against_nobody(store: Connection) -> None:
