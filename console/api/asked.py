@@ -5,7 +5,7 @@
 
 import base64
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
@@ -155,6 +155,18 @@ def bounds(
         zh, en = f"时段须在{days}天以内，且止晚于起", f"a time of {days} days at most, forwards"
         raise unfit(zh, en)
     return since, until
+
+
+def earlier(moment: datetime, span: timedelta) -> datetime:
+    """Return the moment that is so long before another.
+
+    Raises:
+        PageError: 422; there is no such time.
+    """
+    try:
+        return moment - span
+    except OverflowError as error:
+        raise _NO_TIME from error
 
 
 def unfit(zh: str, en: str) -> PageError:

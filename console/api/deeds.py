@@ -7,9 +7,9 @@ POST /api/v1/decisions/KIND  {body}  ─► theirs? ─► admitted? ─► 201 
 import hashlib
 import re
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Any, Final
 
 import msgspec
 from aiohttp import web
@@ -20,28 +20,37 @@ from wattwarden.alarms.cases.bodies import Evidence
 from wattwarden.alarms.decisions.body import Body
 from wattwarden.alarms.decisions.kinds import BODIES
 from wattwarden.alarms.registry.problems import RefusedError
+from wattwarden.console.api.alarms import ALARMS
 from wattwarden.console.api.asked import MAX_TEXT_LETTERS, Shown, Text, asked_for, unfit
+from wattwarden.console.api.matters import MATTERS
 from wattwarden.console.api.meters import meter_of
-from wattwarden.console.api.resource import JSON, ROOT
+from wattwarden.console.api.registry import REGISTRY
+from wattwarden.console.api.resource import ROOT, Resource, tag_of
 from wattwarden.console.api.rows import Row, entered_row
-from wattwarden.console.doors import BODY_S, PageError, plain
+from wattwarden.console.api.sent import (
+    BODY_BYTES,
+    CHANGED,
+    JSON,
+    check_match,
+    read,
+    sent_file,
+    sent_json,
+)
+from wattwarden.console.api.things import THINGS
+from wattwarden.console.doors import PageError
 from wattwarden.console.routes import Only, Right, Route
 from wattwarden.console.visit import Visit
 from wattwarden.protocol.command import CannotAskError, Command
-from wattwarden.storage.acting.admissions import decide
 from wattwarden.storage.api_answers import KeyTakenError, Sent, answered, keep_answer
 from wattwarden.storage.cases.evidence import MAX_FILE_BYTES, Arrived
 from wattwarden.storage.cases.together import keep_evidence
 from wattwarden.storage.commands.entering import Wish, check_wish, enter_as
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.errors import StorageError
-from wattwarden.storage.registry.decisions import Entered, owner_of
+from wattwarden.storage.registry.decisions import Entered, hold_for, owner_of
+from wattwarden.storage.responses.activate import enact
 from wattwarden.storage.system_time import system_now
 
-from asyncio import timeout  # isort: skip
-
-# A routing table with all endpoints of a city; a report has a fifth of it.
-BODY_BYTES: Final = 65_536
 KEY: Final = "Idempotency-Key"
 # By its size and its network's slowness in the field.
 FILE_S: Final = 120.0
@@ -50,7 +59,6 @@ DECIDED: Final[dict[str, type[Body]]] = {
     kind: body for kind, body in BODIES.items() if kind != Evidence.kind_name
 }
 _KEY_FORM: Final = re.compile(r"[\x21-\x7e]{1,255}")
-_FORMS: Final = ("multipart/", "application/x-www-form-urlencoded")
 # Kinds whose rights are named otherwise than they are, or than they begin.
 _NAMED: Final[dict[str, tuple[str, ...]]] = {
     "carbon": ("consumable",),
@@ -59,7 +67,11 @@ _NAMED: Final[dict[str, tuple[str, ...]]] = {
     "assistance_step": ("assistance", "assistance.serve"),
 }
 
-M = TypeVar("M", bound=msgspec.Struct)
+# Of what a decision may be about, what has a tag.
+_TAGGED: Final[dict[str, Resource[Any, Any]]] = {
+    one.one: one for one in (*ALARMS, *THINGS, *MATTERS, *REGISTRY) if one.find is not None
+}
+
 Deed = Callable[[Connection], Awaitable[Entered]]
 
 
@@ -107,15 +119,20 @@ def deciding(kind: str, model: type[Body]) -> Callable[[Visit], Awaitable[web.St
 
     async def decided(visit: Visit) -> web.StreamResponse:
         asked = asked_for(Deciding, visit)
-        raw = await _sent(visit, BODY_S)
-        if visit.request.content_type != JSON:
-            raise plain(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
-        body = _read(raw, model)
+        raw = await sent_json(visit)
+        body = read(raw, model)
 
         async def deed(connection: Connection) -> Entered:
-            await _check_theirs(connection, visit, body, asked.enterprise)
+            owner = await _check_theirs(connection, visit, body, asked.enterprise)
             now = await system_now(connection)
-            return await decide(connection, body, visit.person.id, now, enterprise=asked.enterprise)
+            if visit.request.if_match is None:
+                return await _enacted(connection, visit, body, asked.enterprise, now)
+            with errors("deciding about what is known"):
+                async with connection.transaction():
+                    # Held first: what is known must still be so when it is decided.
+                    await hold_for(connection, owner)
+                    await _check_known(connection, visit, body)
+                    return await _enacted(connection, visit, body, asked.enterprise, now)
 
         return await _once(visit, raw, deed)
 
@@ -125,10 +142,8 @@ def deciding(kind: str, model: type[Body]) -> Callable[[Visit], Awaitable[web.St
 
 async def send_file(visit: Visit) -> web.StreamResponse:
     """Keep a file, which is the body as it stands."""
-    if visit.request.content_type.startswith(_FORMS):
-        raise plain(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
     asked = asked_for(Sending, visit)
-    data = await _sent(visit, FILE_S)
+    data = await sent_file(visit, FILE_S)
     arrived = Arrived(data, asked.name, asked.about, asked.subject, asked.note or "")
 
     async def deed(connection: Connection) -> Entered:
@@ -150,10 +165,7 @@ async def send_file(visit: Visit) -> web.StreamResponse:
 async def ask_meter(visit: Visit) -> web.StreamResponse:
     """Queue a command for a meter; the same one, still waiting, keeps its number."""
     asked_for(Shown, visit)
-    raw = await _sent(visit, BODY_S)
-    if visit.request.content_type != JSON:
-        raise plain(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
-    wished = _read(raw, Wished)
+    wished = read(await sent_json(visit), Wished)
     async with visit.reading() as (connection, reader):
         meter = await meter_of(connection, reader, visit.parameter("meter"))
         expires_at = reader.now + timedelta(seconds=wished.waits_s)
@@ -169,6 +181,28 @@ async def ask_meter(visit: Visit) -> web.StreamResponse:
                 raise
             raise unfit(error.message, error.message) from error
     return _kept(msgspec.json.encode(WishedRow(id=number)))
+
+
+async def _enacted(
+    connection: Connection, visit: Visit, body: Body, enterprise: str | None, now: datetime
+) -> Entered:
+    return await enact(connection, body, visit.person.id, now, enterprise=enterprise)
+
+
+async def _check_known(connection: Connection, visit: Visit, body: Body) -> None:
+    """Refuse what is about a thing that is otherwise than whoever decides knows it.
+
+    Raises:
+        PageError: 412; it has another tag by now, or is nothing that has one.
+    """
+    named = next((one for one in body.references() if one.kind in _TAGGED), None)
+    find = None if named is None else _TAGGED[named.kind].find
+    if named is None or find is None:
+        raise CHANGED
+    found = await find(connection, visit.reader, named.id)
+    if found is None:
+        raise _NO_THING
+    check_match(visit.request, tag_of(found))
 
 
 async def _once(visit: Visit, raw: bytes, deed: Deed) -> web.Response:
@@ -208,34 +242,10 @@ def _key(visit: Visit, raw: bytes) -> Sent | None:
     return Sent(visit.person.id, key, asked.digest())
 
 
-async def _sent(visit: Visit, patience_s: float) -> bytes:
-    """Return what was sent.
-
-    Raises:
-        PageError: It came too slowly.
-        HTTPRequestEntityTooLarge: It is too big.
-    """
-    try:
-        async with timeout(patience_s):
-            return await visit.request.read()
-    except TimeoutError as error:
-        raise plain(HTTPStatus.REQUEST_TIMEOUT) from error
-
-
-def _read(raw: bytes, model: type[M]) -> M:
-    try:
-        return msgspec.json.decode(raw, type=model)
-    except msgspec.ValidationError as error:
-        zh, en = f"内容不合规：{error}", str(error)
-        raise unfit(zh, en) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _NO_JSON from error
-
-
 async def _check_theirs(
     connection: Connection, visit: Visit, body: Body, enterprise: str | None
-) -> None:
-    """Refuse what concerns others, as if it were not there.
+) -> str | None:
+    """Return whom a body concerns; refuse what concerns others, as if it were not there.
 
     Raises:
         PageError: 404; it does, or refers to what is not there.
@@ -248,6 +258,7 @@ async def _check_theirs(
         raise _NO_THING from error
     if owner is not None and not visit.reader.sees(owner):
         raise _NO_THING
+    return owner
 
 
 def _told(entered: Entered) -> bytes:
@@ -290,8 +301,5 @@ DEEDS: Final[tuple[Route, ...]] = (
 )
 _NO_THING: Final = PageError(
     HTTPStatus.NOT_FOUND, "no such thing", "所指对象不存在", "what it refers to is not there"
-)
-_NO_JSON: Final = PageError(
-    HTTPStatus.BAD_REQUEST, "no json", "内容不是JSON", "what was sent is no JSON"
 )
 _TAKEN: Final = unfit(f"同一{KEY}已用于另一请求", f"something else was asked under this {KEY}")

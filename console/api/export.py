@@ -22,8 +22,9 @@ from wattwarden.console.visit import Visit
 
 # A sheet of Excel holds a million; nobody reads a file with more of these than a year's alarms.
 MOST_EXPORTED: Final = 100_000
-# As spreadsheets do it: what begins so would be computed.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+# As spreadsheets do it: what begins so would be computed, after spaces and in wide letters as well.
+_FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+_BEFORE_FORMULA: Final = ("\t", "\r", "\n")
 # What Excel refuses in a cell.
 _MAX_CELL_LETTERS: Final = 32_000
 TYPES: Final[Mapping[Form, str]] = {
@@ -123,7 +124,7 @@ def flat(row: object) -> Row:
     >>> flat({"id": 1, "body": {"why": "dust"}, "files": ["a"]})
     {'id': 1, 'body.why': 'dust', 'files': '["a"]'}
     """
-    told = msgspec.to_builtins(row, builtin_types=(datetime,), enc_hook=plain)
+    told = msgspec.to_builtins(row, builtin_types=(datetime,))
     body = told.pop("body", None)
     inner = body.items() if isinstance(body, dict) else ()
     cells = {**told, **{f"body.{name}": value for name, value in inner}}
@@ -143,7 +144,9 @@ def safe(value: Any) -> Any:
     """
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
-    if isinstance(value, str) and value.startswith(_FORMULA):
+    if isinstance(value, str) and (
+        value.startswith(_BEFORE_FORMULA) or value.lstrip().startswith(_FORMULA)
+    ):
         return f"'{value}"
     return value
 
@@ -250,14 +253,3 @@ def _lines(rows: Any) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerows(rows)
     return text.getvalue().encode()
-
-
-def plain(value: Any) -> Any:
-    """Write what JSON has no form of its own for: bytes as hexadecimal digits.
-
-    Raises:
-        NotImplementedError: It is none of what rows hold.
-    """
-    if isinstance(value, bytes | memoryview):
-        return bytes(value).hex()
-    raise NotImplementedError(type(value).__name__)

@@ -13,9 +13,7 @@ from wattwarden.alarms.decisions.bodies import Consumable, Plan
 from wattwarden.alarms.decisions.body import Body
 from wattwarden.alarms.registry.nouns import Person
 from wattwarden.alarms.responses.bodies import Calendar, Preset
-from wattwarden.alarms.responses.course import Course
 from wattwarden.alarms.routing.bodies import Silence
-from wattwarden.alarms.service.bodies import Document
 from wattwarden.console.api.asked import Filters, Key, OfFirm, Text
 from wattwarden.console.api.resource import Asked, Found, Resource, by_decision, by_id, cut, sliced
 from wattwarden.console.api.rows import Row, Thing, thing
@@ -26,8 +24,7 @@ from wattwarden.storage.outbox.listing import Listed, Tried, Wanted, attempts_of
 from wattwarden.storage.outbox.load import load_silences
 from wattwarden.storage.registry.decisions import in_force
 from wattwarden.storage.registry.records import load_kind
-from wattwarden.storage.responses.load import calendars_for, load_presets, load_responses
-from wattwarden.storage.service.load import load_documents
+from wattwarden.storage.responses.load import calendars_for, load_presets
 
 B = TypeVar("B", bound=Body)
 
@@ -78,20 +75,9 @@ async def _presets(asked: Asked[OfFirm]) -> Found[Preset]:
     return sliced(found, by_id, asked, newest=False)
 
 
-async def _responses(asked: Asked[Filters]) -> Found[Course]:
-    found = await load_responses(asked.connection)
-    return sliced(found, by_id, asked)
-
-
 async def _calendars(asked: Asked[Filters]) -> Found[Calendar]:
     found = await calendars_for(asked.connection, asked.reader)
     return sliced(found, by_id, asked, newest=False)
-
-
-async def _documents(asked: Asked[Filters]) -> Found[Document]:
-    found = await load_documents(asked.connection)
-    seen = [one for one in found if asked.reader.concerns(one.industry)]
-    return sliced(seen, by_id, asked, newest=False)
 
 
 async def _consumables(asked: Asked[OfFirm]) -> Found[PartRow]:
@@ -214,16 +200,6 @@ MATTERS: Final[tuple[Resource[Any, Any], ...]] = (
                 _presets,
             ),
             (
-                "responses",
-                "重污染应急响应",
-                "Responses to heavy pollution",
-                Course,
-                Read.RESPONSES,
-                Filters,
-                ("",),
-                _responses,
-            ),
-            (
                 "calendars",
                 "错峰生产日历",
                 "Off-peak calendars",
@@ -232,16 +208,6 @@ MATTERS: Final[tuple[Resource[Any, Any], ...]] = (
                 Filters,
                 ("",),
                 _calendars,
-            ),
-            (
-                "documents",
-                "行业文件",
-                "Manuals for industries",
-                Document,
-                Read.DOCUMENTS,
-                Filters,
-                ("",),
-                _documents,
             ),
             (
                 "consumables",

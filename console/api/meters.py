@@ -8,8 +8,8 @@ from typing import Annotated, Any, Final, TypeAlias, cast
 from pydantic import Field
 
 from wattwarden.alarms.acting.scope import Read, Reader
-from wattwarden.console.api.asked import Filters, Key, Spanned, Text
-from wattwarden.console.api.resource import Asked, Found, Resource, cut
+from wattwarden.console.api.asked import Filters, Key, Spanned, Text, earlier
+from wattwarden.console.api.resource import Asked, Found, Resource, cut, numbered, sliced
 from wattwarden.console.api.rows import Row
 from wattwarden.console.doors import NOT_FOUND
 from wattwarden.protocol.quality import Quality
@@ -24,6 +24,7 @@ from wattwarden.storage.commands.listing import (
 )
 from wattwarden.storage.database import Connection
 from wattwarden.storage.fleet import Heard, list_fleet
+from wattwarden.storage.gaps import open_gaps, read_gaps
 from wattwarden.storage.meters import Meter, MeterState, find_meter, parse_meter
 from wattwarden.storage.moments import moment_of, us_of
 from wattwarden.storage.readings import Span, StoredReading, read_readings
@@ -32,6 +33,7 @@ _Told: TypeAlias = AsyncGenerator[StoredReading, None]
 
 # What is asked for without a time is looked at as far back.
 _USUAL: Final = timedelta(days=1)
+_USUAL_GAPS: Final = timedelta(days=7)
 # Meters are numbered by 31 bits.
 _MOST_METER: Final = 2**31 - 1
 
@@ -65,6 +67,16 @@ class MeterRow(Row, frozen=True):
     session: str | None
     session_at: datetime | None
     peer: str | None
+
+
+class GapRow(Row, frozen=True):
+    """A stretch without readings, how many are missing, how often they were asked for again."""
+
+    since: datetime
+    until: datetime
+    missing: int
+    tries: int
+    is_open: bool
 
 
 class ValueRow(Row, frozen=True):
@@ -131,7 +143,8 @@ async def _meters(asked: Asked[MeterFilters]) -> Found[MeterRow]:
     return cut(rows, lambda row: (row.id,), asked.limit)
 
 
-async def _meter(connection: Connection, reader: Reader, identity: str) -> MeterRow | None:
+async def meter_row(connection: Connection, reader: Reader, identity: str) -> MeterRow | None:
+    """Return a meter by its number; None where there is none, or it is not the reader's."""
     found = await _fleet_meter(connection, reader, identity)
     return None if found is None else _meter_row(found, reader)
 
@@ -157,7 +170,7 @@ def _meter_row(one: Any, reader: Reader) -> MeterRow:
 async def _readings(asked: Asked[Spanned]) -> Found[ReadingRow]:
     filters, after = asked.filters, asked.after
     meter = await meter_of(asked.connection, asked.reader, asked.named["meter"])
-    since = filters.since or (filters.until or asked.reader.now) - _USUAL
+    since = filters.since or earlier(filters.until or asked.reader.now, _USUAL)
     if after is not None:
         since = max(since, _moment(after[0]))
     rows: list[ReadingRow] = []
@@ -184,6 +197,18 @@ async def meter_of(connection: Connection, reader: Reader, identity: str) -> Met
     if found is None:
         raise NOT_FOUND
     return await find_meter(connection, parse_meter(found.name))
+
+
+async def _gaps(asked: Asked[Spanned]) -> Found[GapRow]:
+    filters = asked.filters
+    meter = await meter_of(asked.connection, asked.reader, asked.named["meter"])
+    until = filters.until or asked.reader.now
+    since = filters.since or earlier(until, _USUAL_GAPS)
+    found = await read_gaps(asked.connection, [meter.id], since, until)
+    found += await open_gaps(asked.connection, [meter.id], until)
+    names = GapRow.__struct_fields__
+    rows = [GapRow(**{name: getattr(one, name) for name in names}) for one in found]
+    return sliced(rows, lambda row: (us_of(row.since),), asked, newest=False)
 
 
 def _moment(us: str | int) -> datetime:
@@ -251,7 +276,7 @@ METERS: Final[tuple[Resource[Any, Any], ...]] = (
         key=(0,),
         load=_meters,
         one="meter",
-        find=_meter,
+        find=meter_row,
     ),
     Resource(
         name="meters/{meter}/readings",
@@ -262,6 +287,15 @@ METERS: Final[tuple[Resource[Any, Any], ...]] = (
         filters=Spanned,
         key=(0, "", ""),
         load=_readings,
+    ),
+    numbered(
+        "meters/{meter}/gaps",
+        "电表缺失的读数，最早的在前；未给时段时为最近七天",
+        "What is missing of a meter, oldest first; of the last week if no time is given",
+        GapRow,
+        Read.STATES,
+        Spanned,
+        _gaps,
     ),
     Resource(
         name="commands",

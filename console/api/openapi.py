@@ -13,11 +13,29 @@ from pydantic import BaseModel
 
 from wattwarden import __version__
 from wattwarden.alarms.decisions.kinds import BODIES
-from wattwarden.console.api.asked import Form, Shown, Stretch, questions_of
-from wattwarden.console.api.deeds import DECIDED, KEY, Deciding, Sending, Wished, WishedRow, who_may
+from wattwarden.console.api.asked import Form, Shown, Stretch
+from wattwarden.console.api.deeds import DECIDED, Deciding, Sending, Wished, WishedRow, who_may
 from wattwarden.console.api.export import TYPES
-from wattwarden.console.api.resource import JSON, ROOT, Resource
+from wattwarden.console.api.operation import Operation as Declared
+from wattwarden.console.api.resource import ROOT, Resource
 from wattwarden.console.api.rows import EnteredRow
+from wattwarden.console.api.said import (
+    BYTES,
+    FILE,
+    KEY_HEADER,
+    MATCHING,
+    OF_DECIDING,
+    OF_MATCHING,
+    OF_READING,
+    PROBLEM_SCHEMA,
+    REF,
+    SAME,
+    TAG,
+    parameters_in,
+    problems,
+    questions,
+)
+from wattwarden.console.api.sent import JSON
 from wattwarden.console.api.singles import (
     Counted,
     Counting,
@@ -25,42 +43,9 @@ from wattwarden.console.api.singles import (
     MeRow,
     WeakPoints,
 )
-from wattwarden.console.doors import PROBLEM
 from wattwarden.console.routes import Needs, roles_of
 
 VERSION: Final = "3.1.0"
-_REF: Final = "#/components/schemas/{name}"
-_BINARY: Final = "application/octet-stream"
-_NUMBERED: Final = frozenset({"alarm", "notice", "meter", "command"})
-_PROBLEM: Final[Mapping[str, Any]] = {
-    "type": "object",
-    "description": "What went wrong (RFC 9457), in the reader's language.",
-    "required": ["type", "title", "status", "detail", "code"],
-    "properties": {
-        "type": {"type": "string", "format": "uri-reference"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "code": {"type": "string", "description": "What happened, for programs."},
-    },
-}
-# What each status means here.
-STATUSES: Final[Mapping[str, tuple[str, str]]] = {
-    "400": ("请求无法解读", "what was sent cannot be read"),
-    "401": ("未登录，令牌无效或已过期", "nobody signed in; no token, or none that holds"),
-    "403": ("角色或令牌权限不足", "not for this role, or the token reads only"),
-    "404": ("不存在，或不在管辖范围内", "not there, or not yours to see"),
-    "405": ("不支持的方法", "no such method here"),
-    "408": ("提交超时", "sending took too long"),
-    "409": ("有冲突，没有办理", "something stands against it; nothing was kept"),
-    "413": ("提交内容过大", "what was sent is too big"),
-    "415": ("内容类型不支持", "sent as what is not taken here"),
-    "422": ("参数或内容不合规", "asked or said in a way that cannot be"),
-    "429": ("请求过于频繁", "too often"),
-    "503": ("平台暂时不可用", "the data cannot be read at the moment"),
-}
-_OF_READING: Final = ("400", "401", "403", "404", "405", "422", "429", "503")
-_OF_DECIDING: Final = tuple(STATUSES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +83,25 @@ _SINGLES: Final[tuple[tuple[str, str, str, type[BaseModel], Any, str], ...]] = (
         "api.weak_points",
     ),
     ("/statistics", "统计", "Figures of a time", Counting, Counted, "api.statistics"),
+    (
+        "/documents/{document}/files/{file}",
+        "手册附件内容",
+        "The bytes of a file that came with a manual",
+        Shown,
+        None,
+        "api.document_file",
+    ),
     ("/evidence/{file}/bytes", "附件内容", "The bytes of a file", Shown, None, "api.file"),
 )
 
 
-def describe(resources: Iterable[Resource[Any, Any]], needs: Mapping[str, Needs]) -> Described:
+def describe(
+    resources: Iterable[Resource[Any, Any]],
+    others: Iterable[Declared],
+    needs: Mapping[str, Needs],
+) -> Described:
     """Return the description; ``needs`` are those of the routes, by their names."""
-    resources = tuple(resources)
+    resources, others = tuple(resources), tuple(others)
     spec = APISpec(
         title="Wattwarden",
         version=__version__,
@@ -113,7 +110,7 @@ def describe(resources: Iterable[Resource[Any, Any]], needs: Mapping[str, Needs]
         servers=[{"url": "/"}],
         security=[{"token": []}, {"session": []}],
     )
-    refs = _schemas(spec, resources)
+    refs = _schemas(spec, resources, others)
     spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
     spec.components.security_scheme(
         "session", {"type": "apiKey", "in": "cookie", "name": "ww_session"}
@@ -137,17 +134,21 @@ def describe(resources: Iterable[Resource[Any, Any]], needs: Mapping[str, Needs]
             add(operation, details)
     for path, zh, en, model, row, name in _SINGLES:
         operation = Operation("GET", ROOT + path, "more", zh, en, _roles(needs[name]), "", name)
-        add(operation, _reading(operation, model, _told(refs.get(row)) if row else _BYTES))
+        add(operation, _reading(operation, model, _told(refs.get(row)) if row else BYTES))
     for kind in DECIDED:
         add(*_of_deed(kind, refs))
     add(*_of_file(refs, _roles(needs["api.evidence.send"])))
     add(*_of_command(refs, _roles(needs["api.command.ask"])))
+    for other in others:
+        add(*_of_other(other, refs))
     document = spec.to_dict()
     document["jsonSchemaDialect"] = "https://json-schema.org/draft/2020-12/schema"
     return Described(document, tuple(operations))
 
 
-def _schemas(spec: APISpec, resources: Iterable[Resource[Any, Any]]) -> dict[Any, dict[str, Any]]:
+def _schemas(
+    spec: APISpec, resources: Iterable[Resource[Any, Any]], others: Iterable[Declared]
+) -> dict[Any, dict[str, Any]]:
     """Put all shapes into the document; return how each is referred to."""
     shapes = [shape for one in resources for shape in (one.row, one.whole) if shape is not None]
     shapes += [
@@ -156,19 +157,15 @@ def _schemas(spec: APISpec, resources: Iterable[Resource[Any, Any]]) -> dict[Any
         WishedRow,
         *BODIES.values(),
         *(row for *_, row, _ in _SINGLES if row is not None),
+        *(one.told for one in others if one.told is not None),
+        *(body for one in others for body in _bodies(one)),
     ]
     shapes = list(dict.fromkeys(shapes))
-    refs, schemas = msgspec.json.schema_components(shapes, ref_template=_REF, schema_hook=_hex)
+    refs, schemas = msgspec.json.schema_components(shapes, ref_template=REF)
     for name, schema in sorted(schemas.items()):
         spec.components.schema(name, schema)
-    spec.components.schema("Problem", dict(_PROBLEM))
+    spec.components.schema("Problem", dict(PROBLEM_SCHEMA))
     return dict(zip(shapes, refs, strict=True))
-
-
-def _hex(kind: type) -> dict[str, Any]:
-    if kind is bytes:
-        return {"type": "string", "pattern": "^[0-9a-f]*$"}
-    raise NotImplementedError(kind)
 
 
 def _of_resource(
@@ -213,9 +210,9 @@ def _of_deed(kind: str, refs: Mapping[Any, dict[str, Any]]) -> tuple[Operation, 
         f"api.decide.{kind}",
     )
     details = {
-        "parameters": [*_questions(Deciding), _KEY_HEADER],
+        "parameters": [*questions(Deciding), KEY_HEADER, *MATCHING],
         "requestBody": {"required": True, "content": {JSON: {"schema": refs[model]}}},
-        "responses": _deciding(refs),
+        "responses": _deciding(refs, OF_MATCHING),
     }
     return operation, details
 
@@ -226,11 +223,8 @@ def _of_file(refs: Mapping[Any, dict[str, Any]], roles: str) -> tuple[Operation,
         "POST", f"{ROOT}/evidence", "evidence", "上传附件", en, roles, "", "api.evidence.send"
     )
     details = {
-        "parameters": [*_questions(Sending), _KEY_HEADER],
-        "requestBody": {
-            "required": True,
-            "content": {_BINARY: {"schema": {"type": "string", "format": "binary"}}},
-        },
+        "parameters": [*questions(Sending), KEY_HEADER],
+        "requestBody": FILE,
         "responses": _deciding(refs),
     }
     return operation, details
@@ -249,51 +243,72 @@ def _of_command(refs: Mapping[Any, dict[str, Any]], roles: str) -> tuple[Operati
     )
     kept = {"description": "It waits.", "content": {JSON: {"schema": refs[WishedRow]}}}
     details = {
-        "parameters": [_in_path("meter"), *_questions(Shown)],
+        "parameters": [*parameters_in("/{meter}"), *questions(Shown)],
         "requestBody": {"required": True, "content": {JSON: {"schema": refs[Wished]}}},
-        "responses": {"201": kept, **_problems(_OF_DECIDING)},
+        "responses": {"201": kept, **problems(OF_DECIDING)},
     }
     return operation, details
+
+
+def _of_other(
+    one: Declared, refs: Mapping[Any, dict[str, Any]]
+) -> tuple[Operation, dict[str, Any]]:
+    bodies = _bodies(one)
+    said = bodies[0].__name__ if len(bodies) == 1 else ""
+    operation = Operation(
+        one.method, ROOT + one.path, one.group, one.zh, one.en, _roles(one.needs), said, one.name
+    )
+    details: dict[str, Any] = {
+        "parameters": [
+            *parameters_in(operation.path),
+            *questions(one.asked),
+            *(MATCHING if one.is_matched else ()),
+        ],
+        "responses": {**_answers(one, refs), **problems(_statuses(one))},
+    }
+    if bodies:
+        schema = refs[bodies[0]] if len(bodies) == 1 else {"anyOf": [refs[it] for it in bodies]}
+        details["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
+    if one.takes_file:
+        details["requestBody"] = FILE
+    return operation, details
+
+
+def _bodies(one: Declared) -> tuple[Any, ...]:
+    """Return the shapes of which what is sent has one."""
+    if one.body is None:
+        return ()
+    return one.body if isinstance(one.body, tuple) else (one.body,)
+
+
+def _statuses(one: Declared) -> Iterable[str]:
+    if one.method == "GET":
+        return OF_READING
+    return OF_MATCHING if one.is_matched else OF_DECIDING
+
+
+def _answers(one: Declared, refs: Mapping[Any, dict[str, Any]]) -> dict[str, Any]:
+    """Return what is answered where all is well."""
+    answer: dict[str, Any] = {"description": one.en}
+    if one.told is not None:
+        answer["content"] = {JSON: {"schema": refs[one.told]}}
+    elif one.media:
+        schema = {"schema": {"type": "string", "format": "binary"}}
+        answer["content"] = dict.fromkeys(one.media, schema)
+    if one.is_tagged:
+        answer["headers"] = TAG
+    statuses = [one.status, *([one.other_status] if one.other_status else [])]
+    answers = {str(status.value): answer for status in statuses}
+    return answers | (SAME if one.is_tagged and one.method == "GET" else {})
 
 
 def _reading(
     operation: Operation, model: type[BaseModel], told: Mapping[str, Any]
 ) -> dict[str, Any]:
-    named = [_in_path(part[1:-1]) for part in operation.path.split("/") if part.startswith("{")]
     return {
-        "parameters": [*named, *_questions(model)],
-        "responses": {**told, **_problems(_OF_READING)},
+        "parameters": [*parameters_in(operation.path), *questions(model)],
+        "responses": {**told, **problems(OF_READING)},
     }
-
-
-def _in_path(name: str) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": 64}
-    if name in _NUMBERED:
-        schema = {"type": "string", "pattern": "^[0-9]{1,18}$"}
-    return {"name": name, "in": "path", "required": True, "schema": schema}
-
-
-def _questions(model: type[BaseModel]) -> list[dict[str, Any]]:
-    """Return what may be asked of an address."""
-    return [
-        {
-            "name": name,
-            "in": "query",
-            "required": model.model_fields[name].is_required(),
-            "description": schema.get("description", ""),
-            "schema": _said(schema),
-        }
-        for name, schema in questions_of(model).items()
-    ]
-
-
-def _said(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a schema as addresses can hold it: they know no null."""
-    shown = {name: one for name, one in schema.items() if name not in {"title", "description"}}
-    options = [one for one in shown.get("anyOf", ()) if one.get("type") != "null"]
-    if len(options) == 1:
-        return dict(options[0])
-    return shown
 
 
 def _told(ref: Mapping[str, Any] | None, *, tagged: bool = False) -> dict[str, Any]:
@@ -303,18 +318,15 @@ def _told(ref: Mapping[str, Any] | None, *, tagged: bool = False) -> dict[str, A
     }
     if not tagged:
         return {"200": answer}
-    answer["headers"] = {"ETag": {"schema": {"type": "string"}}}
-    return {"200": answer, "304": {"description": "As whoever asks has it (If-None-Match)."}}
+    answer["headers"] = TAG
+    return {"200": answer, **SAME}
 
 
-def _deciding(refs: Mapping[Any, dict[str, Any]]) -> dict[str, Any]:
+def _deciding(
+    refs: Mapping[Any, dict[str, Any]], statuses: Iterable[str] = OF_DECIDING
+) -> dict[str, Any]:
     kept = {"description": "What was kept.", "content": {JSON: {"schema": refs[EnteredRow]}}}
-    return {"201": kept, **_problems(_OF_DECIDING)}
-
-
-def _problems(statuses: Iterable[str]) -> dict[str, Any]:
-    content = {PROBLEM: {"schema": {"$ref": _REF.format(name="Problem")}}}
-    return {status: {"description": STATUSES[status][1], "content": content} for status in statuses}
+    return {"201": kept, **problems(statuses)}
 
 
 def _roles(needs: Needs) -> str:
@@ -322,19 +334,6 @@ def _roles(needs: Needs) -> str:
     return "everybody" if able is None else ", ".join(sorted(able))
 
 
-_KEY_HEADER: Final[Mapping[str, Any]] = {
-    "name": KEY,
-    "in": "header",
-    "required": False,
-    "description": "The same key and request within a day: done once, answered alike.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]{1,255}$"},
-}
-_BYTES: Final[Mapping[str, Any]] = {
-    "200": {
-        "description": "The file as it was sent.",
-        "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
 _ABOUT: Final = (
     "Everything that pages show and do. Who asks is a person, by a token of theirs"
     " (`Authorization: Bearer ww_…`) or by the cookie of their session, with whose forms'"

@@ -9,24 +9,10 @@ from pydantic import Field
 from wattwarden.alarms.acting.scope import Read, Reader
 from wattwarden.alarms.ledgers.contents import Content
 from wattwarden.alarms.ledgers.entries import LedgerKind
-from wattwarden.alarms.registry.nouns import (
-    Agency,
-    Enterprise,
-    Equipment,
-    Line,
-    Link,
-    Noun,
-    Outlet,
-    Person,
-    Point,
-    Region,
-    Requirement,
-    Standby,
-    Unit,
-)
+from wattwarden.alarms.registry import nouns
 from wattwarden.alarms.service.bodies import Reminder
 from wattwarden.console.api.asked import Filters, OfFirm, Spanned
-from wattwarden.console.api.resource import Asked, Found, Resource, cut, sliced
+from wattwarden.console.api.resource import Asked, Found, Resource, cut, numbered, sliced
 from wattwarden.console.api.rows import Row
 from wattwarden.console.routes import SIGNED_IN
 from wattwarden.storage.database import Connection
@@ -36,7 +22,7 @@ from wattwarden.storage.service.load import Reminded, load_reminders
 
 from datetime import datetime  # isort: skip
 
-N = TypeVar("N", bound=Noun)
+N = TypeVar("N", bound=nouns.Noun)
 
 # Years of a firm's ledger are read a page at a time by those who want all.
 _SOME: Final = 20
@@ -91,7 +77,7 @@ async def _ledger(asked: Asked[LedgerFilters]) -> Found[EntryRow]:
 
 
 async def _reminders(asked: Asked[Filters]) -> Found[ReminderRow]:
-    firm = await load_record(asked.connection, Enterprise, asked.named["enterprise"])
+    firm = await load_record(asked.connection, nouns.Enterprise, asked.named["enterprise"])
     found = [] if firm is None else await load_reminders(asked.connection, firm)
     return sliced(
         [_reminder_row(one) for one in found], lambda row: (row.body.id,), asked, newest=False
@@ -106,7 +92,9 @@ def _records(
     name: str, zh: str, en: str, kind: type[N], sees: Callable[[Reader, N], bool], one: str = ""
 ) -> Resource[Any, N]:
     """Return the resource of a kind of the registry's records."""
-    filters = OfFirm if "enterprise" in kind.__struct_fields__ or kind is Enterprise else Filters
+    filters = (
+        OfFirm if "enterprise" in kind.__struct_fields__ or kind is nouns.Enterprise else Filters
+    )
 
     async def load(asked: Asked[Any]) -> Found[N]:
         firm = getattr(asked.filters, "enterprise", None)
@@ -135,27 +123,27 @@ def _records(
     )
 
 
-def _firm(row: Noun) -> str | None:
-    if isinstance(row, Enterprise):
+def _firm(row: nouns.Noun) -> str | None:
+    if isinstance(row, nouns.Enterprise):
         return row.id
     firm: str | None = getattr(row, "enterprise", None)
     return firm
 
 
-def _of_its_firm(reader: Reader, row: Noun) -> bool:
+def _of_its_firm(reader: Reader, row: nouns.Noun) -> bool:
     return reader.sees(_firm(row))
 
 
-def _everybody(_reader: Reader, _row: Noun) -> bool:
+def _everybody(_reader: Reader, _row: nouns.Noun) -> bool:
     return True
 
 
-async def _people(asked: Asked[OfFirm]) -> Found[Person]:
-    agencies = {one.id: one for one in await load_kind(asked.connection, Agency)}
+async def _people(asked: Asked[OfFirm]) -> Found[nouns.Person]:
+    agencies = {one.id: one for one in await load_kind(asked.connection, nouns.Agency)}
     firm = asked.filters.enterprise
     seen = [
         one
-        for one in await load_kind(asked.connection, Person)
+        for one in await load_kind(asked.connection, nouns.Person)
         if asked.reader.sees_person(one, agencies) and firm in (None, one.enterprise)
     ]
     return sliced(seen, lambda one: (one.id,), asked, newest=False)
@@ -166,11 +154,14 @@ def _by_line(kind: type[Any]) -> Callable[[Asked[Filters]], Awaitable[Found[Any]
 
     async def load(asked: Asked[Filters]) -> Found[Any]:
         owners = {
-            ("line", one.id): one.enterprise for one in await load_kind(asked.connection, Line)
+            ("line", one.id): one.enterprise
+            for one in await load_kind(asked.connection, nouns.Line)
         }
-        owners |= {("unit", o.id): o.enterprise for o in await load_kind(asked.connection, Unit)}
         owners |= {
-            ("outlet", o.id): o.enterprise for o in await load_kind(asked.connection, Outlet)
+            ("unit", o.id): o.enterprise for o in await load_kind(asked.connection, nouns.Unit)
+        }
+        owners |= {
+            ("outlet", o.id): o.enterprise for o in await load_kind(asked.connection, nouns.Outlet)
         }
         rows = [
             row
@@ -200,29 +191,48 @@ def _plain(
 
 
 REGISTRY: Final[tuple[Resource[Any, Any], ...]] = (
-    _records("enterprises", "企业", "Firms", Enterprise, _of_its_firm, "enterprise"),
-    _records("lines", "生产线", "Production lines", Line, _of_its_firm, "line"),
-    _records("units", "设施", "Production and treatment machines", Unit, _of_its_firm, "unit"),
-    _records("equipment", "终端与视频", "Terminals, cameras, monitors", Equipment, _of_its_firm),
-    _records("outlets", "排放口", "Outlets", Outlet, _of_its_firm),
-    _records("standby", "备用关系", "Units that stand by for each other", Standby, _of_its_firm),
-    _records("regions", "区域", "Districts and towns", Region, _everybody),
-    _records("agencies", "机构", "Authorities", Agency, _everybody),
-    _records("requirements", "安装要求", "Equipment that is obligatory", Requirement, _everybody),
-    _plain("people", "人员", "People, as far as they concern you", Person, OfFirm, _people),
-    _plain(
-        "links", "设施所属生产线", "Which unit serves which line", Link, Filters, _by_line(Link)
+    _records("enterprises", "企业", "Firms", nouns.Enterprise, _of_its_firm, "enterprise"),
+    _records("lines", "生产线", "Production lines", nouns.Line, _of_its_firm, "line"),
+    _records(
+        "units", "设施", "Production and treatment machines", nouns.Unit, _of_its_firm, "unit"
     ),
-    _plain("points", "计量点", "Which meter measures which unit", Point, Filters, _by_line(Point)),
-    Resource(
-        name="enterprises/{enterprise}/ledger",
-        zh="企业台账，按编号",
-        en="A firm's ledger, by number",
-        row=EntryRow,
-        needs=Read.LEDGERS,
-        filters=LedgerFilters,
-        key=(0,),
-        load=_ledger,
+    _records(
+        "equipment", "终端与视频", "Terminals, cameras, monitors", nouns.Equipment, _of_its_firm
+    ),
+    _records("outlets", "排放口", "Outlets", nouns.Outlet, _of_its_firm),
+    _records(
+        "standby", "备用关系", "Units that stand by for each other", nouns.Standby, _of_its_firm
+    ),
+    _records("regions", "区域", "Districts and towns", nouns.Region, _everybody),
+    _records("agencies", "机构", "Authorities", nouns.Agency, _everybody),
+    _records(
+        "requirements", "安装要求", "Equipment that is obligatory", nouns.Requirement, _everybody
+    ),
+    _plain("people", "人员", "People, as far as they concern you", nouns.Person, OfFirm, _people),
+    _plain(
+        "links",
+        "设施所属生产线",
+        "Which unit serves which line",
+        nouns.Link,
+        Filters,
+        _by_line(nouns.Link),
+    ),
+    _plain(
+        "points",
+        "计量点",
+        "Which meter measures which unit",
+        nouns.Point,
+        Filters,
+        _by_line(nouns.Point),
+    ),
+    numbered(
+        "enterprises/{enterprise}/ledger",
+        "企业台账，按编号",
+        "A firm's ledger, by number",
+        EntryRow,
+        Read.LEDGERS,
+        LedgerFilters,
+        _ledger,
     ),
     Resource(
         name="enterprises/{enterprise}/reminders",

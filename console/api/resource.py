@@ -15,14 +15,14 @@ from aiohttp import web
 
 from wattwarden.alarms.acting.scope import Reader
 from wattwarden.console.api.asked import Filters, Form, Key, asked_for, cursor_of, key_of
-from wattwarden.console.api.export import plain, send_file
+from wattwarden.console.api.export import send_file
+from wattwarden.console.api.sent import JSON
 from wattwarden.console.doors import NOT_FOUND
 from wattwarden.console.routes import Needs, Route
 from wattwarden.console.visit import Visit
 from wattwarden.storage.database import Connection
 
 ROOT: Final = "/api/v1"
-JSON: Final = "application/json"
 # What was read may be kept by whoever read it, as long as they ask whether it still holds.
 ASK_AGAIN: Final = "private, no-cache"
 _TAG_LETTERS: Final = 32
@@ -131,23 +131,41 @@ class Resource(Generic[F, R]):
         return tagged(visit.request, found)
 
 
+def numbered(
+    name: str, zh: str, en: str, row: Any, needs: Needs, filters: type[Any], load: Load[Any, Any]
+) -> Resource[Any, Any]:
+    """Return a list that is ordered by numbers, and of which none is named alone."""
+    return Resource(
+        name=name, zh=zh, en=en, row=row, needs=needs, filters=filters, key=(0,), load=load
+    )
+
+
 def json_of(value: object, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
     """Return something as JSON."""
-    body = msgspec.json.encode(value, enc_hook=plain)
+    body = msgspec.json.encode(value)
     response = web.Response(body=body, status=status, content_type=JSON)
     response.enable_compression()
     return response
 
 
-def tagged(request: web.Request, value: object) -> web.Response:
-    """Return something as JSON with its tag; without its body to whoever has just that."""
-    body = msgspec.json.encode(value, enc_hook=plain)
-    tag = f'"{hashlib.sha256(body).hexdigest()[:_TAG_LETTERS]}"'
+def tag_of(value: object) -> str:
+    """Return by what a thing is known as it stands: another once anything of it is otherwise."""
+    return _tagged(value)[1]
+
+
+def tagged(request: web.Request, value: object, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
+    """Return something as JSON with its tag; without its body to a reader who has just that."""
+    body, tag = _tagged(value)
     headers = {"ETag": tag, "Cache-Control": ASK_AGAIN}
-    known = request.if_none_match or ()
-    if any(one.value in {tag.strip('"'), "*"} for one in known):
+    known = request.if_none_match if request.method == "GET" else None
+    if any(one.value in {tag.strip('"'), "*"} for one in known or ()):
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
-    return web.Response(body=body, content_type=JSON, headers=headers)
+    return web.Response(body=body, status=status, content_type=JSON, headers=headers)
+
+
+def _tagged(value: object) -> tuple[bytes, str]:
+    body = msgspec.json.encode(value)
+    return body, f'"{hashlib.sha256(body).hexdigest()[:_TAG_LETTERS]}"'
 
 
 def sliced(

@@ -6,13 +6,24 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
+from wattwarden.console.api.accounts import ACCESS, ACCOUNTS
 from wattwarden.console.api.alarms import ALARMS
+from wattwarden.console.api.backtests import BACKTESTS, TRIALS
+from wattwarden.console.api.books import BOOKS
 from wattwarden.console.api.deeds import DEEDS
+from wattwarden.console.api.help import HELP
+from wattwarden.console.api.judging import JUDGING
 from wattwarden.console.api.matters import MATTERS
 from wattwarden.console.api.meters import METERS
-from wattwarden.console.api.openapi import STATUSES, Described, describe
+from wattwarden.console.api.mine import ONESELF, OWN
+from wattwarden.console.api.openapi import Described, describe
+from wattwarden.console.api.operating import FLAGS, OPERATING
+from wattwarden.console.api.operation import Operation
+from wattwarden.console.api.records import RECORDS
 from wattwarden.console.api.registry import REGISTRY
-from wattwarden.console.api.resource import ASK_AGAIN, JSON, ROOT, Resource
+from wattwarden.console.api.resource import ASK_AGAIN, ROOT, Resource
+from wattwarden.console.api.said import STATUSES
+from wattwarden.console.api.sent import JSON
 from wattwarden.console.api.singles import SINGLES
 from wattwarden.console.api.system import SYSTEM
 from wattwarden.console.api.things import THINGS
@@ -23,21 +34,37 @@ RESOURCES: Final[tuple[Resource[Any, Any], ...]] = (
     *ALARMS,
     *THINGS,
     *MATTERS,
+    *HELP,
     *REGISTRY,
     *METERS,
     *SYSTEM,
+    *BACKTESTS,
+    *ACCOUNTS,
+    *OWN,
+    *FLAGS,
+)
+OTHERS: Final[tuple[Operation, ...]] = (
+    *BOOKS,
+    *RECORDS,
+    *TRIALS,
+    *ACCESS,
+    *ONESELF,
+    *OPERATING,
+    *JUDGING,
 )
 _SERVED: Final[tuple[Route, ...]] = (
     *(route for one in RESOURCES for route in one.routes()),
     *SINGLES,
     *DEEDS,
+    # What is named stands before what a parameter would take for a name.
+    *(one.route for one in OTHERS),
 )
 
 
 @cache
 def described() -> Described:
     """Return the description, which takes a fifth of a second to make."""
-    return describe(RESOURCES, {one.name: one.needs for one in _SERVED})
+    return describe(RESOURCES, OTHERS, {one.name: one.needs for one in _SERVED})
 
 
 async def document(_visit: Visit) -> web.StreamResponse:

@@ -19,6 +19,7 @@ from wattwarden.console.api.resource import ASK_AGAIN, ROOT, json_of, tagged
 from wattwarden.console.api.rows import Row
 from wattwarden.console.doors import NOT_FOUND
 from wattwarden.console.routes import SIGNED_IN, Route
+from wattwarden.console.service.documents import fetch_paper
 from wattwarden.console.visit import Visit
 from wattwarden.storage.cases.evidence import files_seen, load_file
 from wattwarden.storage.registry.records import load_kind
@@ -32,7 +33,7 @@ _DAY_S: Final = 86_400.0
 MOST_CURVE_S: Final = 400 * _DAY_S
 # What is counted is counted by day; a year is what assessments ask for.
 MOST_COUNTED_S: Final = 400 * _DAY_S
-_USUAL_COUNTED_S: Final = 30 * _DAY_S
+USUAL_COUNTED_S: Final = 30 * _DAY_S
 
 
 class Counting(Stretch):
@@ -137,7 +138,7 @@ async def weak_points(visit: Visit) -> web.StreamResponse:
     """Tell what troubled a firm."""
     asked = asked_for(Stretch, visit)
     async with visit.reading() as (connection, reader):
-        since, until = bounds(asked, reader.now, _USUAL_COUNTED_S, MOST_COUNTED_S)
+        since, until = bounds(asked, reader.now, USUAL_COUNTED_S, MOST_COUNTED_S)
         firm = visit.parameter("enterprise")
         found = await load_weak_points(connection, firm, Period(since, until))
     items = [
@@ -158,7 +159,7 @@ async def statistics(visit: Visit) -> web.StreamResponse:
     """Tell the figures of a time."""
     asked = asked_for(Counting, visit)
     async with visit.reading() as (connection, reader):
-        since, until = bounds(asked, reader.now, _USUAL_COUNTED_S, MOST_COUNTED_S)
+        since, until = bounds(asked, reader.now, USUAL_COUNTED_S, MOST_COUNTED_S)
         registry = await load_registry(connection)
         firms = [
             one
@@ -194,6 +195,12 @@ async def file_bytes(visit: Visit) -> web.StreamResponse:
     )
 
 
+async def document_file(visit: Visit) -> web.StreamResponse:
+    """Give the bytes of a file that came with a manual to whoever the manual is for."""
+    asked_for(Shown, visit)
+    return await fetch_paper(visit)
+
+
 SINGLES: Final[tuple[Route, ...]] = (
     Route("GET", f"{ROOT}/me", me, SIGNED_IN, "api.me"),
     Route("GET", f"{ROOT}/units/{{unit}}/curve", curve, Read.STATES, "api.curve"),
@@ -205,5 +212,12 @@ SINGLES: Final[tuple[Route, ...]] = (
         "api.weak_points",
     ),
     Route("GET", f"{ROOT}/statistics", statistics, Read.STATISTICS, "api.statistics"),
+    Route(
+        "GET",
+        f"{ROOT}/documents/{{document}}/files/{{file}}",
+        document_file,
+        Read.DOCUMENTS,
+        "api.document_file",
+    ),
     Route("GET", f"{ROOT}/evidence/{{file}}/bytes", file_bytes, Read.EVIDENCE, "api.file"),
 )

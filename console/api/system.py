@@ -8,7 +8,7 @@ from pydantic import Field
 from wattwarden.alarms.acting.roles import CITY_WIDE
 from wattwarden.alarms.acting.scope import Read
 from wattwarden.console.api.asked import Filters, Text
-from wattwarden.console.api.resource import Asked, Found, Resource, cut
+from wattwarden.console.api.resource import Asked, Found, Resource, cut, numbered
 from wattwarden.console.api.rows import Row
 from wattwarden.console.routes import Only
 from wattwarden.storage.people.decided import MOST, Decided, decisions_before
@@ -80,24 +80,22 @@ def _held_row(one: Held) -> HeldRow:
 
 
 SYSTEM: Final[tuple[Resource[Any, Any], ...]] = (
-    Resource(
-        name="decisions",
-        zh="决定(审计日志)，最近的在前",
-        en="Decisions as the chain holds them, the newest first",
-        row=Decided,
-        needs=Read.AUDIT,
-        filters=DecisionFilters,
-        key=(0,),
-        load=_decisions,
+    numbered(
+        "decisions",
+        "决定(审计日志)，最近的在前",
+        "Decisions as the chain holds them, the newest first",
+        Decided,
+        Read.AUDIT,
+        DecisionFilters,
+        _decisions,
     ),
-    Resource(
-        name="quarantine",
-        zh="隔离区，最近的在前",
-        en="Frames that gave no reading, the latest first",
-        row=HeldRow,
-        needs=Only(CITY_WIDE),
-        filters=QuarantineFilters,
-        key=(0,),
-        load=_quarantine,
+    numbered(
+        "quarantine",
+        "隔离区，最近的在前",
+        "Frames that gave no reading, the latest first",
+        HeldRow,
+        Only(CITY_WIDE),
+        QuarantineFilters,
+        _quarantine,
     ),
 )

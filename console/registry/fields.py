@@ -4,6 +4,7 @@ noun ─ inputs ─► Input(name, kind of control, value) ─► form ─ recor
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -73,7 +74,7 @@ def record_of(kind: str, form: Mapping[str, str]) -> Noun | Said:
         elif text:
             try:
                 values[field.name] = _raw(plain, text)
-            except ValueError:
+            except (ValueError, OverflowError, RecursionError):
                 return _wrong(field.name, text)
     try:
         return msgspec.convert(values, KINDS[kind], strict=False)
@@ -126,18 +127,28 @@ def _raw(plain: inspect.Type, text: str) -> Any:
 
     Raises:
         ValueError: It means nothing of that type.
+        OverflowError: It is a moment before all calendars.
+        RecursionError: It is nested beyond all sense.
     """
     match plain:
         case inspect.IntType():
             return int(text)
         case inspect.FloatType():
-            return float(text)
+            return _finite(text)
         case inspect.DateTimeType():
             return datetime.strptime(text, _MINUTE).replace(tzinfo=DEFAULT_ZONE).astimezone(UTC)
         case inspect.StrType() | inspect.EnumType():
             return text
         case _:
             return json.loads(text)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        message = "no number of a record is infinite"
+        raise ValueError(message)
+    return number
 
 
 def _shown(value: Any) -> str:

@@ -78,28 +78,28 @@ async def change(visit: Visit) -> web.StreamResponse:
     record = record_of(kind, form)
     if not isinstance(record, Noun):
         return await _page(visit, form, [(record.zh, record.en)])
-    async with visit.reading() as (connection, _reader):
-        before = await load_record(connection, KINDS[kind], identity)
-        if before is None:
-            raise NOT_FOUND
-        try:
+    try:
+        async with visit.reading() as (connection, _reader):
+            before = await load_record(connection, KINDS[kind], identity)
+            if before is None:
+                raise NOT_FOUND
             if before != record:
                 await _save(visit, connection, Change(kind, identity, record))
-        except RefusedError as error:
-            return await _page(visit, form, [(one.zh, one.en) for one in error.problems])
+    except RefusedError as error:
+        return await _page(visit, form, [(one.zh, one.en) for one in error.problems])
     return visit.go(visit.url("record", kind=kind, record=identity))
 
 
 async def remove(visit: Visit) -> web.StreamResponse:
     """Remove a record; its history stays."""
     kind, identity = _kind(visit), visit.parameter("record")
-    async with visit.reading() as (connection, _reader):
-        if await load_record(connection, KINDS[kind], identity) is None:
-            raise NOT_FOUND
-        try:
+    try:
+        async with visit.reading() as (connection, _reader):
+            if await load_record(connection, KINDS[kind], identity) is None:
+                raise NOT_FOUND
             await _save(visit, connection, Change(kind, identity, None))
-        except RefusedError as error:
-            return await _page(visit, {}, [(one.zh, one.en) for one in error.problems])
+    except RefusedError as error:
+        return await _page(visit, {}, [(one.zh, one.en) for one in error.problems])
     return visit.go(f"{visit.url('registry')}?kind={kind}")
 
 

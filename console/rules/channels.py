@@ -30,13 +30,13 @@ async def send_test(visit: Visit) -> web.StreamResponse:
     name, to = visit.field("endpoint"), visit.field("to")[:ADDRESS_LETTERS]
     async with visit.reading() as (connection, _reader):
         configured = (await load_routing(connection)).endpoint.get(name)
-        if configured is None:
-            raise NOT_FOUND
-        if configured.address is not None and not to:
-            said = Said("请填写接收地址。", "Say to which address.")
-            return await _page(visit, name, said, HTTPStatus.UNPROCESSABLE_ENTITY)
-        addresses = (to,) if to else ()
-        outcome = await visit.parts.gateways.try_out(connection, name, addresses)
+    if configured is None:
+        raise NOT_FOUND
+    if configured.address is not None and not to:
+        said = Said("请填写接收地址。", "Say to which address.")
+        return await _page(visit, name, said, HTTPStatus.UNPROCESSABLE_ENTITY)
+    outcome = await visit.parts.gateways.try_out(name, (to,) if to else ())
+    async with visit.reading() as (connection, _reader):
         actor = visit.person.id
         await note_event(connection, actor, actor, Deed.CHANNEL, visit.address, f"tried {name}")
     if isinstance(outcome, Delivered):

@@ -67,7 +67,7 @@ async def _page(
     visit: Visit, text: str, reason: str, refused: list[tuple[str, str]]
 ) -> web.Response:
     async with visit.reading() as (connection, _reader):
-        rules, standing, entered = await _in_force(connection)
+        rules, standing, entered = await in_force_now(connection)
         drafts = await decisions_of(
             connection, [NormDraft.kind_name], where={"norm": Norm.RULES.value}
         )
@@ -78,7 +78,7 @@ async def _page(
         "rules": rules,
         "entered": entered,
         "drafts": [(one, done.get(str(getattr(one.body, "id", "")))) for one in reversed(drafts)],
-        "numbers": {one: _numbers(rules, one) for one in rules.rules},
+        "numbers": {one: numbers_of(rules, one) for one in rules.rules},
         "text": text or standing,
         "reason": reason,
         "refused": told(refused),
@@ -89,8 +89,12 @@ async def _page(
     return visit.page("rules/rules.html", shown, status)
 
 
-async def _in_force(connection: Connection) -> tuple[Rules, str, Entered | None]:
-    """Return the rules in force, their text and decision; the shipped ones have none."""
+async def in_force_now(connection: Connection) -> tuple[Rules, str, Entered | None]:
+    """Return the rules in force, their text and decision; the shipped ones have none.
+
+    Raises:
+        StorageError: The database is away.
+    """
     found = [
         (one, one.body)
         for one in await in_force(connection, RuleSet.kind_name)
@@ -102,7 +106,8 @@ async def _in_force(connection: Connection) -> tuple[Rules, str, Entered | None]
     return load_rules(body.text), body.text, entered
 
 
-def _numbers(rules: Rules, rule: str) -> dict[str, float]:
+def numbers_of(rules: Rules, rule: str) -> dict[str, float]:
+    """Return the numbers of a rule by their short names."""
     start = f"{rule}."
     return {
         name.removeprefix(start): number

@@ -1,31 +1,23 @@
 """``wattwarden backtest``: what other rules would have found in stored history."""
 
-from collections import Counter
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
+import msgspec
 from cyclopts import Parameter
 
-from wattwarden.alarms.episodes.findings import Alarm
 from wattwarden.alarms.rulebook import RuleError, Rules
-from wattwarden.storage.database import Connection
+from wattwarden.server.backtest.compare import APPEARS, MOVES, REGRADES, VANISHES, Difference
+from wattwarden.server.backtest.fold import Window
+from wattwarden.server.backtest.outcome import counts_by_rule, described
+from wattwarden.server.backtest.run import NothingFoldedError, Tried
+from wattwarden.server.backtest.run import backtest as backtested
 from wattwarden.tools.decode import as_json
-from wattwarden.tools.diagnosis.compare import (
-    APPEARS,
-    MOVES,
-    VANISHES,
-    Comparison,
-    Difference,
-    compared,
-    episodes_of,
-)
-from wattwarden.tools.diagnosis.history import Window, folded, stored
 from wattwarden.tools.errors import CommandError, UsageError
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
-from wattwarden.tools.render import console, show_table, slot_progress
-from wattwarden.tools.rules import read_rules, rules_in_force
+from wattwarden.tools.render import console, share_progress, show_table
+from wattwarden.tools.rules import read_rules
 from wattwarden.tools.running import database, run, settings_of
 from wattwarden.tools.times import of_us, parse_time, rfc3339, to_us
 
@@ -67,89 +59,37 @@ def backtest(
         raise CommandError(str(error), "wattwarden rules check tells the same") from error
     settings = settings_of(system)
 
-    async def work() -> tuple[Rules, Comparison]:
-        async with (
-            database(settings, "backtest") as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            standing, _ = await rules_in_force(connection)
-            return standing, await _compared(connection, (standing, tried), window, enterprise)
+    async def work() -> Tried:
+        async with database(settings, "backtest") as connection:
+            with share_progress() as tell:
+                return await backtested(connection, tried, window, enterprise, tell)
 
-    standing, comparison = run(work())
-    _show(comparison, (standing, tried), json=json)
+    try:
+        found = run(work())
+    except NothingFoldedError as error:
+        raise CommandError(error.en, error.cure) from error
+    _show(found, tried, json=json)
 
 
-def _show(comparison: Comparison, pair: tuple[Rules, Rules], *, json: bool) -> None:
+def _show(found: Tried, tried: Rules, *, json: bool) -> None:
     """Tell what differs between the rules in force and those that were tried."""
-    (standing, tried), counts = pair, _counts(comparison)
+    comparison, by_rule = found.comparison, counts_by_rule(found.comparison)
+    counts = {name: sum(many.values()) for name, many in by_rule.items()}
     if json:
         for one in comparison.differences:
-            print(as_json(_described(one)))
-        told = {"in_force": standing.version, "tried": tried.version, **counts}
-        print(as_json({"summary": told}))
+            print(as_json(msgspec.to_builtins(described(one))))
+        versions = {"in_force": found.standing.version, "tried": tried.version}
+        rest = {"same": comparison.same, "by_rule": by_rule}
+        print(as_json({"summary": versions | counts | rest}))
         return
     if comparison.differences:
         show_table(HEADINGS, [_row(one) for one in comparison.differences])
     console().print(
-        f"{tried.version} instead of {standing.version}: {counts[APPEARS]} would appear,"
-        f" {counts[VANISHES]} vanish, {counts[MOVES]} move, {counts['same']} are the same",
+        f"{tried.version} instead of {found.standing.version}: {counts[APPEARS]} would appear,"
+        f" {counts[VANISHES]} vanish, {counts[MOVES]} move, {counts[REGRADES]} change grade,"
+        f" {comparison.same} are the same",
         highlight=False,
     )
-
-
-async def _compared(
-    connection: Connection, books: Sequence[Rules], window: Window, enterprises: Sequence[str]
-) -> Comparison:
-    there = await stored(connection, enterprises)
-    if unknown := sorted(set(enterprises) - there.states.keys()):
-        message = f"nothing was folded yet of {', '.join(unknown)}"
-        raise CommandError(message, "see wattwarden registry show enterprise")
-    with slot_progress(len(there.states)) as advance:
-        found = await folded(connection, there, books, window, advance)
-    if not found:
-        since, until = _moment(window.since), _moment(window.until)
-        message = f"nothing was folded between {since} and {until}"
-        raise CommandError(message, "name another --since or --until; nothing was stored then")
-    before, after = (episodes_of(one, window.since, window.until) for one in found)
-    return compared(before, after)
-
-
-def _counts(comparison: Comparison) -> dict[str, Any]:
-    """Count what is otherwise, by change, and by change and rule."""
-    by_rule: dict[str, Counter[str]] = {name: Counter() for name in (APPEARS, VANISHES, MOVES)}
-    for one in comparison.differences:
-        by_rule[one.change][one.alarm.rule] += 1
-    return {
-        **{name: sum(many.values()) for name, many in by_rule.items()},
-        "same": comparison.same,
-        "by_rule": {name: dict(sorted(many.items())) for name, many in by_rule.items()},
-    }
-
-
-def _described(one: Difference) -> dict[str, Any]:
-    alarm = one.alarm
-    return {
-        "change": one.change,
-        "rule": alarm.rule,
-        "kind": alarm.kind,
-        "subject": alarm.subject,
-        "enterprise": alarm.enterprise,
-        "line": alarm.line,
-        "before": _times(one.before),
-        "after": _times(one.after),
-        "zh": alarm.explanation.zh,
-        "en": alarm.explanation.en,
-    }
-
-
-def _times(alarm: Alarm | None) -> dict[str, str | None] | None:
-    if alarm is None:
-        return None
-    return {
-        "began": _moment(alarm.began),
-        "raised": _moment(alarm.raised),
-        "ended": _moment(alarm.ended),
-    }
 
 
 def _row(one: Difference) -> tuple[str | None, ...]:

@@ -13,23 +13,19 @@ from wattwarden.alarms.decisions.kinds import AnyBody
 from wattwarden.alarms.registry.changes import Change, difference
 from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.alarms.registry.registry import Registry
+from wattwarden.storage.books.book import ON_DISK, BookError, Table, read_book, write_book
+from wattwarden.storage.books.exchange import draft_of, load_tables
+from wattwarden.storage.books.importing import Draft, nobody_leaves, unnamed_leave
+from wattwarden.storage.books.parse import Fault
+from wattwarden.storage.books.tables import known_of, notes, tables_of
 from wattwarden.storage.database import Connection
 from wattwarden.storage.registry.registry import load_registry, save_all
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError, UsageError
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
-from wattwarden.tools.registry.book import MAX_ROWS, Table, read_book, write_book
-from wattwarden.tools.registry.importing import (
-    Draft,
-    draft_import,
-    nobody_leaves,
-    unnamed_leave,
-)
-from wattwarden.tools.registry.parse import Fault
 from wattwarden.tools.registry.progress import watched
 from wattwarden.tools.registry.sample import DEFAULT_SEED, WHOLE_CITY, Size, sample_city
-from wattwarden.tools.registry.stored import actor, load_bodies, refusal, show_faults
-from wattwarden.tools.registry.tables import known_of, notes, tables_of
+from wattwarden.tools.registry.stored import actor, refusal, show_faults
 from wattwarden.tools.running import database, run, settings_of
 
 Actor = Annotated[
@@ -39,7 +35,7 @@ Actor = Annotated[
 
 # Ids and credit codes have four digits for firms; a book holds so many rows of a kind.
 MOST_ENTERPRISES: Final = 9_999
-MOST_UNITS: Final = MAX_ROWS // 2
+MOST_UNITS: Final = ON_DISK.rows // 2
 
 
 @Parameter(name="*")
@@ -109,14 +105,16 @@ def import_book(
     if not path.exists():
         message = f"there is no {path}"
         raise UsageError(message)
-    tables = read_book(path, watched)
+    try:
+        tables = read_book(path, watched)
+    except BookError as error:
+        raise CommandError(error.message, error.cure) from error
     leavers = unnamed_leave if remove_others else nobody_leaves
     settings = settings_of(system)
 
     async def work() -> Draft:
         async with database(settings, "registry import") as connection:
-            registry, bodies = await load_registry(connection), await load_bodies(connection)
-            draft = draft_import(tables, registry, bodies, leavers)
+            draft = await draft_of(connection, tables, leavers)
             if not draft.faults and not dry_run:
                 await _save(connection, draft.changes, draft.bodies, actor(actor_named))
             return draft
@@ -152,8 +150,7 @@ def export_book(
 
         async def work() -> list[Table]:
             async with database(settings, "registry export") as connection:
-                registry, bodies = await load_registry(connection), await load_bodies(connection)
-            return tables_of(known_of(registry, bodies))
+                return await load_tables(connection)
 
         tables = run(work())
     _write(path, tables)

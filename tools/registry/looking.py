@@ -10,15 +10,14 @@ from wattwarden.alarms.registry.check import remarks
 from wattwarden.alarms.registry.nouns import KINDS
 from wattwarden.alarms.registry.problems import Problem
 from wattwarden.alarms.registry.registry import Registry
+from wattwarden.storage.books.exchange import load_known
+from wattwarden.storage.books.sheets import SHEETS
 from wattwarden.storage.registry.decisions import first_broken
 from wattwarden.storage.registry.meters import unknown_meters
 from wattwarden.storage.registry.registry import first_altered, history, load_registry
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError, UsageError
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
-from wattwarden.tools.registry.sheets import SHEETS
-from wattwarden.tools.registry.stored import load_bodies
-from wattwarden.tools.registry.tables import known_of
 from wattwarden.tools.render import show_table
 from wattwarden.tools.running import database, run, settings_of
 
@@ -76,8 +75,7 @@ def show(
 
     async def work() -> tuple[dict[str, Any], list[int]]:
         async with database(settings, "registry show") as connection:
-            registry, bodies = await load_registry(connection), await load_bodies(connection)
-            records = dict(known_of(registry, bodies)[sheet.kind])
+            records = dict((await load_known(connection))[sheet.kind])
             versions = []
             if identity is not None and sheet.kind in KINDS:
                 versions = [made for _, made in await history(connection, sheet.kind, identity)]

@@ -1,34 +1,20 @@
-"""What the store has of the registry and of decisions about it, for commands."""
+"""What commands about the registry share: who gives the order, faults told, refusals."""
 
-import getpass
-import os
 from collections.abc import Iterable
 
-from wattwarden.alarms.decisions.kinds import AnyBody
 from wattwarden.alarms.registry.problems import RefusedError
-from wattwarden.storage.database import Connection
-from wattwarden.storage.registry.decisions import in_force
+from wattwarden.storage.books.parse import Fault
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError
-from wattwarden.tools.registry.importing import DECIDED_KINDS
-from wattwarden.tools.registry.parse import Fault
+from wattwarden.tools.running import operator_name
 
 # On a terminal the first ones say what to mend; --json has all.
 SHOWN_FAULTS = 50
 
 
-async def load_bodies(connection: Connection) -> dict[str, dict[str, AnyBody]]:
-    """Return the bodies in force by kind and id."""
-    found: dict[str, dict[str, AnyBody]] = {}
-    for kind in DECIDED_KINDS:
-        entered = await in_force(connection, kind)
-        found[kind] = {str(getattr(one.body, "id", "")): one.body for one in entered}
-    return found
-
-
 def actor(named: str | None = None) -> str:
-    """Name who gives the order: as told, or the person behind sudo, where there is one."""
-    return named or os.environ.get("SUDO_USER") or getpass.getuser()
+    """Name who gives the order: as told, or whoever runs the command."""
+    return named or operator_name()
 
 
 def show_faults(faults: Iterable[Fault], *, json: bool) -> None:

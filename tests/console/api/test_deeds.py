@@ -8,7 +8,8 @@ from tests.alarms.cases.photo import photo
 from tests.console.api.caller import Caller
 
 from wattwarden.alarms.registry.nouns import Role
-from wattwarden.console.api.deeds import BODY_BYTES, DECIDED, who_may
+from wattwarden.console.api.deeds import DECIDED, who_may
+from wattwarden.console.api.sent import BODY_BYTES
 
 JPEG = photo("2026:11:22 10:00:00", "+08:00")
 

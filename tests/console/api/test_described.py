@@ -161,7 +161,7 @@ def try_everything(caller: Caller, ids: Mapping[str, str]) -> tuple[list[str], C
                 case.body = known(case.body, ids)
             for person in ROLES if is_known or EXAMPLES > 2 else SEE_MOST:
                 case.headers = {**(case.headers or {}), **as_person(caller, person)}
-                response = case.call(base_url=url, timeout=20)
+                response = case.call(base_url=url, timeout=120)
                 statuses[response.status_code] += 1
                 case.validate_response(response, checks=CHECKS)
 

@@ -15,7 +15,7 @@ from wattwarden.console.api.export import flat, printable, safe
 FORMULA = "=HYPERLINK(1)"
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", " =", "＝"])
 def test_what_a_spreadsheet_would_compute_stays_text(start: str) -> None:
     assert safe(f"{start}1+1") == f"'{start}1+1"
 

@@ -10,6 +10,8 @@ from tests.console.desk import Desk
 from tests.storage.acting.two_firms import PEOPLE
 
 from wattwarden.alarms.registry.nouns import KINDS
+from wattwarden.console.drawing.said import Said
+from wattwarden.console.registry.fields import record_of
 from wattwarden.console.registry.names import FIELDS, KIND_NAMES
 
 FIRM = {
@@ -79,9 +81,11 @@ async def test_a_firm_is_entered_changed_and_removed(admin: Browser) -> None:
         ({"longitude": "far"}, "不能是“far”"),
         ({"name": ""}, "不符合要求"),
         ({"emissions": "{"}, "不能是“{”"),
+        ({"emissions": "[" * 2000}, "不能是“[["),
+        ({"registered_power": "1e999"}, "不能是“1e999”"),
         ({"supervision": "lax"}, "不符合要求"),
     ],
-    ids=["taken", "dangling", "number", "missing", "json", "choice"],
+    ids=["taken", "dangling", "number", "missing", "json", "deep json", "infinite", "choice"],
 )
 async def test_what_does_not_hold_together_is_not_entered(
     admin: Browser, form: dict[str, str], said: str
@@ -92,6 +96,13 @@ async def test_what_does_not_hold_together_is_not_entered(
     assert answer.status == 422
     assert said in answer.text
     assert await admin.desk.decided() == before
+
+
+def test_a_moment_before_all_calendars_is_none() -> None:
+    said = {"id": "P1", "meter": "acrel:1", "unit": "U1", "valid_from": "0001-01-01T00:00"}
+    wrong = record_of("point", said)
+    assert isinstance(wrong, Said)
+    assert "起用时间" in wrong.zh
 
 
 async def test_what_others_refer_to_stays(admin: Browser) -> None:

@@ -11,9 +11,9 @@ import pytest
 from tests.alarms.registry.firm import registry
 from tests.tools.conftest import Execute
 
+from wattwarden.storage.books.book import Table, write_book
+from wattwarden.storage.books.tables import known_of, tables_of
 from wattwarden.tools.main import main
-from wattwarden.tools.registry.book import Table, write_book
-from wattwarden.tools.registry.tables import known_of, tables_of
 
 NOW = datetime.now(UTC)
 Capture = pytest.CaptureFixture[str]
@@ -172,7 +172,7 @@ def test_what_is_wrong_is_told_by_sheet_row_and_column_and_nothing_is_imported(
 def test_a_formula_is_refused_where_it_stands(
     tmp_path: Path, where: list[str], capsys: Capture
 ) -> None:
-    from tests.tools.registry.test_book import excel  # noqa: PLC0415  # only here
+    from tests.storage.books.test_book import excel  # noqa: PLC0415  # only here
 
     path = excel(tmp_path / "b.xlsx", [["编号", "名称"], ["R", "=A2"]], "区域")
     (fault,) = rows(capsys, "import", str(path), *where, status=1)

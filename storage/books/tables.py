@@ -7,10 +7,10 @@ import msgspec
 
 from wattwarden.alarms.registry.nouns import KINDS
 from wattwarden.alarms.registry.registry import Registry
-from wattwarden.tools.registry.book import Table
-from wattwarden.tools.registry.cells import to_cell
-from wattwarden.tools.registry.parse import Known
-from wattwarden.tools.registry.sheets import NOTES, SHEETS, Column, Form
+from wattwarden.storage.books.book import Table
+from wattwarden.storage.books.cells import to_cell
+from wattwarden.storage.books.parse import Known
+from wattwarden.storage.books.sheets import NOTES, SHEETS, Column, Form
 
 _FORMS: Final = {
     Form.TEXT: "文本",

@@ -7,9 +7,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from wattwarden.protocol.codec import DEFAULT_ZONE
-from wattwarden.tools.errors import UsageError
-from wattwarden.tools.registry.sheets import Cell, Column, Form
-from wattwarden.tools.times import parse_time
+from wattwarden.protocol.zone import CHINA
+from wattwarden.storage.books.sheets import Cell, Column, Form
+from wattwarden.storage.moments import read_moment
 
 TRUE: Final = "是"
 FALSE: Final = "否"
@@ -123,11 +123,10 @@ def _moment(cell: Cell) -> datetime:
         return aware.astimezone(UTC)
     if isinstance(cell, int | float) and int(cell) in _SERIAL_DAYS:
         return (_SERIAL_EPOCH + timedelta(days=cell)).astimezone(UTC)
-    text = _text(cell).replace("/", "-")
+    text = _text(cell)
     try:
-        # What is relative to now has no meaning in a file.
-        moment = parse_time(text, _BEGINNING)
-    except UsageError:
+        moment = read_moment(text.replace("/", "-"), CHINA)
+    except (ValueError, OverflowError):
         moment = _BEGINNING
     if moment <= _BEGINNING:
         en = f'a time is wanted, such as 2026-11-22 08:00, got "{_short(text)}"'
@@ -165,6 +164,8 @@ def _text(cell: Cell) -> str:
     if isinstance(cell, float) and cell.is_integer() and abs(cell) < 1e15:
         cell = int(cell)
     text = str(cell).strip()
+    if "\0" in text:
+        raise CellError("含有不可用的字符", "a letter that is none: NUL")
     if len(text) > MAX_CELL_LETTERS:
         zh = f"最多 {MAX_CELL_LETTERS} 字"
         raise CellError(zh, f"at most {MAX_CELL_LETTERS} letters are taken, got {len(text)}")

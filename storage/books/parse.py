@@ -12,9 +12,9 @@ from typing import Any, Final
 import msgspec
 
 from wattwarden.alarms.registry.problems import Problem
-from wattwarden.tools.registry.book import Formula, Row, Table
-from wattwarden.tools.registry.cells import CellError, of_cell
-from wattwarden.tools.registry.sheets import NOTES, SHEETS, Cell, Column, Sheet, sheet_named
+from wattwarden.storage.books.book import Formula, Row, Table
+from wattwarden.storage.books.cells import CellError, of_cell
+from wattwarden.storage.books.sheets import NOTES, SHEETS, Cell, Column, Sheet, sheet_named
 
 # More are not read by anybody; the number of all is told.
 MAX_FAULTS: Final = 1_000

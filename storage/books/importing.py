@@ -1,6 +1,6 @@
 """What an import would change: tables held against what is in force, wholly or not at all."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
@@ -12,11 +12,13 @@ from wattwarden.alarms.registry.check import REFERENCES, check
 from wattwarden.alarms.registry.nouns import KINDS, Noun
 from wattwarden.alarms.registry.problems import Problem, RefusedError
 from wattwarden.alarms.registry.registry import Registry
-from wattwarden.tools.registry.book import Table
-from wattwarden.tools.registry.parse import Fault, Known, Parsed, parse_tables
-from wattwarden.tools.registry.sheets import BOOK_KINDS
-from wattwarden.tools.registry.tables import known_of
+from wattwarden.storage.books.book import Table
+from wattwarden.storage.books.parse import Fault, Known, Parsed, parse_tables
+from wattwarden.storage.books.sheets import BOOK_KINDS
+from wattwarden.storage.books.tables import known_of
 
+Judge = Callable[[AnyBody], Problem | None]
+"""Says what stands against somebody's deciding a body; None where nothing does."""
 DECIDED_KINDS: Final = tuple(kind for kind in BOOK_KINDS if kind not in KINDS)
 
 
@@ -49,11 +51,17 @@ def unnamed_leave(parsed: Parsed, registry: Registry) -> list[Change]:
     ]
 
 
+def anything_goes(_body: AnyBody) -> Problem | None:
+    """Let whoever has the database decide whatever they like."""
+    return None
+
+
 def draft_import(
     tables: Sequence[Table],
     registry: Registry,
-    bodies: dict[str, dict[str, AnyBody]],
+    bodies: Mapping[str, Mapping[str, AnyBody]],
     leavers: Leavers = nobody_leaves,
+    judge: Judge = anything_goes,
 ) -> Draft:
     """Read tables and hold them against what is in force; what is the same already is left out.
 
@@ -68,7 +76,7 @@ def draft_import(
     ]
     new = changed(registry, [*wanted, *leavers(parsed, registry)])
     made = _new_bodies(parsed, known)
-    problems = [*check(new), *_problems_of(made, new, known)]
+    problems = [*check(new), *_problems_of(made, new, known), *filter(None, map(judge, made))]
     if parsed.faults:
         certain = [one for one in problems if _dangles(one, parsed, new)]
         return Draft(faults=sorted([*parsed.faults, *map(parsed.located, certain)]))

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattwarden.tools.registry.cells import CellError, of_cell, to_cell
-from wattwarden.tools.registry.sheets import SHEETS, Cell, Column, sheet_named
+from wattwarden.storage.books.cells import CellError, of_cell, to_cell
+from wattwarden.storage.books.sheets import SHEETS, Cell, Column, sheet_named
 
 
 def column(kind: str, field: str) -> Column:

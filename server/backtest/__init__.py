@@ -1,0 +1,1 @@
+"""Back-tests: stored history folded by other rules, aside from what serves people."""
