@@ -2,7 +2,8 @@
 
     issue, step, keep_calendar ─► decide ─► wanted plans ─► what differs from those that stand
 
-A response is decided here and nowhere else: without its plans it would order nothing.
+A response is decided here and nowhere else: without its plans it would order nothing.  ``enact`` is
+for whoever decides bodies of any kind.
 """
 
 from collections.abc import Iterable
@@ -35,6 +36,31 @@ class Activated:
     entered: Entered
     plans: tuple[Entered, ...]
     without_preset: tuple[str, ...] = ()
+
+
+async def enact(
+    connection: Connection,
+    body: Body,
+    actor: str,
+    now: datetime,
+    *,
+    enterprise: str | None = None,
+    effective_at: datetime | None = None,
+) -> Entered:
+    """Do what somebody decides, whatever it is, with all plans that follow from it.
+
+    Raises:
+        RefusedError: The person may not, or something stands against it; nothing was kept.
+        StorageError: The database is away.
+    """
+    match body:
+        case Response() | ResponseStep():
+            return (await _responded(connection, body, actor, now)).entered
+        case Calendar():
+            return (await keep_calendar(connection, body, actor, now)).entered
+    return await decide(
+        connection, body, actor, now, enterprise=enterprise, effective_at=effective_at
+    )
 
 
 async def issue(connection: Connection, response: Response, actor: str, now: datetime) -> Activated:

@@ -3,7 +3,11 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
+import msgspec
+
+from wattwarden.alarms.acting.scope import Reader
 from wattwarden.alarms.registry.nouns import Enterprise
 from wattwarden.alarms.service.bodies import (
     Assistance,
@@ -11,10 +15,23 @@ from wattwarden.alarms.service.bodies import (
     Document,
     Reminder,
     ReminderRead,
+    RoundTable,
+    Solution,
+    Training,
 )
 from wattwarden.alarms.service.requests import Request, Step, fold
 from wattwarden.storage.database import Connection
 from wattwarden.storage.registry.decisions import Entered, told
+
+Held: TypeAlias = Training | RoundTable | Solution
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What officers helped firms with beside requests, as it was entered."""
+
+    body: Held
+    entered: Entered
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +88,24 @@ async def load_documents(connection: Connection, industry: str | None = None) ->
     Raises:
         StorageError: The database is away.
     """
-    entered = await told(connection, [Document.kind_name])
-    newest = {one.body.id: one.body for one in entered if isinstance(one.body, Document)}
-    return [one for one in newest.values() if one.enabled and industry in (None, one.industry)]
+    entered = await documents_entered(connection)
+    found = [one.body for one in entered if isinstance(one.body, Document)]
+    return [one for one in found if industry in (None, one.industry)]
+
+
+async def documents_entered(connection: Connection, identity: str | None = None) -> list[Entered]:
+    """Return the newest decision of each manual that is in force, or of the one of an id.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    where = None if identity is None else {"id": identity}
+    newest = {
+        one.body.id: one
+        for one in await told(connection, [Document.kind_name], where=where)
+        if isinstance(one.body, Document)
+    }
+    return [one for one in newest.values() if isinstance(one.body, Document) and one.body.enabled]
 
 
 async def load_reminders(connection: Connection, firm: Enterprise) -> list[Reminded]:
@@ -93,6 +125,52 @@ async def load_reminders(connection: Connection, firm: Enterprise) -> list[Remin
         for one in found
         if isinstance(one.body, Reminder) and is_for(one.body, firm)
     ]
+
+
+async def load_sent(connection: Connection, reader: Reader) -> list[Entered]:
+    """Return the reminders that somebody sees, to firms and to industries, oldest first.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    return [
+        one
+        for one in await told(connection, [Reminder.kind_name])
+        if isinstance(one.body, Reminder)
+        and (
+            reader.sees(one.body.enterprise)
+            if one.body.industry is None
+            else reader.concerns(one.body.industry)
+        )
+    ]
+
+
+async def load_given(connection: Connection, reader: Reader) -> list[Given]:
+    """Return what firms were helped with beside requests, as far as somebody sees it, oldest first.
+
+    Whoever sees some of the firms that took part reads of these alone.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    kinds = [Training.kind_name, RoundTable.kind_name, Solution.kind_name]
+    found = [
+        Given(one.body, one)
+        for one in await told(connection, kinds)
+        if isinstance(one.body, Training | RoundTable | Solution)
+    ]
+    return [seen for one in found if (seen := _seen(one, reader)) is not None]
+
+
+def _seen(given: Given, reader: Reader) -> Given | None:
+    body = given.body
+    if isinstance(body, Solution):
+        return given if reader.sees(body.enterprise) else None
+    firms = tuple(filter(reader.sees, body.enterprises))
+    whole = isinstance(body, Training) and body.industry is not None
+    if not firms and not (whole and reader.concerns(str(getattr(body, "industry", "")))):
+        return None
+    return Given(msgspec.structs.replace(body, enterprises=firms), given.entered)
 
 
 def is_for(reminder: Reminder, firm: Enterprise) -> bool:

@@ -25,9 +25,12 @@ from wattwarden.alarms.registry.changes import difference
 from wattwarden.alarms.registry.nouns import (
     Agency,
     Enterprise,
+    Equipment,
+    EquipmentKind,
     Line,
     Link,
     Noun,
+    Outlet,
     Person,
     Point,
     Region,
@@ -48,6 +51,7 @@ from wattwarden.storage.system_time import mark_simulated
 # 11:00 in the city's own time, on a Sunday.
 NOW: Final = datetime(2026, 11, 22, 3, tzinfo=UTC)
 HOUR: Final = timedelta(hours=1)
+STATION: Final = "QH2026112200000000000001"
 LONG_AGO: Final = datetime(2026, 1, 1, tzinfo=UTC)
 DISTRICTS: Final = {
     "bei": ("北垣区", 119.9, 36.9), "ping": ("平川县", 120.2, 36.9),
@@ -114,7 +118,44 @@ def nouns() -> list[tuple[str, Noun]]:
         found.append(("agency", agency))
     for number, firm in enumerate(FIRMS):
         found += _of_firm(number, firm)
-    return [*found, *[("person", one) for one in PEOPLE]]
+    return [*found, *_of_station(), *[("person", one) for one in PEOPLE]]
+
+
+def _of_station() -> list[tuple[str, Noun]]:
+    """What is measured and seen of the firm that is looked at; one camera nobody may be led to."""
+    return [
+        (
+            "outlet",
+            Outlet(
+                id="QH-O1",
+                enterprise="QH",
+                name="DA001 喷涂废气排口",
+                line="QH-L1",
+                limits={"a24088": 60.0},
+            ),
+        ),
+        (
+            "point",
+            Point(
+                id="QH-O1-a24088",
+                meter=f"hj212:{STATION}",
+                valid_from=LONG_AGO,
+                factor="a24088",
+                outlet="QH-O1",
+                measures="pollutant",
+                video="https://cameras.example/QH/da001?view=live",
+            ),
+        ),
+        (
+            "equipment",
+            Equipment(
+                id="厂门摄像机",
+                enterprise="QH",
+                equipment=EquipmentKind.VIDEO,
+                address="javascript:alert(document.cookie)",
+            ),
+        ),
+    ]
 
 
 def _of_firm(number: int, firm: Firm) -> list[tuple[str, Noun]]:
@@ -325,6 +366,36 @@ async def _with_readings(store: Connection) -> None:
             until,
             float(high),
         )
+
+    await _with_results(store, fan_off)
+
+
+async def _with_results(store: Connection, fan_off: datetime) -> None:
+    """What the firm's outlet emits: much more, some minutes after its fan stopped."""
+    meter = await store.fetchval(
+        "INSERT INTO meter (codec, address, state, enrolled_at)"
+        " VALUES ('hj212', $1, 'accepted', $2) RETURNING id",
+        STATION,
+        LONG_AGO,
+    )
+    layout = await store.fetchval(
+        "INSERT INTO factor_layout (codes, digest, first_meter, first_at)"
+        " VALUES (ARRAY['a00000', 'a24088'], sha256('a00000 a24088'), $1, $2) RETURNING id",
+        meter,
+        LONG_AGO,
+    )
+    await store.execute(
+        "INSERT INTO factor (meter, step, at, received_at, layout, quality, period, channel,"
+        " amounts) SELECT $1, 1, t, t, $2, 0, 'i', '', ARRAY[9000, 21 + 4 * sin(s / 900)"
+        " + 74 * least(1, greatest(0, (s - extract(epoch FROM $4::timestamptz) - 120) / 600))]"
+        "::real[] FROM (SELECT t, extract(epoch FROM t)::float8 AS s"
+        " FROM generate_series($3::timestamptz - interval '5 hours', $3, interval '1 minute')"
+        " AS g (t)) AS made",
+        meter,
+        layout,
+        NOW,
+        fan_off,
+    )
 
 
 async def _with_ledger(store: Connection) -> None:

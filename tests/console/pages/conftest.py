@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from tests.console.pages.helped import with_help, with_orders
 from tests.console.pages.town import Drawn, Town
 
 
@@ -18,6 +19,21 @@ def drawn() -> Drawn:
 async def town(store_server: str, tmp_path: Path, drawn: Drawn) -> AsyncIterator[Town]:
     """The city as it was drawn up, and the console, listening."""
     made = Town(store_server, tmp_path / "secrets", drawn)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture(scope="session")
+def ordered() -> Drawn:
+    """What is known of the city with orders and help entered over it."""
+    return Drawn(more=(with_orders, with_help))
+
+
+@pytest_asyncio.fixture
+async def helped(store_server: str, tmp_path: Path, ordered: Drawn) -> AsyncIterator[Town]:
+    """The city whose firms are ordered something and helped, and the console, listening."""
+    made = Town(store_server, tmp_path / "secrets", ordered)
     await made.start()
     yield made
     await made.stop()

@@ -2,6 +2,7 @@
 by a firm's person on a phone; nothing in the browser's console, no request to another host, nothing
 that keeps somebody out who cannot see or cannot use a mouse."""
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,7 +27,7 @@ PHONE: Final[Any] = {
     "has_touch": True,
 }
 # A live page hears within a second and fetches within two more; a busy machine takes its time.
-LIVE_MS: Final = 15_000
+LIVE_MS: Final = 60_000
 # The rules of WCAG 2.1 at level AA, which are what authorities must keep.
 RUN: Final = """axe.run(document, {resultTypes: ["violations"],
     runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]})"""
@@ -43,13 +44,21 @@ PLACES: Final = (
             "/enterprises/QH",
             "/enterprises/QH/ledger",
             "/statistics?theme=light",
+            "/statistics?by=enterprise&district=dong&enterprise=QH",
             "/declarations",
+            "/plans?theme=dark",
+            "/plans/responses/RE2?lang=en&theme=light",
+            "/guidance?lang=zh",
         ),
     ),
-    ("sun", PHONE, ("/day", "/alarms/{QH-T1}")),
+    ("sun", PHONE, ("/day", "/alarms/{QH-T1}", "/plans", "/assistance")),
 )
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed"),
+    pytest.mark.timeout(900),
+]
+expect.set_options(timeout=LIVE_MS)
 
 
 class Screen:
@@ -110,12 +119,14 @@ async def screen(browser: Browser, town: Town, person: str, how: Any) -> AsyncIt
     await context.close()
 
 
-async def test_an_offence_is_seen_taken_up_rectified_with_a_photo_and_verified(
+async def test_an_offence_goes_from_the_board_to_its_end_at_desks_and_on_phones(
     chromium: Browser, town: Town
 ) -> None:
     async with (
         screen(chromium, town, "zhou", DESK) as officer,
+        screen(chromium, town, "zhou", PHONE) as outside,
         screen(chromium, town, "yuan", PHONE) as firm,
+        screen(chromium, town, "yuan", DESK) as office,
     ):
         await officer.open("/board")
         number = await _offence(town, "NP-T2")
@@ -130,10 +141,13 @@ async def test_an_offence_is_seen_taken_up_rectified_with_a_photo_and_verified(
         await expect(firm.page.locator("#state")).to_have_text("已确认")
         await expect(row).to_contain_text("袁帆", timeout=LIVE_MS)
 
-        await firm.page.get_by_label("原因", exact=True).first.select_option("breakage")
-        await firm.page.get_by_label("措施").fill("接触器烧毁，电工正在更换")
-        await firm.page.get_by_role("button", name="提交处置").click()
-        await expect(firm.page.locator("#state")).to_have_text("整改中")
+        # Back at a desk they say why; on the phone, which still lies there, the next form appears.
+        await office.open(f"/alarms/{number}")
+        await office.page.get_by_label("原因", exact=True).first.select_option("breakage")
+        await office.page.get_by_label("措施").fill("接触器烧毁，电工正在更换")
+        await office.page.get_by_role("button", name="提交处置").click()
+        await expect(office.page.locator("#state")).to_have_text("整改中")
+        await expect(firm.page.get_by_label("做了什么")).to_be_visible(timeout=LIVE_MS)
         photo = await firm.page.screenshot()
         files: Any = [{"name": "现场.png", "mimeType": "image/png", "buffer": photo}]
         await firm.page.get_by_label("照片或文件").first.set_input_files(files)
@@ -149,12 +163,56 @@ async def test_an_offence_is_seen_taken_up_rectified_with_a_photo_and_verified(
         await expect(officer.page.locator("#state")).to_have_text("已核实")
         await expect(firm.page.locator("#state")).to_have_text("已核实", timeout=LIVE_MS)
 
+        await outside.open(f"/alarms/{number}")
+        await outside.page.locator("summary", has_text="办结").click()
+        await outside.page.locator("#close-reason").fill("照片与曲线一致")
+        await outside.page.get_by_role("button", name="办结").click()
+        await expect(outside.page.locator("#state")).to_have_text("已办结")
+        await outside.accessible()
+        for one in (officer, firm):
+            await expect(one.page.locator("#state")).to_have_text("已办结", timeout=LIVE_MS)
+        await expect(firm.page.get_by_text("照片与曲线一致")).to_be_visible()
+        await office.open("/alarms?view=done")
+        await expect(office.page.locator(f"#alarm-{number}")).to_be_visible()
 
-async def test_nobody_is_kept_out_and_nothing_sticks_out(chromium: Browser, town: Town) -> None:
+
+async def test_rows_are_gone_through_with_the_keys_alone_and_kept_under_a_name(
+    chromium: Browser, town: Town
+) -> None:
+    async with screen(chromium, town, "zhou", DESK) as seen:
+        await seen.open("/alarms?level=3")
+        links = seen.page.locator("[data-rows] .alarm-what a")
+        await links.first.focus()
+        await seen.page.keyboard.press("ArrowDown")
+        await expect(links.nth(1)).to_be_focused()
+        await seen.page.keyboard.press("End")
+        await expect(links.last).to_be_focused()
+        await seen.page.keyboard.press("k")
+        await seen.page.keyboard.press("Home")
+        await expect(links.first).to_be_focused()
+        # What comes in by itself leaves them where they stand.
+        held = await seen.page.evaluate("document.activeElement.closest('li').id")
+        await _told(town, "QH")
+        await expect(seen.page.locator(f"#{held} .alarm-what a")).to_be_focused()
+        await seen.page.keyboard.press("Enter")
+        charts = seen.page.locator("[data-curves] .chart")
+        await expect(charts).to_have_count(3)
+        await expect(charts.last).to_contain_text("DA001 喷涂废气排口，限值 60")
+        await seen.page.go_back()
+        await seen.page.get_by_text("存为视图").click()
+        await seen.page.get_by_label("视图名称").fill("三级")
+        await seen.page.get_by_role("button", name="保存").click()
+        await expect(seen.page.get_by_role("link", name="三级")).to_have_attribute(
+            "aria-current", "page"
+        )
+        await seen.accessible()
+
+
+async def test_nobody_is_kept_out_and_nothing_sticks_out(chromium: Browser, helped: Town) -> None:
     for person, how, paths in PLACES:
-        async with screen(chromium, town, person, how) as seen:
+        async with screen(chromium, helped, person, how) as seen:
             for path in paths:
-                await seen.open(path.format(**town.alarms))
+                await seen.open(path.format(**helped.alarms))
                 await seen.accessible()
                 wide = await seen.page.evaluate("document.documentElement.scrollWidth - innerWidth")
                 assert wide <= 0, path
@@ -165,6 +223,15 @@ async def _offence(town: Town, unit: str) -> int:
     number = await shut_down(store, unit)
     await store.close()
     return number
+
+
+async def _told(town: Town, firm: str) -> None:
+    """Tell open pages that something of a firm changed, and wait until one has looked again."""
+    before = len(town.store.asked)
+    await town.run("SELECT pg_notify('live', $1)", firm)
+    async with asyncio.timeout(LIVE_MS / 1000):
+        while len(town.store.asked) == before:  # noqa: ASYNC110  the page tells nobody
+            await asyncio.sleep(0.05)
 
 
 async def _recovery(town: Town, number: int, unit: str) -> None:

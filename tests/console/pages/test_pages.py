@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import csv
 import io
 import re
 from html import unescape
@@ -9,12 +10,17 @@ from typing import Any, Final
 
 import aiohttp
 import asyncpg
+import msgspec
 import pytest
 from openpyxl import load_workbook
-from tests.console.pages.city import pass_time
+from tests.console.pages.city import NOW, pass_time
 from tests.console.pages.town import Town
 
+from wattwarden.alarms.registry.changes import Change
+from wattwarden.alarms.registry.nouns import Supervision
 from wattwarden.console.live.streams import MOST_OF_A_PERSON
+from wattwarden.storage.registry.registry import load_registry, save_registry
+from wattwarden.storage.views.saved import MOST_SAVED
 
 # The smallest JPEG that says nothing of when it was taken.
 PHOTO: Final = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
@@ -38,6 +44,7 @@ PAGES: Final = {
     "task": ("zhou", "/tasks/{task}", 30),
     "declarations": ("zhou", "/declarations", 20),
     "statistics": ("zhou", "/statistics", 90),
+    "firms statistics": ("zhou", "/statistics?by=enterprise&enterprise=QH", 90),
 }
 
 
@@ -164,6 +171,165 @@ async def test_what_waits_for_an_officer_stands_before_what_is_merely_over(town:
     assert f'href="{path}#act">核实<' in page.html
 
 
+async def test_an_officer_closes_what_was_verified(town: Town) -> None:
+    path = town.path("QH-T1")
+    await town.post("sun", path + "/handle", {"cause": "breakage", "reason": "检查"})
+    await town.post("sun", path + "/rectify", rectified(PHOTO))
+    await recover(town, "QH-T1", 15)
+    await town.post("zhou", path + "/verify", {"fault": "enterprise"})
+    assert (await town.post("sun", path + "/close", {"reason": "好了"})).status == 403
+    unsaid = await town.post("zhou", path + "/close", {"reason": ""})
+    assert (unsaid.status, "须填写说明" in unsaid.text) == (409, True)
+    assert (await town.post("zhou", path + "/close", {"reason": "照片与曲线一致"})).status == 303
+    page = await town.get("sun", path)
+    assert "已办结" in page.text
+    assert "周明远办结" in page.text
+
+
+async def test_an_officer_escalates_by_hand_until_nothing_is_graver(town: Town) -> None:
+    path = town.path("QH-T1")
+    assert f"{path}/escalate" not in (await town.get("sun", path)).html
+    assert "升为 L4，通知上一级" in (await town.get("zhou", path)).text
+    unsaid = await town.post("zhou", path + "/escalate", {"reason": ""})
+    assert unsaid.status == 409
+    assert (await town.post("zhou", path + "/escalate", {"reason": "当日第三次"})).status == 303
+    page = await town.get("zhou", path)
+    assert "周明远升级" in page.text
+    assert 'class="grade big" data-grade="4"' in page.html
+    assert f"{path}/escalate" not in page.html
+    again = await town.post("zhou", path + "/escalate", {"reason": "再次"})
+    assert (again.status, "已是最高级" in again.text) == (409, True)
+
+
+async def test_what_came_out_stands_beside_the_power_with_its_limit(town: Town) -> None:
+    curves = await town.fetch("zhou", town.path("QH-T1") + "/curves")
+    (result,) = curves["results"]
+    assert (result["name"]["zh"], result["unit"], result["limit"]) == ("非甲烷总烃", "mg/m³", 60)
+    assert curves["from"] <= result["at"][0] < result["at"][-1] < curves["to"]
+    pairs = list(zip(result["at"], result["amounts"], strict=True))
+    start = curves["offence"][0]
+    assert max(amount for at, amount in pairs if at < start) < 30
+    assert max(amount for at, amount in pairs if at > start) > 90
+    none = await town.fetch("zhou", town.path("HC-T1") + "/curves")
+    assert none["results"] == []
+
+
+async def test_a_camera_is_led_to_only_where_that_is_safe(town: Town) -> None:
+    page = await town.get("zhou", town.path("QH-T1"))
+    assert (
+        '<a class="btn compact" href="https://cameras.example/QH/da001?view=live" target="_blank"'
+        ' rel="noopener noreferrer"' in page.html
+    )
+    assert "厂门摄像机" in page.text
+    assert "javascript:" not in page.html
+    assert "视频" not in (await town.get("zhou", town.path("HC-T1"))).text
+
+
+async def test_a_leaders_word_lets_a_visit_to_the_positive_list_go_on(town: Town) -> None:
+    task = await filled(town, "/tasks/{task}")
+    assert "须领导批示" not in (await town.get("leader", "/tasks")).text
+    for person, verb, form in (
+        ("zhou", "approve", {}),
+        ("zhou", "assign", {"person": "zhou"}),
+        ("zhou", "accept", {}),
+    ):
+        assert (await town.post(person, f"{task}/{verb}", {"note": "", **form})).status == 303
+    await watch_as(town, "HC", "positive")
+    assert "1 件须领导批示" in (await town.get("leader", "/tasks")).text
+    assert "1 件须领导批示" not in (await town.get("zhou", "/tasks")).text
+    stopped = await town.post("zhou", f"{task}/arrive", {"note": ""})
+    assert (stopped.status, "到场前须经领导批准" in stopped.text) == (409, True)
+    assert (await town.post("zhou", f"{task}/endorse", {"note": "同意"})).status == 403
+    assert f"{task}/endorse" in (await town.get("leader", task)).html
+    assert (await town.post("leader", f"{task}/endorse", {"note": "同意到场"})).status == 303
+    page = await town.get("leader", task)
+    assert "同意到场" in page.text
+    assert f"{task}/endorse" not in page.html
+    assert (await town.post("zhou", f"{task}/arrive", {"note": ""})).status == 303
+
+
+async def test_a_list_is_kept_under_a_name_for_whoever_named_it(town: Town) -> None:
+    east = "view=standing&district=dong"
+    assert "存为视图" in (await town.get("zhou", f"/alarms?{east}")).text
+    form = {"name": " <b>东湾</b> ", "query": f"{east}&other=1&before=x"}
+    kept = await town.post("zhou", "/alarms/views", form)
+    assert (kept.status, kept.headers["Location"]) == (303, f"/alarms?{east}")
+    page = await town.get("zhou", f"/alarms?{east}")
+    assert f'href="/alarms?{east.replace("&", "&amp;")}" aria-current="page"' in page.html
+    assert "<b>东湾</b>" not in page.html
+    assert "存为视图" not in page.text
+    assert "东湾" not in (await town.get("chen", "/alarms")).html.partition("<form")[0]
+    await town.post("chen", "/alarms/views/drop", {"name": "<b>东湾</b>"})
+    assert "删除视图" in (await town.get("zhou", f"/alarms?{east}")).text
+    assert (await town.post("zhou", "/alarms/views/drop", {"name": "<b>东湾</b>"})).status == 303
+    assert "删除视图" not in (await town.get("zhou", f"/alarms?{east}")).text
+
+
+@pytest.mark.parametrize("name", ["", "  ", "长" * 25, "a\u202eb"], ids=repr)
+async def test_a_name_that_fits_no_tab_is_refused(town: Town, name: str) -> None:
+    refused = await town.post("zhou", "/alarms/views", {"name": name, "query": "view=mine"})
+    assert refused.status == 400
+
+
+async def test_so_many_lists_are_kept_and_no_more(town: Town) -> None:
+    for number in range(MOST_SAVED):
+        form = {"name": f"第 {number} 个", "query": "view=mine"}
+        assert (await town.post("liang", "/alarms/views", form)).status == 303
+    again = {"name": "第 0 个", "query": "view=done"}
+    assert (await town.post("liang", "/alarms/views", again)).status == 303
+    more = {"name": "又一个", "query": "view=done"}
+    assert (await town.post("liang", "/alarms/views", more)).status == 409
+    await town.run("DELETE FROM saved_view")
+
+
+async def test_figures_lead_from_the_city_to_a_district_to_a_firm(town: Town) -> None:
+    city = await town.get("zhou", "/statistics")
+    district = unescape(re.findall(r'href="([^"]+)">东湾区</a>', city.html)[0])
+    east = await town.get("zhou", district)
+    assert "2 家企业" in east.text
+    firm = unescape(re.findall(r'href="([^"]+)">东湾启航汽车部件有限公司</a>', east.html)[0])
+    page = await town.get("zhou", firm)
+    assert "东湾启航汽车部件有限公司，同步率" in page.text
+    assert 'href="/enterprises/QH"' in page.html
+    assert "治污设施异常关闭" in page.text
+    assert (await town.get("chen", firm)).status == 200
+    assert (await town.get("chen", "/statistics?enterprise=HC")).status == 404
+
+
+async def test_figures_are_given_as_files_in_the_readers_language(town: Town) -> None:
+    asked = "by=enterprise&district=dong"
+    sheet = await town.get("chen", f"/statistics.csv?{asked}")
+    rows = list(csv.DictReader(io.StringIO(sheet.html.removeprefix("\ufeff"))))
+    assert {row["名称"] for row in rows} == {
+        "东湾启航汽车部件有限公司",
+        "东湾港通铸造有限公司",
+    }
+    assert [float(row["同步率 %"]) for row in rows] == sorted(
+        float(row["同步率 %"]) for row in rows
+    )
+    async with town.asking("GET", "zhou", f"/statistics.xlsx?{asked}&lang=en") as response:
+        assert response.status == 200
+        assert ".xlsx" in response.headers["Content-Disposition"]
+        book = load_workbook(io.BytesIO(await response.read()))
+    heads, *cells = book.worksheets[0].iter_rows(values_only=True)
+    assert heads[:4] == ("Name", "Firms", "In step %", "Alarms")
+    assert len(cells) == 2
+
+
+@pytest.mark.parametrize("path", ["/statistics", "/enterprises/QH/ledger"])
+async def test_days_that_nobody_measured_are_not_asked(town: Town, path: str) -> None:
+    page = await town.get("zhou", f"{path}?from=9999-12-31&to=0001-01-01")
+    assert page.status == 200
+    assert 'value="2026-11-22"' in page.html
+
+
+async def test_a_list_of_firms_counts_all_that_is_open_there(town: Town) -> None:
+    page = await town.get("zhou", "/enterprises")
+    rows = re.findall(r"<li>(?:(?!</li>).)*</li>", page.html, re.DOTALL)
+    (row,) = [one for one in rows if "沧河宏晟水泥有限公司" in one]
+    assert "L4 × 1" in row
+
+
 async def test_an_officer_reviews_what_was_declared(town: Town) -> None:
     path = town.path("CY-T1")
     page = await town.get("zhou", path)
@@ -216,6 +382,9 @@ async def test_a_file_is_what_its_bytes_are_and_is_given_to_nobody_else(town: To
     async with town.asking("GET", "chen", address[1]) as response:
         assert (response.status, response.content_type) == (200, "image/jpeg")
         assert await response.read() == PHOTO
+        # Whoever sits at this browser next is asked for first.
+        assert response.headers["Cache-Control"] == "private, no-cache"
+        assert response.headers["ETag"].strip('"') == address[1].rpartition("/")[2]
     assert (await town.get("liang", address[1])).status == 404
     other = address[1].replace(path, town.path("CY-T1"))
     assert (await town.get("zhou", other)).status == 404
@@ -265,13 +434,23 @@ async def test_a_person_has_so_many_open_pages_and_no_more(town: Town) -> None:
         assert [one.status for one in answers] == [200] * MOST_OF_A_PERSON + [429]
 
 
-async def event(stream: aiohttp.ClientResponse, within_s: float = 8.0) -> str:
+async def event(stream: aiohttp.ClientResponse, within_s: float = 60.0) -> str:
     """Return the name of the next event."""
     async with asyncio.timeout(within_s):
         async for line in stream.content:
             if line.startswith(b"event: "):
                 return line[7:].decode().strip()
     raise AssertionError("the stream ended")
+
+
+async def watch_as(town: Town, firm: str, supervision: str) -> None:
+    """Let a firm be watched otherwise from now on."""
+    connection = await asyncpg.connect(town.dsn)
+    registry = await load_registry(connection)
+    was = registry.enterprise[firm]
+    now = msgspec.structs.replace(was, supervision=Supervision(supervision))
+    await save_registry(connection, [Change("enterprise", firm, now)], "me", now=NOW)
+    await connection.close()
 
 
 def rectified(photo: bytes) -> Any:

@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +56,8 @@ class Drawn:
 
     looks: str = ""
     alarms: dict[str, int] = field(default_factory=dict)
+    # What is entered over the city as it is.
+    more: tuple[Callable[[Connection], Awaitable[None]], ...] = ()
 
 
 class Town:
@@ -77,6 +79,8 @@ class Town:
         if await connection.fetchval(LOOK) != self._drawn.looks:
             await connection.execute(EMPTY_STORE)
             self._drawn.alarms = await with_city(connection)
+            for enter in self._drawn.more:
+                await enter(connection)
             self._drawn.looks = await connection.fetchval(LOOK)
         self.alarms = self._drawn.alarms
         await with_accounts(self.dsn, *self.cookies)

@@ -24,7 +24,13 @@ from wattwarden.storage.acting.admissions import decide
 from wattwarden.storage.database import Connection
 from wattwarden.storage.ledgers.ledger import load_entries
 from wattwarden.storage.registry.decisions import first_broken, in_force
-from wattwarden.storage.responses.activate import Activated, issue, keep_calendar, step
+from wattwarden.storage.responses.activate import (
+    Activated,
+    enact,
+    issue,
+    keep_calendar,
+    step,
+)
 from wattwarden.storage.responses.load import load_responses, newest_plans, plans_of
 
 NOW = datetime(2026, 11, 22, 3, tzinfo=UTC)
@@ -237,3 +243,31 @@ async def test_a_calendar_stays_with_its_subject(city: Connection) -> None:
     await keep_calendar(city, calendar("cement"), "officer", NOW)
     with pytest.raises(RefusedError, match="stays with its industry"):
         await keep_calendar(city, calendar("paint"), "officer", NOW)
+
+
+async def test_whatever_is_decided_is_enacted_with_the_plans_that_follow_from_it(
+    city: Connection,
+) -> None:
+    issued = Response(id="RE1", level=ORANGE, start=NOW, end=NOW + 48 * HOUR)
+    entered = await enact(city, issued, "officer", NOW)
+    assert entered.kind == "response"
+    assert {firm for _, firm in await plans_of(city, "RE1")} == {"N1", "N2", "S1"}
+    lifted = ResponseStep(id=NEW, response="RE1", verb=ResponseVerb.CLOSE)
+    await enact(city, lifted, "officer", NOW + HOUR)
+    assert all(plan.end <= NOW + HOUR for plan, _ in await plans_of(city, "RE1"))
+    season = (Span(start=NOW, end=NOW + 24 * HOUR),)
+    calendar = Calendar(
+        id="CA1", name="错峰", spans=season, measure=Measure.STOP, industry="cement"
+    )
+    await enact(city, calendar, "officer", NOW + HOUR)
+    assert await plans_of(city, "CA1")
+    kept = await enact(city, preset("S1", "S1-u", level=RED), "officer", NOW + HOUR)
+    assert kept.kind == "preset"
+
+
+async def test_what_has_ended_is_left_out_where_it_is_not_asked_for(city: Connection) -> None:
+    await issue(
+        city, Response(id="RE1", level=ORANGE, start=NOW, end=NOW + 2 * HOUR), "officer", NOW
+    )
+    assert len(await in_force(city, Plan.kind_name, ending_after=NOW + HOUR)) == 3
+    assert await in_force(city, Plan.kind_name, ending_after=NOW + 2 * HOUR) == []

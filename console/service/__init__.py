@@ -1,0 +1,1 @@
+"""What firms are helped with: requests and appointments, reminders, training, manuals."""
