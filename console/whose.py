@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from wattwarden.alarms.registry.nouns import Enterprise, Line, Unit
+from wattwarden.storage.backtests import find_backtest
 from wattwarden.storage.commands.entering import enterprises_of
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.registry.decisions import told
@@ -97,6 +98,11 @@ async def _meter(connection: Connection, identity: str) -> Owned | None:
     return Owned(firms[0] if len(firms) == 1 else None)
 
 
+async def _backtest(connection: Connection, identity: str) -> Owned | None:
+    found = await find_backtest(connection, int(identity)) if is_number(identity) else None
+    return None if found is None else Owned(found.enterprise)
+
+
 OWNERS: Final[Mapping[str, Owner]] = {
     "enterprise": _enterprise,
     "line": _line,
@@ -104,23 +110,38 @@ OWNERS: Final[Mapping[str, Owner]] = {
     "alarm": _alarm,
     "meter": _meter,
     "command": _command,
+    "backtest": _backtest,
     "notice": _notice,
     **{
         kind: _decided(kind)
         for kind in (
             "assistance",
+            "calendar",
             "clue",
             "declaration",
             "finding",
             "focus",
             "inspection",
+            "plan",
             "station",
             "task",
         )
     },
 }
 # Parameters that name nothing of a firm: files of ours, one's own sessions, what administrators
-# alone see.
+# alone see; what the city tells all firms or an industry, of which handlers know for whom it is.
 NOBODYS: Final = frozenset(
-    {"file", "session", "token", "person", "invitation", "held", "kind", "record"}
+    {
+        "file",
+        "session",
+        "token",
+        "person",
+        "invitation",
+        "held",
+        "kind",
+        "record",
+        "response",
+        "document",
+        "reminder",
+    }
 )

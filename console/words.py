@@ -73,6 +73,7 @@ DONE_EN: Final[Mapping[str, str]] = {
     Verb.REJECT: "sent it back",
     Verb.CLOSE: "closed",
     Verb.DECLARE: "declared",
+    Verb.ESCALATE: "escalated it",
     Verb.COMMENT: "commented",
     Deed.RAISE: "raised",
     Deed.RECUR: "came back",
@@ -145,7 +146,7 @@ def lasting(span: timedelta, language: Language) -> str:
     parts = ((minutes // 1440, 0), (minutes // 60 % 24, 1), (minutes % 60, 2))
     names = ("天", "小时", "分") if language is Language.CHINESE else ("d", "h", "min")
     shown = [f"{count} {names[place]}" for count, place in parts if count]
-    return " ".join(shown) or f"0 {names[2]}"
+    return " ".join(shown) or ("不到 1 分" if language is Language.CHINESE else "< 1 min")
 
 
 def _liked(accepted: str) -> Iterable[str]:

@@ -19,9 +19,9 @@ from wattwarden.alarms.registry.problems import Problem, RefusedError
 from wattwarden.console.alarms.pages import alarm_page
 from wattwarden.console.answering import HOURS
 from wattwarden.console.doors import NOT_FOUND, PageError
-from wattwarden.console.routes import Right, Route
+from wattwarden.console.routes import Handler, Right, Route
 from wattwarden.console.visit import Visit
-from wattwarden.protocol.codec import DEFAULT_ZONE
+from wattwarden.console.written import moment_in
 from wattwarden.storage.acting.admissions import decide
 from wattwarden.storage.cases.declared import load_declarations
 from wattwarden.storage.cases.evidence import MAX_FILE_BYTES, Arrived
@@ -34,41 +34,6 @@ from wattwarden.storage.database import Connection
 UPLOAD_BYTES: Final = MAX_FILE_BYTES + 65_536
 
 Work: TypeAlias = Callable[[Visit, Connection, Case, datetime], Awaitable[Any]]
-
-
-async def acknowledge(visit: Visit) -> web.Response:
-    """Acknowledge (确认)."""
-    return await _does(visit, _action(Verb.ACK))
-
-
-async def handle(visit: Visit) -> web.Response:
-    """Say why it happened, and what is done about it (处置)."""
-    return await _does(visit, _action(Verb.HANDLE))
-
-
-async def rectify(visit: Visit) -> web.Response:
-    """Report that it is rectified, with what shows it (整改完成)."""
-    return await _does(visit, _action(Verb.RECTIFY))
-
-
-async def verify(visit: Visit) -> web.Response:
-    """Verify that it is rectified (核实)."""
-    return await _does(visit, _action(Verb.VERIFY))
-
-
-async def reject(visit: Visit) -> web.Response:
-    """Send it back (退回)."""
-    return await _does(visit, _action(Verb.REJECT))
-
-
-async def close(visit: Visit) -> web.Response:
-    """Close it (办结)."""
-    return await _does(visit, _action(Verb.CLOSE))
-
-
-async def comment(visit: Visit) -> web.Response:
-    """Say something about it (备注)."""
-    return await _does(visit, _action(Verb.COMMENT))
 
 
 async def declare(visit: Visit) -> web.Response:
@@ -128,8 +93,8 @@ async def make_task(visit: Visit) -> web.Response:
     return await _does(visit, work)
 
 
-def _action(verb: Verb) -> Work:
-    """Return what enters an action of a verb with what the form says."""
+def _acts(verb: Verb) -> Handler:
+    """Return what answers a form of a verb: an action with what the form says."""
 
     async def work(visit: Visit, connection: Connection, case: Case, now: datetime) -> None:
         cause, fault = visit.field("cause"), visit.field("fault")
@@ -140,12 +105,15 @@ def _action(verb: Verb) -> Work:
             reason=visit.field("reason"),
             part=visit.field("part"),
             cause=Cause(cause) if cause in tuple(Cause) else None,
-            deadline=_deadline(visit.field("deadline")),
+            deadline=moment_in(visit, "deadline"),
             fault=_fault(verb, fault, case),
         )
         await act_with_files(connection, body, _files(visit, case), visit.person.id, now)
 
-    return work
+    async def act(visit: Visit) -> web.Response:
+        return await _does(visit, work)
+
+    return act
 
 
 def _fault(verb: Verb, said: str, case: Case) -> Fault | None:
@@ -162,17 +130,6 @@ def _files(visit: Visit, case: Case) -> list[Arrived]:
     with found.file as file:
         data = file.read()
     return [Arrived(data, found.filename, "alarm", str(case.id))] if data else []
-
-
-def _deadline(text: str) -> datetime | None:
-    """Read what a browser's field of a local time holds."""
-    if not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise _incomplete("deadline", "期限不是时间", "the deadline is no time") from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=DEFAULT_ZONE)
 
 
 async def _does(visit: Visit, work: Work) -> web.Response:
@@ -198,19 +155,24 @@ def _incomplete(name: str, zh: str, en: str) -> RefusedError:
     return RefusedError([Problem("action", "", name, zh, en)])
 
 
-def _route(name: str, handler: Any, right: str, body_bytes: int = UPLOAD_BYTES) -> Route:
+def _route(name: str, handler: Handler, right: str, body_bytes: int = UPLOAD_BYTES) -> Route:
     path = rf"/alarms/{{alarm:\d+}}/{name}"
     return Route("POST", path, handler, Right(right), f"alarm_{name}", body_bytes)
 
 
+# What a form of its own leads to; a plan (整改方案) is handed in by the interface and by commands.
+_VERBS: Final = (
+    Verb.ACK,
+    Verb.HANDLE,
+    Verb.RECTIFY,
+    Verb.VERIFY,
+    Verb.REJECT,
+    Verb.CLOSE,
+    Verb.ESCALATE,
+    Verb.COMMENT,
+)
 ROUTES: Final = (
-    _route("ack", acknowledge, "action.ack"),
-    _route("handle", handle, "action.handle"),
-    _route("rectify", rectify, "action.rectify"),
-    _route("verify", verify, "action.verify"),
-    _route("reject", reject, "action.reject"),
-    _route("close", close, "action.close"),
-    _route("comment", comment, "action.comment"),
+    *(_route(verb.value, _acts(verb), f"action.{verb}") for verb in _VERBS),
     _route("declare", declare, "action.declare"),
     _route("review", review, "declaration.review"),
     _route("task", make_task, "task"),

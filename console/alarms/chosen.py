@@ -50,6 +50,14 @@ class Wanted:
 
     def address(self, path: str, **changes: str) -> str:
         """Return the address of the same list with some things otherwise."""
+        return f"{path}?{self._query(**changes)}"
+
+    @property
+    def query(self) -> str:
+        """What an address of this list asks for, from its beginning."""
+        return self._query()
+
+    def _query(self, **changes: str) -> str:
         values = {
             "view": self.view,
             "level": self.level,
@@ -58,7 +66,7 @@ class Wanted:
             "enterprise": self.enterprise,
             **changes,
         }
-        return f"{path}?{urlencode({name: value for name, value in values.items() if value})}"
+        return urlencode({name: value for name, value in values.items() if value})
 
     @property
     def filtered(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 from wattwarden.alarms.acting.rights import RIGHTS
 from wattwarden.alarms.acting.roles import OFFICERS
 from wattwarden.alarms.cases.bodies import Verb
-from wattwarden.alarms.cases.case import State
+from wattwarden.alarms.cases.case import Level, State
 from wattwarden.alarms.cases.lifecycle import TRANSITIONS
 from wattwarden.alarms.registry.nouns import Person, Supervision
 from wattwarden.console.alarms.seen import Seen
@@ -38,6 +38,7 @@ def deeds_of(seen: Seen, person: Person) -> Deeds:
         if verb in TRANSITIONS[case.state]
         and person.role in RIGHTS[f"action.{verb}"]
         and (verb not in _GONE or _is_gone(seen))
+        and (verb is not Verb.ESCALATE or case.level < Level.SEVERE)
     }
     if case.state is State.DECLARED and person.role in RIGHTS["declaration.review"]:
         able.add("review")

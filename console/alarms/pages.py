@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Final
 
 from aiohttp import web
@@ -14,12 +15,15 @@ from wattwarden.alarms.states.codes import UnitState
 from wattwarden.alarms.statistics.durations import milliseconds
 from wattwarden.alarms.statistics.figures import last_states
 from wattwarden.alarms.statistics.timelines import NOTHING_HEARD, Span
+from wattwarden.console.alarms.cameras import Camera, cameras_of
 from wattwarden.console.alarms.chosen import PAGE_ROWS, VIEWS, Wanted, chosen_of, wanted_of
 from wattwarden.console.alarms.deeds import deeds_of
+from wattwarden.console.alarms.outlets import charted, outlets_of, points_of_outlets
 from wattwarden.console.alarms.seen import Seen, look, points_of
 from wattwarden.console.alarms.story import story_of
 from wattwarden.console.alarms.words import CAUSES, FAULTS, SIGNALS, STATES
 from wattwarden.console.answering import HOURS, MAX_REASON_LETTERS
+from wattwarden.console.api.resource import ASK_AGAIN
 from wattwarden.console.board.kept import KNOWN
 from wattwarden.console.board.rows import (
     Around,
@@ -43,6 +47,8 @@ from wattwarden.storage.cases.listing import list_cases
 from wattwarden.storage.registry.rules import rules_now
 from wattwarden.storage.views.curves import load_curves
 from wattwarden.storage.views.day import load_told
+from wattwarden.storage.views.results import load_results
+from wattwarden.storage.views.saved import NAME_LETTERS, load_saved
 
 # What a browser shows of its own accord and runs nothing of.
 _PICTURES: Final = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
@@ -72,6 +78,7 @@ async def show_alarms(visit: Visit) -> web.Response:
         gradings = await load_gradings(connection)
         told = await load_told(connection, [case.id for case in listed.cases])
         rules = await rules_now(connection)
+        saved = await load_saved(connection, visit.person.id)
     around = Around(registry, gradings, told, visit.person, reader.now)
     by_time = wanted.view == "done" or wanted.before is not None
     count = sum(listed.tallies.values())
@@ -92,6 +99,10 @@ async def show_alarms(visit: Visit) -> web.Response:
         "firm": registry.enterprise.get(wanted.enterprise),
         "is_live": wanted.before is None,
         "this_list": visit.request.path_qs,
+        "saved": saved,
+        "own": [one for one in saved if one.query == wanted.query],
+        "query": wanted.query,
+        "name_letters": NAME_LETTERS,
     }
     live = visit.asked("part") == "live"
     return visit.page(f"alarms/{'rows' if live else 'list'}.html", parts)
@@ -110,7 +121,7 @@ async def alarm_page(visit: Visit, refused: RefusedError | None) -> web.Response
     parts = _parts(visit, seen)
     problems = [] if refused is None else [Said(one.zh, one.en) for one in refused.problems]
     live = visit.asked("part") == "live"
-    name = "alarms/alarm_live.html" if live else "alarms/alarm.html"
+    name = "alarms/alarm_parts.html" if live else "alarms/alarm.html"
     status = 409 if problems else 200
     response = visit.page(name, {**parts, "refused": problems})
     response.set_status(status)
@@ -118,12 +129,15 @@ async def alarm_page(visit: Visit, refused: RefusedError | None) -> web.Response
 
 
 async def show_curves(visit: Visit) -> web.Response:
-    """Return the power of an alarm's units, as the chart draws it."""
+    """Return the power of an alarm's units and what came out meanwhile, as charts draw it."""
     async with visit.reading() as (connection, reader):
         seen = await look(visit.request.app, connection, reader, int(visit.parameter("alarm")))
         since, until = seen.span
         points = points_of(seen.registry, seen.units)
         curves = await load_curves(connection, points, since, until)
+        outlets = outlets_of(seen.case, seen.registry)
+        stations = points_of_outlets(outlets, seen.registry)
+        results = await load_results(connection, stations, since, until)
     offence = seen.offence
     known = {one.unit: one for one in curves}
     return web.json_response(
@@ -141,6 +155,7 @@ async def show_curves(visit: Visit) -> web.Response:
                 }
                 for one in seen.units
             ],
+            "results": charted(results, outlets),
         }
     )
 
@@ -156,12 +171,16 @@ async def show_file(visit: Visit) -> web.Response:
         raise NOT_FOUND
     shown = sent.media in _PICTURES
     name = f"{digest[:12]}.{sent.media.partition('/')[2]}"
+    # Kept by the browser, and shown only to whom it is still theirs: others sit there later.
+    headers = {"Cache-Control": ASK_AGAIN, "ETag": f'"{digest}"'}
+    if any(one.value == digest for one in visit.request.if_none_match or ()):
+        return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     return web.Response(
         body=kept.data,
         content_type=sent.media if shown else "application/octet-stream",
         headers={
             "Content-Disposition": f'{"inline" if shown else "attachment"}; filename="{name}"',
-            "Cache-Control": "private, max-age=86400",
+            **headers,
         },
     )
 
@@ -183,6 +202,7 @@ def _parts(visit: Visit, seen: Seen) -> Mapping[str, Any]:
         "contact": firm,
         "ladder_of_case": ladder_of(case, seen.grading, seen.now),
         "lanes": lanes,
+        "cameras": _cameras(seen),
         "makers": [one for one in lanes if one.unit.kind is not UnitKind.TREATMENT],
         "treaters": [one for one in lanes if one.unit.kind is UnitKind.TREATMENT],
         "marks": _marks(since, until),
@@ -216,6 +236,13 @@ def _lanes(seen: Seen) -> list[Lane]:
         standing = offender and seen.case.cleared is None
         found.append(Lane(unit, kind, STATES[state], LOOKS[state], strip, standing))
     return found
+
+
+def _cameras(seen: Seen) -> list[Camera]:
+    outlets = outlets_of(seen.case, seen.registry)
+    points = points_of(seen.registry, seen.units)
+    points += points_of_outlets(outlets, seen.registry)
+    return cameras_of(points, seen.case.enterprise, seen.registry)
 
 
 def _marks(since: datetime, until: datetime) -> list[str]:

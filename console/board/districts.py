@@ -1,11 +1,11 @@
 """Districts of the board: a tile each, its share, and marks for what is open there."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from wattwarden.alarms.cases.case import Case, Level
+from wattwarden.alarms.cases.case import Level
 from wattwarden.alarms.registry.nouns import Enterprise
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.statistics.rates import Rate
@@ -64,18 +64,23 @@ class Map:
         return sorted(known, key=lambda one: one.rate.part / one.rate.whole)
 
 
-def map_of(registry: Registry, city: City, cases: Iterable[Case], seen: Collection[str]) -> Map:
-    """Return the districts of the firms that somebody sees, as they are now."""
+def map_of(
+    registry: Registry,
+    city: City,
+    open_cases: Mapping[tuple[str, Level], int],
+    seen: Collection[str],
+) -> Map:
+    """Return the districts of the firms that somebody sees; what is open by firm and level."""
     firms: dict[str, list[Enterprise]] = {}
     for name in sorted(seen):
         if name in registry.enterprise:
             one = registry.enterprise[name]
             firms.setdefault(one.region, []).append(one)
     counts: dict[str, Counter[Level]] = {region: Counter() for region in firms}
-    for case in cases:
-        firm = registry.enterprise.get(case.enterprise)
+    for (enterprise, level), many in open_cases.items():
+        firm = registry.enterprise.get(enterprise)
         if firm is not None and firm.region in counts:
-            counts[firm.region][case.level] += 1
+            counts[firm.region][level] += many
     layout = layout_of([_place(region, some) for region, some in firms.items()])
     districts = [
         _district(registry, region, some, city, counts[region], layout)
@@ -114,7 +119,8 @@ def _shade(value: float | None) -> int:
 
 
 def _marks(tile: Tile, counts: Counter[Level]) -> tuple[Mark, ...]:
-    levels = sorted(counts.elements(), reverse=True)[:MOST_MARKS]
+    gravest = sorted(counts.items(), reverse=True)
+    levels = [level for level, many in gravest for _ in range(min(many, MOST_MARKS))][:MOST_MARKS]
     left = tile.x - _MARK_STEP * (len(levels) - 1) / 2
     y = round(tile.y - 0.45 * RADIUS, 1)
     return tuple(

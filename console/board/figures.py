@@ -59,17 +59,7 @@ def tiles_of(now: FirmNow, day: Day, waiting: Mapping[State, int], tasks: int | 
         ),
     ]
     if tasks is not None:
-        verify, review = waiting.get(State.RECTIFIED, 0), waiting.get(State.DECLARED, 0)
-        tiles.append(
-            Tile(
-                Said("执法负荷", "Enforcement"),
-                _both(f"{tasks:,}"),
-                Said("件任务", "tasks"),
-                Said(
-                    f"待核实 {verify}，待审申报 {review}", f"{verify} to verify, {review} to review"
-                ),
-            )
-        )
+        tiles.append(_enforcement(tasks, waiting))
     return tiles
 
 
@@ -95,6 +85,16 @@ def _against(today: Rate, before: Rate) -> Said:
         return Said("昨日同时无数据", "nothing known of yesterday")
     change = 100 * (today.value - before.value)
     return Said(f"较昨日同时 {change:+.2f}", f"{change:+.2f} against yesterday")
+
+
+def _enforcement(tasks: int, waiting: Mapping[State, int]) -> Tile:
+    verify, review = waiting.get(State.RECTIFIED, 0), waiting.get(State.DECLARED, 0)
+    return Tile(
+        Said("执法负荷", "Enforcement"),
+        _both(f"{tasks:,}"),
+        Said("件任务", "tasks"),
+        Said(f"待核实 {verify}，待审申报 {review}", f"{verify} to verify, {review} to review"),
+    )
 
 
 def _lasting(day: Day) -> Tile:

@@ -1,6 +1,6 @@
 """The sentence of the board: what is wrong, as one reads it out on the phone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -10,6 +10,7 @@ from wattwarden.alarms.registry.registry import Registry
 from wattwarden.console.board.rows import firm_of, person_of, place_of
 from wattwarden.console.drawing.said import NOTHING_SAID, Said
 from wattwarden.console.words import Language, lasting
+from wattwarden.storage.cases.listing import Overview
 
 # Treatment off or not as it should be; orders broken; meters silent.
 _TREATMENT: Final = ("A", "B")
@@ -26,19 +27,17 @@ class Headline:
     more: Said
 
 
-def headline_of(
-    standing: Sequence[Case], making: int, registry: Registry, now: datetime
-) -> Headline:
+def headline_of(overview: Overview, making: int, registry: Registry, now: datetime) -> Headline:
     """Say what is wrong.
 
     Args:
-        standing: The cases whose condition goes on, the gravest first.
+        overview: What is open.
         making: How many lines produce.
         registry: For names.
         now: The present.
     """
-    lines = _places(standing, _TREATMENT)
-    orders, data = _places(standing, _ORDERS), _places(standing, _DATA)
+    lines = _places(overview, _TREATMENT)
+    orders, data = _places(overview, _ORDERS), _places(overview, _DATA)
     if lines:
         loud = Said(f"{lines} 条生产线", f"{lines} {'line' if lines == 1 else 'lines'}")
         rest = Said(
@@ -49,7 +48,7 @@ def headline_of(
         loud = Said(f"{orders} 处", f"{orders} {'place' if orders == 1 else 'places'}")
         rest = Said("没有执行停产、限产要求", "not following an order to stop or to limit")
         orders = 0
-    elif standing:
+    elif overview.longest is not None:
         loud = NOTHING_SAID
         rest = Said("生产与治污同步，没有违规", "Treatment runs wherever there is production")
     else:
@@ -58,12 +57,10 @@ def headline_of(
             f"{making} 条线在生产，治污都正常",
             f"{making} lines produce, and treatment runs at all of them",
         )
-    return Headline(loud, rest, _more(standing, orders, data, registry, now))
+    return Headline(loud, rest, _more(overview.longest, orders, data, registry, now))
 
 
-def _more(
-    standing: Sequence[Case], orders: int, data: int, registry: Registry, now: datetime
-) -> Said:
+def _more(longest: Case | None, orders: int, data: int, registry: Registry, now: datetime) -> Said:
     zh, en = [], []
     if orders:
         zh.append(f"{orders} 处未执行停限产")
@@ -75,15 +72,14 @@ def _more(
     if zh:
         parts_zh.append(f"另有 {'、'.join(zh)}。")
         parts_en.append(f"Besides: {', '.join(en)}.")
-    if standing:
-        parts = _longest(standing, registry, now)
+    if longest is not None:
+        parts = _longest(longest, registry, now)
         parts_zh.append(parts.zh)
         parts_en.append(parts.en)
     return Said("".join(parts_zh), " ".join(parts_en))
 
 
-def _longest(standing: Sequence[Case], registry: Registry, now: datetime) -> Said:
-    case = min(standing, key=lambda one: one.raised)
+def _longest(case: Case, registry: Registry, now: datetime) -> Said:
     where = f"{firm_of(case, registry)} {place_of(case, registry)}".strip()
     who = person_of(case.acked_by, registry)
     span = now - case.raised
@@ -95,6 +91,6 @@ def _longest(standing: Sequence[Case], registry: Registry, now: datetime) -> Sai
     )
 
 
-def _places(standing: Sequence[Case], grades: Sequence[str]) -> int:
+def _places(overview: Overview, grades: Iterable[str]) -> int:
     """Count lines, or what is of no line, with a condition of some classes."""
-    return len({one.line or one.subject for one in standing if one.grade in grades})
+    return len(frozenset().union(*(overview.places.get(one, ()) for one in grades)))

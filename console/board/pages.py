@@ -1,47 +1,30 @@
 """The board's pages: at a desk, and on the wall."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from aiohttp import web
 
 from wattwarden.alarms.acting.roles import CITY_WIDE, OFFICERS
-from wattwarden.alarms.acting.scope import Reader
-from wattwarden.alarms.cases.case import Case, Level
-from wattwarden.alarms.enforcement.lives import TASK_OVER
-from wattwarden.alarms.registry.registry import Registry
+from wattwarden.alarms.cases.case import Level, State
 from wattwarden.console.board.districts import map_of
 from wattwarden.console.board.figures import percent, tiles_of, waiting_of
 from wattwarden.console.board.headline import headline_of
 from wattwarden.console.board.kept import CITY, KNOWN
-from wattwarden.console.board.rows import Around, gravest_first, next_step, rows_of
+from wattwarden.console.board.rows import Around, gravest_first, rows_of, step_in
 from wattwarden.console.drawing.lines import bars_of, path_of, rounded_up
 from wattwarden.console.routes import Only, Route
 from wattwarden.console.visit import Visit
 from wattwarden.storage.cases.gradings import load_gradings
-from wattwarden.storage.cases.listing import Listed, list_cases
-from wattwarden.storage.cases.load import Chosen
-from wattwarden.storage.database import Connection
-from wattwarden.storage.enforcement.lives import TASK
-from wattwarden.storage.enforcement.seen import load_seen
-from wattwarden.storage.views.city import City, midnight_of
+from wattwarden.storage.cases.listing import Overview, look_over
+from wattwarden.storage.enforcement.seen import count_open_tasks
+from wattwarden.storage.views.city import midnight_of
 from wattwarden.storage.views.day import load_day, load_told
 
 # What fits a desk without scrolling for long, and a wall without scrolling at all.
-ROWS: Final = 40
 SHOWN: Final = {"desk": 12, "wall": 7}
 _CURVE: Final = (600.0, 100.0)
 _BARS: Final = (600.0, 40.0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What a board is made of."""
-
-    listed: Listed
-    registry: Registry
-    city: City
 
 
 async def show_board(visit: Visit) -> web.Response:
@@ -61,53 +44,42 @@ async def _parts(visit: Visit, mode: str) -> Mapping[str, Any]:
     async with visit.reading() as (connection, reader):
         registry = await app[KNOWN].registry(connection)
     city = await app[CITY].city(visit.parts.store, registry)
+    turns = {state for state in State if step_in(state, visit.person) is not None}
     async with visit.reading() as (connection, reader):
-        listed = await _open_cases(connection, reader)
+        overview = await look_over(
+            connection, reader.enterprises, now=reader.now, turns=turns, limit=SHOWN[mode]
+        )
+        cases = gravest_first(overview.cases, visit.person)[: SHOWN[mode]]
         gradings = await load_gradings(connection)
-        told = await load_told(connection, [case.id for case in listed.cases])
+        told = await load_told(connection, [case.id for case in cases])
         day = await load_day(connection, reader.enterprises, midnight_of(reader.now), reader.now)
-        tasks = await load_seen(connection, TASK, reader)
+        open_tasks = await count_open_tasks(connection, reader)
     seen = frozenset(filter(reader.sees, registry.enterprise))
     part = city.part(seen)
-    cases = gravest_first(listed.cases, visit.person)
-    standing = [case for case in cases if case.cleared is None]
     around = Around(registry, gradings, told, visit.person, reader.now)
-    open_tasks = sum(one.state not in TASK_OVER for one in tasks)
-    count = sum(listed.tallies.values())
+    count = sum(overview.tallies.values())
     return {
         "mode": mode,
         "now": reader.now,
-        "headline": headline_of(standing, len(part.making), registry, reader.now),
-        "tiles": tiles_of(part, day, waiting_of(listed.tallies), open_tasks),
-        "rows": rows_of(cases[: SHOWN[mode]], around),
-        "levels": _levels(listed),
+        "headline": headline_of(overview, len(part.making), registry, reader.now),
+        "tiles": tiles_of(part, day, waiting_of(overview.tallies), open_tasks),
+        "rows": rows_of(cases, around),
+        "levels": _levels(overview),
         "count": count,
-        "left": count - min(count, SHOWN[mode]),
+        "left": count - len(cases),
         "day": day,
-        "mine": sum(next_step(case, visit.person) is not None for case in cases),
-        "map": map_of(registry, city, cases, seen),
+        "mine": sum(many for one, many in overview.tallies.items() if one.state in turns),
+        "map": map_of(registry, city, overview.firms, seen),
         "percent": percent,
         "course": _course(part.course.making.tolist(), part.course.unmet.tolist()),
         "counted_at": city.at,
     }
 
 
-async def _open_cases(connection: Connection, reader: Reader) -> Listed:
-    """Return what is open: the latest, and where there is more, the gravest as well."""
-    chosen = Chosen(enterprises=reader.enterprises, open=True)
-    listed = await list_cases(connection, chosen, now=reader.now, limit=ROWS)
-    if sum(listed.tallies.values()) <= ROWS:
-        return listed
-    grave = Chosen(enterprises=reader.enterprises, open=True, levels=[Level.SEVERE, Level.ALARM])
-    more = await list_cases(connection, grave, now=reader.now, limit=ROWS)
-    known: dict[int, Case] = {case.id: case for case in (*listed.cases, *more.cases)}
-    return Listed(list(known.values()), listed.tallies)
-
-
-def _levels(listed: Listed) -> list[tuple[Level, int]]:
+def _levels(overview: Overview) -> list[tuple[Level, int]]:
     """Count what is open by level, the gravest first."""
     counts = dict.fromkeys(reversed(Level), 0)
-    for one, many in listed.tallies.items():
+    for one, many in overview.tallies.items():
         counts[one.level] += many
     return [(level, many) for level, many in counts.items() if many]
 

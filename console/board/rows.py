@@ -103,8 +103,13 @@ def gravest_first(cases: Iterable[Case], person: Person) -> list[Case]:
 
 def next_step(case: Case, person: Person) -> Said | None:
     """Return what a person does next about a case; None where it is another's turn."""
+    return step_in(case.state, person)
+
+
+def step_in(stands: State, person: Person) -> Said | None:
+    """Return what a person does next about cases in a state; None where it is another's turn."""
     for right, state, verb, button in _NEXT:
-        fits = case.state is state if verb is None else verb in TRANSITIONS[case.state]
+        fits = stands is state if verb is None else verb in TRANSITIONS[stands]
         if fits and person.role in RIGHTS[right]:
             return button
     return None

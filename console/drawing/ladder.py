@@ -71,4 +71,4 @@ def _next(case: Case, grading: Grading, now: datetime) -> tuple[datetime | None,
 def _level(case: Case, grading: Grading, at: datetime) -> Level:
     """Return how grave the case is at a moment, if its condition stands until then."""
     standing = replace(case.episode, sure=None)
-    return grading.level(standing, case.supervision, at, up=int(case.overdue))
+    return grading.level(standing, case.supervision, at, up=int(case.overdue) + case.escalated)

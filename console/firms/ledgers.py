@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import quote
 
@@ -15,6 +15,7 @@ from wattwarden.alarms.registry.nouns import Enterprise
 from wattwarden.console.board.kept import KNOWN
 from wattwarden.console.doors import NOT_FOUND
 from wattwarden.console.drawing.said import Said
+from wattwarden.console.drawing.span import Days, days_of
 from wattwarden.console.routes import Route
 from wattwarden.console.visit import Visit
 from wattwarden.protocol.codec import DEFAULT_ZONE
@@ -59,7 +60,7 @@ async def show_ledgers(visit: Visit) -> web.Response:
 
 async def show_ledger(visit: Visit) -> web.Response:
     """Show a ledger."""
-    ledger, first, last = await _read(visit)
+    ledger, days = await _read(visit)
     kind = _kind(visit)
     page = ledger.pages((kind,))[0]
     rows = [
@@ -75,9 +76,9 @@ async def show_ledger(visit: Visit) -> web.Response:
             "page": page,
             "rows": rows,
             "hidden": len(page.rows) - len(rows),
-            "since_day": first,
-            "until_day": last,
-            "seal": ledger.cover(_begin(first), _end(last)).seal,
+            "since_day": days.first,
+            "until_day": days.last,
+            "seal": ledger.cover(days.since, days.until).seal,
             "moment": _moment,
             "printed": datetime.now(DEFAULT_ZONE),
         },
@@ -86,13 +87,13 @@ async def show_ledger(visit: Visit) -> web.Response:
 
 async def give_book(visit: Visit) -> web.Response:
     """Return ledgers as an Excel book: of one kind, or of all."""
-    ledger, first, last = await _read(visit)
+    ledger, days = await _read(visit)
     kinds = () if visit.asked("kind") == "all" else (_kind(visit),)
-    cover = ledger.cover(_begin(first), _end(last))
+    cover = ledger.cover(days.since, days.until)
     book = io.BytesIO()
     # A year's book takes seconds to write.
     await asyncio.to_thread(write_ledger, book, cover, ledger.pages(kinds))
-    name = quote(f"{ledger.enterprise.name}-台账-{first}-{last}.xlsx")
+    name = quote(f"{ledger.enterprise.name}-台账-{days.first}-{days.last}.xlsx")
     return web.Response(
         body=book.getvalue(),
         content_type=_EXCEL,
@@ -102,38 +103,19 @@ async def give_book(visit: Visit) -> web.Response:
     )
 
 
-async def _read(visit: Visit) -> tuple[Ledger, date, date]:
+async def _read(visit: Visit) -> tuple[Ledger, Days]:
     async with visit.reading() as (connection, reader):
-        today = reader.now.astimezone(DEFAULT_ZONE).date()
-        last = min(_day(visit.asked("to")) or today, today)
-        first = min(_day(visit.asked("from")) or last - USUAL, last)
-        first = max(first, last - LONGEST)
+        days = days_of(visit.asked("from"), visit.asked("to"), reader.now, USUAL, LONGEST)
         firm = await load_record(connection, Enterprise, visit.parameter("enterprise"))
         if firm is None:
             raise NOT_FOUND
         kinds = () if visit.asked("kind") == "all" else (_kind(visit),)
-        chosen = Chosen(kinds, _begin(first), _end(last))
-        return await read_ledger(connection, firm, chosen), first, last
+        return await read_ledger(connection, firm, Chosen(kinds, days.since, days.until)), days
 
 
 def _kind(visit: Visit) -> LedgerKind:
     asked = visit.asked("kind")
     return LedgerKind(asked) if asked in tuple(LedgerKind) else LedgerKind.TREATMENT
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
-
-
-def _begin(day: date) -> datetime:
-    return datetime.combine(day, time.min, DEFAULT_ZONE)
-
-
-def _end(day: date) -> datetime:
-    return _begin(day + timedelta(days=1))
 
 
 def _moment(value: object) -> str:

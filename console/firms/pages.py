@@ -1,5 +1,6 @@
 """Pages of firms: the list, one with its lines and curves, and a firm's own day."""
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,8 +26,7 @@ from wattwarden.console.firms.words import WATCHED, WORN, order_of, part_name
 from wattwarden.console.routes import Only, Route
 from wattwarden.console.visit import Visit
 from wattwarden.storage.cases.gradings import load_gradings
-from wattwarden.storage.cases.listing import list_cases
-from wattwarden.storage.cases.load import Chosen
+from wattwarden.storage.cases.listing import look_over
 from wattwarden.storage.registry.decisions import Entered, told
 from wattwarden.storage.responses.load import newest_plans
 from wattwarden.storage.service.firm import load_matters
@@ -59,17 +59,12 @@ async def show_firms(visit: Visit) -> web.Response:
     app = visit.request.app
     async with visit.reading() as (connection, reader):
         registry = await app[KNOWN].registry(connection)
-        listed = await list_cases(
-            connection,
-            Chosen(enterprises=reader.enterprises, open=True),
-            now=reader.now,
-            limit=MOST_FIRMS,
-        )
+        whole = await look_over(connection, reader.enterprises, now=reader.now, turns=(), limit=1)
     city = await app[CITY].city(visit.parts.store, registry)
     text, district = visit.asked("q").casefold(), visit.asked("district")
-    open_of: dict[str, list[Case]] = {}
-    for case in listed.cases:
-        open_of.setdefault(case.enterprise, []).append(case)
+    levels: dict[str, Counter[Level]] = defaultdict(Counter)
+    for (firm, level), count in whole.firms.items():
+        levels[firm][level] += count
     seen = [one for one in registry.enterprise.values() if reader.sees(one.id)]
     found = [
         one
@@ -82,8 +77,8 @@ async def show_firms(visit: Visit) -> web.Response:
             one,
             city.firms.get(one.id),
             registry.region.get(one.region),
-            len(open_of.get(one.id, ())),
-            max((case.level for case in open_of.get(one.id, ())), default=None),
+            levels[one.id].total(),
+            max(levels[one.id], default=None),
         )
         for one in found
     ]
@@ -111,15 +106,10 @@ async def show_firm(visit: Visit) -> web.Response:
         gradings = await load_gradings(connection)
         times = await load_told(connection, [case.id for case in seen.open])
         entered = await told(connection, [Plan.kind_name], enterprises=[enterprise])
-    plans = [
-        one
-        for one, _ in newest_plans(entered)
-        if one.enabled and not one.exempt and one.end > seen.now
-    ]
     around = Around(seen.registry, gradings, times, visit.person, seen.now)
     parts = _shared(seen) | {
         "rows": rows_of(seen.open, around),
-        "plans": plans,
+        "plans": _standing(entered, seen.now),
         "people": [one for one in seen.registry.person.values() if one.enterprise == enterprise],
         "spans": SPANS,
         "watched": WATCHED,
@@ -168,11 +158,6 @@ async def show_day(visit: Visit) -> web.Response:
         gradings = await load_gradings(connection)
         matters = await load_matters(connection, seen.firm, seen.now)
         entered = await told(connection, [Plan.kind_name], enterprises=[enterprise])
-    plans = [
-        one
-        for one, _ in newest_plans(entered)
-        if one.enabled and not one.exempt and one.end > seen.now
-    ]
     mine = [case for case in seen.open if next_step(case, visit.person) is not None]
     first = mine[0] if mine else seen.open[0] if seen.open else None
     officer = seen.registry.person.get(seen.firm.officer or "")
@@ -191,7 +176,7 @@ async def show_day(visit: Visit) -> web.Response:
         "others": [case for case in seen.open if case is not first],
         "place_of": lambda case: place_of(case, seen.registry),
         "matters": [one for one in matters if one.kind in ("declaration", "equipment")],
-        "plans": plans,
+        "plans": _standing(entered, seen.now),
         "officer": officer,
         "soon": _soon(matters, seen.now),
         "shortened": shortened,

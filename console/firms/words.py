@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from wattwarden.alarms.consumables.wear import Level
-from wattwarden.alarms.decisions.bodies import Measure, Plan
+from wattwarden.alarms.decisions.bodies import Measure, Ordered
 from wattwarden.alarms.registry.nouns import Supervision
 from wattwarden.console.drawing.said import Said
 
@@ -36,9 +36,9 @@ def part_name(kind: str) -> Said:
     return PARTS.get(kind, Said(kind, kind))
 
 
-def order_of(plan: Plan) -> Said:
-    """Say what a plan orders."""
-    if plan.measure is Measure.STOP:
+def order_of(order: Ordered) -> Said:
+    """Say what is ordered: by a plan, or by what becomes one."""
+    if order.measure is Measure.STOP:
         return Said("停产", "stop")
-    share = "" if plan.reduction is None else f" {100 * plan.reduction:g}%"
+    share = "" if order.reduction is None else f" {100 * order.reduction:g}%"
     return Said(f"限产{share}", f"produce{share} less")

@@ -119,7 +119,7 @@ class Streams:
                 except TimeoutError:
                     continue
                 if firm is None:
-                    raise StorageError("the connection was lost", retryable=True)
+                    raise StorageError("the connection was lost, or too much came", retryable=True)
                 self.tell(firm)
 
 

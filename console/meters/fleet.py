@@ -12,7 +12,8 @@ from wattwarden.alarms.registry.nouns import Role
 from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.codecs import load_codecs
 from wattwarden.console.doors import NOT_FOUND, told
-from wattwarden.console.meters.shown import shown_reading
+from wattwarden.console.meters.accepting import accept_meter
+from wattwarden.console.meters.shown import is_strength, shown_reading
 from wattwarden.console.visit import Visit
 from wattwarden.console.whose import is_number
 from wattwarden.protocol.command import CannotAskError, Command, Verb
@@ -23,16 +24,9 @@ from wattwarden.storage.database import Connection
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.fleet import PAGE, count_fleet, list_fleet, session_events
 from wattwarden.storage.gaps import read_gaps
-from wattwarden.storage.meters import (
-    Meter,
-    MeterName,
-    MeterState,
-    accept_meters,
-    find_meter,
-)
-from wattwarden.storage.people.log import Deed, note_event
+from wattwarden.storage.meters import Meter, MeterState, load_meter
 from wattwarden.storage.quarantine import Selection, list_held
-from wattwarden.storage.readings import Span, read_readings
+from wattwarden.storage.readings import Span, StoredReading, Value, read_readings
 
 SEARCH_LETTERS: Final = 60
 # As many as somebody reads of each.
@@ -87,13 +81,8 @@ async def show_one(visit: Visit) -> web.StreamResponse:
 async def accept(visit: Visit) -> web.StreamResponse:
     """Vouch for a meter that enrolled itself, and read what waits of it."""
     async with visit.reading() as (connection, reader):
-        meter = await _meter(visit, connection)
-        actor = visit.person.id
-        async with connection.transaction():
-            await accept_meters(connection, [meter.id], actor=actor, now=reader.now)
-            what = f"accepted {meter.name}"
-            await note_event(connection, actor, actor, Deed.METER, visit.address, what)
-        await visit.parts.gateways.retry(connection, Selection(meter=meter.address))
+        meter = await meter_of(visit, connection)
+        await accept_meter(visit, connection, meter, reader.now)
     return visit.go(visit.url("meter", meter=meter.id))
 
 
@@ -102,23 +91,34 @@ async def command(visit: Visit) -> web.StreamResponse:
     verb = visit.field("verb")
     if verb not in tuple(Verb):
         raise NOT_FOUND
+    try:
+        await _enter(visit, Verb(verb))
+    except CannotAskError as error:
+        zh = f"此表不能这样问：{error.message}；{error.cure}"
+        return await _page(visit, [(zh, f"{error.message}; {error.cure}")])
+    except RefusedError as error:
+        return await _page(visit, [(one.zh, one.en) for one in error.problems])
+    except StorageError as error:
+        if error.retryable:
+            raise
+        return await _page(visit, [(f"没有提交：{error.message}", error.message)])
+    return visit.go(visit.url("meter", meter=visit.parameter("meter")) + "#commands")
+
+
+async def _enter(visit: Visit, verb: Verb) -> None:
+    """Enter what a form asks of a meter.
+
+    Raises:
+        CannotAskError: It cannot be asked so.
+        RefusedError: This person may not.
+        StorageError: The database is away, or too much waits for the meter.
+    """
     async with visit.reading() as (connection, reader):
-        meter = await _meter(visit, connection)
-        try:
-            wanted = _wanted(visit, Verb(verb), round(reader.now.timestamp()))
-            wish = Wish(meter, wanted, reader.now + WAITS)
-            await check_wish(connection, wish, visit.parts.secrets, reader.now)
-            await enter_as(connection, wish, visit.person.id, reader.now)
-        except CannotAskError as error:
-            zh = f"此表不能这样问：{error.message}；{error.cure}"
-            return await _page(visit, [(zh, f"{error.message}; {error.cure}")])
-        except RefusedError as error:
-            return await _page(visit, [(one.zh, one.en) for one in error.problems])
-        except StorageError as error:
-            if error.retryable:
-                raise
-            return await _page(visit, [(f"没有提交：{error.message}", error.message)])
-    return visit.go(visit.url("meter", meter=meter.id) + "#commands")
+        meter = await meter_of(visit, connection)
+        wanted = _wanted(visit, verb, round(reader.now.timestamp()))
+        wish = Wish(meter, wanted, reader.now + WAITS)
+        await check_wish(connection, wish, visit.parts.secrets, reader.now)
+        await enter_as(connection, wish, visit.person.id, reader.now)
 
 
 def _wanted(visit: Visit, verb: Verb, now_s: int) -> Command:
@@ -143,13 +143,14 @@ def _wanted(visit: Visit, verb: Verb, now_s: int) -> Command:
 async def _page(visit: Visit, refused: list[tuple[str, str]] | None = None) -> web.Response:
     role = visit.person.role
     async with visit.reading() as (connection, reader):
-        meter = await _meter(visit, connection)
+        meter = await meter_of(visit, connection)
         (found,) = await list_fleet(connection, None, reader.now, only=meter.id)
         held = []
         if role in FRAME_READERS:
             selection = Selection(meter=meter.address, codec=meter.codec, state="open")
             held = await list_held(connection, selection, most=HELD)
         since = reader.now - GAPS_WITHIN
+        readings = await _readings(connection, meter, found.heard_at or reader.now)
         shown: dict[str, Any] = {
             "meter": meter,
             "found": found,
@@ -158,7 +159,8 @@ async def _page(visit: Visit, refused: list[tuple[str, str]] | None = None) -> w
             "clock": (await read_clocks(connection, [meter.id])).get(meter.id),
             "gaps": await read_gaps(connection, [meter.id], since, reader.now),
             "events": await session_events(connection, meter.codec, meter.address),
-            "readings": await _readings(connection, meter, found.heard_at or reader.now),
+            "readings": [shown_reading(one) for one in readings],
+            "strength": _strength(readings),
             "commands": await list_commands(connection, meter=meter.id, most=COMMANDS),
             "held": held,
         }
@@ -167,6 +169,7 @@ async def _page(visit: Visit, refused: list[tuple[str, str]] | None = None) -> w
     shown |= {
         "codec": meter.codec if codec is None else codec.title,
         "able": role is Role.ADMINISTRATOR,
+        "looks": role in FRAME_READERS,
         "verbs": [one for one in Verb if asks and role in RIGHTS[COMMAND_RIGHT[one]]],
         "hours": RECALL_HOURS,
         "refused": told(refused or []),
@@ -175,17 +178,26 @@ async def _page(visit: Visit, refused: list[tuple[str, str]] | None = None) -> w
     return visit.page("meters/meter.html", shown, status)
 
 
-async def _meter(visit: Visit, connection: Connection) -> Meter:
-    """Return the meter of the path, which the guard found to be there."""
-    number = int(visit.parameter("meter"))
-    row = await connection.fetchrow("SELECT codec, address FROM meter WHERE id = $1", number)
-    if row is None:
+async def meter_of(visit: Visit, connection: Connection) -> Meter:
+    """Return the meter of the path, which the guard found to be there.
+
+    Raises:
+        PageError: It is there no more.
+    """
+    meter = await load_meter(connection, int(visit.parameter("meter")))
+    if meter is None:
         raise NOT_FOUND
-    return await find_meter(connection, MeterName(row["codec"], row["address"], None))
+    return meter
 
 
-async def _readings(connection: Connection, meter: Meter, last: datetime) -> list[dict[str, Any]]:
+async def _readings(connection: Connection, meter: Meter, last: datetime) -> list[StoredReading]:
     """Return what a meter said last, the latest first."""
     span = Span(since=last - READINGS_WITHIN)
     found = [one async for one in read_readings(connection, meter, span)]
-    return [shown_reading(one) for one in reversed(found[-READINGS:])]
+    return found[: -READINGS - 1 : -1]
+
+
+def _strength(readings: list[StoredReading]) -> Value | None:
+    """Return how well a meter's radio is heard, as it said last; None where it does not say."""
+    said = (value for one in readings for value in one.values if is_strength(value.quantity))
+    return next(said, None)

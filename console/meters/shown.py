@@ -1,9 +1,11 @@
 """Readings and frames as pages show them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from wattwarden.codecs import load_codecs
+from wattwarden.console.drawing.quantities import told_of
+from wattwarden.console.drawing.said import Said
 from wattwarden.protocol.codec import Claim, Codec, Field
 from wattwarden.protocol.errors import ProtocolError
 from wattwarden.protocol.quality import Quality
@@ -12,31 +14,47 @@ from wattwarden.storage.readings import StoredReading
 
 # One row of a dump of bytes that nobody can explain.
 DUMP_BYTES: Final = 16
-# Of many factors of a station; the rest is one page further.
-VALUES: Final = 12
-
-QUALITIES: Final = {
-    Quality.NO_CLOCK: ("无时标", "no clock"),
-    Quality.CLOCK_AHEAD: ("时钟超前", "clock ahead"),
-    Quality.CLOCK_OLD: ("时钟过旧", "clock too old"),
-    Quality.BACKFILL: ("补传", "sent later"),
-    Quality.DEFAULT_PARTITION: ("时间异常", "odd time"),
-    Quality.DOUBTFUL: ("数值存疑", "doubtful"),
-    Quality.SECTION_CHECKSUM: ("分段校验不符", "section checksum"),
+# Of many factors of a station; the rest is told as a number.
+VALUES: Final = 10
+PERIODS: Final[Mapping[str, Said]] = {
+    "instant": Said("即时", "instant"),
+    "minute": Said("分钟", "minute"),
+    "hour": Said("小时", "hour"),
+    "day": Said("日", "day"),
+    "runtime": Said("运行时间", "run time"),
 }
+
+_MARKS: Final[Mapping[Quality, Said]] = {
+    Quality.NO_CLOCK: Said("无时标", "no clock"),
+    Quality.CLOCK_AHEAD: Said("时钟超前", "clock ahead"),
+    Quality.CLOCK_OLD: Said("时钟过旧", "clock too old"),
+    Quality.BACKFILL: Said("补传", "sent later"),
+    Quality.DEFAULT_PARTITION: Said("时间异常", "odd time"),
+    Quality.DOUBTFUL: Said("数值存疑", "doubtful"),
+    Quality.SECTION_CHECKSUM: Said("分段校验不符", "section checksum"),
+    Quality.CLOCK_OFF: Said("时钟偏差大", "clock off"),
+    Quality.CLOCK_SERVER: Said("按收到时间", "by the receipt"),
+    Quality.CLOCK_TRUSTED: Said("以表时为准", "by the meter's clock"),
+}
+# How meters call the strength of their radio.
+_STRENGTHS: Final = frozenset({"rssi", "signal", "csq"})
+
+
+def is_strength(name: str) -> bool:
+    """Tell whether a value of this name is how well a meter's radio is heard."""
+    return name.lower() in _STRENGTHS
 
 
 def shown_reading(one: StoredReading) -> dict[str, Any]:
     """Return a reading as a row of a table."""
+    told = told_of(one.values)
     return {
         "at": one.at,
-        "period": one.period,
+        "period": PERIODS[one.period],
         "channel": one.channel,
-        "values": one.values[:VALUES],
-        "more": max(0, len(one.values) - VALUES),
-        "quality": [
-            {"zh": zh, "en": en} for bit, (zh, en) in QUALITIES.items() if one.quality & bit
-        ],
+        "told": told[:VALUES],
+        "more": max(0, len(told) - VALUES),
+        "quality": [said for bit, said in _MARKS.items() if one.quality & bit],
     }
 
 

@@ -1,109 +1,137 @@
-"""The statistics page: a sentence, the figures of all, and a row for each part."""
+"""The statistics page: a sentence, the figures of all, a row for each part; and as a file.
 
-from collections.abc import Mapping
+Every row leads to what it is made of: the city's districts, a district's firms, a firm's alarms.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from typing import Final
-from urllib.parse import urlencode
+from typing import Any, Final
 
 from aiohttp import web
 
-from wattwarden.alarms.acting.scope import Read, Reader
+from wattwarden.alarms.acting.scope import Read
+from wattwarden.alarms.cases.case import Case
 from wattwarden.alarms.registry.registry import Registry
+from wattwarden.alarms.rulebook import Rule
 from wattwarden.alarms.statistics.figures import By
 from wattwarden.alarms.statistics.response import Period
+from wattwarden.console.api.asked import Form
+from wattwarden.console.api.export import send_file
 from wattwarden.console.board.figures import percent
 from wattwarden.console.board.kept import KNOWN
-from wattwarden.console.drawing.said import Said
-from wattwarden.console.routes import Route
+from wattwarden.console.doors import NOT_FOUND
+from wattwarden.console.reports.chosen import BYS, Wanted, wanted_of
+from wattwarden.console.reports.kept import REPORTS
+from wattwarden.console.reports.sheet import minutes_of, sheet_row
+from wattwarden.console.routes import Handler, Route
 from wattwarden.console.visit import Visit
-from wattwarden.protocol.codec import DEFAULT_ZONE
-from wattwarden.storage.statistics.report import Row, load_report
-
-# A month is what authorities count by; kept days make it quick.
-USUAL: Final = timedelta(days=30)
-LONGEST: Final = timedelta(days=92)
-BYS: Final[Mapping[By, Said]] = {
-    By.DISTRICT: Said("按区县", "By district"),
-    By.INDUSTRY: Said("按行业", "By industry"),
-    By.ENTERPRISE: Said("按企业", "By firm"),
-}
-_MINUTE_MS: Final = 60_000
+from wattwarden.console.words import Language
+from wattwarden.storage.database import Connection
+from wattwarden.storage.registry.rules import rules_now
+from wattwarden.storage.statistics.report import Report, Row
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What an address asks for: which part of the city, a row for what, from when to when."""
+class Kind:
+    """A rule's alarms in a span: how many there were, how many stand, how long they took, min."""
 
-    by: By
-    district: str
-    industry: str
-    first: date
-    last: date
-
-    def address(self, path: str, **changes: str) -> str:
-        """Return the address of the same figures with some things otherwise."""
-        values = {
-            "by": self.by.value,
-            "district": self.district,
-            "industry": self.industry,
-            "from": str(self.first),
-            "to": str(self.last),
-            **changes,
-        }
-        return f"{path}?{urlencode({name: value for name, value in values.items() if value})}"
+    rule: Rule
+    count: int
+    standing: int
+    mean: float
 
 
 async def show_statistics(visit: Visit) -> web.Response:
     """Show the figures of a span."""
     async with visit.reading() as (connection, reader):
         registry = await visit.request.app[KNOWN].registry(connection)
-        wanted = _wanted(visit, reader)
-        firms = _firms(registry, reader, wanted)
-        until = min(_midnight(wanted.last + timedelta(days=1)), reader.now)
-        period = Period(_midnight(wanted.first), until)
-        report = await load_report(connection, registry, firms, period, wanted.by)
-        whole = await load_report(connection, registry, firms, period, By.ALL)
-    rows = sorted(report.rows, key=lambda row: (_share(row), row.name))
+        wanted = wanted_of(visit, reader)
+        firms = wanted.firms(registry, reader)
+        if wanted.enterprise and not firms:
+            raise NOT_FOUND
+        period, now = wanted.period(reader), reader.now
+    # Counting may take a while: nothing is held meanwhile.
+    kept = visit.request.app[REPORTS]
+    counted = await kept.of(visit.parts.store, registry, firms, period, now)
+    report, whole, period = counted.reports[wanted.by], counted.reports[By.ALL], counted.period
+    async with visit.reading() as (connection, reader):
+        kinds = await _kinds(connection, whole, period)
     return visit.page(
         "reports/statistics.html",
         {
             "wanted": wanted,
             "bys": BYS,
-            "rows": [(row, _name(registry, wanted.by, row.name)) for row in rows],
+            "rows": _named(report, registry, wanted),
+            "kinds": kinds,
             "whole": whole.rows[0] if whole.rows else None,
             "firms": len(firms),
+            "firm": registry.enterprise.get(wanted.enterprise),
             "percent": percent,
             "minutes": _minutes,
-            "until": until,
+            "period": period,
             "district": registry.region.get(wanted.district),
             "By": By,
         },
     )
 
 
-def _wanted(visit: Visit, reader: Reader) -> Wanted:
-    today = reader.now.astimezone(DEFAULT_ZONE).date()
-    last = min(_day(visit.asked("to")) or today, today)
-    first = min(_day(visit.asked("from")) or last - USUAL, last)
-    asked = visit.asked("by")
-    return Wanted(
-        by=By(asked) if asked in {one.value for one in BYS} else By.DISTRICT,
-        district=visit.asked("district"),
-        industry=visit.asked("industry"),
-        first=max(first, last - LONGEST),
-        last=last,
-    )
+def _as_file(form: Form) -> Handler:
+    """Return what gives the rows of the page as a file."""
+
+    async def give(visit: Visit) -> web.StreamResponse:
+        async with visit.reading() as (connection, reader):
+            registry = await visit.request.app[KNOWN].registry(connection)
+            wanted = wanted_of(visit, reader)
+            firms = wanted.firms(registry, reader)
+            period, now = wanted.period(reader), reader.now
+        kept = visit.request.app[REPORTS]
+        counted = await kept.of(visit.parts.store, registry, firms, period, now)
+        report = counted.reports[wanted.by]
+        chinese = visit.language is Language.CHINESE
+        named = _named(report, registry, wanted)
+        rows = [sheet_row(row, name, chinese=chinese) for row, name in named]
+
+        async def page(_after: object, _most: int) -> tuple[Sequence[Any], None]:
+            return rows, None
+
+        name = f"statistics-{wanted.days.first}-{wanted.days.last}"
+        return await send_file(visit, form, name, page)
+
+    return give
 
 
-def _firms(registry: Registry, reader: Reader, wanted: Wanted) -> list[str]:
-    return sorted(
-        one.id
-        for one in registry.enterprise.values()
-        if reader.sees(one.id)
-        and wanted.district in ("", one.region)
-        and wanted.industry in ("", one.industry)
-    )
+def _named(report: Report, registry: Registry, wanted: Wanted) -> list[tuple[Row, str]]:
+    """Return the rows with what they are called, the least in step first."""
+    rows = sorted(report.rows, key=lambda row: (_share(row), row.name))
+    return [(row, _name(registry, wanted.by, row.name)) for row in rows]
+
+
+async def _kinds(connection: Connection, report: Report, period: Period) -> list[Kind]:
+    """Return what the alarms of a report were of, the most frequent first."""
+    rules = (await rules_now(connection)).rules
+    of_rule: dict[str, list[Case]] = defaultdict(list)
+    for case in report.cases:
+        of_rule[case.rule].append(case)
+    found = [
+        Kind(
+            rules[rule],
+            sum(case.raised in period for case in cases),
+            sum(case.cleared is None for case in cases),
+            _mean_minutes(cases, period),
+        )
+        for rule, cases in of_rule.items()
+        if rule in rules
+    ]
+    return sorted(found, key=lambda one: -one.count)
+
+
+def _mean_minutes(cases: Iterable[Case], period: Period) -> float:
+    lasted = [
+        (min(case.cleared or period.until, period.until) - case.raised).total_seconds() / 60
+        for case in cases
+    ]
+    return sum(lasted) / len(lasted)
 
 
 def _name(registry: Registry, by: By, name: str) -> str:
@@ -120,18 +148,20 @@ def _share(row: Row) -> float:
 
 
 def _minutes(milliseconds: float | None) -> str:
-    return "" if milliseconds is None else f"{milliseconds / _MINUTE_MS:,.0f}"
+    minutes = minutes_of(milliseconds)
+    return "" if minutes is None else f"{minutes:,.0f}"
 
 
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, DEFAULT_ZONE)
-
-
-ROUTES: Final = (Route("GET", "/statistics", show_statistics, Read.STATISTICS, "statistics"),)
+ROUTES: Final = (
+    Route("GET", "/statistics", show_statistics, Read.STATISTICS, "statistics"),
+    *(
+        Route(
+            "GET",
+            f"/statistics.{form.value}",
+            _as_file(form),
+            Read.STATISTICS,
+            f"statistics_{form.value}",
+        )
+        for form in (Form.CSV, Form.EXCEL)
+    ),
+)

@@ -12,10 +12,10 @@ from wattwarden.alarms.acting.roles import OFFICERS
 from wattwarden.alarms.acting.scope import Read
 from wattwarden.alarms.decisions.bodies import Review
 from wattwarden.alarms.enforcement.bodies import TaskStep
-from wattwarden.alarms.enforcement.lives import TASK_OVER, TASK_TABLE, TaskLife
-from wattwarden.alarms.enforcement.tasks import alarms_of, assignee
+from wattwarden.alarms.enforcement.lives import TASK_OVER, TASK_TABLE, TaskLife, TaskState
+from wattwarden.alarms.enforcement.tasks import alarms_of, assignee, led_by_leader
 from wattwarden.alarms.enforcement.words import FLAGS_ZH, Outcome, TaskVerb
-from wattwarden.alarms.registry.nouns import Person
+from wattwarden.alarms.registry.nouns import Person, Supervision
 from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.console.board.kept import KNOWN
@@ -34,8 +34,12 @@ from wattwarden.storage.enforcement.seen import find_seen, load_seen
 MOST_SHOWN: Final = 200
 # Quiet days after a visit, unless somebody says otherwise.
 OBSERVED_DAYS: Final = 14
+_BEFORE_VISIT: Final = frozenset(
+    {TaskState.PROPOSED, TaskState.APPROVED, TaskState.ASSIGNED, TaskState.ACCEPTED}
+)
 _STEPS: Final = (
     TaskVerb.APPROVE,
+    TaskVerb.ENDORSE,
     TaskVerb.ASSIGN,
     TaskVerb.ACCEPT,
     TaskVerb.ARRIVE,
@@ -48,13 +52,14 @@ _STEPS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class TaskRow:
-    """A task as the list shows it."""
+    """A task as the list shows it; ``for_leader``: no visit goes on without a leader's word."""
 
     life: TaskLife
     firm: str
     who: str
     state: Said
     over: bool
+    for_leader: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +81,16 @@ async def show_tasks(visit: Visit) -> web.Response:
         registry = await visit.request.app[KNOWN].registry(connection)
         lives = await load_seen(connection, TASK, reader)
     rows = [_task_row(one, registry) for one in reversed(lives)]
-    shown = sorted(rows, key=lambda row: row.over)[:MOST_SHOWN]
-    count = sum(not row.over for row in rows)
-    return visit.page("tasks/tasks.html", {"rows": shown, "count": count})
+    leads = visit.person.role in RIGHTS["task.endorse"]
+    rows.sort(key=lambda row: (row.over, leads and not row.for_leader))
+    return visit.page(
+        "tasks/tasks.html",
+        {
+            "rows": rows[:MOST_SHOWN],
+            "count": sum(not row.over for row in rows),
+            "for_leader": sum(row.for_leader for row in rows) if leads else 0,
+        },
+    )
 
 
 async def show_task(visit: Visit) -> web.Response:
@@ -139,7 +151,9 @@ async def _task_page(visit: Visit, refused: RefusedError | None) -> web.Response
     able = [
         verb
         for verb in _STEPS
-        if (life.state, verb) in TASK_TABLE and role in RIGHTS[f"task.{verb}"]
+        if (life.state, verb) in TASK_TABLE
+        and role in RIGHTS[f"task.{verb}"]
+        and not (verb is TaskVerb.ENDORSE and led_by_leader(life))
     ]
     return _answer(
         visit,
@@ -182,12 +196,14 @@ def _answer(
 
 def _task_row(life: TaskLife, registry: Registry) -> TaskRow:
     firm = registry.enterprise.get(life.told.body.enterprise)
+    takes_leader = firm is not None and firm.supervision is Supervision.POSITIVE
     return TaskRow(
         life=life,
         firm=life.told.body.enterprise if firm is None else firm.name,
         who=person_of(assignee(life), registry),
         state=STATES[life.state],
         over=life.state in TASK_OVER,
+        for_leader=takes_leader and life.state in _BEFORE_VISIT and not led_by_leader(life),
     )
 
 

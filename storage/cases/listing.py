@@ -1,11 +1,11 @@
 """A page of cases, and how many there are of which kind, without folding those that are not shown.
 
-alarm ⋈ alarm_case ─► numbers, tallies ─► the page is folded
+alarm ⋈ alarm_case ─► numbers, tallies ─► the page is folded: the latest, or the gravest
       └► touched, or due: not followed yet ─► folded, and chosen by what they are
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -29,6 +29,10 @@ _ALARMS: Final = (
 _BEHIND: Final = (
     "(c.alarm IS NULL OR coalesce(c.next_due <= $8, FALSE)"
     " OR EXISTS (SELECT FROM case_touched AS t WHERE t.alarm = a.id))"
+)
+# In the order of whoever has to see to them; $13 are the states in which it is their turn.
+_GRAVEST: Final = (
+    " ORDER BY a.ended IS NOT NULL AND c.state <> ALL($13), c.level DESC, a.raised, a.id"
 )
 _OVERDUE: Final = "c.deadline < least(coalesce(c.done, $8), $8)"
 _CASES: Final = (
@@ -65,6 +69,30 @@ class Listed:
     tallies: Mapping[Tally, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """All that is open, counted; of the cases themselves the gravest.
+
+    ``firms`` counts by firm and level; ``places`` are the lines (else subjects) with a condition
+    that goes on, by its class; ``longest`` is the case whose condition goes on since longest ago.
+    """
+
+    cases: list[Case]
+    tallies: Mapping[Tally, int]
+    firms: Mapping[tuple[str, Level], int]
+    places: Mapping[str, frozenset[str]]
+    longest: Case | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the queries of one look take; ``behind`` are the chosen cases that nobody followed."""
+
+    basis: Basis
+    behind: list[Case]
+    values: tuple[object, ...]
+
+
 async def list_cases(
     connection: Connection, chosen: Chosen, *, now: datetime, limit: int
 ) -> Listed:
@@ -81,26 +109,113 @@ async def list_cases(
     """
     with errors("listing cases"):
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            basis = await load_basis(connection)
-            of_alarms = _of_alarms(chosen, basis.rules, now)
-            rows = await connection.fetch(f"SELECT a.id{_ALARMS} AND {_BEHIND}", *of_alarms)
-            behind = await _behind(connection, chosen, basis, now, [row["id"] for row in rows])
-            of_cases = (*of_alarms, *_of_cases(chosen))
+            asked = await _asked(connection, chosen, now)
             page = await connection.fetch(
-                f"SELECT a.id{_CASES} ORDER BY a.raised DESC, a.id DESC LIMIT {limit:d}", *of_cases
+                f"SELECT a.id{_CASES} ORDER BY a.raised DESC, a.id DESC LIMIT {limit:d}",
+                *asked.values,
             )
-            counted = await connection.fetch(
-                f"SELECT c.state, c.level, a.rule, a.ended IS NULL AS standing,"
-                f" {_OVERDUE} AS overdue, count(*) AS many{_CASES} GROUP BY 1, 2, 3, 4, 5",
-                *of_cases,
-            )
+            tallies = await _tallies(connection, asked)
             numbers = Chosen(numbers=[row["id"] for row in page], untold=True)
-            cases = await load_cases(connection, numbers, now=now, basis=basis)
-    latest = sorted((*cases, *behind), key=lambda case: (case.raised, case.id), reverse=True)
-    tallies = Counter(map(_tally, behind))
-    for row in counted:
-        tallies[_kept(dict(row), basis.rules)] += row["many"]
+            cases = await load_cases(connection, numbers, now=now, basis=asked.basis)
+    cases += asked.behind
+    latest = sorted(cases, key=lambda case: (case.raised, case.id), reverse=True)
     return Listed(latest[:limit], tallies)
+
+
+async def look_over(
+    connection: Connection,
+    enterprises: Collection[str] | None,
+    *,
+    now: datetime,
+    turns: Collection[State],
+    limit: int,
+) -> Overview:
+    """Return the gravest of what is open of some firms (None: all), and count all of it.
+
+    Args:
+        connection: To the store.
+        enterprises: Whose.
+        now: The system's time; not a moment of the past.
+        turns: In which states it is the looker's turn: those stand with what goes on.
+        limit: So many of the gravest are among the cases; there may be more.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    chosen = Chosen(enterprises=enterprises, open=True)
+    with errors("looking over cases"):
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            asked = await _asked(connection, chosen, now)
+            shown = await _shown(connection, asked, turns, limit)
+            numbers = Chosen(numbers=sorted(shown), untold=True)
+            cases = await load_cases(connection, numbers, now=now, basis=asked.basis)
+            cases += asked.behind
+            goes_on = [case for case in cases if case.cleared is None]
+            return Overview(
+                cases=cases,
+                tallies=await _tallies(connection, asked),
+                firms=await _firms(connection, asked),
+                places=await _places(connection, asked),
+                longest=min(goes_on, key=lambda case: (case.raised, case.id), default=None),
+            )
+
+
+async def _shown(
+    connection: Connection, asked: _Asked, turns: Collection[State], limit: int
+) -> set[int]:
+    """Return the numbers of the gravest, and of the one that goes on since longest ago."""
+    gravest = await connection.fetch(
+        f"SELECT a.id{_CASES}{_GRAVEST} LIMIT {limit:d}", *asked.values, listed(turns)
+    )
+    longest = await connection.fetch(
+        f"SELECT a.id{_CASES} AND a.ended IS NULL ORDER BY a.raised, a.id LIMIT 1", *asked.values
+    )
+    return {row["id"] for row in (*gravest, *longest)}
+
+
+async def _asked(connection: Connection, chosen: Chosen, now: datetime) -> _Asked:
+    basis = await load_basis(connection)
+    of_alarms = _of_alarms(chosen, basis.rules, now)
+    rows = await connection.fetch(f"SELECT a.id{_ALARMS} AND {_BEHIND}", *of_alarms)
+    behind = await _behind(connection, chosen, basis, now, [row["id"] for row in rows])
+    return _Asked(basis, behind, (*of_alarms, *_of_cases(chosen)))
+
+
+async def _tallies(connection: Connection, asked: _Asked) -> Counter[Tally]:
+    rows = await connection.fetch(
+        f"SELECT c.state, c.level, a.rule, a.ended IS NULL AS standing,"
+        f" {_OVERDUE} AS overdue, count(*) AS many{_CASES} GROUP BY 1, 2, 3, 4, 5",
+        *asked.values,
+    )
+    found = Counter(map(_tally, asked.behind))
+    for row in rows:
+        found[_kept(dict(row), asked.basis.rules)] += row["many"]
+    return found
+
+
+async def _firms(connection: Connection, asked: _Asked) -> Counter[tuple[str, Level]]:
+    rows = await connection.fetch(
+        f"SELECT a.enterprise, c.level, count(*) AS many{_CASES} GROUP BY 1, 2", *asked.values
+    )
+    found = Counter((case.enterprise, case.level) for case in asked.behind)
+    for row in rows:
+        found[row["enterprise"], Level(row["level"])] += row["many"]
+    return found
+
+
+async def _places(connection: Connection, asked: _Asked) -> dict[str, frozenset[str]]:
+    rows = await connection.fetch(
+        f"SELECT DISTINCT a.rule, coalesce(nullif(a.line, ''), a.subject) AS place{_CASES}"
+        " AND a.ended IS NULL",
+        *asked.values,
+    )
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        found.setdefault(asked.basis.rules.rules[row["rule"]].grade, set()).add(row["place"])
+    for case in asked.behind:
+        if case.cleared is None:
+            found.setdefault(case.grade, set()).add(case.line or case.subject)
+    return {grade: frozenset(places) for grade, places in found.items()}
 
 
 async def _behind(

@@ -16,7 +16,7 @@ MAX_WAITING: Final = 10_000
 async def listening(connection: Connection) -> AsyncIterator[asyncio.Queue[str | None]]:
     """Listen on a connection; the queue gives firms' ids, "" for nobody's, None once it is lost.
 
-    What comes while ``MAX_WAITING`` wait is not kept: whoever reads looks again all the same.
+    It also counts as lost where ``MAX_WAITING`` wait: whoever listens anew looks at everything.
 
     Raises:
         StorageError: The database is away.
@@ -26,6 +26,8 @@ async def listening(connection: Connection) -> AsyncIterator[asyncio.Queue[str |
     def hear(_connection: object, _pid: int, _channel: str, payload: object) -> None:
         if found.qsize() < MAX_WAITING:
             found.put_nowait(str(payload))
+        elif found.qsize() == MAX_WAITING:
+            found.put_nowait(None)
 
     def lost(_connection: object) -> None:
         found.put_nowait(None)

@@ -18,6 +18,8 @@ _TABLES: Final = (
     "sign_in_attempt",
     "invitation",
     "access_event",
+    "identity",
+    "leave",
     "account",
 )
 

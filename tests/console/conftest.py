@@ -1,15 +1,15 @@
 """Two firms in a real store, and the console before it, by a clock that one moves."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import asyncpg
 import pytest
 import pytest_asyncio
 from tests.console.desk import Desk
 from tests.storage.acting.two_firms import with_two_firms
-from tests.storage.store import EMPTY_STORE
+from tests.storage.store import EMPTY_STORE, Hand
+
+from wattwarden.storage.database import Connection
 
 # Other tests of the same worker have the same store: what they left is not ours.
 LOOK = """
@@ -25,25 +25,24 @@ SELECT md5(concat(
 class City:
     """A store with two firms, each with an alarm, and people of every role; filled when needed."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, hand: Hand) -> None:
         self.dsn = dsn
+        self._hand = hand
         self._looks = ""
 
     def fill(self) -> None:
-        asyncio.run(self._fill())
+        self._hand.do(self._fill)
 
-    async def _fill(self) -> None:
-        connection = await asyncpg.connect(self.dsn)
+    async def _fill(self, connection: Connection) -> None:
         if not self._looks or await connection.fetchval(LOOK) != self._looks:
             await connection.execute(EMPTY_STORE)
             await with_two_firms(connection)
             self._looks = await connection.fetchval(LOOK)
-        await connection.close()
 
 
 @pytest.fixture(scope="session")
-def city(store_server: str) -> City:  # the fixture imported above
-    return City(store_server)
+def city(store_server: str, hand: Hand) -> City:
+    return City(store_server, hand)
 
 
 @pytest.fixture

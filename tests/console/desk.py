@@ -14,13 +14,16 @@ from tests.storage.acting.two_firms import NOW
 
 from wattwarden.alarms.channels.channel import Delivered, Fault, Outcome, Refused
 from wattwarden.console.app import Console
-from wattwarden.console.doors import Parts
+from wattwarden.console.doors import OpenJournal, Parts
 from wattwarden.console.gateways import Bindable, UnknownVisitorError
 from wattwarden.console.keys import KeyRing
 from wattwarden.console.links import Answer, answer_address
+from wattwarden.console.oidc.registration import Registration
 from wattwarden.console.pages import Pages
 from wattwarden.console.store import Store
 from wattwarden.console.wecom_crypt import Callback
+from wattwarden.storage.backtests import Wanted, begin
+from wattwarden.storage.books.exchange import Sent, Taken, take_in
 from wattwarden.storage.database import Connection
 from wattwarden.storage.quarantine import Retried, Selection
 
@@ -61,12 +64,29 @@ class Page:
 class Gateways:
     """Endpoints in the place of real ones: what they say is set."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: Store | None = None) -> None:
         self.ways: dict[str, Bindable] = {}
         self.visitors: dict[str, str] = {}
         self.callbacks: dict[str, Callback] = {}
         self.retried: list[Selection] = []
         self.tried: list[tuple[str, tuple[str, ...]]] = []
+        self.backtests: list[Wanted] = []
+        self.store = store
+
+    async def take_book(self, sent: Sent) -> Taken:
+        assert self.store is not None
+        async with self.store.connection() as connection:
+            return await take_in(connection, sent)
+
+    async def begin_backtest(self, wanted: Wanted) -> int:
+        assert self.store is not None
+        async with self.store.connection() as connection:
+            number = await begin(connection, wanted)
+        self.backtests.append(wanted)
+        return number
+
+    async def close(self) -> None:
+        pass
 
     async def bindable(self, endpoint: str, back: str) -> Bindable | None:
         way = self.ways.get(endpoint)
@@ -82,7 +102,7 @@ class Gateways:
         self.retried.append(selection)
         return Retried(tried=1)
 
-    async def try_out(self, _connection: Connection, endpoint: str, to: tuple[str, ...]) -> Outcome:
+    async def try_out(self, endpoint: str, to: tuple[str, ...]) -> Outcome:
         self.tried.append((endpoint, to))
         return Delivered("M1") if "bad" not in to else Refused("<b>40003</b>", Fault.CONTACT)
 
@@ -93,17 +113,26 @@ class Gateways:
 class Desk:
     """The console, and a browser; nothing follows redirects by itself."""
 
-    def __init__(self, dsn: str, secrets: Path) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        secrets: Path,
+        registration: Registration | None = None,
+        journal: OpenJournal | None = None,
+    ) -> None:
         self.time = Time()
         self.keys = KeyRing(secrets, self.time)
-        self.gateways = Gateways()
+        store = Store(dsn)
+        self.gateways = Gateways(store)
         parts = Parts(
-            Store(dsn),
+            store,
             self.keys,
             Pages(""),
             self.gateways,
             "https://ww.example",
             secrets=secrets,
+            registration=registration,
+            journal=journal,
         )
         self.console = Console(parts)
         self.dsn = dsn

@@ -1,10 +1,11 @@
 """Who asks, and how often they may."""
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 from multidict import CIMultiDict
 
-from wattwarden.console.doors import Doors, Parts
+from wattwarden.console.doors import POLICY, Doors, Parts, add_headers
 from wattwarden.console.limiter import MAX_ASKERS, Limiter
 
 
@@ -61,3 +62,15 @@ def test_a_limit_remembers_a_bounded_number() -> None:
     assert len(limiter._asked) == MAX_ASKERS
     assert limiter.lets("0", 0)
     assert not limiter.lets(str(MAX_ASKERS), 0)
+
+
+async def test_what_a_handler_lets_a_file_do_is_no_more_than_it_says() -> None:
+    request = make_mocked_request("GET", "/")
+    narrow = web.Response(headers={POLICY: "default-src 'none'; sandbox"})
+    await add_headers(request, narrow)
+    assert narrow.headers[POLICY] == "default-src 'none'; sandbox"
+    usual = web.Response()
+    await add_headers(request, usual)
+    assert "frame-ancestors 'none'" in usual.headers[POLICY]
+    assert usual.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert usual.headers["Cache-Control"] == "no-store"

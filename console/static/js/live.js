@@ -1,6 +1,7 @@
 /*
  * Keeps what is marked id="live" as it is now: the stream says that something changed, the page asks
- * for that part again and puts it in place.  Without a stream it asks once a minute.
+ * for that part again and puts it in place.  Without a stream it asks once a minute.  What comes with
+ * it marked data-live-part goes to its own place, unless somebody has begun to fill it in.
  */
 (() => {
   "use strict";
@@ -17,6 +18,23 @@
 
   const typing = (root) => root.contains(document.activeElement) && document.activeElement.matches("input, textarea, select");
 
+  function changed(field) {
+    if (field.type === "file") return field.files.length > 0;
+    if (field.type === "radio" || field.type === "checkbox") return field.checked !== field.defaultChecked;
+    if (field.matches("select")) return field.selectedIndex !== Math.max(0, [...field.options].findIndex((one) => one.defaultSelected));
+    return field.value !== field.defaultValue;
+  }
+
+  const begun = (root) => typing(root) || [...root.querySelectorAll("input, textarea, select")].some(changed);
+
+  function place(parts) {
+    for (const part of parts) {
+      const here = document.getElementById(part.id);
+      const same = part.dataset.mark !== undefined && here?.dataset.mark === part.dataset.mark;
+      if (here && !same && !begun(here)) here.replaceWith(document.importNode(part, true));
+    }
+  }
+
   async function refresh() {
     due = 0;
     const old = document.getElementById("live");
@@ -25,7 +43,8 @@
     try {
       const answer = await fetch(old.dataset.fetch, { headers: { "X-Part": "live" }, redirect: "error" });
       if (!answer.ok) return;
-      const made = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("live");
+      const whole = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const made = whole.getElementById("live");
       if (!made) return;
       const before = marks(old);
       const fresh = document.importNode(made, true);
@@ -33,6 +52,7 @@
         if (before.get(id) !== mark) fresh.querySelector(`#${CSS.escape(id)}`).classList.add("changed");
       }
       old.replaceWith(fresh);
+      place(whole.querySelectorAll("[data-live-part]"));
       last = Date.now();
       document.dispatchEvent(new CustomEvent("live:swapped"));
     } catch {

@@ -54,10 +54,11 @@ def test_each_rung_has_the_level_that_it_earns(grade: str, levels: tuple[int, ..
     [
         (0, (0.0, 0.0, 0.0), 0),
         (15, (RUNG / 2, 0.0, 0.0), 0),
+        (31, (RUNG, 0.02 * RUNG, 0.0), 1),
         (75, (RUNG, RUNG / 2, 0.0), 1),
         (100_000, (RUNG, RUNG, RUNG), 2),
     ],
-    ids=["at once", "a quarter of an hour", "an hour and a quarter", "weeks"],
+    ids=["at once", "a quarter of an hour", "a sliver", "an hour and a quarter", "weeks"],
 )
 def test_rungs_fill_with_time(minutes: int, filled: tuple[float, ...], reached: int) -> None:
     ladder = ladder_of(case_of("A"), GRADING, RAISED + timedelta(minutes=minutes))
