@@ -7,11 +7,11 @@ from bench.uploads import serial
 from numpy.typing import NDArray
 
 from wattwarden.protocol.envelope import FORMAT, Envelope, SessionRow, Tick, digest, encode
+from wattwarden.protocol.microseconds import SECOND_US
 from wattwarden.storage.journal.entry import Entry, Kind
 from wattwarden.storage.moments import moment_of
 
 CHAIN: Final = "bench:0"
-SECOND_US: Final = 1_000_000
 
 
 class MemoryJournal:
