@@ -7,11 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.storage.store import start_with_schema
+from hypothesis import HealthCheck, settings
+from tests.storage.store import Hand, start_with_schema
 
 from wattwarden.storage.engines.postgres import EmbeddedPostgres
 from wattwarden.storage.engines.postgres_settings import ADMIN_ROLE
 from wattwarden.storage.engines.postgres_socket import dsn_for
+
+# How long an example takes is the machine's affair, and what is tried is the same each time: a run
+# that fails fails again.  New examples are hunted for by `make fuzz`.
+settings.register_profile(
+    "steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +35,11 @@ def store_server() -> Iterator[str]:
     yield engine.dsn
     asyncio.run(engine.stop())
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def hand(store_server: str) -> Iterator[Hand]:
+    """What empties and fills the store between the tests."""
+    made = Hand(store_server)
+    yield made
+    made.close()

@@ -4,15 +4,19 @@ vector ─ drips, noise, neighbours, flipped bits ─► accepted → messages
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from wattwarden.protocol.codec import Batch, Codec, Message, Profile, ProfileOf
 from wattwarden.protocol.errors import ProtocolError
+from wattwarden.protocol.events import Received, SessionLimits
 from wattwarden.protocol.framer import Framer
-from wattwarden.protocol.session import Received, Session, SessionLimits
+from wattwarden.protocol.session import Session
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors"
 NOW = 1_795_316_400_000_000  # 2026-11-22 03:00 UTC
@@ -70,6 +74,33 @@ def vectors_of(codec: str) -> list[Vector]:
 def all_vectors() -> list[Vector]:
     """Return the vectors of every file."""
     return [vector for path in sorted(VECTORS.glob("*.jsonl")) for vector in vectors_of(path.stem)]
+
+
+def of_each(vectors: Iterable[Vector]) -> Callable[[Callable[[Vector], None]], object]:
+    """Make of a question about a vector a test of each codec, which fails with all that fail.
+
+    A test for each vector would cost several times what most of them do.
+    """
+    groups = {name: list(found) for name, found in groupby(vectors, lambda one: one.codec)}
+
+    def make(question: Callable[[Vector], None]) -> object:
+        @pytest.mark.parametrize("codec", groups)
+        def asked(codec: str) -> None:
+            failures: dict[str, BaseException] = {}
+            for vector in groups[codec]:
+                try:
+                    question(vector)
+                except (Exception, pytest.fail.Exception) as failure:  # noqa: BLE001  each is told
+                    failure.add_note(f"vector {vector}")
+                    failures[str(vector)] = failure
+            if failures:
+                names = ", ".join(failures)
+                raise BaseExceptionGroup(names, [*failures.values()])
+
+        asked.__name__, asked.__doc__ = question.__name__, question.__doc__
+        return asked
+
+    return make
 
 
 def proven(codec: Codec, frames: Sequence[bytes], profile_of: ProfileOf) -> list[bool]:

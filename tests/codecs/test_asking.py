@@ -37,7 +37,8 @@ from wattwarden.protocol.command import (
     Verb,
     check,
 )
-from wattwarden.protocol.session import Session, SessionLimits
+from wattwarden.protocol.events import SessionLimits
+from wattwarden.protocol.session import Session
 
 SECOND: Final = 1_000_000
 NOW: Final = 1_795_320_000 * SECOND  # 2026-11-22 12:00:00 in Shanghai

@@ -1,7 +1,6 @@
 """Whose frames are whose: on the port, and for ``decode``."""
 
-import pytest
-from tests.codecs.mischief import Vector, all_vectors
+from tests.codecs.mischief import Vector, all_vectors, of_each
 
 from wattwarden.codecs import load_codecs, port_codecs
 from wattwarden.protocol.codec import Claim
@@ -11,7 +10,7 @@ CODECS = load_codecs()
 PORT = port_codecs()
 GOOD = [vector for vector in all_vectors() if vector.accepted and vector.codec in CODECS]
 
-every = pytest.mark.parametrize("vector", GOOD, ids=str)
+every = of_each(GOOD)
 
 
 @every

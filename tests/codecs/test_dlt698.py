@@ -15,7 +15,6 @@ from tests.codecs.mischief import NOW, vectors_of
 
 from wattwarden.codecs.dlt698 import CODEC, request
 from wattwarden.codecs.dlt698.data import DATA
-from wattwarden.codecs.dlt698.dialogue import MOST_JOINED_BYTES
 from wattwarden.codecs.dlt698.frame import (
     FIRST,
     FRAGMENTED,
@@ -27,6 +26,7 @@ from wattwarden.codecs.dlt698.frame import (
     take_apart,
 )
 from wattwarden.codecs.dlt698.objects import quantity_of
+from wattwarden.codecs.dlt698.pieces import MOST_JOINED_BYTES
 from wattwarden.codecs.dlt698.services import (
     OF_OBJECT,
     RECEIVED,

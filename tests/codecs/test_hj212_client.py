@@ -10,9 +10,10 @@ from wattwarden.codecs.hj212.frame import framed
 from wattwarden.protocol.checksum import hj212
 from wattwarden.protocol.codec import DEFAULT_PROFILE, Batch, default_profile
 from wattwarden.protocol.command import Command, Peer, Verb
+from wattwarden.protocol.events import Received, SessionLimits
 from wattwarden.protocol.quality import Quality
 from wattwarden.protocol.secret import Secret
-from wattwarden.protocol.session import Received, Session, SessionLimits
+from wattwarden.protocol.session import Session
 
 NOW = round(datetime(2026, 11, 22, 3, 0, 0, 125_000, tzinfo=UTC).timestamp() * 1000)
 DATA = "DataTime=20261122110000;d10001-Rtd=8.25,d10001-Flag=N"

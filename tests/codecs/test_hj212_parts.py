@@ -17,8 +17,9 @@ from wattwarden.codecs.hj212.parts import MAX_JOINED_BYTES, MAX_OPEN_PACKETS
 from wattwarden.codecs.hj212.uploads import decode
 from wattwarden.protocol.codec import Batch, Columns, ProfileOf, default_profile
 from wattwarden.protocol.errors import Refusal
+from wattwarden.protocol.events import Received, SessionLimits
 from wattwarden.protocol.quality import Quality
-from wattwarden.protocol.session import Received, Session, SessionLimits
+from wattwarden.protocol.session import Session
 
 TIME = "DataTime=20261122105900"
 LATER = "DataTime=20261122110000"

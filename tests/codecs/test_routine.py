@@ -12,7 +12,8 @@ from wattwarden.codecs import load_codecs
 from wattwarden.codecs.acrel.frame import ACKS, REGISTER, TIME, UPLOAD, seal
 from wattwarden.codecs.acrel.message import encode
 from wattwarden.protocol.codec import Codec, Message, Routine, default_profile
-from wattwarden.protocol.session import Received, Session, SessionLimits
+from wattwarden.protocol.events import Received, SessionLimits
+from wattwarden.protocol.session import Session
 
 CODECS = load_codecs()
 ROUTINES = [codec for codec in CODECS.values() if codec.routine is not None]

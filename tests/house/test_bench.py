@@ -19,7 +19,7 @@ LOGIN_REPLY = bytes.fromhex("7B7B84BF237D7D")
 UPLOAD_REPLY = bytes.fromhex("7B7B917EEC7D7D")
 CONNECTIONS = 4
 COUNT = 200
-PATIENCE_S = 20  # a hundred times what a run here takes
+PATIENCE_S = 120  # hundreds of times what a run here takes
 
 
 @pytest.fixture(scope="module")

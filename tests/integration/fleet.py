@@ -302,6 +302,14 @@ class Fleet:
 
         await eventually(silent, lambda count: count == 0, within_s)
 
+    async def acknowledges(self, count: int, within_s: float) -> None:
+        """Wait until so many frames were acknowledged, ever."""
+
+        async def acked() -> int:
+            return self.acked
+
+        await eventually(acked, lambda acked: acked >= count, within_s)
+
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_INTERVAL_S)

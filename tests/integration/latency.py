@@ -38,7 +38,7 @@ NEXT_READING = 0.9
 OFFENCE_MINUTES = 60
 SECOND_US = 1_000_000
 # What starting, registering and the last reading take beside the offence itself, real.
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
 KEY = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 ROUTING = """
 [endpoint.hook]

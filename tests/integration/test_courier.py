@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from tests.integration.system import KEPT_BYTECODE, eventually
+from tests.integration.system import KEPT_BYTECODE, PROBE_INTERVAL_S, eventually
 from tests.storage.conftest import open_folder
 from tests.storage.outbox.receiver import Receiver
 
@@ -36,7 +36,7 @@ NOTICES = 200
 ALARMS = 50
 # The courier, the database, and both once more.
 KILLS = 4
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 ENDPOINT = """
 [endpoint.hook]
 channel = "webhook"
@@ -110,7 +110,8 @@ async def test_a_courier_and_a_database_killed_in_turns_lose_nothing_and_keep_or
         return len(receiver.got)
 
     for kill in range(1, KILLS + 1):
-        await eventually(came, lambda count: count >= kill * NOTICES // (KILLS + 1), PATIENCE_S)  # noqa: B023  at once
+        due = (kill * NOTICES // (KILLS + 1)).__le__
+        await eventually(came, due, PATIENCE_S, longest_pause_s=PROBE_INTERVAL_S)
         if kill % 2:
             process.send_signal(signal.SIGKILL)
             await process.wait()

@@ -4,8 +4,6 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 from tests.integration.audit import Audit, audit
@@ -18,7 +16,9 @@ pytestmark = pytest.mark.integration
 CONNECTIONS = 200
 KILLS_OF_EACH = 2
 KILL_PAUSES_S = (0.3, 1.0)
-CATCH_UP_S = 20.0
+CATCH_UP_S = 120.0
+# For what takes a second or two, by a machine with ten times as much to do.
+PATIENCE_S = 60.0
 # Some 1,000 frames a second: enough that every kill hits work, and half the machine stays free.
 PAUSE_S = 0.4
 # So small that segments are closed and purged between any two kills.
@@ -38,64 +38,71 @@ def seed() -> int:
     return number
 
 
-@pytest.fixture(scope="module")
-def standstill(seed: int) -> Iterator[Future[Audit]]:
-    """A minute without PostgreSQL, on a system of its own, which passes while others are killed."""
-    with ThreadPoolExecutor(1) as beside:
-        yield beside.submit(asyncio.run, a_minute_without_database(seed))
+@pytest.mark.timeout(900)
+async def test_what_was_acknowledged_is_stored_once_whatever_is_killed_and_whoever_stands_still(
+    seed: int,
+) -> None:
+    # On a system of its own: the minute passes while others are killed.
+    standstill = asyncio.create_task(
+        asyncio.to_thread(asyncio.run, a_minute_without_database(seed))
+    )
+    try:
+        await everything_is_killed(seed)
+    finally:
+        found, rounds = await standstill
+    assert rounds > 1
+    assert found.stored >= rounds * PATIENT_CONNECTIONS
 
 
-@pytest.mark.usefixtures("standstill")
-async def test_what_was_acknowledged_is_stored_once_whatever_is_killed(seed: int) -> None:
+async def everything_is_killed(seed: int) -> None:
+    """Meters go on while each process dies twice at random moments, and two at once."""
     start = start_of_yesterday()
     with System(settings=SEGMENTS) as system:
         async with mixed_fleet(system.target, start, seed, CONNECTIONS, PAUSE_S) as fleet:
-            await fleet.everybody_is_answered(within_s=10)
+            await fleet.everybody_is_answered(PATIENCE_S)
             kills = await storm(system, seed, plan(seed, KILLS_OF_EACH), KILL_PAUSES_S)
             print("killed: " + ", ".join(map(str, kills)))  # noqa: T201  as above
-            await fleet.everybody_is_answered(within_s=15)
+            await fleet.everybody_is_answered(PATIENCE_S)
             await double_fault(system)
-            await fleet.everybody_is_answered(within_s=15)
-            await fleet.finish(within_s=15)
-        found = await audit(system, fleet, start, CATCH_UP_S)
-        assert found.stored > 10 * len(fleet.meters)
+            await fleet.everybody_is_answered(PATIENCE_S)
+            await fleet.acknowledges(10 * len(fleet.meters), PATIENCE_S)
+            await fleet.finish(PATIENCE_S)
+        await audit(system, fleet, start, CATCH_UP_S)
         assert any(meter.resent for meter in fleet.meters)
         assert list(system.data.glob("archive/*/*.json"))
         system.hold_log_structured()
 
 
-def test_a_minute_without_its_database_stops_no_answer_and_loses_nothing(
-    standstill: Future[Audit],
-) -> None:
-    found = standstill.result()
-    assert found.stored > STANDSTILL_S / PATIENT_PAUSE_S * PATIENT_CONNECTIONS / 2
+async def a_minute_without_database(seed: int) -> tuple[Audit, int]:
+    """Meters go on while PostgreSQL stands still, and while the gateway dies meanwhile.
 
-
-async def a_minute_without_database(seed: int) -> Audit:
-    """Meters go on while PostgreSQL stands still, and while the gateway dies meanwhile."""
+    Returns what was found, and how often everybody was answered meanwhile.
+    """
     start = start_of_yesterday()
     with System() as system:
         target, connections = system.target, PATIENT_CONNECTIONS
         async with mixed_fleet(target, start, seed, connections, PATIENT_PAUSE_S) as fleet:
-            await fleet.everybody_is_answered(within_s=15)
+            await fleet.everybody_is_answered(PATIENCE_S)
             async with standing_still(system):
-                await everybody_is_answered_for(fleet, STANDSTILL_S / 2)
+                rounds = await everybody_is_answered_for(fleet, STANDSTILL_S / 2)
                 # It starts with what it knew, for nobody tells it more.
-                [gateway] = system.pids()["gateway"]
+                gateway = await successor(system, "gateway", 0)
                 os.kill(gateway, signal.SIGKILL)
                 await successor(system, "gateway", gateway)
-                await fleet.everybody_is_answered(within_s=15)
-                await everybody_is_answered_for(fleet, STANDSTILL_S / 2)
-            await fleet.everybody_is_answered(within_s=10)
-            await fleet.finish(within_s=15)
+                await fleet.everybody_is_answered(PATIENCE_S)
+                rounds += await everybody_is_answered_for(fleet, STANDSTILL_S / 2)
+            await fleet.everybody_is_answered(PATIENCE_S)
+            await fleet.finish(PATIENCE_S)
         found = await audit(system, fleet, start, CATCH_UP_S)
         system.hold_log_structured()
-        return found
+        return found, rounds
 
 
-async def everybody_is_answered_for(fleet: Fleet, seconds: float) -> None:
-    """Insist on answers for every meter, again and again."""
-    until = loop_time() + seconds
+async def everybody_is_answered_for(fleet: Fleet, seconds: float) -> int:
+    """Insist on answers for every meter, again and again; return how often."""
+    until, rounds = loop_time() + seconds, 0
     while loop_time() < until:
-        await fleet.everybody_is_answered(within_s=10)
+        await fleet.everybody_is_answered(PATIENCE_S)
         await asyncio.sleep(0.5)
+        rounds += 1
+    return rounds

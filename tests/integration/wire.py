@@ -1,5 +1,6 @@
 """Frames as meters make them, written from the protocols' descriptions and by no code of ours."""
 
+import asyncio
 import struct
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
@@ -10,6 +11,7 @@ CHINA: Final = timezone(timedelta(hours=8))
 ACREL_UPLOAD_ACK: Final = bytes.fromhex("7B7B917EEC7D7D")
 ACREL_LOGIN_ACK: Final = bytes.fromhex("7B7B84BF237D7D")
 SERIAL_BYTES: Final = 20
+ANSWER_LIMIT_S: Final = 60.0  # it comes within milliseconds
 
 
 def _table() -> tuple[int, ...]:
@@ -115,3 +117,14 @@ def qn_of(number: int) -> str:
     """A QN, which is 17 digits of a time and here a count of milliseconds since 2026."""
     time = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(milliseconds=number)
     return f"{time:%Y%m%d%H%M%S}{time.microsecond // 1000:03d}"
+
+
+async def say(target: tuple[str, int], source: str, frames: bytes, answer: int) -> bytes:
+    """Send frames from an address and return so many bytes of answers."""
+    reader, writer = await asyncio.open_connection(*target, local_addr=(source, 0))
+    try:
+        writer.write(frames)
+        async with asyncio.timeout(ANSWER_LIMIT_S):
+            return await reader.readexactly(answer)
+    finally:
+        writer.close()

@@ -12,15 +12,8 @@ from tests.protocol.fakes import (
 )
 
 from wattwarden.protocol.codec import default_profile
-from wattwarden.protocol.session import (
-    Closing,
-    Event,
-    LoggedIn,
-    Received,
-    Session,
-    SessionLimits,
-    Skipped,
-)
+from wattwarden.protocol.events import Closing, Event, LoggedIn, Received, SessionLimits, Skipped
+from wattwarden.protocol.session import Session
 
 LIMITS = SessionLimits(
     pre_login_s=30.0, partial_frame_s=20.0, noise_before_login_bytes=100, noise_bytes=300

@@ -7,7 +7,8 @@ import pytest
 from wattwarden.protocol.codec import DEFAULT_PROFILE, Profile
 from wattwarden.protocol.command import Answer, Ending, Question
 from wattwarden.protocol.line import LOOK_AGAIN_US, MOST_STREAM_US, STALE_US, Line, Plan
-from wattwarden.protocol.polling import SECOND_US, PollLimits
+from wattwarden.protocol.microseconds import SECOND_US
+from wattwarden.protocol.polling import PollLimits
 
 NOW = 1_795_320_000 * SECOND_US
 LIMITS = PollLimits(timeout_us=3 * SECOND_US, first_within_us=1)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wattwarden.protocol.polling import MINUTE_US, SECOND_US, Poll, Poller, PollLimits
+from wattwarden.protocol.microseconds import MINUTE_US, SECOND_US
+from wattwarden.protocol.polling import Poll, Poller, PollLimits
 
 BEGIN = 1_795_316_400_000_000
 LIMITS = PollLimits(timeout_us=2 * SECOND_US, retries=1)

@@ -18,7 +18,10 @@ from tests.protocol.line import (
 )
 
 from wattwarden.protocol.codec import Claim, default_profile
-from wattwarden.protocol.session import MAX_HEAD_BYTES, NEVER, Closing, Session, Skipped
+from wattwarden.protocol.events import Closing, Skipped
+from wattwarden.protocol.recognition import MAX_HEAD_BYTES
+from wattwarden.protocol.session import Session
+from wattwarden.protocol.stream import NEVER
 
 
 def test_a_login_is_told_before_its_frame_and_answered_at_once() -> None:

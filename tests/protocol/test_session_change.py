@@ -3,7 +3,7 @@
 from tests.protocol.fakes import braced
 from tests.protocol.line import DATA, HASH_DATA, HASH_LOGIN, LOGIN, UNENDED, UNKNOWN, Line, skipped
 
-from wattwarden.protocol.session import LoggedIn, Skipped
+from wattwarden.protocol.events import LoggedIn, Skipped
 
 
 def test_a_peer_may_change_its_protocol() -> None:

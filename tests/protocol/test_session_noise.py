@@ -9,7 +9,8 @@ from tests.protocol.fakes import (
 )
 from tests.protocol.line import DATA, HASH_DATA, HASH_LOGIN, LOGIN, UNKNOWN, Line, closings, skipped
 
-from wattwarden.protocol.session import MAX_HEAD_BYTES, Closing, Skipped
+from wattwarden.protocol.events import Closing, Skipped
+from wattwarden.protocol.recognition import MAX_HEAD_BYTES
 
 
 def test_too_much_noise_before_the_login_ends_the_session() -> None:

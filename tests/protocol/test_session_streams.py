@@ -16,7 +16,8 @@ from tests.protocol.line import (
     skipped,
 )
 
-from wattwarden.protocol.session import NEVER, Closing, Event, LoggedIn, Received
+from wattwarden.protocol.events import Closing, Event, LoggedIn, Received
+from wattwarden.protocol.stream import NEVER
 
 stretches = st.one_of(
     st.sampled_from(

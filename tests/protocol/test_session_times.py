@@ -17,7 +17,8 @@ from tests.protocol.line import (
     skipped,
 )
 
-from wattwarden.protocol.session import NEVER, Closing, Skipped
+from wattwarden.protocol.events import Closing, Skipped
+from wattwarden.protocol.stream import NEVER
 
 
 def test_a_peer_that_says_nothing_is_closed_at_the_login_deadline() -> None:

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 import structlog
-from tests.storage.conftest import NatsProcess
+from tests.storage.conftest import NatsProcess, quick_folder
+
+__all__ = ["quick_folder"]
 
 
 @pytest.fixture
-def small_nats(tmp_path: Path) -> Iterator[NatsProcess]:
+def small_nats(quick_folder: Path) -> Iterator[NatsProcess]:
     """A nats-server with a store of 200 MB, for this test alone."""
-    server = NatsProcess(tmp_path, store="200MB")
+    server = NatsProcess(quick_folder, store="200MB")
     server.start()
     yield server
     server.kill()

@@ -19,7 +19,7 @@ async def test_this_loop_goes_on_while_the_work_computes() -> None:
 
     stop = asyncio.Event()
     running = asyncio.create_task(run_apart(work, stop))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await asyncio.to_thread(computing.wait, 10)
         assert not running.done()
         over.set()
@@ -31,7 +31,7 @@ async def test_it_ends_when_the_work_does() -> None:
     async def work(_stop: asyncio.Event) -> None:
         await asyncio.sleep(0)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await run_apart(work, asyncio.Event())
 
 
@@ -39,7 +39,7 @@ async def test_what_the_work_raises_is_raised_here() -> None:
     async def work(_stop: asyncio.Event) -> None:
         raise LookupError("no schema")
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         with pytest.raises(LookupError, match="no schema"):
             await run_apart(work, asyncio.Event())
 
@@ -54,7 +54,7 @@ async def test_whoever_gives_it_up_stops_the_work_first() -> None:
     running = asyncio.create_task(run_apart(work, asyncio.Event()))
     await asyncio.sleep(0)
     running.cancel()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         with pytest.raises(asyncio.CancelledError):
             await running
     assert stopped.is_set()

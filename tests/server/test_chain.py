@@ -10,6 +10,7 @@ from tests.server.fakes import FakeJournal, FakeSource
 from wattwarden.codecs.acrel import CODEC
 from wattwarden.codecs.acrel.frame import ACKS, UPLOAD
 from wattwarden.codecs.acrel.message import encode
+from wattwarden.codecs.dtu import CODEC as DTU
 from wattwarden.protocol.codec import Message, default_profile
 from wattwarden.protocol.envelope import (
     MAX_ENVELOPE_FRAMES,
@@ -25,6 +26,8 @@ from wattwarden.storage.journal.journal import JournalAway, JournalFull, Journal
 FRAME = encode(Message("upload", fields={"serial": "1", "sections": []}))
 HEARTBEAT = encode(Message("heartbeat"))
 ACK = ACKS[UPLOAD]
+# Slave 1 says 0: a reply to a poll.
+REPLY = bytes.fromhex("0103020000b844")
 
 
 @asynccontextmanager
@@ -38,7 +41,7 @@ async def running(
     task = asyncio.create_task(chain.run())
     yield chain
     chain.close()
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, 60)
 
 
 def now() -> int:
@@ -80,10 +83,25 @@ async def test_a_lull_is_real_time_at_any_rate_of_the_clock() -> None:
         await asyncio.sleep(0)
     assert not journal.attempts
     clock = 3_000_001
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(60):
         await journal.attempted.wait()
     chain.close()
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, 60)
+
+
+async def test_what_nobody_waits_for_gathers_while_others_are_answered() -> None:
+    journal, polled, meter = FakeJournal(), FakeSource("dtu"), FakeSource("a")
+    async with running(journal) as chain:
+        chain.add(polled, DTU, [REPLY], now())
+        chain.add(meter, CODEC, [FRAME], now())
+        await journal.attempted.wait()
+        chain.add(polled, DTU, [REPLY], now())
+        assert len(journal.attempts) == 1
+    envelopes = [decode_envelope(payload) for _, _, payload, _ in journal.stored]
+    assert [(one.codec, len(one)) for one in envelopes] == [("acrel", 1), ("dtu", 2)]
+    assert (meter.sent, polled.sent) == ([ACK], [])
+    # Only who was answered counts as answered.
+    assert sum(chain.counters.ack_s.counts) == 1
 
 
 async def test_an_envelope_gives_back_what_was_added() -> None:
@@ -121,9 +139,10 @@ async def test_what_frames_continue_goes_with_them_and_counts_as_bytes() -> None
 async def test_envelopes_are_numbered_and_name_their_predecessor() -> None:
     journal = FakeJournal()
     async with running(journal) as chain:
-        for _ in range(3):
+        for number in range(1, 4):
             chain.add(FakeSource("a"), CODEC, [FRAME], now())
-            await asyncio.sleep(0.03)
+            while len(journal.stored) < number:  # noqa: ASYNC110  nobody tells
+                await asyncio.sleep(0)
     payloads = [payload for _, _, payload, _ in journal.stored]
     envelopes = [decode_envelope(payload) for payload in payloads]
     assert [envelope.number for envelope in envelopes] == [1, 2, 3]

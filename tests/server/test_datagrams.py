@@ -22,7 +22,7 @@ REPORT = ACREL["acrel-upload-2"]
 HEARTBEAT = ACREL["acrel-heartbeat_nb"]
 ANSWER = {vector.record["id"]: vector.raw for vector in vectors_of("dlt645")}["dlt645-voltage-3"]
 # Longer than any test waits for what comes, and what no test waits for when nothing does.
-PATIENCE_S = 5.0
+PATIENCE_S = 60.0
 
 
 class Meter:

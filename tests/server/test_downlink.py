@@ -18,7 +18,7 @@ from wattwarden.server.downlink import Downlink
 from wattwarden.server.fleet import Fleet
 from wattwarden.storage.commands.counts import load_counts
 from wattwarden.storage.commands.listing import Entered, find_command
-from wattwarden.storage.commands.queue import enter
+from wattwarden.storage.commands.queue import AWAY, enter
 from wattwarden.storage.database import Connection
 from wattwarden.storage.meters import add_meter
 
@@ -88,7 +88,7 @@ async def ordered(database: Connection, codec: str = "hj212", address: str = "m1
 
 
 async def ended(database: Connection, number: int) -> Entered:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             found = await find_command(database, number)
             assert found is not None
@@ -98,7 +98,7 @@ async def ended(database: Connection, number: int) -> Entered:
 
 
 async def asked(here: Here) -> tuple[int, Peer]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not here.orders:  # noqa: ASYNC110  nobody tells
             await asyncio.sleep(0.01)
     return here.orders[0]
@@ -153,7 +153,7 @@ async def test_a_meter_behind_another_is_asked_through_that_ones_session(
     ("error", "said"),
     [
         (CannotAskError("no such item", "ask for time"), "no such item; ask for time"),
-        (RuntimeError("a defect"), "the codec failed: RuntimeError"),
+        (RuntimeError("a defect"), "规约程序出错 / the codec failed: RuntimeError"),
     ],
     ids=["cannot be asked", "a defect"],
 )
@@ -182,6 +182,71 @@ async def test_a_meter_that_hangs_up_in_between_has_not_answered(
     assert "hung up" in found.reply["message"]
 
 
+async def test_what_waits_for_meters_that_are_away_hides_no_other(
+    database: Connection, store_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("server.downlink", "storage.commands.queue"):
+        monkeypatch.setattr(f"wattwarden.{module}.MOST_WAITING", 1)
+    monkeypatch.setattr("wattwarden.server.downlink.RELOAD_S", 0.0)
+    port, here = Port(), Here()
+    away = [await ordered(database, address=f"away-{number}") for number in range(2)]
+    number = await ordered(database)
+    last = await ordered(database, address="away-2")
+    async with serving(store_server, port):
+        port.fleet.login("hj212:m1", here, "h", NOW_US)
+        assert (await asked(here))[0] == number
+        # Also what comes again from the first is seen.
+        port.fleet.login("hj212:away-0", other := Here(), "h", NOW_US)
+        assert (await asked(other))[0] == away[0]
+    for still in (away[1], last):
+        found = await find_command(database, still)
+        assert found is not None
+        assert found.state == "queued"
+
+
+async def test_an_answer_that_cannot_be_kept_ends_its_command_and_holds_up_no_other(
+    database: Connection, store_server: str
+) -> None:
+    port, here, other = Port(), Here(), Here()
+    port.fleet.login("hj212:m1", here, "h", NOW_US)
+    port.fleet.login("hj212:m2", other, "h", NOW_US)
+    first, second = await ordered(database), await ordered(database, address="m2")
+    await database.execute(
+        "ALTER TABLE command ADD CONSTRAINT taken CHECK (reply::text NOT LIKE '%unheard-of%')"
+    )
+    try:
+        async with serving(store_server, port):
+            await asked(here)
+            await asked(other)
+            here.outcomes = [outcome(first, Ending.ANSWERED, time="unheard-of")]
+            other.outcomes = [outcome(second, Ending.ANSWERED, time="12:00")]
+            unkept, kept = await ended(database, first), await ended(database, second)
+    finally:
+        await database.execute("ALTER TABLE command DROP CONSTRAINT taken")
+    assert (unkept.state, kept.state) == ("answered", "answered")
+    assert "cannot be kept" in unkept.reply["message"]
+    assert kept.reply["values"] == {"time": "12:00"}
+
+
+async def test_what_waited_beyond_its_time_is_ended_and_what_is_under_way_is_not(
+    database: Connection, store_server: str
+) -> None:
+    port, here = Port(), Here()
+    port.fleet.login("hj212:m1", here, "h", NOW_US)
+    under_way = await ordered(database)
+    away = (await add_meter(database, "hj212", "m2", actor="li", now=NOW)).id
+    before = NOW - timedelta(hours=2)
+    expires_at = before + timedelta(hours=1)
+    async with serving(store_server, port):
+        await asked(here)
+        late = await enter(database, away, TIME, actor="li", now=before, expires_at=expires_at)
+        found = await ended(database, late)
+        assert (found.state, found.reply["message"]) == ("expired", AWAY)
+        still = await find_command(database, under_way)
+        assert still is not None
+        assert still.state == "sent"
+
+
 async def test_what_a_gateway_took_and_forgot_is_not_sent_again(
     database: Connection, store_server: str
 ) -> None:
@@ -200,7 +265,7 @@ async def test_what_came_of_polls_is_kept_by_meter(database: Connection, store_s
     line = SimpleNamespace(counters=PollCounters(asked=3, answered=2, timed_out=1))
     polled.session = SimpleNamespace(line=line, codec=SimpleNamespace(name="dtu"), identity="861")
     port.connections = {polled, silent}
-    async with serving(store_server, port), asyncio.timeout(10):
+    async with serving(store_server, port), asyncio.timeout(60):
         while (row := await load_counts(database, "dtu", "861")) is None:  # noqa: ASYNC110  nobody tells
             await asyncio.sleep(0.01)
     assert (row["asked"], row["answered"], row["timed_out"], row["told_at"]) == (3, 2, 1, NOW)

@@ -154,7 +154,7 @@ async def test_a_foreign_centre_reads_our_parts_and_we_its_reports(text: str) ->
         told = message("13800000000", text)
         answer = await carrier.carry(smpp.build(told, settings, PASSWORD, 0, ""), PASSWORD)
         outcome = smpp.interpret(answer, told, 0)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await centre.acknowledged.wait()
         reports = carrier.take_reports()
     assert isinstance(outcome, Delivered)

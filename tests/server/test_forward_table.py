@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from tests.storage.feed import small_city
 
-from wattwarden.alarms.registry.nouns import Point
+from wattwarden.alarms.registry.nouns import Outlet, Point
 from wattwarden.protocol.quality import Quality
 from wattwarden.protocol.quantity import QUANTITIES
-from wattwarden.server.forward_rows import Owned, item_of, mn_of, owned_of
+from wattwarden.server.forward_rows import MAX_DATA_BYTES, Owned, items_of, mn_of, owned_of
 from wattwarden.server.forward_table import (
     DEFAULT_CODES,
     Code,
@@ -19,6 +19,7 @@ from wattwarden.server.forward_table import (
     load_forward_table,
     read_forward_table,
 )
+from wattwarden.storage.forward import Item
 
 HEAD = """[platforms.city]
 address = "203.0.113.7:9000"
@@ -96,30 +97,95 @@ def owned(*points: Point) -> Owned:
 
 
 def row(**values: Any) -> dict[str, Any]:
-    fields = {"channel": "", "period": "i", "at": AT, "quality": 0}
+    fields = {
+        "name": "fake:E1-p", "channel": "", "period": "i", "at": AT, "quality": 0, "factors": (),
+    }  # fmt: skip
     return dict.fromkeys(QUANTITIES) | fields | values
+
+
+def item_of(platform: Platform, found: Owned, row: dict[str, Any]) -> Item | None:
+    items = items_of(platform, found, row)
+    assert len(items) <= 1
+    return next(iter(items), None)
 
 
 def test_what_belongs_to_the_firm_is_sent_with_its_codes_and_units() -> None:
     found = owned()
     assert found.meters == {"fake:E1-p", "fake:E1-t"}
-    item = item_of(platform(), found, "fake:E1-p", row(power_total=8250.5, voltage_a=230.25))
+    item = item_of(platform(), found, row(power_total=8250.5, voltage_a=230.25))
     assert item is not None
     assert (item.mn, item.cn, item.repeated) == ("E1p", "2011", False)
     assert item.data == (
         "DataTime=20261122110030;d10001-Rtd=8.2505,d10001-Flag=N;d10004-Rtd=230.25,d10004-Flag=N"
     )
-    assert item_of(platform(), found, "fake:E2-p", row(power_total=1.0)) is None
+    assert item_of(platform(), found, row(name="fake:E2-p", power_total=1.0)) is None
 
 
 def test_minutes_are_means_and_what_is_doubtful_or_repeated_says_so() -> None:
     marks = int(Quality.DOUBTFUL | Quality.BACKFILL)
-    item = item_of(
-        platform(), owned(), "fake:E1-p", row(period="m", power_total=1e-4, quality=marks)
-    )
+    item = item_of(platform(), owned(), row(period="m", power_total=1e-4, quality=marks))
     assert item is not None
     assert (item.cn, item.repeated) == ("2051", True)
     assert item.data.endswith("d10001-Avg=0,d10001-Flag=D")
+
+
+@pytest.mark.parametrize(("period", "cn"), [("h", "2061"), ("d", "2031")], ids=["an hour", "a day"])
+def test_hours_and_days_have_commands_of_their_own(period: str, cn: str) -> None:
+    item = item_of(platform(), owned(), row(period=period, power_total=1000.0))
+    assert item is not None
+    assert (item.cn, item.data) == (
+        cn, "DataTime=20261122110030;d10001-Avg=1,d10001-Flag=N",
+    )  # fmt: skip
+
+
+def factor(code: str, **more: Any) -> Point:
+    fields: dict[str, Any] = {
+        "id": code, "meter": "hj212:cems", "valid_from": AT - timedelta(days=9), "factor": code,
+    }  # fmt: skip
+    return Point(**({"unit": "E1-p", "measures": "pollutant"} | fields | more))
+
+
+def test_factors_go_with_their_statistics_and_their_own_flag_beside_electricity() -> None:
+    found = owned(
+        factor("a34004"), factor("w01018"), factor("d9", measures="current", ct=40.0, pt=100.0),
+        factor("gone", valid_to=AT), Point(id="e", meter="hj212:cems", valid_from=AT, unit="E1-t"),
+    )  # fmt: skip
+    said = (
+        ("a34004", 12.5, "D"), ("w01018-Min", 1.0, " "), ("d9", 2.0, " "), ("gone", 1.0, " "),
+        ("w01018-Avg", 2.0, " "), ("nobody", 1.0, " "), ("a21026", None, " "),
+    )  # fmt: skip
+    item = item_of(
+        platform(), found, row(name="hj212:cems", period="m", power_total=1e3, factors=said)
+    )
+    assert item is not None
+    assert item.data.split(";")[1:] == [
+        "d10001-Avg=1,d10001-Flag=N",
+        "a34004-Rtd=12.5,a34004-Flag=D",
+        "w01018-Min=1,w01018-Avg=2,w01018-Flag=N",
+        "d9-Rtd=80,d9-Flag=N",
+    ]
+    assert found.meters >= {"hj212:cems"}
+
+
+def test_a_pollutant_of_an_outlet_is_its_firms() -> None:
+    registry = small_city(["E1", "E2"])
+    registry.put("outlet", Outlet(id="o", enterprise="E2", name="stack"))
+    registry.put("point", factor("a34004", unit=None, outlet="o"))
+    said = row(name="hj212:cems", factors=(("a34004", 1.0, " "),))
+    assert items_of(platform(), owned_of(registry, ["E1"]), said) == ()
+    assert len(items_of(platform(), owned_of(registry, ["E2"]), said)) == 1
+
+
+def test_what_is_too_long_for_a_frame_goes_in_several() -> None:
+    codes = [f"a{number:05}" for number in range(60)]
+    found = owned(*map(factor, codes))
+    said = tuple((code, 1.5, " ") for code in codes)
+    items = items_of(platform(), found, row(name="hj212:cems", factors=said))
+    assert len(items) > 1
+    assert all(len(item.data) <= MAX_DATA_BYTES for item in items)
+    assert {item.data.partition(";")[0] for item in items} == {"DataTime=20261122110030"}
+    sent = [part for item in items for part in item.data.split(";")[1:]]
+    assert sent == [f"{code}-Rtd=1.5,{code}-Flag=N" for code in codes]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +194,8 @@ def test_minutes_are_means_and_what_is_doubtful_or_repeated_says_so() -> None:
         pytest.param({}, id="nothing said"),
         pytest.param({"frequency": 50.0}, id="no code for it"),
         pytest.param({"power_total": float("nan")}, id="no number"),
-        pytest.param({"power_total": 1.0, "period": "d"}, id="a day"),
+        pytest.param({"power_total": 1.0, "period": "r"}, id="a run time"),
+        pytest.param({"factors": (("a34004", 1.0, " "),)}, id="a factor nobody owns"),
         pytest.param({"power_total": 1.0, "channel": "9"}, id="a channel nobody owns"),
         pytest.param(
             {"power_total": 1.0, "at": datetime(2025, 1, 1, tzinfo=UTC)}, id="before it belonged"
@@ -136,7 +203,7 @@ def test_minutes_are_means_and_what_is_doubtful_or_repeated_says_so() -> None:
     ],
 )
 def test_what_says_nothing_is_not_sent(values: dict[str, Any]) -> None:
-    assert item_of(platform(), owned(), "fake:E1-p", row(**values)) is None
+    assert item_of(platform(), owned(), row(**values)) is None
 
 
 RATIOS = Point(
@@ -171,7 +238,9 @@ def test_the_points_ratios_are_applied_unless_the_platform_wants_it_as_reported(
     codes = f'codes = {{ {quantity} = {{ code = "c", scale = 1 }} }}\n'
     found = [
         item_of(
-            platform(codes + more), owned(RATIOS), "fake:x", row(channel="1-1", **{quantity: 2})
+            platform(codes + more),
+            owned(RATIOS),
+            row(name="fake:x", channel="1-1", **{quantity: 2}),
         )
         for more in ("", "ratios = false\n")
     ]
@@ -183,7 +252,7 @@ def test_the_points_ratios_are_applied_unless_the_platform_wants_it_as_reported(
 
 def test_a_register_keeps_every_digit() -> None:
     codes = 'codes = { energy_forward = "i33201" }\n'
-    item = item_of(platform(codes), owned(), "fake:E1-p", row(energy_forward=123_456_789_012))
+    item = item_of(platform(codes), owned(), row(energy_forward=123_456_789_012))
     assert item is not None
     assert "i33201-Rtd=123456789.012," in item.data
 

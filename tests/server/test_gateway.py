@@ -46,7 +46,7 @@ async def test_meters_are_let_in_through_every_socket_that_listens(journal: Jour
     one = gateway(journal)
     host, _, port = (await one.start()).rpartition(":")
     dialled = [await asyncio.open_connection(host, int(port)) for _ in range(64)]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while len(one.port.connections) < len(dialled):  # noqa: ASYNC110  a socket tells no event
             await asyncio.sleep(0.005)
     for _, writer in dialled:
@@ -99,7 +99,7 @@ async def test_a_meter_that_never_says_who_it_is_is_known_by_its_listener(
     )
     one = Gateway(Settings(gateway=section), journal, directory, Clock())
     await one.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         host, _, port = one.doors["plant"].rpartition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         request = await reader.read(256)

@@ -12,7 +12,8 @@ from wattwarden.codecs.acrel.frame import ACKS, REGISTER, UPLOAD, seal
 from wattwarden.codecs.acrel.message import encode
 from wattwarden.protocol.codec import Codec, Message, Routine, default_profile
 from wattwarden.protocol.envelope import decode_envelope
-from wattwarden.protocol.session import Session, SessionLimits
+from wattwarden.protocol.events import SessionLimits
+from wattwarden.protocol.session import Session
 from wattwarden.server.chain import Chain
 from wattwarden.server.lane import MOST_SEGMENTS, RECEIVE_BYTES, Lane
 
@@ -47,7 +48,7 @@ async def kept(
     lane.end_turn(NOW)
     assert (lane.sources, lane.segments) == ([], [])
     chain.close()
-    await asyncio.wait_for(chain.run(), 5)
+    await asyncio.wait_for(chain.run(), 60)
     batches = [decode_envelope(payload).batch() for _, _, payload, _ in journal.stored]
     envelopes = [decode_envelope(payload) for _, _, payload, _ in journal.stored]
     return [

@@ -51,6 +51,6 @@ def test_roles_that_share_one_standard_error_never_break_each_other_s_lines() ->
     os.close(writer)
     with os.fdopen(reader, encoding="utf-8") as said:
         turns = [(told["role"], told["turn"]) for told in map(json.loads, said)]
-    assert [talker.wait(timeout=20) for talker in talkers] == [0, 0]
+    assert [talker.wait(timeout=120) for talker in talkers] == [0, 0]
     for role in ("writer", "archivist"):
         assert [turn for who, turn in turns if who == role] == list(range(2000))

@@ -15,7 +15,7 @@ from wattwarden.codecs.acrel.frame import ACKS, REGISTER, UPLOAD
 from wattwarden.codecs.acrel.message import encode
 from wattwarden.protocol.codec import DEFAULT_PROFILE, Claim, Message, Profile, default_profile
 from wattwarden.protocol.envelope import Envelope, decode_envelope, decode_occurrences
-from wattwarden.protocol.session import SECOND_US
+from wattwarden.protocol.microseconds import SECOND_US
 from wattwarden.server.chain import Chain
 from wattwarden.server.connection import MeterConnection
 from wattwarden.server.port import BLOCKED_S, MeterPort
@@ -85,7 +85,7 @@ class City:
 
     async def settle(self) -> None:
         self.chain.close()
-        await asyncio.wait_for(asyncio.shield(self.writing), 5)
+        await asyncio.wait_for(asyncio.shield(self.writing), 60)
 
     def envelopes(self) -> list[Envelope]:
         kept = [payload for _, kind, payload, _ in self.journal.stored if kind is Kind.FRAMES]

@@ -70,7 +70,7 @@ async def test_a_push_is_answered_once_it_is_stored_and_not_before() -> None:
     journal = FakeJournal(gate=asyncio.Event())
     async with platforms(journal) as sent:
         waiting = asyncio.create_task(sent.push(PATH, UPLOAD))
-        await asyncio.wait_for(journal.attempted.wait(), 5)
+        await asyncio.wait_for(journal.attempted.wait(), 60)
         assert not waiting.done()
         assert journal.gate is not None
         journal.gate.set()

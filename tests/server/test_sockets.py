@@ -9,7 +9,8 @@ import pytest
 from tests.server.fakes import FakeSource
 
 from wattwarden.protocol.codec import default_profile
-from wattwarden.protocol.session import Session, SessionLimits
+from wattwarden.protocol.events import SessionLimits
+from wattwarden.protocol.session import Session
 from wattwarden.server.lane import RECEIVE_BYTES, Lane
 from wattwarden.server.sockets import Sockets
 from wattwarden.server.wire import Wire
@@ -90,7 +91,7 @@ async def place() -> AsyncIterator[Place]:
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not is_so():  # noqa: ASYNC110  what happens is the kernel's
             await asyncio.sleep(0)
 

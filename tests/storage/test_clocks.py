@@ -6,7 +6,13 @@ import pytest
 from tests.storage.missing import HOUR, MINUTE, NOON, SECOND, add_meter, minutes, say
 
 from wattwarden.protocol.quality import Quality
-from wattwarden.storage.clocks import SYNC_PAUSE, astray, note_sync, read_clocks
+from wattwarden.storage.clocks import (
+    SYNC_PAUSE,
+    astray,
+    measure_clocks,
+    note_sync,
+    read_clocks,
+)
 from wattwarden.storage.database import Connection
 from wattwarden.storage.moments import moment_of
 
@@ -55,6 +61,22 @@ async def test_the_newest_measure_stays_whatever_comes_late(store: Connection) -
     meter = await add_meter(store)
     await say(store, meter, minutes(60, 80), lag=SECOND)
     await say(store, meter, minutes(0, 20), lag=30 * SECOND)
+    await measure_clocks(store, [(NOON // HOUR, meter)])
+    assert await skew(store, meter) == -1
+
+
+async def test_of_what_came_at_once_the_newest_tells_the_time(store: Connection) -> None:
+    meter = await add_meter(store)
+    await store.executemany(
+        "INSERT INTO reading (meter, step, at, received_at, quality, period, channel)"
+        " VALUES ($1, 1, $2, $3, 0, 'i', '')",
+        [
+            (meter, moment_of(minute - before * SECOND), moment_of(minute + SECOND))
+            for minute in minutes(1, 11)
+            for before in (0, 20, 40)
+        ],
+    )
+    await measure_clocks(store, [(NOON // HOUR, meter)])
     assert await skew(store, meter) == -1
 
 

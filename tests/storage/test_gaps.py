@@ -11,7 +11,7 @@ from tests.storage.missing import HOUR, MINUTE, NOON, SECOND, add_meter, minutes
 
 from wattwarden.protocol.quality import Quality
 from wattwarden.storage.database import Connection
-from wattwarden.storage.gaps import Gap, by_day, open_gaps, read_gaps
+from wattwarden.storage.gaps import LONGEST, Gap, by_day, open_gaps, read_gaps
 from wattwarden.storage.moments import moment_of
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -81,21 +81,40 @@ async def test_gaps_are_those_of_the_rows_whatever_the_order_of_arrival(
     assert await gaps(store) == plain
 
 
-async def test_any_channel_and_any_factor_shows_that_the_meter_was_there(store: Connection) -> None:
-    meter = await add_meter(store)
-    await say(store, meter, minutes(0, 5))
-    await say(store, meter, minutes(5, 8), channel="1-2")
+async def say_factors(store: Connection, meter: int, at: list[int], quality: int = 0) -> None:
     layout = await store.fetchval(
         "INSERT INTO factor_layout (codes, digest, first_meter, first_at)"
         " VALUES ('{a}', '\\x00', 1, now()) RETURNING id"
     )
     await store.executemany(
         "INSERT INTO factor (meter, step, at, received_at, layout, quality, period, channel,"
-        " amounts) VALUES ($1, 1, $2, $2, $3, 0, 'm', '', '{1}')",
-        [(meter, moment_of(at), layout) for at in minutes(8, 10)],
+        " amounts) VALUES ($1, 1, $2, $2, $3, $4, 'm', '', '{1}')",
+        [(meter, moment_of(one), layout, quality) for one in at],
     )
+
+
+async def test_any_channel_and_any_factor_shows_that_the_meter_was_there(store: Connection) -> None:
+    meter = await add_meter(store)
+    await say(store, meter, minutes(0, 5))
+    await say(store, meter, minutes(5, 8), channel="1-2")
+    await say_factors(store, meter, minutes(8, 10))
     await say(store, meter, minutes(12, 14))
     assert await gaps(store) == [(9, 12, 2)]
+
+
+async def test_a_factor_at_a_time_that_cannot_be_right_fills_no_gap(store: Connection) -> None:
+    meter = await add_meter(store)
+    await say_factors(store, meter, minutes(5, 10), quality=Quality.CLOCK_AHEAD)
+    await say(store, meter, minutes(0, 5) + minutes(10, 15))
+    assert await gaps(store) == [(4, 10, 5)]
+
+
+async def test_who_was_away_for_longer_than_meters_remember_has_no_gap(store: Connection) -> None:
+    meter = await add_meter(store)
+    back = round(LONGEST / timedelta(minutes=1)) + 120
+    await say(store, meter, minutes(0, 5))
+    await say(store, meter, minutes(back, back + 5))
+    assert await gaps(store) == []
 
 
 async def test_a_clock_that_is_far_ahead_makes_no_gap(store: Connection) -> None:

@@ -25,3 +25,6 @@ async def test_notices_are_counted_by_state_and_the_oldest_is_timed(store: Conne
     found = await gauges.outbox(store)
     assert found.by_state == {"waiting": 1, "dead": 1}
     assert 290 < found.oldest_s < 330
+    # What may not be sent before a time is not late until then.
+    await store.execute("UPDATE outbox SET not_before = $1", due + timedelta(minutes=3))
+    assert (await gauges.outbox(store)).oldest_s < found.oldest_s - 60

@@ -114,7 +114,7 @@ async def test_the_lock_is_free_after_a_failure(
         await migrate(connection, [METERS, LINES, BROKEN])
     other = await asyncpg.connect(postgres.dsn)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         assert await migrate(other, [METERS, LINES]) == []
     await other.close()
 

@@ -100,11 +100,13 @@ async def test_a_queue_without_room_is_counted_and_asked_again_later(store: Conn
     assert await store.fetchval("SELECT count(*) FROM recall") == 0
 
 
-async def ended(store: Connection, state: str, *, sent: bool) -> None:
+async def ended(store: Connection, state: str, *, sent: bool, only: int | None = None) -> None:
     await store.execute(
-        "UPDATE command SET state = $1, sent_at = CASE WHEN $2 THEN now() END, finished_at = now()",
+        "UPDATE command SET state = $1, sent_at = CASE WHEN $2 THEN now() END, finished_at = now()"
+        " WHERE $3::integer IS NULL OR id = (SELECT min(id) + $3 - 1 FROM command)",
         state,
         sent,
+        only,
     )
 
 
@@ -130,6 +132,49 @@ async def test_a_command_that_never_reached_the_meter_was_no_try(store: Connecti
         now += PAUSE
     assert len(await commands(store)) == MOST_TRIES + 2
     assert await store.fetchval("SELECT tries FROM recall") == 1
+
+
+async def test_a_last_try_that_never_reached_the_meter_is_made_again(store: Connection) -> None:
+    meter = await add_meter(store, codec="hj212", body=AUTO)
+    await say(store, meter, minutes(0, 10) + minutes(20, 130))
+    now, unsent = at(100), {MOST_TRIES: "expired", MOST_TRIES + 1: "cancelled"}
+    for number in range(1, MOST_TRIES + 5):
+        await queue_recalls(store, MeterChoreCounters(), now)
+        await ended(store, unsent.get(number, "answered"), sent=number not in unsent, only=number)
+        now += PAUSE
+    assert len(await commands(store)) == MOST_TRIES + len(unsent)
+
+
+async def test_what_is_tried_out_does_not_stand_before_what_was_never_asked_for(
+    store: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wattwarden.storage.recalls.GAPS_PER_ROUND", 1)
+    silent = await add_meter(store, "m1", body=AUTO)
+    other = await add_meter(store, "m2", body=AUTO)
+    await say(store, silent, minutes(0, 30) + minutes(200, 210))
+    await say(store, other, minutes(0, 10) + minutes(20, 130))
+    now = at(300)
+    asked = []
+    for _ in range(MOST_TRIES + 1):
+        for recall in await due_recalls(store, ["fake"], now):
+            asked.append(recall.meter)
+            await note_recall(store, recall, len(asked), now)
+        now += PAUSE
+    assert asked == [silent] * MOST_TRIES + [other]
+
+
+async def test_what_waits_for_its_pause_or_its_hour_does_not_stand_before_others(
+    store: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wattwarden.storage.recalls.GAPS_PER_ROUND", 1)
+    meters = [await add_meter(store, f"m{number}", body=AUTO) for number in range(3)]
+    await say(store, meters[0], minutes(310, 311) + minutes(315, 316))
+    await say(store, meters[1], minutes(0, 30) + minutes(50, 200))
+    await say(store, meters[2], minutes(0, 10) + minutes(20, 130))
+    (first,) = await due_recalls(store, ["fake"], at(320))
+    await note_recall(store, first, 1, at(320))
+    (second,) = await due_recalls(store, ["fake"], at(321))
+    assert [first.meter, second.meter] == meters[1:]
 
 
 async def test_a_meter_gets_so_many_commands_an_hour(store: Connection) -> None:

@@ -1,30 +1,19 @@
 """The store of the storage tests, with a data folder for the commands that speak to it."""
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-import asyncpg
 import pytest
-from tests.storage.conftest import mortal_nats
-from tests.storage.store import EMPTY_STORE
+from tests.storage.conftest import mortal_nats, quick_folder
+from tests.storage.store import Hand
 
-__all__ = ["mortal_nats"]
-
-
-def _execute(dsn: str, statement: str, *values: object) -> None:
-    async def work() -> None:
-        connection = await asyncpg.connect(dsn)
-        await connection.execute(statement, *values)
-        await connection.close()
-
-    asyncio.run(work())
+__all__ = ["mortal_nats", "quick_folder"]
 
 
 @pytest.fixture
-def store_dsn(store_server: str) -> str:
+def store_dsn(store_server: str, hand: Hand) -> str:
     """Address of the store, empty."""
-    _execute(store_server, EMPTY_STORE)
+    hand.empty()
     return store_server
 
 
@@ -51,10 +40,11 @@ Execute = Callable[..., None]
 
 
 @pytest.fixture
-def execute(store_dsn: str) -> Execute:
+def execute(store_dsn: str, hand: Hand) -> Execute:
     """Run SQL against the store."""
+    assert store_dsn
 
     def run(statement: str, *values: object) -> None:
-        _execute(store_dsn, statement, *values)
+        hand.do(lambda connection: connection.execute(statement, *values))
 
     return run

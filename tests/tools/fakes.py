@@ -21,8 +21,9 @@ from wattwarden.protocol.codec import (
     default_profile,
 )
 from wattwarden.protocol.errors import ProtocolError, Refusal
+from wattwarden.protocol.events import Received, SessionLimits
 from wattwarden.protocol.outline import LengthPrefixed
-from wattwarden.protocol.session import Received, Session, SessionLimits
+from wattwarden.protocol.session import Session
 
 HEAD = b"<>"
 

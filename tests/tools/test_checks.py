@@ -76,7 +76,7 @@ def test_uvloop_must_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
 FACTS = (
     EngineFact("PostgreSQL version", "14.1", "install 15"),
     EngineFact("nats-server program", "/bin/nats-server", ""),
-    EngineFact("data folder", "/root/x: /root is closed", "take another"),
+    EngineFact("data folder", "/srv/x: /srv is closed", "take another"),
 )
 
 

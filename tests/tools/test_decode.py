@@ -4,10 +4,12 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.codecs.mischief import Vector, all_vectors, of_each
 
 from wattwarden.codecs import load_codecs
 from wattwarden.tools import lines
@@ -15,24 +17,13 @@ from wattwarden.tools.decode import as_json
 from wattwarden.tools.frame_rows import decoder_for, line_rows
 from wattwarden.tools.main import main
 
-VECTORS = Path(__file__).parents[1] / "vectors"
 REGISTER_ACK = "7b7b84bf237d7d"
 BROKEN_ACK = "7b7b84bf247d7d"
 NOW = 1_795_316_400_000_000  # 2026-11-22 03:00 UTC
 
 
-def vectors() -> list[Any]:
-    rows = [
-        json.loads(line) | {"codec": file.stem}
-        for file in sorted(VECTORS.glob("*.jsonl"))
-        for line in file.read_text().splitlines()
-    ]
-    return [pytest.param(row, id=row["id"]) for row in rows]
-
-
-def vector(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = next(p.values[0] for p in vectors() if p.id == name)
-    return found
+def vector(name: str) -> Mapping[str, Any]:
+    return next(one.record for one in all_vectors() if str(one) == name)
 
 
 def decoded(
@@ -44,12 +35,13 @@ def decoded(
     return status, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-@pytest.mark.parametrize("row", vectors())
-def test_every_vector_comes_out_as_it_is_recorded(row: dict[str, Any]) -> None:
+@of_each(all_vectors())
+def test_every_vector_comes_out_as_it_is_recorded(vector: Vector) -> None:
+    row = vector.record
     keys = tuple(f"{mn}={key}" for mn, key in (row.get("key") or {}).items())
     # What is wrong with a frame of which nothing is peculiar can be told by its own codec alone.
-    is_told = row["accept"] or load_codecs()[row["codec"]].is_guessed
-    decoder = decoder_for(None if is_told else row["codec"], keys)
+    is_told = row["accept"] or load_codecs()[vector.codec].is_guessed
+    decoder = decoder_for(None if is_told else vector.codec, keys)
     rows = list(line_rows(decoder, 1, row["hex"].encode(), NOW))
     if row["accept"]:
         assert [(one["kind"], one["meter"]) for one in rows] == [(row["kind"], row["meter"])]

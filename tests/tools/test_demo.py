@@ -1,5 +1,6 @@
 """The demonstration: what it sets up, what it says, and where its logs go."""
 
+import asyncio
 import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from wattwarden.alarms.routing.table import default_text
+from wattwarden.storage.errors import StorageError
 from wattwarden.storage.warden.listing import ListedAlarm
 from wattwarden.tools import demo, logfile
 from wattwarden.tools.errors import CommandError
@@ -86,3 +88,18 @@ def test_a_routing_table_is_read_before_anything_starts(tmp_path: Path) -> None:
     file.write_text("chain = 1", encoding="utf-8")
     with pytest.raises(CommandError, match="routing table"):
         demo.routing_of(file)
+
+
+async def test_a_story_that_breaks_off_ends_the_demonstration() -> None:
+    async def broken() -> None:
+        raise StorageError("the database is away", retryable=True)
+
+    async def whole() -> None:
+        pass
+
+    stop = asyncio.Event()
+    await demo.told_whole(whole(), stop)
+    assert not stop.is_set()
+    with pytest.raises(StorageError, match="away"):
+        await demo.told_whole(broken(), stop)
+    assert stop.is_set()

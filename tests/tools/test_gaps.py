@@ -54,6 +54,25 @@ def test_what_is_missing_is_listed_by_meter_and_local_day(
     assert "acrel:M1" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("_missing")
+def test_more_than_a_page_is_listed_whole(
+    where: list[str],
+    execute: Execute,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    execute(
+        "INSERT INTO gap (meter, since, until, missing) SELECT id, $1, $2, 4 FROM meter"
+        " WHERE address = 'M2'",
+        NOON,
+        NOON + timedelta(minutes=5),
+    )
+    whole = rows(capsys, "meters", "gaps", *where)
+    monkeypatch.setattr("wattwarden.storage.gaps.MOST_GAPS", 1)
+    assert rows(capsys, "meters", "gaps", *where) == whole
+    assert [row["missing"] for row in whole if row["meter"] == "acrel:M2"] == [4]
+
+
 def test_who_is_away_is_listed_with_what_it_owes(
     where: list[str], execute: Execute, capsys: pytest.CaptureFixture[str]
 ) -> None:

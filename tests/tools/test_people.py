@@ -2,12 +2,22 @@
 
 import asyncio
 import json
+from pathlib import Path
 
 import asyncpg
 import pytest
 
 from wattwarden.storage.people.accounts import set_password
 from wattwarden.tools.main import main
+
+PROVIDER = """
+[console]
+public_url = "https://ww.example"
+[console.oidc]
+issuer = "https://sso.example/"
+client_id = "ww"
+claim = "email"
+"""
 
 
 @pytest.fixture
@@ -63,3 +73,31 @@ def test_a_lock_holds_until_it_is_taken_off(
     assert not asyncio.run(locked())
     assert main(["people", "lock", "nobody", *where]) != 0
     assert "there is no person nobody with an account" in capsys.readouterr().err
+
+
+def test_identities_are_bound_and_unbound(
+    person: str,
+    where: list[str],
+    data: Path,
+    store_dsn: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["people", "bind", person, "li.min", *where]) != 0
+    assert "there is no provider of identities" in capsys.readouterr().err
+    (data / "wattwarden.toml").write_text(PROVIDER)
+
+    async def bound() -> list[str]:
+        connection = await asyncpg.connect(store_dsn)
+        rows = await connection.fetch("SELECT issuer || ' ' || subject AS known FROM identity")
+        await connection.close()
+        return [row["known"] for row in rows]
+
+    assert main(["people", "bind", person, "Li.Min@city.example", *where]) == 0
+    assert asyncio.run(bound()) == ["https://sso.example/ li.min@city.example"]
+    assert main(["people", "bind", person, "no address", *where]) != 0
+    assert main(["people", "bind", "nobody", "x@city.example", *where]) != 0
+    assert "there is no person nobody" in capsys.readouterr().err
+    assert main(["people", "unbind", person, *where]) == 0
+    assert asyncio.run(bound()) == []
+    assert main(["people", "unbind", person, *where]) != 0
+    assert "there is no person p1 with an identity" in capsys.readouterr().err

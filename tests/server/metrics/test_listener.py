@@ -135,3 +135,18 @@ async def test_a_system_tells_what_its_roles_tell_and_which_are_silent(tmp_path:
     assert 'wattwarden_role_up{part="writer",role="up"} 0.0' in text
     assert 'wattwarden_role_restarts_total{part="gateway",role="up"} 2.0' in text
     assert [one.check for one in troubles] == ["gateway: journal", "writer", "side"]
+
+
+@pytest.mark.parametrize(
+    ("troubles", "ready"),
+    [([], "1.0"), ([Trouble("journal", "full")], "0.0")],
+    ids=["all can work", "one cannot"],
+)
+async def test_a_system_is_ready_when_all_its_roles_are(
+    tmp_path: Path, troubles: list[Trouble], ready: str
+) -> None:
+    role = FakeTold("# HELP ww x\nww 1\n", troubles)
+    async with watched(settings_of(tmp_path), "gateway", role) as address:
+        assert address is not None
+        told = SystemTold(lambda: [Part("gateway", address, 0)], None)
+        assert f'wattwarden_ready{{role="up"}} {ready}' in await told.text()

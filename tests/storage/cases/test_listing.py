@@ -1,5 +1,7 @@
 """Pages of cases: chosen and counted from the table, folded only where that is behind."""
 
+from collections import Counter
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -7,10 +9,10 @@ from tests.storage.cases.city import action, after, with_alarm, with_firm
 from tests.storage.cases.test_follow import followed
 
 from wattwarden.alarms.cases.bodies import Verb
-from wattwarden.alarms.cases.case import Level, State
+from wattwarden.alarms.cases.case import Case, Level, State
 from wattwarden.storage.acting.admissions import decide
 from wattwarden.storage.cases.follow import follow
-from wattwarden.storage.cases.listing import list_cases
+from wattwarden.storage.cases.listing import list_cases, look_over
 from wattwarden.storage.cases.load import Chosen, load_cases
 from wattwarden.storage.database import Connection
 
@@ -82,6 +84,46 @@ async def test_what_is_chosen_and_counted_is_what_folding_all_would_choose(
     )
     first = await list_cases(store, of, now=after(now), limit=1)
     assert (first.cases, first.tallies) == (folded[:1], listed.tallies)
+
+
+@pytest.mark.parametrize("behind", [False, True], ids=["followed", "nobody-followed"])
+@pytest.mark.parametrize("firms", [None, ["E1"]], ids=["all", "of a firm"])
+async def test_what_is_open_is_counted_whole_and_the_gravest_and_the_longest_are_shown(
+    store: Connection,
+    firms: list[str] | None,
+    behind: bool,  # noqa: FBT001  a column
+) -> None:
+    await city(store)
+    now = after(4 * DAY)
+    if not behind:
+        await follow(store, followed(now))
+    folded = await load_cases(store, Chosen(enterprises=firms, open=True), now=now)
+    standing = [case for case in folded if case.cleared is None]
+    # Of what is gone, only what waits for the looker stands with what goes on.
+    turns = {State.RECTIFIED}
+    found = await look_over(store, firms, now=now, turns=turns, limit=2)
+
+    def place(case: Case) -> tuple[bool, int, datetime]:
+        return case.cleared is not None and case.state not in turns, -case.level, case.raised
+
+    shown = sorted(found.cases, key=place)[:2]
+    assert shown == sorted(folded, key=place)[:2]
+    assert sum(found.tallies.values()) == len(folded)
+    assert found.firms == Counter((case.enterprise, case.level) for case in folded)
+    places: dict[str, set[str]] = {}
+    for case in standing:
+        places.setdefault(case.grade, set()).add(case.line or case.subject)
+    assert found.places == places
+    assert found.longest == min(standing, key=lambda case: case.raised)
+    # Also where none of the gravest is shown.
+    alone = await look_over(store, firms, now=now, turns=turns, limit=0)
+    assert alone.longest == found.longest
+
+
+async def test_where_nothing_is_open_there_is_nothing_to_look_over(store: Connection) -> None:
+    found = await look_over(store, None, now=after(0), turns=(), limit=9)
+    assert (found.cases, found.tallies, found.firms, found.places) == ([], {}, {}, {})
+    assert found.longest is None
 
 
 async def test_what_is_followed_is_chosen_by_the_table_and_not_folded(store: Connection) -> None:

@@ -12,6 +12,8 @@ from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.protocol.command import CannotAskError, Command, Verb
 from wattwarden.storage.commands.entering import (
+    NEWEST,
+    OLDEST,
     Wish,
     check_wish,
     enter_as,
@@ -21,11 +23,16 @@ from wattwarden.storage.commands.entering import (
 from wattwarden.storage.commands.listing import find_command
 from wattwarden.storage.database import Connection
 from wattwarden.storage.meters import Meter, add_meter
+from wattwarden.storage.moments import us_of
 from wattwarden.storage.profiles import ProfileBody
 from wattwarden.storage.registry.registry import save_registry
 
 ASK = Command(Verb.ASK, ("0x14",))
 SET = Command(Verb.SET, values={"0x14": "1"})
+
+
+def past(since: int, until: int) -> Command:
+    return Command(Verb.RECALL, ("minute",), since=since, until=until)
 
 
 async def with_firms(store: Connection) -> None:
@@ -97,6 +104,15 @@ async def test_whose_a_meter_is_follows_its_points(store: Connection) -> None:
         pytest.param("acrel", Command(Verb.ASK), "nothing to ask", id="nothing"),
         pytest.param("acrel", Command(Verb.ASK, ("nonsense",)), "no item", id="no item"),
         pytest.param("dtu", ASK, "which meter", id="nobody behind the DTU"),
+        *(
+            pytest.param(codec, past(*span), "ten years", id=f"{codec}, {what}")
+            for codec in ("hj212", "gdw376")
+            for what, span in {
+                "before all calendars": (-(2**62), us_of(NOW)),
+                "behind all calendars": (us_of(NOW), 2**63 - 1),
+                "since there are computers": (0, us_of(NOW)),
+            }.items()
+        ),
     ],
 )
 async def test_what_the_codec_cannot_ask_is_refused_at_once(
@@ -105,6 +121,12 @@ async def test_what_the_codec_cannot_ask_is_refused_at_once(
     meter = await meter_in(store, codec)
     with pytest.raises(CannotAskError, match=why):
         await check_wish(store, wish(meter, command), tmp_path, NOW)
+
+
+async def test_a_stretch_of_the_past_is_asked_for(store: Connection, tmp_path: Path) -> None:
+    meter = await meter_in(store, "hj212")
+    command = past(us_of(NOW - OLDEST), us_of(NOW + NEWEST))
+    await check_wish(store, wish(meter, command), tmp_path, NOW)
 
 
 async def test_a_meter_behind_a_dtu_is_asked_as_that_dtu_is_configured(

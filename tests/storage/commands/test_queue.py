@@ -137,6 +137,20 @@ async def test_what_a_killed_gateway_had_sent_ends_as_nobody_knows(
     assert await claim(store, [number], "gw-2", NOW) == []
 
 
+async def test_a_gateway_that_lives_does_not_take_itself_for_dead(
+    store: Connection, store_dsn: str
+) -> None:
+    number = await queued(store, await meter_in(store))
+    gateway = await connect(store_dsn, name="gateway")
+    try:
+        await hold(gateway, "gw-1")
+        await claim(gateway, [number], "gw-1", NOW)
+        assert await expire(gateway, NOW, "gw-1") == 0
+    finally:
+        await gateway.close()
+    assert (await found(store, number)).state == "sent"
+
+
 async def test_an_answer_of_who_was_thought_dead_counts_and_a_strangers_does_not(
     store: Connection,
 ) -> None:

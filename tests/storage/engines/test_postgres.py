@@ -157,7 +157,8 @@ class TestWhileItRuns:
             connection.execute("SELECT count(*) FROM generate_series(1, 1e12)")
         )
         running = "SELECT state = 'active' FROM pg_stat_activity WHERE pid = $1"
-        assert await value(postgres, running, backend)
+        while not await value(postgres, running, backend):
+            assert not busy.done()
         await killed(postgres)
         assert backend in processes_in(cluster_of(cluster_folder), "postgres")
 

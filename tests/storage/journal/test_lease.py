@@ -52,7 +52,7 @@ async def expire(link: Link, prefix: str) -> None:
 
 async def until_held(lease: Lease, now: float) -> None:
     """A third of a short time to live may not do on a busy machine."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await lease.acquire_or_renew(now) is not Verdict.HELD:
             pass
 

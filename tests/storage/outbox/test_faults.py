@@ -186,7 +186,7 @@ async def centre_of(city: City, centre: Centre) -> None:
 
 
 async def reported(centre: Centre) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await centre.acknowledged.wait()
 
 

@@ -127,7 +127,7 @@ async def test_the_chore_forgets_in_parts_counts_and_rests_for_an_hour(
     assert counters.notices == 6
 
 
-@pytest.mark.parametrize("name", ["notices_days", "attempts_days"])
+@pytest.mark.parametrize("name", ["notices_days", "attempts_days", "commands_days"])
 def test_what_the_limits_of_gateways_count_is_always_kept(name: str) -> None:
     with pytest.raises(ValidationError):
         ArchivistSettings.model_validate({name: 1})

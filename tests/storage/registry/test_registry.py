@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import pytest
 from tests.alarms.registry.firm import registry
 
+from wattwarden.alarms.acting.rights import SYSTEM
 from wattwarden.alarms.registry.changes import Change, difference
-from wattwarden.alarms.registry.nouns import Line
+from wattwarden.alarms.registry.nouns import Line, Person, Role
 from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.storage.database import Connection
@@ -90,3 +91,10 @@ async def test_a_record_of_a_newer_program_is_told(store: Connection) -> None:
     )
     with pytest.raises(StorageError, match="cannot be read by this program"):
         await load_registry(store)
+
+
+async def test_nobody_is_named_as_the_system_itself(store: Connection) -> None:
+    auditor = Person(id=SYSTEM, name="甲", role=Role.AUDITOR)
+    with pytest.raises(RefusedError, match=SYSTEM):
+        await saved(store, Change("person", SYSTEM, auditor))
+    assert await store.fetchval("SELECT count(*) FROM registry_entry") == 0

@@ -80,7 +80,7 @@ async def test_two_writers_of_one_shard_end_one_of_them(
     journal.frames(reading("m3"))
 
     with pytest.raises(Fenced, match="another writer") as caught:
-        await asyncio.wait_for(writer.run(asyncio.Event()), 5)
+        await asyncio.wait_for(writer.run(asyncio.Event()), 60)
 
     assert not caught.value.retryable
     await other.round()

@@ -99,6 +99,18 @@ def test_a_case_goes_its_whole_way(alarm: int, tell: Tell, file: Path) -> None:
     ]  # fmt: skip
 
 
+def test_an_officer_makes_an_alarm_graver_and_its_firm_does_not(alarm: int, tell: Tell) -> None:
+    number, why = str(alarm), ("--reason", "当日第三次")
+    seen = tell(5, "alarms", "escalate", number, "--as", "P1", *why)
+    assert (seen["case"]["state"], seen["case"]["level"]) == ("raised", 3)
+    assert "无权办理" in tell(6, "alarms", "escalate", number, "--as", "P2", *why, status=1)
+    tell(7, "alarms", "escalate", number, "--as", "P1", *why)
+    assert "已是最高级" in tell(8, "alarms", "escalate", number, "--as", "P1", *why, status=1)
+    assert [one["deed"] for one in tell(9, "alarms", "show", number)["history"]] == [
+        "报警", "升级", "升级",
+    ]  # fmt: skip
+
+
 def test_a_refusal_is_told_in_both_languages_and_changes_nothing(alarm: int, tell: Tell) -> None:
     number = str(alarm)
     tell(5, "alarms", "ack", number, "--as", "P2")

@@ -8,25 +8,14 @@ from typing import Any
 
 import asyncpg
 import pytest
-from tests.storage.feed import readings, register, small_city, store_rows, store_ticks
+from tests.server.backtest.history import SINCE, UNTIL, counted, fill, quicker
 
 from wattwarden.alarms.rulebook import default_text
-from wattwarden.server.warden import Warden
 from wattwarden.storage.database import Connection
 from wattwarden.tools.main import main
 
 Capture = pytest.CaptureFixture[str]
-FIRMS = ("E0", "E1")
-MINUTES = 150
-# Up to midnight in Shanghai.
-SPAN = ("--since", "2026-11-21T14:00:00Z", "--until", "2026-11-21T16:00:00Z")
-TOLD = ("alarm", "unit_transition", "kept_state", "day_state", "decision", "refold")
-
-
-def power(firm: str, part: str, minute: int) -> float:
-    """Twice E1 begins to produce without treatment: for 8 minutes, and for 20."""
-    stopped = (range(30, 45), range(70, 80)) if part == "p" else (range(30, 53), range(70, 100))
-    return 0.0 if firm == "E1" and any(minute in span for span in stopped) else 0.8
+SPAN = ("--since", SINCE, "--until", UNTIL)
 
 
 def with_store(dsn: str, work: Callable[[Connection], Awaitable[Any]]) -> Any:
@@ -43,25 +32,15 @@ def with_store(dsn: str, work: Callable[[Connection], Awaitable[Any]]) -> Any:
 @pytest.fixture
 def folded(store_dsn: str) -> str:
     """A store of two firms' readings, folded by the shipped rules."""
-
-    async def fill(store: Connection) -> None:
-        await register(store, small_city(FIRMS))
-        await store_rows(store, readings(FIRMS, range(MINUTES), power))
-        await store_ticks(store, MINUTES)
-        warden = Warden(store_dsn, 1)
-        while await warden.round():
-            pass
-        await warden._leave()
-
-    with_store(store_dsn, fill)
+    with_store(store_dsn, lambda store: fill(store, store_dsn))
     return store_dsn
 
 
 @pytest.fixture
-def quicker(tmp_path: Path) -> str:
-    """The shipped rules, but T1 is five minutes."""
+def quick(tmp_path: Path) -> str:
+    """A rule file whose T1 is five minutes."""
     file = tmp_path / "quicker.toml"
-    file.write_text(default_text().replace("delay_s = 600", "delay_s = 300", 1), "utf-8")
+    file.write_text(quicker(), "utf-8")
     return str(file)
 
 
@@ -71,19 +50,15 @@ def told(capsys: Capture, *words: str) -> list[dict[str, Any]]:
 
 
 def counts(dsn: str) -> dict[str, int]:
-    async def count(store: Connection) -> dict[str, int]:
-        sql = "SELECT count(*) FROM {}"
-        return {name: await store.fetchval(sql.format(name)) for name in TOLD}
-
-    found: dict[str, int] = with_store(dsn, count)
+    found: dict[str, int] = with_store(dsn, counted)
     return found
 
 
 def test_a_shorter_delay_brings_one_alarm_and_moves_another(
-    folded: str, quicker: str, where: list[str], capsys: Capture
+    folded: str, quick: str, where: list[str], capsys: Capture
 ) -> None:
     before = counts(folded)
-    *rows, last = told(capsys, "--rules", quicker, *SPAN, *where)
+    *rows, last = told(capsys, "--rules", quick, *SPAN, *where)
     changes = {(row["change"], row["rule"]): row for row in rows}
     appears, moves = changes["appears", "R1"], changes["moves", "R1"]
     assert (appears["subject"], appears["before"]) == ("unit:E1-t", None)
@@ -111,10 +86,10 @@ def test_the_rules_in_force_would_change_nothing(
 
 
 def test_other_firms_and_other_times_are_left_out(
-    folded: str, quicker: str, where: list[str], capsys: Capture
+    folded: str, quick: str, where: list[str], capsys: Capture
 ) -> None:
     assert folded
-    words = ["--rules", quicker, *where]
+    words = ["--rules", quick, *where]
     (last,) = told(capsys, *words, *SPAN, "--enterprise", "E0")
     assert last["summary"]["same"] == 0
     rows = told(capsys, *words, "--since", "2026-11-21T15:20:00Z", *SPAN[2:])
@@ -122,10 +97,10 @@ def test_other_firms_and_other_times_are_left_out(
 
 
 def test_people_see_a_table_and_what_it_comes_to(
-    folded: str, quicker: str, where: list[str], capsys: Capture
+    folded: str, quick: str, where: list[str], capsys: Capture
 ) -> None:
     assert folded
-    assert main(["backtest", "--rules", quicker, *SPAN, *where]) == 0
+    assert main(["backtest", "--rules", quick, *SPAN, *where]) == 0
     text = capsys.readouterr().out
     assert "unit:E1-t" in text
     assert "1 would appear, 1 vanish, 1 move" in text
@@ -141,11 +116,11 @@ def test_people_see_a_table_and_what_it_comes_to(
     ids=["no time at all", "an unknown enterprise", "a time of which nothing is stored"],
 )
 def test_what_cannot_be_folded_is_told(
-    folded: str, quicker: str, where: list[str], capsys: Capture,
+    folded: str, quick: str, where: list[str], capsys: Capture,
     words: tuple[str, ...], status: int, said: str,
 ) -> None:  # fmt: skip
     assert folded
-    assert main(["backtest", "--rules", quicker, *words, *where]) == status
+    assert main(["backtest", "--rules", quick, *words, *where]) == status
     assert said in capsys.readouterr().err
 
 

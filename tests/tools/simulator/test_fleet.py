@@ -130,5 +130,5 @@ async def test_a_stop_is_heard_while_the_next_frame_is_waited_for() -> None:
         )
         await asyncio.sleep(0)
         stop.set()
-        await asyncio.wait_for(playing, 5)
+        await asyncio.wait_for(playing, 60)
     assert fleet.tally.sent == 0

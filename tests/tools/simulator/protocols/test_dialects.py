@@ -16,9 +16,10 @@ from wattwarden.codecs.onenet.signature import is_signed
 from wattwarden.codecs.pushes.json_body import load
 from wattwarden.protocol.codec import Batch, Profile, default_profile
 from wattwarden.protocol.command import HEARD, Answer, Command, Peer, Verb
+from wattwarden.protocol.events import Received, SessionLimits
 from wattwarden.protocol.framer import Framer
 from wattwarden.protocol.recognition import claim
-from wattwarden.protocol.session import Received, Session, SessionLimits
+from wattwarden.protocol.session import Session
 from wattwarden.tools.errors import UsageError
 from wattwarden.tools.simulator.protocols import garbage
 from wattwarden.tools.simulator.protocols.acrel_gateway import Gateway

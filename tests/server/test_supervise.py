@@ -1,0 +1,36 @@
+"""What begins with `up`, and what it does not wait for."""
+
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from wattwarden.server.children import RoleError
+from wattwarden.server.supervise import begin
+
+if TYPE_CHECKING:
+    from wattwarden.server.children import Role
+
+
+class Broken:
+    """A role that does not start."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.tried = 0
+
+    async def start(self) -> None:
+        self.tried += 1
+        message = f"{self.name} did not start, see above"
+        raise RoleError(message)
+
+
+async def test_meters_do_not_wait_for_what_platforms_above_get() -> None:
+    forwarder = Broken("forwarder")
+    await begin(cast("Role", forwarder))
+    assert forwarder.tried == 1
+
+
+@pytest.mark.parametrize("name", ["gateway", "writer", "side", "archivist"])
+async def test_without_the_others_there_is_no_system(name: str) -> None:
+    with pytest.raises(RoleError, match=name):
+        await begin(cast("Role", Broken(name)))
