@@ -53,6 +53,15 @@ def cut(codec: Codec, data: bytes) -> list[bytes]:
     return Framer(codec.outline).feed(data)
 
 
+def cut_checked(codec: Codec, data: bytes, profile_of: ProfileOf) -> list[bytes]:
+    """Return the frames of a stream; one that is no frame is explained, and read or refused."""
+    frames = cut(codec, data)
+    if frames != [data]:
+        check_explained(codec, data)
+        read_checked(codec, data, profile_of)
+    return frames
+
+
 def batch_of(frames: list[bytes], profile_of: ProfileOf, rng: Random) -> Batch:
     """Put frames into a batch, of a session that is known or not."""
     identity = rng.choice((None, "fuzz1", "fuzz2"))
@@ -110,6 +119,15 @@ def check_written(codec: Codec, message: Message, profile_of: ProfileOf) -> byte
     assert again == message, f"written and read again, it is {again}, not {message}"
     assert codec.encode(again) == frame, "a canonical frame is not written as it was"
     return frame
+
+
+def check_frame(codec: Codec, frame: bytes, profile_of: ProfileOf) -> Message | None:
+    """What was cut is recognised, and what can be read of it can be written."""
+    assert codec.recognise(frame) is Claim.YES, "a frame is not recognised"
+    message = read_checked(codec, frame, profile_of)
+    if message is not None:
+        check_written(codec, message, profile_of)
+    return message
 
 
 # --- answers --------------------------------------------------------------------------------------

@@ -15,8 +15,7 @@ from zlib import crc32
 from fuzz.contract import (
     RECEIVED_AT,
     check_explained,
-    check_written,
-    read_checked,
+    check_frame,
     rows_of,
     zone_of,
 )
@@ -39,7 +38,7 @@ from wattwarden.codecs.dlt698.frame import (
     take_apart,
 )
 from wattwarden.protocol.checksum import x25
-from wattwarden.protocol.codec import Batch, Claim, Columns
+from wattwarden.protocol.codec import Batch, Columns
 
 _LEAST_BYTES: Final = 9 + 1 + CRC_BYTES + 1
 
@@ -59,12 +58,9 @@ def _check_counted(batch: Batch, columns: Columns) -> None:
     rows = rows_of(columns)
     refused = {entry.frame: entry for entry in columns.refused}
     for index, frame in enumerate(batch.frames()):
-        assert CODEC.recognise(frame) is Claim.YES, "a frame is not recognised"
         if index == 0:
             check_explained(CODEC, frame)
-        message = read_checked(CODEC, frame, zone_of)
-        if message is not None:
-            check_written(CODEC, message, zone_of)
+        message = check_frame(CODEC, frame, zone_of)
         if index in refused:
             assert index not in rows, "a frame is both refused and in rows"
         if message is None or batch.request[index] >= 0:

@@ -26,7 +26,7 @@ from fuzz.contract import (
     check_singly,
     check_written,
     confirmed,
-    cut,
+    cut_checked,
     microseconds,
     read_checked,
     rows_of,
@@ -70,13 +70,10 @@ def run(data: bytes) -> None:
     """Hold the invariant for one stream."""
     rng = Random(crc32(data))
     check_recognised(CODEC, data, rng)
-    frames = cut(CODEC, data)
-    if frames != [data]:
-        check_explained(CODEC, data)
-        read_checked(CODEC, data, profile_of)
-        if rng.random() < LOOSE_SHARE:
-            loose = batch_of([data, *frames], profile_of, rng)
-            check_columns(loose, CODEC.decode(loose))
+    frames = cut_checked(CODEC, data, profile_of)
+    if frames != [data] and rng.random() < LOOSE_SHARE:
+        loose = batch_of([data, *frames], profile_of, rng)
+        check_columns(loose, CODEC.decode(loose))
     if not frames:
         return
     check_conversation(CODEC, frames, profile_of, RECEIVED_AT)

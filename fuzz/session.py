@@ -18,16 +18,10 @@ from fuzz.hj212 import TARGET as HJ212
 
 from wattwarden.codecs import port_codecs
 from wattwarden.protocol.codec import Batch, Codec
-from wattwarden.protocol.session import (
-    NEVER,
-    SECOND_US,
-    Closing,
-    LoggedIn,
-    Received,
-    Session,
-    SessionLimits,
-    Skipped,
-)
+from wattwarden.protocol.events import Closing, LoggedIn, Received, SessionLimits, Skipped
+from wattwarden.protocol.microseconds import SECOND_US
+from wattwarden.protocol.session import Session
+from wattwarden.protocol.stream import NEVER
 
 # Limits that inputs of a few hundred bytes can reach.
 TIGHT: Final = SessionLimits(noise_before_login_bytes=64, noise_bytes=256)

@@ -9,11 +9,9 @@ from fuzz.contract import (
     check_acknowledged,
     check_columns,
     check_conversation,
-    check_explained,
     check_recognised,
     check_singly,
-    cut,
-    read_checked,
+    cut_checked,
     zone_of,
 )
 from fuzz.work import Work
@@ -33,10 +31,7 @@ class Heard(NamedTuple):
 def hear(codec: Codec, data: bytes, rng: Random, profile_of: ProfileOf = zone_of) -> Heard | None:
     """Hold what every codec promises for one stream; None when no frame is in it."""
     check_recognised(codec, data[:MAX_HEAD_BYTES], rng)
-    frames = cut(codec, data)
-    if frames != [data]:
-        check_explained(codec, data)
-        read_checked(codec, data, profile_of)
+    frames = cut_checked(codec, data, profile_of)
     batch = batch_of(frames, profile_of, rng)
     columns = codec.decode(batch)
     check_columns(batch, columns)

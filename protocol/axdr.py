@@ -11,6 +11,7 @@ of a list takes one at least, and nesting ends at MOST_DEPTH.
 """
 
 import struct
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from io import BytesIO
@@ -20,6 +21,7 @@ import construct as cs
 
 from wattwarden.protocol.codec import Field
 from wattwarden.protocol.errors import ProtocolError, Refusal
+from wattwarden.protocol.wire import parts_of
 
 if TYPE_CHECKING:
     Piece = cs.Construct[Any, Any]
@@ -100,8 +102,10 @@ def parse(piece: Any, raw: bytes, offset: int = 0, **context: Any) -> tuple[Any,
     """
     stream = BytesIO(raw)
     stream.seek(offset)
+    # As construct's own ``parse_stream``, without its containers, which cost more than the parse.
+    whole = {"_params": {"depth": [0], "count": [0], **context}}
     try:
-        value = piece.parse_stream(stream, depth=[0], count=[0], **context)
+        value = read_part(piece, stream, whole, "")
     except ProtocolError as error:
         raise ProtocolError(error.kind, error.message, stream.tell()) from error
     return value, stream.tell()
@@ -121,8 +125,8 @@ def build(piece: Any, value: Any) -> bytes:
 
 
 def read_part(piece: Any, stream: Any, context: Any, path: str) -> Any:
-    """Parse a part of a piece, as construct's own pieces do."""
-    return piece._parsereport(stream, context, path)  # noqa: SLF001  # construct's seam for pieces
+    """Parse a part of a piece, as construct's own pieces do; ``path`` ends with its name."""
+    return piece._parse(stream, context, path)  # noqa: SLF001  # construct's seam for pieces
 
 
 def write_part(piece: Any, value: Any, stream: Any, context: Any, path: str) -> None:
@@ -160,13 +164,13 @@ def length_bytes(length: int) -> bytes:
 class Leaf(Piece):
     """A piece without parts: ``get`` reads its value, ``put`` gives its bytes."""
 
+    @abstractmethod
     def get(self, stream: Any) -> Any:
         """Read the value."""
-        raise NotImplementedError
 
+    @abstractmethod
     def put(self, value: Any) -> bytes:
         """Return the bytes of a value."""
-        raise NotImplementedError
 
     def show(self, value: Any) -> str:
         """Say the value to people."""
@@ -203,11 +207,16 @@ class Nothing(Leaf):
 class Record(cs.Struct):
     """Fields one behind the other, as a dict; a later one may look at those before it."""
 
-    def _parse(self, stream: Any, context: Any, path: str) -> Any:
+    @cached_property
+    def parts(self) -> tuple[tuple[str, Any], ...]:
+        """Name and piece of each field."""
+        return tuple((str(name), piece) for name, piece in parts_of(self))
+
+    def _parse(self, stream: Any, context: Any, _path: str) -> Any:
         found: dict[str, Any] = {}
-        inner = {"_": context, "_params": context["_params"], "found": found}
-        for part in self.subcons:
-            found[str(part.name)] = read_part(part, stream, inner, path)
+        inner = {"_params": context["_params"], "found": found}
+        for name, part in self.parts:
+            found[name] = read_part(part, stream, inner, name)
         return found
 
     def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
@@ -256,7 +265,7 @@ class Choice(Piece):
         trace = trace_of(context)
         if trace is not None:
             trace.tell(begin, begin + 1, f"choice of {name_of(path)}", f"{number} {name}")
-        return {name: read_part(piece, stream, context, f"{path} -> {name}")}
+        return {name: read_part(piece, stream, context, name)}
 
     def _build(self, obj: Any, stream: Any, context: Any, path: str) -> Any:
         ((name, value),) = obj.items()
@@ -314,13 +323,15 @@ class Tagged(Piece):
         return {name: tag for tag, (name, _) in self.types.items()}
 
     def _parse(self, stream: Any, context: Any, path: str) -> Any:
-        begin = stream.tell()
-        _count(context["_params"])
+        parameters = context["_params"]
+        trace: Trace | None = parameters.get("trace")
+        begin = 0 if trace is None else stream.tell()
+        if "most_values" in parameters:
+            _count(parameters)
         tag = take(stream, 1)[0]
         found = self.types.get(tag)
         if found is None:
             raise ProtocolError(Refusal.DECODE, f"no type of data has the tag {tag}")
-        trace = trace_of(context)
         name, piece = found
         if isinstance(piece, Leaf):
             value = piece.get(stream)
@@ -330,7 +341,7 @@ class Tagged(Piece):
             return {name: value} if tag else None
         if trace is not None:
             trace.tell(begin, begin + 1, f"type of {name_of(path)}", name)
-        depth = context["_params"]["depth"]
+        depth = parameters["depth"]
         if depth[0] >= MOST_DEPTH:
             raise ProtocolError(Refusal.DECODE, f"data are nested {MOST_DEPTH} deep at most")
         depth[0] += 1
@@ -350,12 +361,9 @@ class Tagged(Piece):
 
 
 def _count(parameters: Any) -> None:
-    most = parameters.get("most_values")
-    if most is None:
-        return
-    count = parameters["count"]
+    most, count = parameters["most_values"], parameters["count"]
     count[0] += 1
-    if count[0] > most:
+    if most is not None and count[0] > most:
         raise ExhaustedError
 
 

@@ -308,6 +308,9 @@ class Codec:
     None when framing has confirmed every frame already.  ``acknowledge`` returns, for each frame,
     the bytes to send once the journal has it (b"" for none).  ``read`` raises ProtocolError.
 
+    ``is_awaited`` tells of a frame whether its sender may wait for what ``acknowledge`` gives, and
+    so for the journal; None where each may.  What answers a poll has time.
+
     ``routine`` takes segments, each of another connection that is in step and has said who it is.
     It gives None unless every one is whole frames of which ``Dialogue.receive`` would answer none,
     ask nothing and learn nothing, and whose checksums fit, or are for ``confirm`` to check.  Where
@@ -345,6 +348,7 @@ class Codec:
     is_datagram: bool = False
     is_opening: bool = False
     ask: "Callable[[Command, Peer], tuple[Question, ...]] | None" = None
+    is_awaited: Callable[[bytes], bool] | None = None
 
 
 def refusal(index: int, error: ProtocolError) -> Refused:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from wattwarden.protocol.polling import SECOND_US
+from wattwarden.protocol.microseconds import SECOND_US
 
 if TYPE_CHECKING:
     from wattwarden.protocol.codec import Profile

@@ -15,14 +15,8 @@ from typing import Any, Final
 
 from wattwarden.protocol.codec import DEFAULT_PROFILE, NOTHING_ASKED, Asked, Profile, ProfileOf
 from wattwarden.protocol.command import Ending, Outcome, Question
-from wattwarden.protocol.polling import (
-    MINUTE_US,
-    SECOND_US,
-    Poll,
-    PollCounters,
-    Poller,
-    PollLimits,
-)
+from wattwarden.protocol.microseconds import MINUTE_US, SECOND_US
+from wattwarden.protocol.polling import Poll, PollCounters, Poller, PollLimits
 
 # How soon a meter that is configured while it is connected is asked by its new plan.
 LOOK_AGAIN_US: Final = 60 * SECOND_US

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from zlib import crc32
 
-SECOND_US: Final = 1_000_000
-MINUTE_US: Final = 60 * SECOND_US
+from wattwarden.protocol.microseconds import MINUTE_US, SECOND_US
+
 _MOST_TIMEOUT_MS: Final = 60_000
 _MOST_RETRIES: Final = 10
 
@@ -102,9 +102,12 @@ class _Meter:
     turn: int = 0
     failures: int = 0
     quiet_until: int = 0
+    # When the first of its plans is due, if it is not left in peace; kept, since every answer asks.
+    ready_at: int = 0
 
-    def ready_at(self) -> int:
-        return max(self.quiet_until, min(plan.due_at for plan in self.plans))
+    def plan(self) -> None:
+        """Take note of what has changed."""
+        self.ready_at = max(self.quiet_until, min([plan.due_at for plan in self.plans]))
 
 
 class Poller:
@@ -141,6 +144,8 @@ class Poller:
             first = now + lot % max(1, min(poll.period_us, limits.first_within_us))
             plan = _Plan(poll, first, lot % poll.period_us)
             self._meters.setdefault(poll.meter, _Meter([])).plans.append(plan)
+        for meter in self._meters.values():
+            meter.plan()
         self._turns = 0
         # The meter whose turn it is, and up to when its polls count as due.
         self._turn: tuple[_Meter, int] | None = None
@@ -191,7 +196,7 @@ class Poller:
         self._outstanding = None
         meter.failures = meter.quiet_until = 0
         plan.postpone(now)
-        self._ready_at = self._first_ready_at()
+        self._replan(meter)
         self.counters.answered += 1
 
     def unexpected(self) -> None:
@@ -202,13 +207,17 @@ class Poller:
         """Return when ``due`` next has something to say, None when there is nothing to ask."""
         return self._ready_at if self._outstanding is None else self._deadline
 
+    def _replan(self, meter: _Meter) -> None:
+        meter.plan()
+        self._ready_at = self._first_ready_at()
+
     def _first_ready_at(self) -> int | None:
         # Kept, since whoever has thousands of lines asks for the next deadline each second.
-        return min((meter.ready_at() for meter in self._meters.values()), default=None)
+        return min([meter.ready_at for meter in self._meters.values()], default=None)
 
     def _next_turn(self, now: int) -> tuple[_Meter | None, int]:
         """Choose the meter that has waited longest since its last turn."""
-        ready = [meter for meter in self._meters.values() if meter.ready_at() <= now]
+        ready = [meter for meter in self._meters.values() if meter.ready_at <= now]
         if not ready:
             return None, now
         meter = min(ready, key=lambda one: one.turn)
@@ -231,7 +240,7 @@ class Poller:
             quiet = min(limits.most_quiet_us, limits.quiet_us << min(tried - 1, 20))
             meter.quiet_until = now + quiet
             self.counters.silenced += 1
-        self._ready_at = self._first_ready_at()
+        self._replan(meter)
 
 
 def _earliest(meter: _Meter, until: int) -> _Plan | None:

@@ -16,13 +16,13 @@ works, take_events for next_event until None, unsent to see whether data_to_send
 routine_codec says whose Codec.routine may judge the next segment in place of the session, which
 then only has to know that it was heard_at that time.
 
-Times are microseconds UTC.  Answers that wait for the journal are no business of the session:
-``Codec.acknowledge`` gives them once the envelope is stored.
+What the bytes are is found by ``Stream``; what they mean is said here.  Times are microseconds
+UTC.  Answers that wait for the journal are no business of the session: ``Codec.acknowledge`` gives
+them once the envelope is stored.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Final
 
 from wattwarden.protocol.asking import Asking, Bindable
 from wattwarden.protocol.codec import NOTHING_ASKED, Codec, Dialogue, ProfileOf
@@ -35,29 +35,9 @@ from wattwarden.protocol.events import (
     SessionLimits,
     Skipped,
 )
-from wattwarden.protocol.foreign import foreign_protocol, may_become_foreign
-from wattwarden.protocol.framer import Framer
 from wattwarden.protocol.line import Line
-from wattwarden.protocol.recognition import MAX_HEAD_BYTES, claim
-
-__all__ = [
-    "MAX_HEAD_BYTES",
-    "NEVER",
-    "SECOND_US",
-    "Closing",
-    "Event",
-    "LoggedIn",
-    "Received",
-    "Session",
-    "SessionLimits",
-    "Skipped",
-]
-
-_UNKNOWN: Final = "no codec knows it"
-_UNENDED: Final = "frame without its end"
-
-SECOND_US: Final = 1_000_000
-NEVER: Final = 2**63 - 1
+from wattwarden.protocol.microseconds import SECOND_US
+from wattwarden.protocol.stream import NEVER, Cut, Piece, Stream
 
 
 class Session:
@@ -70,19 +50,13 @@ class Session:
     __slots__ = (
         "_asking",
         "_closing",
-        "_codecs",
         "_dialogue",
         "_events",
-        "_framer",
-        "_framing",
-        "_head",
         "_in_step",
         "_limits",
         "_login_by",
-        "_made_up_bytes",
-        "_noise_bytes",
-        "_partial_by",
         "_profile_of",
+        "_stream",
         "codec",
         "heard_at",
         "identity",
@@ -92,27 +66,21 @@ class Session:
     def __init__(
         self, codecs: Sequence[Codec], profile_of: ProfileOf, limits: SessionLimits, now: int
     ) -> None:
-        self._codecs = codecs
         self._profile_of = profile_of
         self._limits = limits
+        self._stream = Stream(codecs, round(limits.partial_frame_s * SECOND_US))
         self._events: list[Event] = []
         self.unsent = b""
         """What ``data_to_send`` would give now."""
-        # Without a framer the bytes' codec is in question, and the head waits for the answer.
-        self._framer: Framer | None = None
-        self._framing: Codec | None = None
         # The codec while nothing is owed to noise or waits for its rest, for the short way.
         self._in_step: Codec | None = None
-        self._head = b""
         self._dialogue: Dialogue | None = None
         # The same, where it can ask.
         self._asking: Asking | None = None
-        self._noise_bytes = self._made_up_bytes = 0
         self._closing = False
         self.heard_at = now
         """When the peer last sent a frame."""
         self._login_by = now + round(limits.pre_login_s * SECOND_US)
-        self._partial_by = NEVER
         self.codec: Codec | None = None
         self.identity: str | None = None
 
@@ -129,18 +97,18 @@ class Session:
             message = f"peers of {codec.name} say who they are"
             raise ValueError(message)  # noqa: TRY004  # of the right type, for another way in
         dialogue.bind(identity, now)
-        self._framer, self._framing = Framer(codec.outline), codec
+        self._stream.begin(codec)
         self.identity = identity
         self._events.append(LoggedIn(codec, identity))
         self.unsent += dialogue.tick(now)
 
     def receive_data(self, data: bytes, now: int) -> None:
         """Take bytes of the peer; their meaning is in ``next_event`` and ``data_to_send``."""
-        self._in_step = None
-        self._feed(data, now)
-        framer = self._framer
-        if framer is not None and framer.is_clean and not self._noise_bytes:
-            self._in_step = self.codec if self._framing is self.codec else None
+        if self._closing:
+            return
+        stream = self._stream
+        self._take(stream.feed(data, now, self._credit_bytes()), now)
+        self._in_step = self.codec if stream.is_in_step else None
 
     def take_frames(self, data: bytes, now: int) -> list[bytes] | None:
         """Take bytes as ``receive_data`` does, if they are whole frames of ``codec`` and no more.
@@ -227,7 +195,7 @@ class Session:
         if self._closing:
             return NEVER
         poll = self._dialogue.next_deadline() if self._dialogue is not None else None
-        return min(self._silence_by(), self._partial_by, NEVER if poll is None else poll)
+        return min(self._silence_by(), self._stream.partial_by, NEVER if poll is None else poll)
 
     def tick(self, now: int) -> None:
         """Let time pass."""
@@ -236,8 +204,8 @@ class Session:
         if self._dialogue is not None:
             self.unsent += self._dialogue.tick(now)
         overdue = now >= self._silence_by()
-        if overdue or now >= self._partial_by:
-            self._give_up_partial(now)
+        if overdue or now >= self._stream.partial_by:
+            self._take(self._stream.give_up_partial(now), now)
         # A frame found inside the partial one counts as heard.
         if overdue and now >= self._silence_by():
             silent = self.identity is not None
@@ -248,7 +216,7 @@ class Session:
     def end(self, now: int) -> None:
         """Take note that the peer hung up; what waited for its rest comes as last events."""
         if not self._closing:
-            self._give_up_partial(now)
+            self._take(self._stream.give_up_partial(now), now)
             self._close("the peer hung up")
 
     def reject(self, frame: bytes, now: int) -> None:
@@ -256,85 +224,24 @@ class Session:
 
         It is searched again from its second byte; what is sound inside comes as new events.
         """
-        if self.codec is None or self._closing:
-            return
-        self._in_step = None
-        # It was taken for a frame, and may have made up for noise.
-        back = min(len(frame), self._made_up_bytes)
-        self._made_up_bytes -= back
-        self._noise_bytes += back
-        framer = Framer(self.codec.outline)
-        frames = framer.recut(frame)
-        self._hear(self.codec, frames, now)
-        self._skip(framer.take_noise(), "checksum does not fit")
+        if not self._closing:
+            self._in_step = None
+            self._take(self._stream.reject(frame), now)
 
-    def _feed(self, data: bytes, now: int) -> None:
-        framer = self._framer
-        if framer is None:
-            self._recognise(self._head + data, now)
-            return
-        frames = framer.feed(data)
-        if framer.is_clean:
-            self._hear(self._framing, frames, now)
-            self._partial_by = NEVER
-            return
-        noise = framer.take_noise()
-        if noise and not frames and self._change_codec(noise, framer.pending, now):
-            return
-        self._take(framer, frames, noise, _UNKNOWN, now)
-
-    def _recognise(self, data: bytes, now: int) -> None:
-        """Ask every codec whose the bytes are."""
-        if self._closing:
-            return
-        start, codec = claim(self._codecs, data, self._credit() - self._noise_bytes)
-        if start and self.codec is None and not self._noise_bytes:
-            foreign = foreign_protocol(data)
-            if foreign is not None:
-                self._head = data
-                self._close(f"{foreign} on the meter port")
-                return
-            if codec is None and may_become_foreign(data):
-                self._head = data
-                return
-        self._settle(codec, data, start, now)
-
-    def _change_codec(self, noise: bytes, pending: bytes, now: int) -> bool:
-        """Ask the others: the peer may have changed its protocol (a DTU, a replayed capture)."""
-        others = [codec for codec in self._codecs if codec is not self._framing]
-        data = noise + pending
-        start, codec = claim(others, data, self._credit() - self._noise_bytes)
-        if start >= len(noise) or (codec is None and pending):
-            return False
-        self._settle(codec, data, start, now)
-        return True
-
-    def _settle(self, codec: Codec | None, data: bytes, start: int, now: int) -> None:
-        """Give the bytes from ``start`` on to the codec, or keep them for those that want more."""
-        self._head = data[start:]
-        if start:
-            self._skip(data[:start], _UNKNOWN)
+    def _take(self, pieces: Iterable[Piece], now: int) -> None:
+        """Say what each piece means, until one ends the session."""
+        for piece in pieces:
+            if isinstance(piece, Cut):
+                self._hear(piece.codec, piece.frames, now)
+            elif isinstance(piece, Skipped):
+                self._skip(piece)
+            else:
+                self._close(piece.reason)
             if self._closing:
                 return
-        if codec is not None:
-            self._frame_anew(codec, _UNKNOWN, now)
-        elif self.codec is not None and not self._head:
-            self._frame_anew(self.codec, _UNKNOWN, now)
-        else:
-            self._framer = self._framing = None
-            if self.codec is not None and self._partial_by == NEVER:
-                self._partial_by = now + round(self._limits.partial_frame_s * SECOND_US)
-
-    def _frame_anew(self, codec: Codec, reason: str, now: int) -> None:
-        """Frame the bytes that waited for their codec."""
-        if self.codec is None:
+        codec = self._stream.codec
+        if self.codec is None and codec is not None:
             self._begin_dialogue(codec, now)
-        head, self._head = self._head, b""
-        framer = self._framer = Framer(codec.outline)
-        self._framing = codec
-        self._partial_by = NEVER
-        frames = framer.feed(head)
-        self._take(framer, frames, framer.take_noise(), reason, now)
 
     def _begin_dialogue(self, codec: Codec, now: int) -> Dialogue:
         if self.identity is not None:
@@ -345,33 +252,14 @@ class Session:
         self._asking = dialogue if isinstance(dialogue, Asking) else None
         return dialogue
 
-    def _take(
-        self, framer: Framer, frames: list[bytes], noise: bytes, reason: str, now: int
-    ) -> None:
-        """Pass on what the framer gave, and watch over what it keeps."""
-        self._hear(self._framing, frames, now)
-        if not framer.pending:
-            self._partial_by = NEVER
-        elif frames or noise or self._partial_by == NEVER:
-            self._partial_by = now + round(self._limits.partial_frame_s * SECOND_US)
-        if noise:
-            self._skip(noise, reason)
-
-    def _hear(self, codec: Codec | None, frames: list[bytes], now: int) -> None:
-        if codec is None or not frames:
-            return
+    def _hear(self, codec: Codec, frames: list[bytes], now: int) -> None:
         dialogue = self._dialogue
         if dialogue is None or codec is not self.codec:
-            # Bytes that look like another protocol's change nothing; a frame does.
             dialogue = self._begin_dialogue(codec, now)
         self.heard_at = now
         out = dialogue.receive(frames, now)
         if out:
             self.unsent += out
-        if self._noise_bytes:
-            made_up = min(self._noise_bytes, sum(map(len, frames)))
-            self._noise_bytes -= made_up
-            self._made_up_bytes += made_up
         self._report(codec, dialogue, frames)
 
     def _report(self, codec: Codec, dialogue: Dialogue, frames: list[bytes]) -> None:
@@ -381,45 +269,28 @@ class Session:
             self._events.append(LoggedIn(codec, identity))
         self._events.append(Received(codec, frames, dialogue.asked))
 
-    def _give_up_partial(self, now: int) -> None:
-        """The rest of a frame did not come: look for a true start inside it."""
-        framer = self._framer
-        if framer is not None and not framer.pending:
-            return
-        if framer is not None and self._framing is self.codec:
-            self._partial_by = NEVER
-            frames = framer.resynchronise()
-            self._take(framer, frames, framer.take_noise(), _UNENDED, now)
-        elif self.codec is not None:
-            # It might have been another protocol's; what it is, it must be in this one.
-            self._head = self._head if framer is None else framer.pending
-            self._frame_anew(self.codec, _UNENDED, now)
-
     def _silence_by(self) -> int:
         if self.identity is None or self._dialogue is None:
             return self._login_by
         return self.heard_at + round(self._dialogue.idle_limit_s * SECOND_US)
 
-    def _credit(self) -> int:
+    def _credit_bytes(self) -> int:
         limits = self._limits
         return limits.noise_before_login_bytes if self.identity is None else limits.noise_bytes
 
-    def _skip(self, data: bytes, reason: str) -> None:
-        if not data:
-            return
-        self._events.append(Skipped(data, reason))
-        self._noise_bytes += len(data)
-        credit = self._credit()
-        if self._noise_bytes > credit:
+    def _skip(self, skipped: Skipped) -> None:
+        self._events.append(skipped)
+        credit = self._credit_bytes()
+        if self._stream.noise_bytes > credit:
             self._close(f"more than {credit} bytes without a frame")
 
     def _close(self, reason: str) -> None:
         """End the session; what still waited for its rest belongs to no frame."""
         if self._closing:
             return
-        left = self._head or (self._framer.pending if self._framer is not None else b"")
+        left = self._stream.end()
         if left:
             self._events.append(Skipped(left, reason))
         self._closing = True
-        self._head, self._framer, self._in_step = b"", None, None
+        self._in_step = None
         self._events.append(Closing(reason))

@@ -2,14 +2,15 @@
 
     add ─► draft ─► sealed ─► in the journal ─► replies
            │        one in flight, retried under the same id until it is stored
-           └ sealed when the one before is stored and 200 frames wait,
-             or after a 3 ms lull, or after 20 ms
+           └ sealed when the one before is stored and 200 frames wait, or after a 3 ms lull, or
+             after 20 ms; where nobody waits for an answer, after 100 ms
 
 Nothing is answered before it is stored.  Whoever adds bounds what waits (``pending_bytes``).
 """
 
 import asyncio
-from collections import Counter, deque
+import contextlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -19,8 +20,6 @@ import structlog
 from wattwarden.protocol.codec import NOTHING_ASKED, Asked, Codec, ProfileOf, Routine
 from wattwarden.protocol.envelope import (
     FORMAT,
-    MAX_ENVELOPE_BYTES,
-    MAX_ENVELOPE_FRAMES,
     Occurrence,
     Occurrences,
     digest,
@@ -28,12 +27,9 @@ from wattwarden.protocol.envelope import (
 )
 from wattwarden.protocol.spread import ANSWER_BOUNDS_S, BATCH_BOUNDS, Spread
 from wattwarden.server.draft import Draft, Frozen, Source
+from wattwarden.server.waiting import LULL_FRAMES, Waiting
 from wattwarden.storage.journal.journal import JournalAway, JournalFull, JournalRefused, Kind
 
-# Measured with one shard and paced load: without a lull 6 frames an envelope and twice the CPU.
-LULL_S: Final = 0.003
-LULL_FRAMES: Final = 200
-LONGEST_S: Final = 0.020
 RETRY_PAUSES_S: Final = (0.02, 0.05, 0.1, 0.2, 0.5)
 FULL_PAUSE_S: Final = 1.0
 # Occurrences travel together; nobody waits for them.
@@ -104,8 +100,8 @@ class Chain:
         self._now_us = now_us
         self._on_trouble = on_trouble
         self._second_us = 1_000_000 * rate
-        self._queue: deque[Draft] = deque()
-        self._open: dict[Codec | None, Draft] = {}
+        self._waiting = Waiting(self._second_us)
+        # Something new may be due.
         self._filled = asyncio.Event()
         self._closing = False
         self._number = 0
@@ -137,6 +133,8 @@ class Chain:
         if asked is not NOTHING_ASKED:
             size += sum(map(len, asked.values()))
         draft = self._with_room(codec, count, size, now)
+        if not draft.is_awaited and _may_wait(codec, frames):
+            self._hurry(draft)
         if asked is not NOTHING_ASKED:
             draft.ask(asked)
         draft.add(source, frames, now)
@@ -147,12 +145,13 @@ class Chain:
         Together they must fit into one envelope.
         """
         draft = self._with_room(codec, len(routine.lengths), len(routine.data), now)
+        self._hurry(draft)
         draft.add_many(sources, routine, now)
 
     def add_unknown(self, source: Source, data: bytes, reason: str, now: int) -> None:
         """Keep bytes that belong to no frame."""
         self.add(source, None, [data], now)
-        self._open[None].reasons.append(reason)
+        self._waiting.last_of(None).reasons.append(reason)
 
     def note(self, occurrence: Occurrence) -> None:
         """Record what happened to a connection."""
@@ -168,13 +167,15 @@ class Chain:
 
     async def run(self) -> None:
         """Seal and store until ``close``."""
-        while not (self._closing and not self._queue):
-            await self._filled.wait()
-            if self._queue:
-                await self._lull(self._queue[0])
-                await self._store(self._next())
-            elif not self._closing:
-                self._filled.clear()
+        waiting = self._waiting
+        while waiting or not self._closing:
+            pause = waiting.pause_us(self._now_us(), closing=self._closing)
+            if pause is not None and pause <= 0:
+                await self._store(waiting.pop())
+            elif waiting.is_hurried and pause is not None:
+                await asyncio.sleep(pause / self._second_us)
+            else:
+                await self._wait(None if pause is None else pause / self._second_us)
         await self.flush_occurrences()
 
     async def run_occurrences(self) -> None:
@@ -198,40 +199,24 @@ class Chain:
 
     def _with_room(self, codec: Codec | None, count: int, size: int, now: int) -> Draft:
         """Return the draft that takes so many frames and bytes, which are counted as its own."""
-        draft = self._open.get(codec)
-        if (
-            draft is None
-            or len(draft) + count > MAX_ENVELOPE_FRAMES
-            or (draft.size_bytes + size > MAX_ENVELOPE_BYTES and len(draft))
-        ):
-            draft = self._new_draft(codec, now)
-        draft.size_bytes += size
         self.pending_bytes += size
+        draft = self._waiting.room(codec, count, size, now)
+        # What joins others that have time wakes nobody.
+        if not len(draft) or len(draft) + count >= LULL_FRAMES:
+            self._filled.set()
         return draft
 
-    def _new_draft(self, codec: Codec | None, now: int) -> Draft:
-        draft = Draft(codec, now)
-        self._open[codec] = draft
-        self._queue.append(draft)
-        self._filled.set()
-        return draft
+    def _hurry(self, draft: Draft) -> None:
+        if not draft.is_awaited:
+            self._waiting.hurry(draft)
+            self._filled.set()
 
-    async def _lull(self, draft: Draft) -> None:
-        """Wait for company while few frames are there and the last came just now."""
-        longest = draft.first_at + LONGEST_S * self._second_us
-        while len(draft) < LULL_FRAMES and len(self._queue) == 1 and not self._closing:
-            pause = min(draft.last_at + LULL_S * self._second_us, longest) - self._now_us()
-            if pause <= 0:
-                return
-            await asyncio.sleep(pause / self._second_us)
-
-    def _next(self) -> Draft:
-        draft = self._queue.popleft()
-        if self._open.get(draft.codec) is draft:
-            del self._open[draft.codec]
-        if not self._queue and not self._closing:
-            self._filled.clear()
-        return draft
+    async def _wait(self, seconds: float | None) -> None:
+        """Wait until something comes, so long at most."""
+        self._filled.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._filled.wait()
 
     async def _store(self, draft: Draft) -> None:
         size = draft.size_bytes
@@ -269,7 +254,7 @@ class Chain:
         codec = draft.codec
         replies = (
             codec.acknowledge(frozen.batch(self._profiles(codec.name)))
-            if codec is not None
+            if codec is not None and draft.is_awaited
             else None
         )
         if not await storing:
@@ -313,3 +298,10 @@ class Chain:
                 return True
             attempt += 1
             await asyncio.sleep(pause)
+
+
+def _may_wait(codec: Codec | None, frames: list[bytes]) -> bool:
+    """Whether a sender of frames may wait for an answer from the journal."""
+    if codec is None:
+        return False
+    return codec.is_awaited is None or any(map(codec.is_awaited, frames))

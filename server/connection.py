@@ -16,7 +16,8 @@ import structlog
 from wattwarden.protocol.codec import NOTHING_ASKED, Asked, Codec
 from wattwarden.protocol.command import CannotAskError, Command, Outcome, Peer
 from wattwarden.protocol.envelope import Occurrence, SessionRow
-from wattwarden.protocol.session import Closing, LoggedIn, Received, Session, Skipped
+from wattwarden.protocol.events import Closing, LoggedIn, Received, Skipped
+from wattwarden.protocol.session import Session
 from wattwarden.server.chain import Chain
 from wattwarden.server.fleet import Verdict
 

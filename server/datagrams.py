@@ -18,8 +18,8 @@ import structlog
 from wattwarden.protocol.codec import DEFAULT_PROFILE, Codec, Dialogue
 from wattwarden.protocol.envelope import SessionRow
 from wattwarden.protocol.framer import Framer
+from wattwarden.protocol.microseconds import SECOND_US
 from wattwarden.protocol.recognition import claim
-from wattwarden.protocol.session import SECOND_US
 
 if TYPE_CHECKING:
     from wattwarden.server.port import MeterPort

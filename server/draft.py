@@ -51,6 +51,7 @@ class Draft:
         "asked",
         "codec",
         "first_at",
+        "is_awaited",
         "name",
         "reasons",
         "size_bytes",
@@ -60,6 +61,8 @@ class Draft:
         self.codec = codec
         self.name = UNKNOWN if codec is None else codec.name
         self.first_at = now
+        # Whether a sender of its frames waits for an answer.
+        self.is_awaited = False
         self.size_bytes = 0
         self.reasons: list[str] = []
         self.asked: dict[int, bytes] = {}

@@ -12,7 +12,8 @@ from zlib import crc32
 
 from wattwarden.codecs import Profiles, load_codecs, port_codecs
 from wattwarden.protocol.codec import Codec, ProfileOf
-from wattwarden.protocol.session import SECOND_US, SessionLimits
+from wattwarden.protocol.events import SessionLimits
+from wattwarden.protocol.microseconds import SECOND_US
 from wattwarden.server.chain import Chain
 from wattwarden.server.connection import MeterConnection
 from wattwarden.server.fleet import Fleet

@@ -13,11 +13,11 @@ from typing import Final
 import structlog
 
 from wattwarden.protocol.envelope import FORMAT, Tick, decode_tick, encode
+from wattwarden.protocol.microseconds import SECOND_US
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.journal.journal import Journal, JournalAway, JournalFull, Kind
 from wattwarden.storage.journal.lease import Lease, Verdict
 
-SECOND_US: Final = 1_000_000
 # A clock this far behind the last tick is no drift: it was set wrongly, now or before.
 MOST_BEHIND_S: Final = 60
 RETRY_PAUSE_S: Final = 0.5

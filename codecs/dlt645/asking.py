@@ -4,9 +4,9 @@ request(address, item) → bytes → the line → bytes → answer_of → Answer
 """
 
 from dataclasses import dataclass
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
-from wattwarden.codecs.dlt645.fields import walk
 from wattwarden.codecs.dlt645.frame import PREAMBLE, check, seal
 from wattwarden.codecs.dlt645.functions import (
     CODE,
@@ -16,10 +16,13 @@ from wattwarden.codecs.dlt645.functions import (
     READ_ADDRESS,
     READ_NEXT,
     READ_NEXT_1997,
+    REFUSAL,
     REFUSED,
     REPLY,
+    function_of,
 )
 from wattwarden.codecs.dlt645.items import IDENTIFIER_1997, IDENTIFIER_2007
+from wattwarden.protocol.wire import parts_of
 
 # Four of them wake every receiver that was met.
 _WAKING: Final = PREAMBLE * 4
@@ -77,14 +80,35 @@ def answer_of(frame: bytes) -> Answer | None:
     parts = check(frame)
     if not parts.control & REPLY:
         return None
-    said = {one.slug: one.value for one in walk(parts.control, parts.data)}
+    is_refused = parts.control & REFUSED
+    named = _named_at(parts.control)
+    name = ""
+    if named is not None and named[1] <= len(parts.data):
+        begin, end, piece = named
+        name = str(piece.value(parts.data[begin:end]))
     return Answer(
         address=parts.address,
         function=parts.control & CODE,
-        item=str(said.get("di", "")),
+        item="" if is_refused else name,
         more=bool(parts.control & MORE_FOLLOWS),
-        err=str(said.get("err", "")) if parts.control & REFUSED else "",
+        err=name if is_refused else "",
     )
+
+
+@cache
+def _named_at(control: int) -> tuple[int, int, Any] | None:
+    """Return where a reply names its item, or its error: the stretch of its data, and the piece.
+
+    Whoever waits for an answer looks no further: its values are read once, when they are stored.
+    """
+    struct = REFUSAL if control & REFUSED else function_of(control).reply
+    at = 0
+    for name, piece in parts_of(struct):
+        size = int(piece.sizeof())
+        if name in ("di", "err"):
+            return at, at + size, piece
+        at += size
+    return None
 
 
 def _identifier(item: str) -> bytes:

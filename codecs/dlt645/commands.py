@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from wattwarden.codecs.dlt645.asking import Answer as Answered
 from wattwarden.codecs.dlt645.asking import answer_of, request
 from wattwarden.codecs.dlt645.frame import PREAMBLE
 from wattwarden.codecs.dlt645.functions import READ, READ_1997, READINGS
 from wattwarden.codecs.dlt645.message import encode, read
 from wattwarden.protocol.codec import Message, default_profile
 from wattwarden.protocol.command import (
+    HEARD,
     Answer,
     CannotAskError,
     Command,
@@ -25,7 +27,7 @@ from wattwarden.protocol.command import (
     unknown_item,
 )
 from wattwarden.protocol.errors import ProtocolError
-from wattwarden.protocol.polling import SECOND_US
+from wattwarden.protocol.microseconds import SECOND_US
 
 CLOCK: Final = "time"
 ITEMS: Final = {
@@ -78,22 +80,37 @@ def wanted_of(command: Command, peer: Peer) -> list[Wanted]:
 
 def told(wanted: Wanted, frame: bytes) -> Answer | None:
     """Return what a frame answers, None for one about something else."""
+    answer = _answer(wanted, frame)
+    if answer is None:
+        return None
     try:
-        answer = answer_of(frame)
         fields = read(frame, default_profile).fields
     except ProtocolError:
-        return None
-    if answer is None or answer.address != wanted.address or answer.function != wanted.function:
         return None
     if answer.err:
         errors = ", ".join(map(str, fields.get("errors", ()))) or f"error {answer.err}"
         return Answer(refused=f"{wanted.name}: {errors}")
     if wanted.function not in READINGS:
         return Answer({wanted.name: "set"})
-    if answer.item != wanted.item:
-        return None
     name = wanted.name if wanted.name == wanted.item else f"{wanted.name} {wanted.item}"
     return Answer({name: fields.get("value", fields.get("values", fields.get("data")))})
+
+
+def heard(wanted: Wanted, frame: bytes) -> Answer | None:
+    """Return that a frame answers, without what it says; None for one about something else."""
+    return None if _answer(wanted, frame) is None else HEARD
+
+
+def _answer(wanted: Wanted, frame: bytes) -> Answered | None:
+    """Return what a frame answers if that is what is wanted."""
+    try:
+        answer = answer_of(frame)
+    except ProtocolError:
+        return None
+    if answer is None or answer.address != wanted.address or answer.function != wanted.function:
+        return None
+    is_about = answer.err or wanted.function not in READINGS or answer.item == wanted.item
+    return answer if is_about else None
 
 
 def _read(address: str, name: str, code: str) -> Wanted:

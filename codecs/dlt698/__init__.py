@@ -21,7 +21,7 @@ from typing import Final
 from wattwarden.codecs.dlt698.apdu import LINK_KINDS, OTHER
 from wattwarden.codecs.dlt698.asking import request
 from wattwarden.codecs.dlt698.commands import ask
-from wattwarden.codecs.dlt698.dialogue import Dlt698Dialogue, acknowledge
+from wattwarden.codecs.dlt698.dialogue import Dlt698Dialogue, acknowledge, is_awaited
 from wattwarden.codecs.dlt698.explanation import explain
 from wattwarden.codecs.dlt698.frame import OUTLINE, recognise
 from wattwarden.codecs.dlt698.message import CONFIRMED, FRAGMENT, encode, read
@@ -48,6 +48,7 @@ CODEC: Final = Codec(
     dialogue=Dlt698Dialogue,
     confirm=None,
     acknowledge=acknowledge,
+    is_awaited=is_awaited,
     decode=decode,
     read=read,
     encode=encode,

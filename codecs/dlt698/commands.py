@@ -9,7 +9,8 @@ Options of a meter's profile:
     polls      [{"items": ["voltage", "20010200"], "period_s": 300}]
     timeout_ms, retries   as for DTUs (10,000 ms)
 
-An answer repeats the PIID of its question.  Of one that comes in fragments the last ends it.
+An answer repeats the PIID of its question.  Of one that comes in fragments the last ends it, and
+all of them together say what it says.
 """
 
 import re
@@ -21,9 +22,10 @@ from typing import Any, Final
 from wattwarden.codecs.dlt698.apdu import Apdu, read_apdu
 from wattwarden.codecs.dlt698.asking import CLIENT, request
 from wattwarden.codecs.dlt698.contents import readings
-from wattwarden.codecs.dlt698.frame import LAST, take_apart
+from wattwarden.codecs.dlt698.frame import LAST, Link, take_apart
 from wattwarden.codecs.dlt698.message import encode
 from wattwarden.codecs.dlt698.objects import dar_name, describe, find, scaled, values_of
+from wattwarden.codecs.dlt698.pieces import Pieces
 from wattwarden.protocol.codec import Message, Profile
 from wattwarden.protocol.command import (
     HEARD,
@@ -38,7 +40,8 @@ from wattwarden.protocol.command import (
 )
 from wattwarden.protocol.errors import ProtocolError
 from wattwarden.protocol.line import Plan
-from wattwarden.protocol.polling import SECOND_US, entries_of, limits_of, number_of
+from wattwarden.protocol.microseconds import SECOND_US
+from wattwarden.protocol.polling import entries_of, limits_of, number_of
 from wattwarden.protocol.timetext import write_digits
 
 CLOCK: Final = "time"
@@ -101,7 +104,7 @@ def ask(command: Command, peer: Peer) -> tuple[Question, ...]:
         except ValueError as error:
             message = f"{name}: {error}"
             raise CannotAskError(message, f"items are {_GRAMMAR}") from error
-        question = Question(peer.address, sent, partial(_told, name, number), bytes([number]))
+        question = Question(peer.address, sent, _Telling(name, number), bytes([number]))
         is_stream = command.verb is Verb.RECALL
         questions.append(replace(question, timeout_us=STREAM_US) if is_stream else question)
     return tuple(questions)
@@ -167,15 +170,19 @@ def _wall(us: int, peer: Peer) -> str:
     return f"{date[:4]}-{date[4:6]}-{date[6:]} {time[:2]}:{time[2:4]}:{time[4:]}"
 
 
-def _apdu(number: int, frame: bytes) -> Apdu | bool | None:
-    """Return what a frame says under a number; of a fragment whether it is the last."""
+def _link(frame: bytes) -> Link | None:
+    """Return the link layer of a meter's frame."""
     try:
         link = take_apart(frame)
-        if not link.from_meter:
-            return None
-        if link.fragment is not None:
-            return link.place == LAST
-        apdu = read_apdu(link.apdu)
+    except ProtocolError:
+        return None
+    return link if link.from_meter else None
+
+
+def _read(number: int, raw: bytes) -> Apdu | None:
+    """Return an APDU that answers under a number, None for any other."""
+    try:
+        apdu = read_apdu(raw)
     except ProtocolError:
         return None
     piid = apdu.fields.get("piid")
@@ -184,18 +191,40 @@ def _apdu(number: int, frame: bytes) -> Apdu | bool | None:
 
 
 def _heard(number: int, frame: bytes) -> Answer | None:
-    said = _apdu(number, frame)
-    if isinstance(said, bool):
-        return HEARD if said else Answer(is_last=False)
-    return None if said is None else HEARD
-
-
-def _told(name: str, number: int, frame: bytes) -> Answer | None:
-    said = _apdu(number, frame)
-    if isinstance(said, bool):
-        return Answer({name: "in fragments"}, is_last=said)
-    if said is None:
+    link = _link(frame)
+    if link is None:
         return None
+    if link.fragment is not None:
+        return HEARD if link.place == LAST else Answer(is_last=False)
+    return None if _read(number, link.apdu) is None else HEARD
+
+
+class _Telling:
+    """Tells what the frames of one answer say: fragments say it with the last of them."""
+
+    __slots__ = ("_name", "_number", "_pieces")
+
+    def __init__(self, name: str, number: int) -> None:
+        self._name = name
+        self._number = number
+        self._pieces = Pieces()
+
+    def __call__(self, frame: bytes) -> Answer | None:
+        link = _link(frame)
+        if link is None:
+            return None
+        if link.fragment is None:
+            said = _read(self._number, link.apdu)
+            return None if said is None else _told(self._name, said)
+        before = self._pieces.join(link)
+        if link.place != LAST:
+            return Answer(is_last=False)
+        said = _read(self._number, before + link.apdu) if before else None
+        # Without its beginning nobody can read it; it is in the journal, as it came.
+        return Answer({self._name: "in fragments"}) if said is None else _told(self._name, said)
+
+
+def _told(name: str, said: Apdu) -> Answer:
     if said.kind == _ERROR:
         return Answer(refused=f"{name}: 错误应答 error {said.fields.get('error')}")
     refusals = [text for text in _refusals(said.fields) if text]

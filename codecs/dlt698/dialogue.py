@@ -14,9 +14,7 @@ from wattwarden.codecs.dlt698.commands import plan_of
 from wattwarden.codecs.dlt698.frame import (
     BY_CLIENT,
     CONFIRMATION,
-    FIRST,
     FRAGMENTED,
-    LAST,
     LINK,
     PLACE_SHIFT,
     SCRAMBLED,
@@ -26,6 +24,7 @@ from wattwarden.codecs.dlt698.frame import (
     seal,
     take_apart,
 )
+from wattwarden.codecs.dlt698.pieces import Pieces
 from wattwarden.codecs.dlt698.services import LINK_REQUEST_TAG, REPORT_TAG
 from wattwarden.protocol.clock import LocalTime
 from wattwarden.protocol.codec import NOTHING_ASKED, Asked, Batch, ProfileOf
@@ -36,8 +35,6 @@ from wattwarden.protocol.line import Line
 DEFAULT_IDLE_S: Final = 1800.0
 LEAST_IDLE_S: Final = 300.0
 HEARTBEATS_MISSED: Final = 3
-# The longest APDU that meters announce is 16 KiB, and it is kept until its last piece came.
-MOST_JOINED_BYTES: Final = 16_384
 CLOCK_IS_TRUSTED: Final = 0x80
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,12 +43,11 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 class Dlt698Dialogue:
     """Answers link requests and keeps the pieces of what comes in fragments."""
 
-    __slots__ = ("_pieces", "_profile_of", "_whole", "asked", "identity", "idle_limit_s", "line")
+    __slots__ = ("_pieces", "_profile_of", "asked", "identity", "idle_limit_s", "line")
 
     def __init__(self, profile_of: ProfileOf) -> None:
         self._profile_of = profile_of
-        self._pieces: dict[int, bytes] | None = None
-        self._whole: tuple[int, bytes] | None = None
+        self._pieces = Pieces()
         self.line: Line | None = Line(plan_of)
         self.identity: str | None = None
         self.idle_limit_s = DEFAULT_IDLE_S
@@ -75,7 +71,7 @@ class Dlt698Dialogue:
             if link.from_meter and self.identity is None:
                 self._identify(link.meter, now)
             if link.fragment is not None:
-                before = self._join(link)
+                before = self._pieces.join(link)
                 if before:
                     asked[index] = before
             elif link.apdu[:1] == bytes([LINK_REQUEST_TAG]) and link.from_meter:
@@ -117,28 +113,6 @@ class Dlt698Dialogue:
         self._identify(link.meter or self.identity, now)
         zone = self._profile_of(self.identity or "").zone
         return seal(link._replace(control=LINK, flags=0, apdu=_link_response(request, now, zone)))
-
-    def _join(self, link: Link) -> bytes:
-        """Keep a piece; return all pieces before the last one when it came, b"" otherwise.
-
-        One that comes again, as its confirmation was lost, changes nothing.
-        """
-        number, place = link.number, link.place
-        if place == FIRST:
-            self._pieces, self._whole = {number: link.apdu}, None
-        if place == LAST and self._whole is not None and self._whole[0] == number:
-            return self._whole[1]
-        pieces = self._pieces
-        if pieces is None or place in (FIRST, CONFIRMATION):
-            return b""
-        before = b"".join(pieces.values())
-        if place == LAST:
-            self._pieces, self._whole = None, (number, before)
-            return before
-        pieces.setdefault(number, link.apdu)
-        if len(before) + len(link.apdu) > MOST_JOINED_BYTES:
-            self._pieces = None
-        return b""
 
 
 def _link_response(request: Apdu, now: int, zone: tzinfo) -> bytes:
@@ -197,3 +171,10 @@ def _report_answer(apdu: bytes) -> bytes:
     if "items" in report.fields:
         fields["items"] = [item["oad"] for item in report.fields["items"]]
     return write_apdu(f"{report.kind}_answer", fields)
+
+
+def is_awaited(frame: bytes) -> bool:
+    """Whether the meter may wait for what ``acknowledge`` gives: reports and fragments have it."""
+    if frame[3] & (FRAGMENTED | SCRAMBLED):
+        return True
+    return frame[header_bytes(frame, 0)] == REPORT_TAG

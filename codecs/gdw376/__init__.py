@@ -28,7 +28,7 @@ frame ─► layouts ─► units ─► message, readings, explanation
 
 from typing import Final
 
-from wattwarden.codecs.gdw376.answers import acknowledge
+from wattwarden.codecs.gdw376.answers import acknowledge, is_awaited
 from wattwarden.codecs.gdw376.asking import ask, forward
 from wattwarden.codecs.gdw376.commands import questions_of
 from wattwarden.codecs.gdw376.dialogue import Gdw376Dialogue
@@ -50,6 +50,7 @@ CODEC: Final = Codec(
     dialogue=Gdw376Dialogue,
     confirm=None,
     acknowledge=acknowledge,
+    is_awaited=is_awaited,
     decode=decode,
     read=read,
     encode=encode,

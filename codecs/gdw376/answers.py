@@ -9,6 +9,7 @@ from wattwarden.codecs.gdw376.frame import (
     LAST,
     LINK_TEST,
     NUMBER,
+    SEQ,
     Parts,
     meter_of,
     parts_of,
@@ -47,6 +48,11 @@ def _identifiers(parts: Parts) -> list[bytes]:
     """Return DA and DT of every unit of a frame."""
     spans = [span for span in walk(parts).spans if span.slug == "identifier"]
     return [parts.data[span.offset : span.offset + span.size] for span in spans]
+
+
+def is_awaited(frame: bytes) -> bool:
+    """Whether the terminal may wait for what ``acknowledge`` gives: where CON says so."""
+    return bool(frame[SEQ] & CONFIRM)
 
 
 def acknowledge(batch: Batch) -> list[bytes]:

@@ -17,7 +17,7 @@ An answer repeats the number of its question (0 to 15), or denies it (00 F2).
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -51,7 +51,8 @@ from wattwarden.protocol.command import (
     unknown_item,
 )
 from wattwarden.protocol.line import Plan
-from wattwarden.protocol.polling import SECOND_US, entries_of, limits_of, number_of
+from wattwarden.protocol.microseconds import SECOND_US
+from wattwarden.protocol.polling import entries_of, limits_of, number_of
 
 CLOCK: Final = "time"
 CONTROL: Final = 0x05
@@ -131,7 +132,7 @@ def _polled(identity: str, entry: Mapping[str, Any], item: str, number: int) -> 
         return _heard(_question(item, _item_of(item, ""), identity, number))
     address = str(entry["address"])
     code = dlt645.Wanted(item, address, request_645(address, item), READ, item)
-    return _heard(_passed_on(code, identity, number, _port_of(entry)))
+    return _heard(_passed_on(code, identity, number, _port_of(entry), dlt645.heard))
 
 
 def _heard(question: Question) -> Question:
@@ -187,9 +188,15 @@ def _forwarded(command: Command, peer: Peer) -> Iterator[Question]:
         yield _passed_on(wanted, peer.identity, number, _port_of(entry))
 
 
-def _passed_on(wanted: dlt645.Wanted, identity: str, number: int, port: int) -> Question:
+def _passed_on(
+    wanted: dlt645.Wanted,
+    identity: str,
+    number: int,
+    port: int,
+    tell: Callable[[dlt645.Wanted, bytes], Answer | None] = dlt645.told,
+) -> Question:
     request = forward(identity, wanted.request, number, port)
-    hear = partial(told_inner, wanted, number)
+    hear = partial(told_inner, wanted, number, tell)
     return Question(wanted.address, request, hear, is_answered=wanted.is_answered)
 
 

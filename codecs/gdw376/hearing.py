@@ -4,7 +4,7 @@ frame ─ up, an answer, its number ─► the Fn that was asked for | the frame
                                   └► a confirmation (AFN 00): done, denied, or unit by unit
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from wattwarden.codecs.dlt645 import commands as dlt645
@@ -45,8 +45,16 @@ def told(asked: Asked, frame: bytes) -> Answer | None:
     return Answer({asked.name: describe(units[0])}, is_last=bool(parts.seq & LAST))
 
 
-def told_inner(wanted: dlt645.Wanted, number: int, frame: bytes) -> Answer | None:
-    """Return what a frame of a meter behind answers, as its terminal forwarded it."""
+def told_inner(
+    wanted: dlt645.Wanted,
+    number: int,
+    tell: Callable[[dlt645.Wanted, bytes], Answer | None],
+    frame: bytes,
+) -> Answer | None:
+    """Return what a frame of a meter behind answers, as its terminal forwarded it.
+
+    ``tell`` is whoever judges the meter's own frame: ``dlt645.told`` or ``dlt645.heard``.
+    """
     parts = _from_terminal(frame, number)
     if parts is None:
         return None
@@ -57,7 +65,7 @@ def told_inner(wanted: dlt645.Wanted, number: int, frame: bytes) -> Answer | Non
     for unit in _units(parts):
         inner = describe(unit).get("frame")
         if inner:
-            return dlt645.told(wanted, bytes.fromhex(inner))
+            return tell(wanted, bytes.fromhex(inner))
     return Answer(refused=f"{wanted.name}: 终端转发后无应答 the meter behind did not answer")
 
 

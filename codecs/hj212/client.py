@@ -28,6 +28,8 @@ from wattwarden.protocol.zone import CHINA
 
 REAL_TIME: Final = "2011"
 MINUTE: Final = "2051"
+HOUR: Final = "2061"
+DAY: Final = "2031"
 VERSION_OF: Final = {int(year): version for version, year in YEARS.items()}
 """The version that the Flag states, by the year of the standard."""
 

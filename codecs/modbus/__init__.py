@@ -27,7 +27,7 @@ maps ─► asking, readings                               what meters hold
 from typing import Final
 
 from wattwarden.codecs.modbus.asking import answer, registers, requests
-from wattwarden.codecs.modbus.dialogue import ModbusDialogue, acknowledge, ask
+from wattwarden.codecs.modbus.dialogue import ModbusDialogue, acknowledge, ask, is_awaited
 from wattwarden.codecs.modbus.explanation import explain
 from wattwarden.codecs.modbus.frame import OUTLINE, recognise
 from wattwarden.codecs.modbus.functions import KINDS
@@ -47,6 +47,7 @@ CODEC: Final = Codec(
     dialogue=ModbusDialogue,
     confirm=None,
     acknowledge=acknowledge,
+    is_awaited=is_awaited,
     decode=decode,
     read=read,
     encode=encode,

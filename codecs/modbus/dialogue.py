@@ -22,7 +22,8 @@ from wattwarden.protocol.command import (
 )
 from wattwarden.protocol.errors import ProtocolError
 from wattwarden.protocol.line import Line, Plan
-from wattwarden.protocol.polling import SECOND_US, entries_of, limits_of, number_of
+from wattwarden.protocol.microseconds import SECOND_US
+from wattwarden.protocol.polling import entries_of, limits_of, number_of
 
 # Polled every 1 to 15 minutes; two polls without an answer and some more.
 DEFAULT_IDLE_S: Final = 1800.0
@@ -154,3 +155,8 @@ def _heard(question: Question, frame: bytes) -> Answer | None:
 def acknowledge(batch: Batch) -> list[bytes]:
     """Nothing is acknowledged to these meters."""
     return [b""] * len(batch)
+
+
+def is_awaited(_frame: bytes) -> bool:
+    """Whether the meter waits for an answer from the journal: it never does."""
+    return False

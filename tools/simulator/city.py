@@ -23,9 +23,12 @@ from wattwarden.tools.simulator.scenario import (
     UnitSpec,
 )
 
-INDUSTRIES: Final = (
-    "coating", "foundry", "furniture", "printing", "cement", "chemicals", "rubber", "sewage",
-)  # fmt: skip
+# With what people call them.
+INDUSTRIES_ZH: Final = {
+    "coating": "涂装", "foundry": "铸造", "furniture": "家具", "printing": "印刷",
+    "cement": "水泥", "chemicals": "化工", "rubber": "橡胶", "sewage": "污水处理",
+}  # fmt: skip
+INDUSTRIES: Final = tuple(INDUSTRIES_ZH)
 # Non-methane hydrocarbons, particulate matter, sulphur dioxide, ammonia: codes of HJ 212, mg/m³.
 EMISSIONS: Final = {
     "coating": ("a24088", 60.0), "foundry": ("a34013", 30.0), "furniture": ("a24088", 60.0),
@@ -114,7 +117,7 @@ class _Factory:
         )
         return FactorySpec(
             id=self._id,
-            name=f"{industry} {self._id}",
+            name=f"{INDUSTRIES_ZH[industry]}企业 {self._id}",
             industry=industry,
             region=f"R{self._region + 1}",
             protocol="hj212" if self._is_hj212 else "acrel",

@@ -26,6 +26,7 @@ from wattwarden.protocol.envelope import (
     digest,
     encode,
 )
+from wattwarden.protocol.microseconds import SECOND_US
 from wattwarden.server.chain import Appender
 from wattwarden.server.draft import Draft
 from wattwarden.storage.journal.journal import Journal, Kind
@@ -36,7 +37,6 @@ from wattwarden.tools.simulator.sendings import Sending
 # meters that report once a minute.
 TICK_S: Final = 60
 MILLI_US: Final = 1000
-SECOND_US: Final = 1_000_000
 # Carriers give addresses of this range to whoever they like.
 PEER: Final = "100.64.0.1"
 SESSIONS_AT_ONCE: Final = 2000

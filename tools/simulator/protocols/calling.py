@@ -12,6 +12,7 @@ from wattwarden.protocol.errors import ProtocolError
 from wattwarden.protocol.framer import Framer
 from wattwarden.tools.simulator.protocols.dialect import Dialect, Heard
 from wattwarden.tools.simulator.protocols.line import Line
+from wattwarden.tools.simulator.protocols.past import Remembering
 from wattwarden.tools.simulator.protocols.rows import ACKED, SENT, us_of
 from wattwarden.tools.simulator.protocols.stage import PATIENCE_S, Memory, Stage
 
@@ -41,8 +42,15 @@ class Caller(asyncio.Protocol):
         self._spoke_at = 0.0
 
     def say(self, turn: int, at: datetime) -> None:
-        """Make the report of a turn, and send it as soon as somebody listens."""
+        """Make the report of a turn, and send it as soon as somebody listens.
+
+        One that is lost is remembered by its meter alone.
+        """
         self._said += 1
+        if isinstance(self.dialect, Remembering) and self._stage.loses(self.name, self._said):
+            self.dialect.report(turn, at)
+            self._stage.tally.lost += 1
+            return
         breaks = self._stage.breaks(self.name, self._said)
         if breaks and not self.dialect.is_answered:
             # What nobody acknowledges is not said into a line that breaks.

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from itertools import islice
 from typing import Any, Final
 
 from wattwarden.codecs.dlt698 import CODEC
 from wattwarden.codecs.dlt698.objects import find, quantity_of
 from wattwarden.protocol.codec import Codec, Message, default_profile
+from wattwarden.tools.simulator.moments import ZONE
 from wattwarden.tools.simulator.protocols.dialect import (
     NOTHING,
     Heard,
@@ -22,6 +24,7 @@ from wattwarden.tools.simulator.protocols.dialect import (
     whole,
 )
 from wattwarden.tools.simulator.protocols.measured import Measured, Steps, measure, stored
+from wattwarden.tools.simulator.protocols.past import Past
 from wattwarden.tools.simulator.protocols.rows import Row, us_of
 
 CLOCK: Final = "40000200"
@@ -41,6 +44,8 @@ PIIDS: Final = 64
 HEARTBEAT_S: Final = 60
 # Twelve days of seconds, then its counters begin anew.
 MOST_TURNS: Final = 2**20
+# A minute takes some hundred bytes, an answer 16 KiB at most; what is left is asked for again.
+MOST_ROWS: Final = 100
 # Results of an access (DAR): done, and no such object.
 DONE: Final = 0
 UNDEFINED: Final = 6
@@ -79,6 +84,7 @@ class GridMeter:
     codec: Codec = CODEC
     is_answered: bool = True
     step_s: int = 1
+    past: Past = field(default_factory=Past)
     _asked: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -99,6 +105,7 @@ class GridMeter:
         fields: dict[str, Any] = {"piid": turn % PIIDS, "follow_report": None, "time_tag": None}
         period = "minute" if self.meter.number % 2 else "instant"
         if period == "minute":
+            self.past.note(at, turn)
             kind = "report_records"
             columns = [{"oad": oad} for oad in (FROZEN_AT, *TYPES)]
             cells = [time, *(_data(oad, measured) for oad in TYPES)]
@@ -121,10 +128,11 @@ class GridMeter:
             return Heard(admitted=True)
         if said.kind in ("report_answer", "report_records_answer"):
             return Heard(acked=named(flight, fields["piid"]))
-        if said.kind == "get_request":
-            return self._read(fields, "get_response", [fields["oad"]], now)
-        if said.kind == "get_request_list":
-            return self._read(fields, "get_response_list", fields["items"], now)
+        if said.kind == "get_request_record":
+            return self._recalled(fields)
+        if said.kind in ("get_request", "get_request_list"):
+            oads = [fields["oad"]] if said.kind == "get_request" else fields["items"]
+            return self._read(fields, said.kind.replace("request", "response"), oads, now)
         if said.kind == "set_request":
             done = {"oad": fields["oad"], "dar": DONE}
             return Heard(reply=self._answer("set_response", fields, done))
@@ -151,6 +159,30 @@ class GridMeter:
         row = Row(CODEC.name, self.address, "", "instant", at_us, stored(said))
         body = items[0] if kind == "get_response" else {"items": items}
         return Heard(reply=self._answer(kind, asked, body), rows=(row,) if said else ())
+
+    def _recalled(self, asked: Mapping[str, Any]) -> Heard:
+        """Answer the minutes that were frozen in a stretch, with the columns that are wanted."""
+        head = {"oad": asked["oad"], "rcsd": asked["rcsd"]}
+        span = asked["rsd"].get("between")
+        if asked["oad"] != MINUTE_FREEZE or span is None:
+            body = {**head, "result": {"dar": UNDEFINED}}
+            return Heard(reply=self._answer("get_response_record", asked, body))
+        since, until = (
+            datetime.fromisoformat(span[name]["date_time_s"]).replace(tzinfo=ZONE)
+            for name in ("begin", "end")
+        )
+        oads = [column["oad"] for column in asked["rcsd"]]
+        cells: list[list[Any]] = []
+        rows: list[Row] = []
+        for at, turn in islice(self.past.between(since, until), MOST_ROWS):
+            measured = measure(self.meter.seed, self.address, turn, steps())
+            known = {oad: _data(oad, measured) for oad in oads if oad in TYPES}
+            known[FROZEN_AT] = {"date_time_s": f"{wall(at):%Y-%m-%d %H:%M:%S}"}
+            cells.append([known.get(oad) for oad in oads])
+            said = {name: measured[name] for oad in oads if oad in TYPES for name in _members(oad)}
+            rows.append(Row(CODEC.name, self.address, "", "minute", us_of(at), stored(said)))
+        body = {**head, "result": {"rows": cells}}
+        return Heard(reply=self._answer("get_response_record", asked, body), rows=tuple(rows))
 
     def _answer(self, kind: str, asked: Mapping[str, Any], body: Mapping[str, Any]) -> bytes:
         fields = {"piid": asked["piid"], "CA": asked["CA"], **body}

@@ -1,4 +1,4 @@
-"""Terminals of Q/GDW 376.1: login, heartbeat, class 1 by themselves or when asked, meters behind.
+"""Terminals of Q/GDW 376.1: login, heartbeat, class 1, curves of what they reported, meters behind.
 
 A terminal's values follow from its clock, so that a report and an answer of one minute agree.
 """
@@ -6,18 +6,20 @@ A terminal's values follow from its clock, so that a report and an answer of one
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Any, Final
 
 from wattwarden.codecs.gdw376 import CODEC
 from wattwarden.codecs.gdw376.frame import address_of
-from wattwarden.codecs.gdw376.kinds import CLASS_1, CONFIRMATION, afn_of
+from wattwarden.codecs.gdw376.kinds import CLASS_1, CLASS_2, CONFIRMATION, afn_of
 from wattwarden.codecs.gdw376.layouts import find_layout
+from wattwarden.codecs.gdw376.units import DENSITY_MIN
 from wattwarden.protocol.codec import Codec, Message, default_profile
 from wattwarden.protocol.digits import Digits
 from wattwarden.protocol.quantity import QUANTITIES, TARIFFS, Unit
+from wattwarden.tools.simulator.moments import ZONE
 from wattwarden.tools.simulator.protocols import dlt645
 from wattwarden.tools.simulator.protocols.dialect import (
     Heard,
@@ -28,12 +30,15 @@ from wattwarden.tools.simulator.protocols.dialect import (
     whole,
 )
 from wattwarden.tools.simulator.protocols.measured import Measured, Steps, measure, stored
+from wattwarden.tools.simulator.protocols.past import Past
 from wattwarden.tools.simulator.protocols.rows import Row, us_of
 
 NOW: Final = 25
 """Fn of voltage, current and power now."""
 ENERGY: Final = 129
 """Fn of the forward energy now, with tariffs."""
+ENERGY_CURVE: Final = 101
+"""Fn of class 2 of its curve."""
 # Of its own accord, with a confirmation wanted: DIR and PRM set, function 4; and an answer.
 UNASKED: Final = "C4"
 ANSWER: Final = "88"
@@ -56,12 +61,12 @@ _REGISTERS: Final = ("energy_forward", *(f"energy_forward_{name}" for name in _T
 
 
 @cache
-def steps_of(fn: int) -> Steps:
-    """Return the quantities of a Fn of class 1, and how finely it carries them.
+def steps_of(fn: int, afn: int = CLASS_1) -> Steps:
+    """Return the quantities of a Fn, and how finely it carries them.
 
     The store has whole watt-hours, where the terminal has tenths.
     """
-    layout = find_layout(CLASS_1, fn, up=True)
+    layout = find_layout(afn, fn, up=True)
     groups = () if layout is None else layout.groups
     return {
         part.slug: max(
@@ -86,6 +91,7 @@ class Terminal:
     codec: Codec = CODEC
     is_answered: bool = True
     step_s: int = 60
+    past: Past = field(default_factory=Past)
     _asked: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -102,6 +108,7 @@ class Terminal:
 
     def report(self, turn: int, at: datetime) -> Report:  # noqa: D102  # by Dialect
         at = whole(at, self.step_s)
+        self.past.note(at, turn)
         number = turn % NUMBERS
         units = [self._unit(self._point, fn, at) for fn in (NOW, ENERGY)]
         fields = {"C": UNASKED, "CON": 1, "number": number, "units": units}
@@ -120,6 +127,8 @@ class Terminal:
         asked = [(unit["Pn"], unit["Fn"]) for unit in said.fields["units"]]
         if said.kind == afn_of(CLASS_1).down and all(fn in (NOW, ENERGY) for _, fn in asked):
             return self._now(asked, number, whole(now, self.step_s))
+        if said.kind == afn_of(CLASS_2).down and all(_curve_of(fn) for _, fn in asked):
+            return self._curves(said.fields["units"], number)
         if said.kind == "forward":
             return self._forwarded(said.fields["units"][0]["values"], number)
         fn = ALL_DONE if said.kind in SETTINGS else ALL_DENIED
@@ -134,6 +143,28 @@ class Terminal:
         units = [self._unit(point, fn, at) for point, fn in asked]
         rows = tuple(self._row(point, (fn,), at) for point, fn in asked)
         return Heard(reply=self._answer("class1", number, units), rows=rows)
+
+    def _curves(self, units: Sequence[Mapping[str, Any]], number: int) -> Heard:
+        """Answer curves of what was reported; points of which nothing is known are left blank."""
+        rows: list[Row] = []
+        answered = []
+        for unit in units:
+            asked, point = unit["values"], unit["Pn"]
+            [(name, step)] = steps_of(unit["Fn"], CLASS_2).items()
+            begin = datetime.fromisoformat(asked["Td"]).replace(tzinfo=ZONE)
+            density = timedelta(minutes=DENSITY_MIN[asked["density"]])
+            values: list[Decimal | None] = []
+            for at in (begin + place * density for place in range(asked["points"])):
+                if point != self._point or at not in self.past:
+                    values.append(None)
+                    continue
+                measured = self._look(point, {name: step}, at)
+                values.append(_own(name, measured[name]))
+                channel = f"p{point}"
+                told = stored(measured)
+                rows.append(Row(CODEC.name, self.address, channel, "instant", us_of(at), told))
+            answered.append({**unit, "values": {**asked, name: values}})
+        return Heard(reply=self._answer("class2", number, answered), rows=tuple(rows))
 
     def _forwarded(self, values: Mapping[str, Any], number: int) -> Heard:
         """Hand a frame on to the line, and bring back what was answered: nothing, perhaps."""
@@ -162,7 +193,11 @@ class Terminal:
     def _measured(self, point: int, fn: int, at: datetime) -> Measured:
         steps = steps_of(fn)
         if fn == ENERGY:
-            steps = dict.fromkeys(_REGISTERS, steps["energy_forward"])
+            # As finely as its curve has it, so that both say the same of a moment.
+            steps = dict.fromkeys(_REGISTERS, steps_of(ENERGY_CURVE, CLASS_2)["energy_forward"])
+        return self._look(point, steps, at)
+
+    def _look(self, point: int, steps: Steps, at: datetime) -> Measured:
         turn = int(at.timestamp()) // self.step_s % MOST_TURNS
         return measure(self.meter.seed, f"{self.address}/{point}", turn, steps)
 
@@ -176,6 +211,12 @@ class Terminal:
         if fn == ENERGY:
             values = {"tariffs": len(_TARIFFS), "energy_forward": list(values.values())}
         return {"Pn": point, "Fn": fn, "values": {"clock": f"{wall(at):%Y-%m-%d %H:%M}", **values}}
+
+
+def _curve_of(fn: int) -> bool:
+    """Whether a Fn of class 2 is the curve of a quantity."""
+    layout = find_layout(CLASS_2, fn, up=True)
+    return layout is not None and layout.period == "curve" and len(steps_of(fn, CLASS_2)) == 1
 
 
 def _clock(now: datetime) -> str:

@@ -1,14 +1,15 @@
 """Data loggers of HJ 212: login, uploads answered by their number (QN), heartbeats."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 from wattwarden.codecs.hj212 import CODEC
 from wattwarden.codecs.tables import read_factors
 from wattwarden.protocol.codec import Codec, Message, default_profile
+from wattwarden.tools.simulator.moments import ZONE
 from wattwarden.tools.simulator.protocols.dialect import (
     NOTHING,
     Heard,
@@ -19,6 +20,7 @@ from wattwarden.tools.simulator.protocols.dialect import (
     whole,
 )
 from wattwarden.tools.simulator.protocols.measured import measure, stored
+from wattwarden.tools.simulator.protocols.past import Past
 from wattwarden.tools.simulator.protocols.rows import Row, us_of
 
 # What loggers of units report, and how many decimals of the standard's unit they write.
@@ -31,9 +33,10 @@ POLLUTANT: Final = "a21026"
 KINDS: Final = (("realtime", "2011", "Rtd", "instant"), ("minute", "2051", "Avg", "minute"))
 """Kind, command, statistic and period, by turns."""
 SYSTEM: Final = "51"
-# What people ask begins so; of that, data of the past, which these loggers do not keep.
+# What people ask begins so; of that, data of the past, of which these loggers keep minutes.
 ASKED: Final = frozenset("123")
 HISTORY: Final = "2"
+MINUTES: Final = "2051"
 DONE: Final = 1
 NO_DATA: Final = 100
 VERSION: Final = "5"
@@ -54,6 +57,7 @@ class Logger:
     codec: Codec = CODEC
     is_answered: bool = True
     step_s: int = 1
+    past: Past = field(default_factory=Past)
 
     @property
     def address(self) -> str:
@@ -69,6 +73,8 @@ class Logger:
     def report(self, turn: int, at: datetime) -> Report:  # noqa: D102  # by Dialect
         at = whole(at, self.step_s)
         kind, command, statistic, period = KINDS[turn % len(KINDS)]
+        if command == MINUTES:
+            self.past.note(at, turn)
         measured = measure(self.meter.seed, self.address, turn, _STEPS)
         pollutant = Decimal(turn % 1000) / 8
         said = [
@@ -96,6 +102,8 @@ class Logger:
             return NOTHING
         # A request is taken, answered with what it asks for, and done; HJ 212-2017, 6.6.
         told = {"1011": f"SystemTime={wall(now):%Y%m%d%H%M%S}", "1061": "RtdInterval=60"}
+        if command == MINUTES:
+            return self._recalled(said.fields["CP"], str(said.fields["QN"]))
         result = NO_DATA if command[:1] == HISTORY else DONE
         parts = [
             ("request_ack", "9011", f"QnRtn={DONE}"),
@@ -105,6 +113,22 @@ class Logger:
             parts.insert(1, (said.kind, command, told[command]))
         number = str(said.fields["QN"])
         return Heard(reply=b"".join(self._numbered(*part, number) for part in parts))
+
+    def _recalled(self, asked: Mapping[str, Any], number: str) -> Heard:
+        """Send the minutes of a stretch again, between what takes the request and its result."""
+        since, until = (
+            datetime.strptime(asked[name], "%Y%m%d%H%M%S").replace(tzinfo=ZONE)
+            for name in ("BeginTime", "EndTime")
+        )
+        found = self.past.between(since, until + timedelta(seconds=1))
+        reports = [self.report(turn, at) for at, turn in found]
+        result = DONE if reports else NO_DATA
+        reply = (
+            self._numbered("request_ack", "9011", f"QnRtn={DONE}", number),
+            *(report.frame for report in reports),
+            self._numbered("exec_result", "9012", f"ExeRtn={result}", number),
+        )
+        return Heard(reply=b"".join(reply), rows=tuple(row for one in reports for row in one.rows))
 
     @staticmethod
     def _written(code: str, measured: dict[str, Decimal]) -> str:

@@ -26,6 +26,10 @@ class Kinds:
     garbage: Annotated[
         float, Parameter(help="Connections that are no meters', in percent of those that are.")
     ] = 0.0
+    lost: Annotated[
+        float,
+        Parameter(help="Reports that stay in meters which can be asked for them, in percent."),
+    ] = 0.0
 
 
 NO_KINDS: Final = Kinds()

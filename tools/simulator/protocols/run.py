@@ -55,7 +55,7 @@ def simulate_protocol(
     )
     path = extent.truth or Path(f"{kinds.protocol}-truth.jsonl")
     truth = Truth(path)
-    stage = Stage(target, truth, seed)
+    stage = Stage(target, truth, seed, lost=kinds.lost / 100)
     raise_descriptor_limit()
     started = time.monotonic()
     registering = settings if live.register else None
@@ -119,8 +119,10 @@ def _check(kinds: Kinds) -> None:
         raise UsageError("--meters is 1 or more")
     if not kinds.cycle > 0 or not kinds.minutes > 0:
         raise UsageError("--cycle and --minutes are above 0")
-    if not 0 <= kinds.garbage <= 100:
-        raise UsageError("--garbage is from 0 to 100 percent")
+    for name, percent in (("--garbage", kinds.garbage), ("--lost", kinds.lost)):
+        if not 0 <= percent <= 100:
+            message = f"{name} is from 0 to 100 percent"
+            raise UsageError(message)
 
 
 def _listening(settings: Settings) -> str:

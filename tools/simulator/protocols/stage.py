@@ -29,23 +29,32 @@ class Tally:
     refused_dials: int = 0
     misunderstood: int = 0
     garbage: int = 0
+    lost: int = 0
 
 
 @dataclass(slots=True)
 class Stage:
-    """One run.  ``ended`` says that nothing new is said any more."""
+    """One run.  ``ended`` says that nothing new is said any more.
+
+    ``lost`` is the share of reports that never leave meters which can be asked for them again.
+    """
 
     target: tuple[str, int]
     truth: Truth
     seed: int
     tally: Tally = field(default_factory=Tally)
     ended: bool = False
+    lost: float = 0.0
 
     def pause_s(self, name: str, failures: int) -> float:
         """Return how long is waited before another try: longer each time, for each another."""
         lot = share(self.seed, "pause", name, failures)
         pause: float = FIRST_PAUSE_S * 2.0 ** min(failures, 10)
         return min(MOST_PAUSE_S, pause) * (0.5 + lot / 2)
+
+    def loses(self, name: str, number: int) -> bool:
+        """Whether a report never leaves its meter."""
+        return share(self.seed, "lost", name, number) < self.lost
 
     def breaks(self, name: str, number: int) -> bool:
         """Whether the line breaks at a frame."""
