@@ -22,6 +22,7 @@ from wattwarden.protocol.polling import entries_of
 from wattwarden.storage.commands.counts import Counted, tell_counts
 from wattwarden.storage.commands.queue import (
     CHANNEL,
+    MOST_WAITING,
     UNKNOWN_OUTCOME,
     Waiting,
     claim,
@@ -54,6 +55,7 @@ _STATES: Final = {
     Ending.SILENT: "expired",
 }
 _GONE: Final = "设备在应答前断开 / the meter hung up before it answered"
+_UNKEPT: Final = "应答无法保存 / what came of it cannot be kept"
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -78,6 +80,8 @@ class Downlink:
         self._dsn = dsn
         self._now_us = now_us
         self._waiting: list[Waiting] = []
+        # Where the next look begins: what waits for meters that are away must hide no other.
+        self._behind = 0
         self._under_way: dict[int, MeterConnection] = {}
         # What the database has not been told yet.
         self._ended: dict[int, Outcome] = {}
@@ -134,7 +138,7 @@ class Downlink:
             if changed.is_set() or now >= reload_at:
                 changed.clear()
                 reload_at = now + RELOAD_S
-                self._waiting = await waiting(connection)
+                await self._look(connection)
             if now >= expire_at:
                 expire_at = now + EXPIRE_S
                 await expire(connection, self._now(), self._name)
@@ -146,6 +150,12 @@ class Downlink:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_S):
                     await changed.wait()
+
+    async def _look(self, connection: Connection) -> None:
+        """Look what waits: all of it, or so much, and the next time what stands behind that."""
+        self._waiting = await waiting(connection, self._behind)
+        is_full = len(self._waiting) == MOST_WAITING
+        self._behind = self._waiting[-1].id if is_full else 0
 
     async def _send(self, connection: Connection) -> None:
         """Claim and send what waits for meters that are here."""
@@ -180,7 +190,8 @@ class Downlink:
             return
         except Exception as error:  # noqa: BLE001  # a codec's defect is this command's alone
             _log.exception("a codec could not ask", command=one.id, codec=codec)
-            self._end(one.id, Ending.REFUSED, f"the codec failed: {type(error).__name__}")
+            message = f"规约程序出错 / the codec failed: {type(error).__name__}"
+            self._end(one.id, Ending.REFUSED, message)
             return
         self.counters.sent += 1
         self._under_way[one.id] = session
@@ -210,10 +221,22 @@ class Downlink:
                 "requests": [raw.hex() for raw in outcome.requests],
                 "frames": [raw.hex() for raw in outcome.frames],
             }
-            state = _STATES[outcome.ending]
-            await finish(connection, number, state, reply, gateway=self._name, now=self._now())
+            await self._keep(connection, number, _STATES[outcome.ending], reply)
             del self._ended[number]
             self._count(outcome.ending)
+
+    async def _keep(
+        self, connection: Connection, number: int, state: str, reply: Mapping[str, object]
+    ) -> None:
+        """Keep the end of a command; where the database never takes it, that there was one."""
+        try:
+            await finish(connection, number, state, reply, gateway=self._name, now=self._now())
+        except StorageError as error:
+            if error.retryable:
+                raise
+            _log.exception("what came of a command cannot be kept", command=number)
+            reply = {"message": _UNKEPT}
+            await finish(connection, number, state, reply, gateway=self._name, now=self._now())
 
     def _count(self, ending: Ending) -> None:
         match ending:

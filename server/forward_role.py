@@ -15,7 +15,7 @@ from wattwarden.server.forward_table import ForwardTableError, Platform, load_fo
 from wattwarden.server.forwarder import Forwarder, ForwardPlace
 from wattwarden.server.lifetime import report_ready, stop_event, unless
 from wattwarden.server.metrics.listener import RoleTold, watched
-from wattwarden.server.metrics.watch import Watch
+from wattwarden.server.metrics.of_forwarder import forwarder_watch
 from wattwarden.server.places import Places, dsn_of
 from wattwarden.server.settings import Settings
 
@@ -38,7 +38,8 @@ async def run_forwarder(settings: Settings) -> None:
     table, told = load_forward_table(places.forward), ""
     place = ForwardPlace(dsn_of(settings), places.secrets, settings.journal.shards)
     running: dict[str, _Running] = {}
-    async with watched(settings, "forwarder", RoleTold(_watch())) as metrics:
+    watch = forwarder_watch(lambda: table, place.dsn)
+    async with watched(settings, "forwarder", RoleTold(watch)) as metrics:
         report_ready("forwarder", platforms=sorted(table), metrics=metrics)
         try:
             while not stop.is_set():
@@ -50,11 +51,6 @@ async def run_forwarder(settings: Settings) -> None:
                         one.task.result()
         finally:
             await _end(list(running.values()))
-
-
-def _watch() -> Watch:
-    """Tell that the role is there; how far platforms are is in the database, for `status`."""
-    return Watch("forwarder", lambda: (), lambda: ())
 
 
 @dataclass(slots=True)

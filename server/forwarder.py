@@ -19,7 +19,7 @@ import structlog
 from wattwarden.codecs.hj212.client import Upload, qn_of, upload_frame
 from wattwarden.protocol.secret import Secret
 from wattwarden.server.forward_line import ForwardLine, LineLostError, Outgoing
-from wattwarden.server.forward_rows import Owned, item_of, owned_of
+from wattwarden.server.forward_rows import Owned, items_of, owned_of
 from wattwarden.server.forward_table import Platform
 from wattwarden.server.secret_files import SecretError, read_secret
 from wattwarden.storage import forward
@@ -134,7 +134,7 @@ class Forwarder:
             self._name,
             self._place.shards,
             work.owned.meters,
-            lambda meter, row: item_of(self._platform, work.owned, meter, row),
+            lambda row: items_of(self._platform, work.owned, row),
             time.time_ns() // 1_000_000,
         )
         work.taken_at = now

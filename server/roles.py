@@ -57,7 +57,7 @@ async def run_gateway(settings: Settings) -> None:
         listen = await unless(stop, gateway.start())
         if listen is None:
             return
-        told = RoleTold(gateway_watch(gateway, journal, clock))
+        told = RoleTold(gateway_watch(gateway, downlink.counters, journal, clock))
         async with watched(settings, "gateway", told) as metrics:
             report_ready("gateway", listen=listen, metrics=metrics, **gateway.doors)
             await until(stop, watching, asking, *gateway.tasks)
@@ -111,18 +111,18 @@ async def run_archivist(settings: Settings) -> None:
         if lease is None:
             return
         positions = partial(stored_sequences, dsn)
-        meter_counters = MeterChoreCounters()
+        meter_counters, forgotten = MeterChoreCounters(), RetentionCounters()
         chores = [
             *segment_chores(journal, positions, archive_of(settings), settings.archivist),
             rollup_chore(dsn),
             firm_days_chore(dsn),
             recall_chore(dsn, meter_counters),
             clock_chore(dsn, meter_counters),
-            retention_chore(dsn, settings.archivist, RetentionCounters()),
+            retention_chore(dsn, settings.archivist, forgotten),
         ]
         clock = load_rate(settings.data).clock()
         archivist = Archivist(lease, chores, settings.archivist.interval_s, clock)
-        told = RoleTold(archivist_watch(archivist, dsn))
+        told = RoleTold(archivist_watch(archivist, forgotten, meter_counters, dsn))
         async with watched(settings, "archivist", told) as metrics:
             report_ready("archivist", chores=[chore.name for chore in chores], metrics=metrics)
             await archivist.run(stop)

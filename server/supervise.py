@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from wattwarden.server.backoff import Backoff
-from wattwarden.server.children import Role
+from wattwarden.server.children import Role, RoleError
 from wattwarden.server.clock import Clock
 from wattwarden.server.listening import check_ports
 from wattwarden.server.metrics.listener import token_of, watched
@@ -36,6 +36,8 @@ ENGINE_POLL_S: Final = 0.2
 ROLES_METRICS_LISTEN: Final = "127.0.0.1:0"
 # The courier waits up to 20 s for what it has on its way, and keeps what came of it.
 ROLE_PATIENCE_S: Final = 25.0
+# Meters and alarms do not wait for what platforms above us get.
+NOT_WAITED_FOR: Final = frozenset({"forwarder"})
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -97,11 +99,11 @@ class System:
         self._settings.data.mkdir(parents=True, exist_ok=True)
         record_rate(self._settings.data, self._settings.clock_rate, Clock().now_us())
         self._write_running()
-        dsn, nats = dsn_of(self._settings), nats_of(self._settings)
+        dsn = dsn_of(self._settings)
         say("bringing the schema up to date")
         await _migrate(dsn)
         say("starting the roles")
-        await asyncio.gather(*(role.start() for role in self._roles))
+        await asyncio.gather(*(begin(role) for role in self._roles))
         told = SystemTold(self._parts, token_of(self._settings))
         metrics = await self._open.enter_async_context(watched(self._settings, "up", told))
         self.watching = [
@@ -111,12 +113,19 @@ class System:
         self._write_running()
         return {
             "ready": True,
+            "sign_in": await _first_link(dsn, self._pages()),
+            "metrics": metrics,
+            **self._told(),
+        }
+
+    def _told(self) -> dict[str, object]:
+        """Return what roles said of themselves, and where everything is."""
+        dsn, nats = dsn_of(self._settings), nats_of(self._settings)
+        return {
             "listen": self._listen(),
             "console": self._console(),
             "links": self._said("side", "links"),
-            "sign_in": await _first_link(dsn, self._pages()),
             "endpoints": self._said("side", "endpoints"),
-            "metrics": metrics,
             "data": str(self._settings.data),
             "dsn": dsn if self._settings.dsn is None else "as given",
             "nats": nats.rpartition("@")[2],
@@ -189,6 +198,20 @@ class System:
                 backoff.started(loop.time())
             self._write_running()
             _log.info("engine runs again", name=name, pid=engine.pid)
+
+
+async def begin(role: Role) -> None:
+    """Start a role; one that nobody waits for is left to its watcher, which tries again.
+
+    Raises:
+        RoleError: It did not start.
+    """
+    try:
+        await role.start()
+    except RoleError as error:
+        if role.name not in NOT_WAITED_FOR:
+            raise
+        _log.error("started without it", name=role.name, reason=str(error))
 
 
 async def _first_link(dsn: str, base: str) -> str | None:

@@ -6,30 +6,25 @@
 An item keeps its QN however often it is sent; those of a platform follow the order of the steps.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 from zlib import crc32
 
-from wattwarden.protocol.quantity import QUANTITIES
 from wattwarden.storage.database import Connection, errors
+from wattwarden.storage.forward_rows import Row, rows_between, upto
 from wattwarden.storage.warden.steps import last_complete_step
 
 # Items that wait; beyond them rows wait where they are.  An hour of 80 meters, 2 MB.
 MOST_WAITING: Final = 5_000
-# What one transaction takes: rows, unless a single step has more, and steps in which little came.
-ROWS_AT_ONCE: Final = 2_000
-STEPS_AT_ONCE: Final = 3_600
 # Any number that nobody else takes in the same database: "forw" as bytes.
 LOCK_CLASS: Final = int.from_bytes(b"forw", "big")
-
-_QUANTITIES: Final = ", ".join(QUANTITIES)
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What one row says to a platform.  ``data`` is what stands between && and &&."""
+    """What a row says to a platform, in one frame.  ``data`` stands between && and &&."""
 
     mn: str
     cn: str
@@ -67,8 +62,8 @@ class Forwarded:
     trouble_at: datetime | None
 
 
-ItemOf = Callable[[str, Mapping[str, Any]], Item | None]
-"""(``codec:address``, row) → what it says to the platform, None for nothing."""
+ItemsOf = Callable[[Row], Sequence[Item]]
+"""What a row says to the platform, nothing where it has no code for it."""
 
 
 async def hold(connection: Connection, platform: str) -> bool:
@@ -105,7 +100,7 @@ async def take(
     platform: str,
     shards: int,
     meters: Collection[str],
-    item_of: ItemOf,
+    items_of: ItemsOf,
     now_ms: int,
 ) -> int:
     """Make items of the rows that came, as far as there is room; return how many steps were taken.
@@ -124,24 +119,23 @@ async def take(
             if position is None or position["waiting"] >= MOST_WAITING:
                 return 0
             after = position["step"]
-            upto = await _upto(connection, after, await last_complete_step(connection, shards))
-            if upto <= after:
+            last = await upto(connection, after, await last_complete_step(connection, shards))
+            if last <= after:
                 return 0
-            rows = await _rows(connection, after, upto, meters)
-            items = [item_of(row["name"], row) for row in rows]
-            made = [item for item in items if item is not None]
+            items = [items_of(row) for row in await rows_between(connection, after, last, meters)]
+            made = [item for some in items for item in some]
             first = max(now_ms, position["qn"] + 1)
             await _add(connection, platform, first, made)
             await connection.execute(
                 "UPDATE forward_position SET step = $2, qn = greatest(qn, $3),"
                 " taken = taken + $4, silent = silent + $5 WHERE platform = $1",
                 platform,
-                upto,
+                last,
                 first + len(made) - 1 if made else 0,
                 len(made),
-                len(items) - len(made),
+                sum(not some for some in items),
             )
-    return int(upto - after)
+    return int(last - after)
 
 
 async def waiting(connection: Connection, platform: str, after_qn: int, most: int) -> list[Owed]:
@@ -271,71 +265,7 @@ async def read_forwarded(connection: Connection) -> list[Forwarded]:
     return [Forwarded(**{name: row[name] for name in _FIELDS}) for row in rows]
 
 
-async def newest_row(
-    connection: Connection, meters: Sequence[str], now: datetime
-) -> tuple[str, Mapping[str, Any]] | None:
-    """Return the newest reading of a day that one of some meters sent, with the meter's name.
-
-    Raises:
-        StorageError: The database is away.
-    """
-    with errors("looking for a reading"):
-        row = await connection.fetchrow(
-            f"SELECT {_NAME} AS name, r.period::text AS period, r.channel, r.at, r.quality,"  # noqa: S608  words of ours
-            f" {_QUANTITIES} FROM meter AS m JOIN reading AS r ON r.meter = m.id"
-            f" WHERE {_NAME} = ANY($1) AND r.at > $2 AND r.at <= $3 AND r.period IN ('i', 'm')"
-            " ORDER BY r.at DESC LIMIT 1",
-            list(meters),
-            now - timedelta(days=1),
-            now,
-        )
-    return None if row is None else (row["name"], dict(row))
-
-
 _FIELDS: Final = tuple(Forwarded.__dataclass_fields__)
-_NAME: Final = "m.codec || ':' || m.address"
-
-
-async def _upto(connection: Connection, after: int, last: int) -> int:
-    """Return the step up to which rows are few enough for one transaction."""
-    last = min(last, after + STEPS_AT_ONCE)
-    full = await connection.fetchval(
-        "SELECT step FROM (SELECT step, sum(sum(rows)) OVER (ORDER BY step) AS total"
-        " FROM step_part WHERE step > $1 AND step <= $2 GROUP BY step) AS s"
-        " WHERE total >= $3 ORDER BY step LIMIT 1",
-        after,
-        last,
-        ROWS_AT_ONCE,
-    )
-    return last if full is None else int(full)
-
-
-async def _rows(
-    connection: Connection, after: int, upto: int, meters: Collection[str]
-) -> list[Mapping[str, Any]]:
-    """Return the readings of steps of meters, in order."""
-    partitions = await connection.fetch(
-        "SELECT DISTINCT partition FROM step_part WHERE step > $1 AND step <= $2"
-        " AND partition ~ '^reading_(default|[0-9]{8})$' ORDER BY 1",
-        after,
-        upto,
-    )
-    rows: list[Mapping[str, Any]] = []
-    for partition in partitions:
-        found = await connection.fetch(
-            f"SELECT {_NAME} AS name, r.period::text AS period,"  # noqa: S608  checked
-            f" r.meter, r.step, r.channel, r.at, r.quality, {_QUANTITIES}"
-            f" FROM {partition['partition']} AS r JOIN meter AS m ON m.id = r.meter"
-            " WHERE r.step > $1 AND r.step <= $2 AND r.period IN ('i', 'm')"
-            f" AND {_NAME} = ANY($3)",
-            after,
-            upto,
-            list(meters),
-        )
-        rows += map(dict, found)
-    return sorted(
-        rows, key=lambda row: (row["step"], row["at"], row["meter"], row["channel"], row["period"])
-    )
 
 
 async def _add(connection: Connection, platform: str, first_qn: int, items: Sequence[Item]) -> None:

@@ -25,7 +25,7 @@ MOST_CYCLES: Final = 1.5
 # A reading that is under way, and rollups that are computed once a minute, are not missing.
 AWAY_CYCLES: Final = 3
 AWAY: Final = timedelta(minutes=5)
-# One page of a list; more is asked for by a later ``since``.
+# One page of a list; the next begins behind its last gap.
 MOST_GAPS: Final = 10_000
 
 # A reading at a time that cannot be right says nothing of what came when.
@@ -91,9 +91,15 @@ async def note_gaps(connection: Connection, pairs: Iterable[Pair]) -> None:
 
 
 async def read_gaps(
-    connection: Connection, meters: Collection[int] | None, since: datetime, until: datetime
+    connection: Connection,
+    meters: Collection[int] | None,
+    since: datetime,
+    until: datetime,
+    behind: Gap | None = None,
 ) -> list[Gap]:
-    """Return the gaps of meters (None: all) that reach into a span, in order; MOST_GAPS at most.
+    """Return the gaps of meters (None: all) that reach into a span, in order of meter and time.
+
+    MOST_GAPS at most: the next ones are those ``behind`` the last of these.
 
     Raises:
         StorageError: The database is away.
@@ -103,11 +109,15 @@ async def read_gaps(
             "SELECT g.*, coalesce((SELECT sum(r.tries) FROM recall AS r WHERE r.meter = g.meter"
             " AND r.hour < g.until AND r.hour > g.since - interval '1 hour'), 0)::integer AS tries"
             " FROM gap AS g WHERE ($1::integer[] IS NULL OR g.meter = ANY($1))"
-            " AND g.until > $2 AND g.since < $3 ORDER BY g.meter, g.since LIMIT $4",
+            " AND g.until > $2 AND g.since < $3"
+            " AND ($5::integer IS NULL OR (g.meter, g.since) > ($5, $6::timestamptz))"
+            " ORDER BY g.meter, g.since LIMIT $4",
             None if meters is None else sorted(meters),
             since,
             until,
             MOST_GAPS,
+            None if behind is None else behind.meter,
+            None if behind is None else behind.since,
         )
     return [Gap(**dict(row)) for row in rows]
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+import asyncpg
+
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.gaps import LONGEST
 from wattwarden.storage.profiles import RecallPolicy
@@ -29,6 +31,8 @@ COMMANDS_PER_METER_HOUR: Final = 6
 COMMANDS_PER_ROUND: Final = 200
 GAPS_PER_ROUND: Final = 5_000
 _HOUR: Final = timedelta(hours=1)
+# Of a command ``c``: it ended before it was sent to the meter.
+_IN_VAIN: Final = "(c.state IN ('expired', 'cancelled') AND c.sent_at IS NULL)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +61,16 @@ async def due_recalls(
         StorageError: The database is away.
     """
     with errors("looking for what to recall"):
-        gaps = await connection.fetch(_GAPS, sorted(codecs), now - LONGEST, now, GAPS_PER_ROUND)
-        meters = sorted({row["meter"] for row in gaps})
+        gaps = await connection.fetch(
+            _GAPS,
+            sorted(codecs),
+            now - LONGEST,
+            now - _HOUR - GRACE,
+            now - PAUSE,
+            GAPS_PER_ROUND,
+        )
         asked = await connection.fetch(
-            "SELECT r.*, c.state IN ('queued', 'sent') AS is_open,"
-            " (c.state = 'expired' AND c.sent_at IS NULL) AS in_vain FROM recall AS r"
-            " LEFT JOIN command AS c ON c.id = r.command"
-            " WHERE r.meter = ANY($1) AND r.hour >= $2",
-            meters,
-            now - LONGEST - _HOUR,
+            _ASKED, sorted({row["meter"] for row in gaps}), now - LONGEST - _HOUR
         )
     busy = {row["meter"] for row in asked if row["is_open"]}
     lately = Counter(
@@ -74,10 +79,7 @@ async def due_recalls(
             (row["meter"], row["command"]) for row in asked if row["asked_at"] > now - _HOUR
         }
     )
-    known: dict[int, dict[datetime, _Asked]] = {}
-    for row in asked:
-        tries = row["tries"] - bool(row["in_vain"])
-        known.setdefault(row["meter"], {})[row["hour"]] = _Asked(tries, row["asked_at"])
+    known = _known(asked)
     found: list[Recall] = []
     for meter in dict.fromkeys(row["meter"] for row in gaps):
         if meter in busy or lately[meter] >= COMMANDS_PER_METER_HOUR:
@@ -124,12 +126,11 @@ async def note_recall(connection: Connection, recall: Recall, command: int, now:
     """
     with errors("noting a recall"):
         await connection.execute(
-            "INSERT INTO recall (meter, hour, tries, asked_at, command)"
+            "INSERT INTO recall (meter, hour, tries, asked_at, command)"  # noqa: S608  words of ours
             " SELECT $1, h, 1, $3, $4 FROM unnest($2::timestamptz[]) AS w (h)"
             " ON CONFLICT (meter, hour) DO UPDATE SET asked_at = excluded.asked_at,"
             " command = excluded.command, tries = recall.tries + CASE WHEN EXISTS (SELECT FROM"
-            " command AS c WHERE c.id = recall.command AND c.state = 'expired'"
-            " AND c.sent_at IS NULL) THEN 0 ELSE 1 END",
+            f" command AS c WHERE c.id = recall.command AND {_IN_VAIN}) THEN 0 ELSE 1 END",
             recall.meter,
             list(recall.hours),
             now,
@@ -147,6 +148,15 @@ async def forget_recalls(connection: Connection, before: datetime) -> None:
         await connection.execute("DELETE FROM recall WHERE hour < $1", before)
 
 
+def _known(asked: Iterable[asyncpg.Record]) -> dict[int, dict[datetime, _Asked]]:
+    """Return what is known of hours by meter; what never reached the meter was no try."""
+    known: dict[int, dict[datetime, _Asked]] = {}
+    for row in asked:
+        tries = row["tries"] - bool(row["in_vain"])
+        known.setdefault(row["meter"], {})[row["hour"]] = _Asked(tries, row["asked_at"])
+    return known
+
+
 def _is_due(asked: tuple[int, datetime] | None, hour: datetime, now: datetime) -> bool:
     if hour + _HOUR + GRACE > now:
         return False
@@ -157,14 +167,27 @@ def _floor(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
+_ASKED: Final = f"""
+SELECT r.*, c.state IN ('queued', 'sent') AS is_open, {_IN_VAIN} AS in_vain
+FROM recall AS r LEFT JOIN command AS c ON c.id = r.command
+WHERE r.meter = ANY($1) AND r.hour >= $2
+"""  # noqa: S608  words of ours
+# Gaps of which an hour is due ($2 the oldest, $3 the last that is over): what is tried out or was
+# asked for lately, after $4, must not stand before others that wait for their first turn.
 _GAPS: Final = f"""
 SELECT g.meter, g.since, g.until FROM gap AS g JOIN meter AS m ON m.id = g.meter
 CROSS JOIN LATERAL (
     SELECT body FROM meter_profile AS p WHERE p.meter = g.meter ORDER BY version DESC LIMIT 1
 ) AS p
+CROSS JOIN LATERAL (
+    SELECT date_trunc('hour', greatest(g.since, $2), 'UTC') AS first,
+        least(date_trunc('hour', g.until - interval '1 microsecond', 'UTC'),
+            date_trunc('hour', $3::timestamptz, 'UTC')) AS last
+) AS h
 WHERE m.codec = ANY($1) AND p.body ->> 'recall' = '{RecallPolicy.AUTO}'
-AND g.until > $2 AND g.since < $3 AND NOT EXISTS (
-    SELECT FROM recall AS r WHERE r.meter = g.meter AND r.tries >= {MOST_TRIES}
-    AND r.hour = date_trunc('hour', g.since, 'UTC') AND g.until <= r.hour + interval '1 hour'
-) ORDER BY g.until DESC LIMIT $4
+AND g.until > $2 AND h.first <= h.last AND (
+    SELECT count(*) FROM recall AS r LEFT JOIN command AS c ON c.id = r.command
+    WHERE r.meter = g.meter AND r.hour >= h.first AND r.hour <= h.last AND (r.asked_at > $4
+        OR r.tries - coalesce({_IN_VAIN}, FALSE)::integer >= {MOST_TRIES})
+) <= extract(epoch FROM h.last - h.first) / 3600 ORDER BY g.until DESC LIMIT $5
 """  # noqa: S608  words and numbers of ours

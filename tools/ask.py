@@ -5,12 +5,10 @@ asked ─► queued ─► the gateway that holds the session ─► answered, s
 """
 
 import asyncio
-import getpass
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from cyclopts import Parameter
 
@@ -27,7 +25,14 @@ from wattwarden.tools.commands import MeterArgument, command_row, show_command
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError, UsageError
 from wattwarden.tools.options import ALL_TIMES, THE_USUAL_SYSTEM, AsJson, Span, System
-from wattwarden.tools.running import database, meter_name, meter_of, run, settings_of
+from wattwarden.tools.running import (
+    database,
+    meter_name,
+    meter_of,
+    operator_name,
+    run,
+    settings_of,
+)
 from wattwarden.tools.times import parse_time, to_us
 
 # A meter that is there answers within seconds; who wants to wait longer says so.
@@ -187,7 +192,7 @@ async def _enter(connection: Connection, wish: Wish, person: str | None, now: da
         connection,
         wish.meter.id,
         wish.command,
-        actor=operator_name(),
+        actor=f"operator:{operator_name()}",  # nobody of the registry has a colon in their id
         now=now,
         expires_at=wish.expires_at,
         channel=wish.channel,
@@ -214,9 +219,3 @@ def _expiry(text: str, now: datetime) -> datetime:
         message = f"--expires {text}: up to {MOST_EXPIRY.days}d"
         raise UsageError(message, "such as --expires 1h")
     return at
-
-
-def operator_name() -> str:
-    """Name who runs the system: nobody of the registry has a colon in their id."""
-    name: Any = os.environ.get("SUDO_USER") or getpass.getuser()
-    return f"operator:{name}"

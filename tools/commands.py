@@ -91,21 +91,9 @@ def list_all(
         for one in found:
             print(as_json(command_row(one)))
         return
-    shown = ("id", "meter", "wanted", "by", "entered", "state", "answer")
     show_table(
-        shown,
-        [
-            (
-                one.id,
-                _named(one),
-                _wanted(one),
-                one.actor,
-                local(one.entered_at),
-                f"{one.state} {STATES_ZH[one.state]}",
-                _answer(one),
-            )
-            for one in found
-        ],
+        ("id", "meter", "wanted", "by", "entered", "state", "answer"),
+        [_cells(one) for one in found],
     )
 
 
@@ -210,6 +198,18 @@ async def _seen(view: View) -> set[str] | None:
 def _no_such(number: int) -> CommandError:
     message = f"没有这条命令 {number} / there is no command {number}"
     return CommandError(message, "see wattwarden commands list")
+
+
+def _cells(one: Entered) -> tuple[object, ...]:
+    return (
+        one.id,
+        _named(one),
+        _wanted(one),
+        one.actor,
+        local(one.entered_at),
+        f"{one.state} {STATES_ZH[one.state]}",
+        _answer(one),
+    )
 
 
 def _named(one: Entered) -> str:

@@ -7,13 +7,14 @@ from typing import Annotated, Any, Final
 from cyclopts import App, Parameter
 
 from wattwarden.server.forward_line import ForwardLine, LineLostError, Outgoing
-from wattwarden.server.forward_rows import Owned, item_of, owned_of
+from wattwarden.server.forward_rows import Owned, items_of, owned_of
 from wattwarden.server.forward_table import ForwardTableError, Platform, load_forward_table
 from wattwarden.server.forwarder import outgoing
 from wattwarden.server.places import Places
 from wattwarden.server.secret_files import SecretError, read_secret
 from wattwarden.server.settings import Settings
-from wattwarden.storage.forward import Forwarded, Owed, newest_row, read_forwarded, take_back
+from wattwarden.storage.forward import Forwarded, Owed, read_forwarded, take_back
+from wattwarden.storage.forward_rows import newest_row
 from wattwarden.storage.registry.registry import load_registry
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError, UsageError
@@ -109,7 +110,8 @@ def try_out(
             owned = owned_of(await load_registry(connection), one.enterprises)
             some = sorted(owned.meters)[:TRIED_METERS]
             newest = await newest_row(connection, some, datetime.now(UTC))
-        item = None if newest is None else item_of(one, owned, *newest)
+        items = () if newest is None else items_of(one, owned, newest)
+        item = next(iter(items), None)
         if item is None:
             message = f"no reading is stored that {platform} would get"
             raise CommandError(message, "see `wattwarden forward list` and `wattwarden registry`")

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
 
+from wattwarden.storage.database import Connection
 from wattwarden.storage.gaps import Gap, GapDay, by_day, open_gaps, read_gaps
 from wattwarden.storage.meters import Meter, list_meters
 from wattwarden.storage.profiles import zone_of
+from wattwarden.storage.system_time import system_now
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.options import ALL_TIMES, THE_USUAL_SYSTEM, AsJson, Span, System
 from wattwarden.tools.render import show_table
@@ -37,23 +39,16 @@ def show_gaps(
     Gaps are known once the rollups of the hour are, within a minute. With `meters set --recall
     auto` they are asked for again, where the protocol can.
     """
-    now = datetime.now(UTC)
-    since, until = span.bounds(now)
-    bounds = since or now - timedelta(days=USUAL_DAYS), until or now
     settings = settings_of(system)
 
     async def work() -> list[_Row]:
         async with database(settings, "meters gaps") as connection:
-            if meter is not None:
-                meters = [await meter_of(connection, meter_name(meter))]
-            else:
-                meters = []
-                while page := await list_meters(
-                    connection, after_id=meters[-1].id if meters else 0, most=_PAGE_METERS
-                ):
-                    meters += page
+            now = await system_now(connection)
+            since, until = span.bounds(now)
+            bounds = since or now - timedelta(days=USUAL_DAYS), until or now
+            meters = await _meters(connection, meter)
             ids = [one.id for one in meters]
-            gaps = await read_gaps(connection, None if meter is None else ids, *bounds)
+            gaps = await _gaps(connection, None if meter is None else ids, *bounds)
             gaps += await open_gaps(connection, ids, bounds[1])
         return list(_rows(meters, gaps, *bounds))
 
@@ -64,6 +59,29 @@ def show_gaps(
         return
     headings = ("meter", "day", "missing", "minutes", "stretches", "longest min", "asked", "away")
     show_table(headings, [row.cells() for row in rows])
+
+
+async def _meters(connection: Connection, named: str | None) -> list[Meter]:
+    """Return the meter that was named, or all, page by page."""
+    if named is not None:
+        return [await meter_of(connection, meter_name(named))]
+    meters: list[Meter] = []
+    while page := await list_meters(
+        connection, after_id=meters[-1].id if meters else 0, most=_PAGE_METERS
+    ):
+        meters += page
+    return meters
+
+
+async def _gaps(
+    connection: Connection, meters: list[int] | None, since: datetime, until: datetime
+) -> list[Gap]:
+    """Return all gaps of a span, page by page."""
+    found = page = await read_gaps(connection, meters, since, until)
+    while page:
+        page = await read_gaps(connection, meters, since, until, found[-1])
+        found = found + page
+    return found
 
 
 @dataclass(frozen=True, slots=True)

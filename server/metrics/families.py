@@ -53,6 +53,7 @@ _GATEWAY: Final = (
     Family("journal_full_total", Kind.COUNTER, "Writes refused because the journal is full."),
     Family("journal_refused_total", Kind.COUNTER, "Entries that the journal will never take."),
     Family("occurrences_dropped_total", Kind.COUNTER, "Openings and closings not recorded."),
+    Family("commands_total", Kind.COUNTER, "Commands to meters, by what became.", ("outcome",)),
     Family("clock_off_seconds", Kind.GAUGE, "The machine's clock against the system's."),
 )
 _JOURNAL: Final = (
@@ -140,7 +141,35 @@ _CONSOLE: Final = (
 _ARCHIVIST: Final = (
     Family("chore_rounds_total", Kind.COUNTER, "Rounds of the chores."),
     Family("chores_total", Kind.COUNTER, "Chores, by how they ended.", ("chore", "outcome")),
+    Family("forgotten_rows_total", Kind.COUNTER, "Rows kept long enough, by what.", ("what",)),
+    Family(
+        "meter_commands_total",
+        Kind.COUNTER,
+        "What was asked of meters by itself: history, the time; refused where its queue was full.",
+        ("what",),
+    ),
     Family("quarantine_rows", Kind.GAUGE, "Frames that wait in quarantine."),
+)
+_FORWARDER: Final = (
+    Family(
+        "forward_items",
+        Kind.GAUGE,
+        "Uploads that a platform is owed: waiting, or aside because it never took them.",
+        ("platform", "state"),
+    ),
+    Family(
+        "forward_behind_seconds",
+        Kind.GAUGE,
+        "Seconds of rows that are no uploads yet.",
+        ("platform",),
+    ),
+    Family(
+        "forward_uploads_total",
+        Kind.COUNTER,
+        "Uploads since a platform was first forwarded to: sent, sent again, acknowledged.",
+        ("platform", "outcome"),
+    ),
+    Family("forward_trouble", Kind.GAUGE, "1 while something is in the way.", ("platform",)),
 )
 _EVERYBODY: Final = (
     Family("build_info", Kind.GAUGE, "1; which program runs.", ("version",)),
@@ -169,6 +198,7 @@ FAMILIES_BY_ROLE: Final[Mapping[str, tuple[Family, ...]]] = {
     "courier": _COURIER,
     "console": _CONSOLE,
     "archivist": _ARCHIVIST,
+    "forwarder": _FORWARDER,
 }
 """Who tells what; ``side`` tells what warden, courier and console do."""
 

@@ -1,15 +1,20 @@
 """What an archivist tells."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 
 from wattwarden.server.archivist import Archivist
+from wattwarden.server.chores import RetentionCounters
+from wattwarden.server.meter_chores import MeterChoreCounters
 from wattwarden.server.metrics.page import Sample
 from wattwarden.server.metrics.watch import Seen, Trouble, Watch, in_database
 from wattwarden.storage.database import Connection
 from wattwarden.storage.held import quarantined
 
 
-def archivist_watch(archivist: Archivist, dsn: str) -> Watch:
+def archivist_watch(
+    archivist: Archivist, forgotten: RetentionCounters, asked: MeterChoreCounters, dsn: str
+) -> Watch:
     """Return what an archivist tells."""
 
     def samples() -> Iterator[Sample]:
@@ -18,6 +23,10 @@ def archivist_watch(archivist: Archivist, dsn: str) -> Watch:
         for outcome, counts in (("done", counters.done), ("failed", counters.failed)):
             for chore, count in counts.items():
                 yield Sample("chores_total", count, (chore, outcome))
+        for what, count in asdict(forgotten).items():
+            yield Sample("forgotten_rows_total", count, (what,))
+        for what, count in asdict(asked).items():
+            yield Sample("meter_commands_total", count, (what,))
 
     def troubles() -> Iterator[Trouble]:
         for chore, reason in archivist.failing.items():

@@ -1,10 +1,13 @@
 """What gateway and writer tell: meters to journal, journal to rows."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Final
 
+from wattwarden.protocol.microseconds import SECOND_US
 from wattwarden.protocol.spread import Spread
 from wattwarden.server.clock import ALARMING_US, Clock
+from wattwarden.server.downlink import DownlinkCounters
 from wattwarden.server.gateway import Gateway
 from wattwarden.server.metrics.families import WRITER_MEANINGS
 from wattwarden.server.metrics.page import Sample
@@ -32,10 +35,11 @@ _CHAIN: Final = {
     "journal_refused_total": "refused",
     "occurrences_dropped_total": "occurrences_dropped",
 }
-_SECOND_US: Final = 1_000_000
 
 
-def gateway_watch(gateway: Gateway, journal: Journal, clock: Clock) -> Watch:
+def gateway_watch(
+    gateway: Gateway, commands: DownlinkCounters, journal: Journal, clock: Clock
+) -> Watch:
     """Return what a gateway tells."""
     port = gateway.port
 
@@ -52,7 +56,9 @@ def gateway_watch(gateway: Gateway, journal: Journal, clock: Clock) -> Watch:
         yield Sample("reading_paused", int(port.paused))
         yield Sample("pending_bytes", sum(chain.pending_bytes for chain in gateway.chains))
         yield Sample("pending_bytes_limit", port.most_pending_bytes)
-        yield Sample("clock_off_seconds", clock.off_us / _SECOND_US)
+        yield Sample("clock_off_seconds", clock.off_us / SECOND_US)
+        for outcome, count in asdict(commands).items():
+            yield Sample("commands_total", count, (outcome,))
         yield from _of_chains(gateway)
 
     def troubles() -> Iterator[Trouble]:
@@ -61,7 +67,7 @@ def gateway_watch(gateway: Gateway, journal: Journal, clock: Clock) -> Watch:
         elif port.paused:
             yield Trouble("reading", "more waits for the journal than may: reading is stopped")
         if abs(clock.off_us) > ALARMING_US:
-            yield Trouble("clock", f"the wall clock is {clock.off_us / _SECOND_US:.1f} s off")
+            yield Trouble("clock", f"the wall clock is {clock.off_us / SECOND_US:.1f} s off")
 
     return Watch("gateway", samples, troubles, (_room(journal),))
 

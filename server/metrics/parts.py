@@ -40,8 +40,12 @@ class SystemTold:
         """Return the numbers of all roles that answer, and which do."""
         parts = self._parts()
         async with self._session() as session:
-            texts = await asyncio.gather(*(_text(session, part) for part in parts))
-        samples = [Sample("build_info", 1, (__version__,)), Sample("ready", int(all(texts)))]
+            texts, troubles = await asyncio.gather(
+                asyncio.gather(*(_text(session, part) for part in parts)),
+                asyncio.gather(*(_unready(session, part) for part in parts)),
+            )
+        is_ready = all(texts) and not any(troubles)
+        samples = [Sample("build_info", 1, (__version__,)), Sample("ready", int(is_ready))]
         for part, text in zip(parts, texts, strict=True):
             samples.append(Sample("role_up", int(bool(text)), (part.name,)))
             samples.append(Sample("role_restarts_total", part.restarts, (part.name,)))

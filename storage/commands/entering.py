@@ -5,7 +5,7 @@ Command ─► codec ─► CannotAskError before anything is queued
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -20,9 +20,13 @@ from wattwarden.protocol.command import CannotAskError, Command, Peer, check
 from wattwarden.storage.commands.queue import enter
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.meters import Meter
+from wattwarden.storage.moments import us_of
 from wattwarden.storage.profiles import ProfileBody, read_profile
 from wattwarden.storage.registry.records import load_kind, load_record
 
+# No meter keeps more of the past, and no clock of a meter is further ahead.
+OLDEST: Final = timedelta(days=3_653)
+NEWEST: Final = timedelta(days=1)
 # Which enterprises have points on which meters, by the registry as it is entered now.
 _POINTS: Final = (
     "WITH newest AS (SELECT DISTINCT ON (kind, id) kind, id, body FROM registry_entry"
@@ -51,12 +55,13 @@ async def check_wish(connection: Connection, wish: Wish, secrets: Path, now: dat
         StorageError: The database is away.
     """
     check(wish.command)
+    _check_span(wish.command, now)
     codec = load_codecs().get(wish.meter.codec)
     if codec is None or codec.ask is None:
         raise _silent(wish.meter, codec)
     identity, body = await _session_of(connection, wish.meter)
     profile = DEFAULT_PROFILE if body is None else _profile_of(body, wish.meter.version, secrets)
-    now_us = round(now.timestamp() * 1_000_000)
+    now_us = us_of(now)
     codec.ask(wish.command, Peer(wish.meter.address, identity, profile, now_us, 0, wish.channel))
 
 
@@ -129,6 +134,15 @@ async def meters_of(connection: Connection, enterprises: frozenset[str]) -> set[
             sorted(enterprises),
         )
     return {row["meter"] for row in rows}
+
+
+def _check_span(command: Command, now: datetime) -> None:
+    first, last = us_of(now - OLDEST), us_of(now + NEWEST)
+    since = first if command.since is None else command.since
+    until = last if command.until is None else command.until
+    if not first <= since <= until <= last:
+        message = "补召时段不在近十年内 / the stretch of time is not within the last ten years"
+        raise CannotAskError(message, "name since and until as moments of the recent past")
 
 
 async def _session_of(connection: Connection, meter: Meter) -> tuple[str, ProfileBody | None]:

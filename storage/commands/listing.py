@@ -130,7 +130,10 @@ async def cancel(connection: Connection, number: int, *, actor: str, now: dateti
                 *(number, now),
             )
             if done is None:
-                message = f"command {number} waits no more: what was sent cannot be taken back"
+                message = (
+                    f"命令 {number} 已不在等待,下发后不能撤销"
+                    f" / command {number} waits no more: what was sent cannot be taken back"
+                )
                 raise StorageError(message, retryable=False)
             await note(connection, number, now, "cancelled", actor, {})
 

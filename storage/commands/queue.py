@@ -27,7 +27,7 @@ CHANNEL: Final = "wattwarden_commands"
 """On which channel the database says that a command waits or has ended."""
 # Re-calls of a month of gaps; a meter that was away for longer gets them in turn.
 MOST_QUEUED: Final = 256
-# All that a gateway looks at in one go; others wait until these are sent or over.
+# All that a gateway looks at in one go; the next look goes on behind it.
 MOST_WAITING: Final = 10_000
 # Any number that nobody else takes in the same database: "gate" as bytes.
 LOCK_CLASS: Final = int.from_bytes(b"gate", "big")
@@ -78,17 +78,9 @@ async def enter(
         async with connection.transaction():
             # Commands of a meter are entered one after another.
             await connection.execute("SELECT id FROM meter WHERE id = $1 FOR UPDATE", meter)
-            waiting = await connection.fetch(
-                "SELECT id, actor = $2 AND channel = $3 AND body = $4::jsonb AS same"
-                " FROM command WHERE meter = $1 AND state = 'queued'",
-                *(meter, actor, channel, body),
-            )
-            same = next((row["id"] for row in waiting if row["same"]), None)
+            same = await _same(connection, meter, actor, channel, body)
             if same is not None:
-                return int(same)
-            if len(waiting) >= MOST_QUEUED:
-                message = f"{len(waiting)} commands wait for this meter, at most {MOST_QUEUED} may"
-                raise StorageError(message, retryable=False)
+                return same
             number: int = await connection.fetchval(
                 "INSERT INTO command (meter, channel, body, actor, entered_at, expires_at)"
                 " VALUES ($1, $2, $3, $4, $5, $6) RETURNING id",
@@ -100,8 +92,8 @@ async def enter(
     return number
 
 
-async def waiting(connection: Connection) -> list[Waiting]:
-    """Return the commands that wait, the oldest first.
+async def waiting(connection: Connection, behind: int = 0) -> list[Waiting]:
+    """Return the commands that wait, the oldest first: MOST_WAITING at most, ``behind`` a number.
 
     Raises:
         StorageError: The database is away.
@@ -109,8 +101,10 @@ async def waiting(connection: Connection) -> list[Waiting]:
     with errors("looking for commands"):
         rows = await connection.fetch(
             "SELECT c.id, m.codec, m.address, c.channel, c.body, c.expires_at FROM command AS c"
-            " JOIN meter AS m ON m.id = c.meter WHERE c.state = 'queued' ORDER BY c.id LIMIT $1",
+            " JOIN meter AS m ON m.id = c.meter WHERE c.state = 'queued' AND c.id > $2"
+            " ORDER BY c.id LIMIT $1",
             MOST_WAITING,
+            behind,
         )
     return [_waiting(row) for row in rows]
 
@@ -183,7 +177,7 @@ async def expire(connection: Connection, now: datetime, by: str) -> int:
                     now,
                 )
             ]
-            ended += [(number, UNKNOWN_OUTCOME) for number in await _orphans(connection)]
+            ended += [(number, UNKNOWN_OUTCOME) for number in await _orphans(connection, by)]
             for number, message in ended:
                 reply = {"message": message}
                 await connection.execute(
@@ -235,9 +229,31 @@ async def note(
     )
 
 
-async def _orphans(connection: Connection) -> list[int]:
+async def _same(
+    connection: Connection, meter: int, actor: str, channel: str, body: str
+) -> int | None:
+    """Return the one that waits already, None where there is none and still room for one."""
+    waiting = await connection.fetch(
+        "SELECT id, actor = $2 AND channel = $3 AND body = $4::jsonb AS same"
+        " FROM command WHERE meter = $1 AND state = 'queued'",
+        *(meter, actor, channel, body),
+    )
+    found = next((row["id"] for row in waiting if row["same"]), None)
+    if found is None and len(waiting) >= MOST_QUEUED:
+        message = (
+            f"此表已有 {len(waiting)} 条命令在等待,最多 {MOST_QUEUED} 条"
+            f" / {len(waiting)} commands wait for this meter, at most {MOST_QUEUED} may"
+        )
+        raise StorageError(message, retryable=False)
+    return None if found is None else int(found)
+
+
+async def _orphans(connection: Connection, by: str) -> list[int]:
     """Return what gateways that have ended had sent: those whose lock is free."""
-    rows = await connection.fetch("SELECT DISTINCT gateway FROM command WHERE state = 'sent'")
+    # A connection may take its own lock again: who looks would find itself dead.
+    rows = await connection.fetch(
+        "SELECT DISTINCT gateway FROM command WHERE state = 'sent' AND gateway <> $1", by
+    )
     found: list[int] = []
     for gateway in [row["gateway"] for row in rows]:
         # Held to the end of the transaction, so that of two who look one ends them.
