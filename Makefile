@@ -71,6 +71,7 @@ soak: $(STAMP) ## long runs; prints a dated record into docs/
 	$(BIN)/python bench/line_days.py --record
 	$(BIN)/python bench/courier_latency.py --record
 	$(BIN)/python bench/ladder.py --record
+	$(BIN)/python bench/console.py --record
 	$(BIN)/wattwarden play docs/stories.md
 	WATTWARDEN_API_EXAMPLES=50 $(BIN)/pytest -q tests/console/api/test_described.py
 

@@ -7,10 +7,13 @@ from ipaddress import ip_network
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from wattwarden.console.oidc.registration import is_private_way
+
 MOST_PORT: Final = 65_535
 DSN_FORM: Final = "postgresql://USER@HOST:5432/DATABASE"
 NATS_FORM: Final = "nats://HOST:4222"
 PUBLIC_FORM: Final = "https://HOST[:PORT][/PATH]"
+ISSUER_FORM: Final = PUBLIC_FORM
 
 _DSN_SCHEMES: Final = ("postgresql", "postgres")
 _NATS_SCHEMES: Final = ("nats", "tls", "ws", "wss")
@@ -72,6 +75,18 @@ def check_public(address: str) -> str:
         message = f"links begin with host, port and path alone: write it as {PUBLIC_FORM}"
         raise ValueError(message)
     return address.rstrip("/")
+
+
+def check_issuer(address: str) -> str:
+    """Return the address of a provider of identities as given: its issuer is compared by letters.
+
+    Raises:
+        ValueError: It is none, or others could listen in on the way to it.
+    """
+    if not is_private_way(address) or "?" in address:
+        message = f"a provider is reached by TLS alone: write it as {ISSUER_FORM}"
+        raise ValueError(message)
+    return address
 
 
 def check_network(text: str) -> str:

@@ -1,7 +1,7 @@
 """What the archivist does, chore by chore."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Protocol
@@ -10,6 +10,7 @@ import structlog
 
 from wattwarden.server.archivist import Chore
 from wattwarden.server.settings import ArchivistSettings
+from wattwarden.storage.commands.retention import forget_commands
 from wattwarden.storage.database import connect
 from wattwarden.storage.journal.journal import Entry, Kind
 from wattwarden.storage.journal.segments import SegmentLimits, Source, export_segment
@@ -88,6 +89,7 @@ class RetentionCounters:
 
     notices: int = 0
     attempts: int = 0
+    commands: int = 0
 
 
 def wall_now() -> datetime:
@@ -101,7 +103,7 @@ def retention_chore(
     counters: RetentionCounters,
     wall: Callable[[], datetime] = wall_now,
 ) -> Chore:
-    """Return the chore that forgets old notices and attempts, once an hour; never what is open."""
+    """Return the chore that forgets old notices, attempts and commands, never what is open."""
     last: list[datetime] = []
 
     async def forget(now: datetime) -> None:
@@ -110,17 +112,20 @@ def retention_chore(
         last[:] = [now]
         tried_before = wall() - timedelta(days=settings.attempts_days)
         told_before = now - timedelta(days=settings.notices_days)
-        before = (counters.notices, counters.attempts)
+        ended_before = now - timedelta(days=settings.commands_days)
+        before = replace(counters)
         connection = await connect(dsn, name="retention")
         try:
             while gone := await forget_attempts(connection, tried_before, FORGOTTEN_AT_ONCE):
                 counters.attempts += gone
             while gone := await forget_notices(connection, told_before, FORGOTTEN_AT_ONCE):
                 counters.notices += gone
+            while gone := await forget_commands(connection, ended_before, FORGOTTEN_AT_ONCE):
+                counters.commands += gone
         finally:
             connection.terminate()
-        if (counters.notices, counters.attempts) != before:
-            _log.info("forgot", notices=counters.notices, attempts=counters.attempts)
+        if counters != before:
+            _log.info("forgot", **asdict(counters))
 
     return Chore("retention", forget)
 

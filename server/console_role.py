@@ -13,13 +13,17 @@ from wattwarden.console.pages import Pages
 from wattwarden.console.store import Store
 from wattwarden.server.answering import keys_of
 from wattwarden.server.exchange import Exchange
+from wattwarden.server.identities import registration_of
+from wattwarden.server.journal import join_journal
 from wattwarden.server.lifetime import report_ready, stop_event
 from wattwarden.server.listening import PAGES, refused
 from wattwarden.server.metrics.listener import RoleTold, watched
 from wattwarden.server.metrics.of_console import console_watch
-from wattwarden.server.places import Places, dsn_of
+from wattwarden.server.places import NotRunningError, Places, dsn_of, nats_of
 from wattwarden.server.readers import free_readers
 from wattwarden.server.settings import Settings
+from wattwarden.storage.errors import StorageError
+from wattwarden.storage.journal.journal import Journal
 
 # In an address of the console: the port that is listened on.
 _ANY_PORT: Final = 0
@@ -48,8 +52,22 @@ def console_of(settings: Settings, keys: KeyRing, address: str | None) -> Consol
         address or "",
         settings.console.trusted_proxies,
         secrets=Places(settings.data).secrets,
+        journal=partial(_journal, settings),
+        registration=registration_of(settings, address or ""),
     )
     return Console(parts)
+
+
+async def _journal(settings: Settings) -> Journal:
+    """Join the running system's journal.
+
+    Raises:
+        StorageError: It is away.
+    """
+    try:
+        return await join_journal(settings, nats_of(settings))
+    except NotRunningError as error:
+        raise StorageError(str(error), retryable=True) from error
 
 
 def opened(listen: str) -> socket.socket:

@@ -4,6 +4,7 @@ The routing table is read anew now and then; each question opens connections of 
 those of the courier are.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +17,14 @@ from wattwarden.alarms.routing.table import Table
 from wattwarden.console.gateways import Bindable, UnknownVisitorError
 from wattwarden.console.store import Store
 from wattwarden.console.wecom_crypt import Callback
+from wattwarden.server.aside.books import take_aside
+from wattwarden.server.backtest.running import Backtests
 from wattwarden.server.courier import wall_us
 from wattwarden.server.endpoint import Endpoint
 from wattwarden.server.secret_files import SecretError, read_secret
-from wattwarden.server.trying import try_out
+from wattwarden.server.trying import note_trial, send_trial
+from wattwarden.storage.backtests import Wanted
+from wattwarden.storage.books.exchange import Sent, Taken
 from wattwarden.storage.database import Connection
 from wattwarden.storage.outbox.load import load_routing
 from wattwarden.storage.profiles import ProfileBook, load_profiles
@@ -44,6 +49,8 @@ class Exchange:
         self._secrets = secrets
         self._table: Table | None = None
         self._until_s = 0.0
+        self._reading = asyncio.Lock()
+        self._backtests = Backtests(store)
 
     async def bindable(self, endpoint: str, back: str) -> Bindable | None:
         """Return how addresses of an endpoint are bound; None where they cannot be."""
@@ -85,14 +92,20 @@ class Exchange:
         book.replace(found.profiles)
         return await retry(connection, selection, self._readers(book))
 
-    async def try_out(self, connection: Connection, endpoint: str, to: tuple[str, ...]) -> Outcome:
+    async def try_out(self, endpoint: str, to: tuple[str, ...]) -> Outcome:
         """Send one message by an endpoint of the table in force, and say what became of it.
+
+        No connection is held while the gateway answers.
 
         Raises:
             StorageError: The database is away.
         """
-        table = await load_routing(connection)
-        return await try_out(connection, table, endpoint, to, self._secrets)
+        async with self._store.connection() as connection:
+            table = await load_routing(connection)
+        outcome = await send_trial(table, endpoint, to, self._secrets)
+        async with self._store.connection() as connection:
+            await note_trial(connection, endpoint, outcome, to)
+        return outcome
 
     async def callback(self, endpoint: str) -> Callback | None:
         """Return how buttons of an endpoint are answered; None where they are not."""
@@ -108,6 +121,24 @@ class Exchange:
         except SecretError:
             return None
         return Callback(settings.corpid, token, key)
+
+    async def take_book(self, sent: Sent) -> Taken:
+        """Read a book that somebody sent, one after the other, and import it where it is wanted."""
+        async with self._reading:
+            return await take_aside(self._store.dsn, sent)
+
+    async def begin_backtest(self, wanted: Wanted) -> int:
+        """Begin a back-test and return its number.
+
+        Raises:
+            BusyError: Another runs.
+            StorageError: The database is away.
+        """
+        return await self._backtests.begin(wanted)
+
+    async def close(self) -> None:
+        """End what runs."""
+        await self._backtests.close()
 
     async def _configured(self, name: str) -> Configured | None:
         now_s = time.monotonic()

@@ -6,9 +6,9 @@ Environment names begin with WATTWARDEN_ and nest with two underscores:
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -16,8 +16,10 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from wattwarden.console.oidc.registration import USUAL_LEEWAY_S, Algorithm, Claim
 from wattwarden.server.addresses import (
     check_dsn,
+    check_issuer,
     check_listen,
     check_nats,
     check_network,
@@ -111,6 +113,8 @@ class ArchivistSettings(Section):
     notices_days: DaysKept = 400
     # What a gateway said is disputed with its bill at the latest; by far the most rows.
     attempts_days: DaysKept = 90
+    # As long as the readings that a recall brought; gaps of a city are some thousand a day.
+    commands_days: DaysKept = 400
 
 
 class WardenSettings(Section):
@@ -118,6 +122,28 @@ class WardenSettings(Section):
 
     # Ticks come once a second, and each pass costs the database a transaction.
     interval_s: PositiveSeconds = 1.0
+
+
+class OidcSettings(Section):
+    """A provider of identities by which people may sign in to the pages as well."""
+
+    # Exactly as the provider writes itself in its description.
+    issuer: Annotated[str, AfterValidator(check_issuer)]
+    client_id: Annotated[str, Field(min_length=1, max_length=255)]
+    # A file of the secrets folder, read at every sign-in; unset: a public client.
+    client_secret_file: FileName | None = None
+    # By which claim people are bound.  An address may be given to somebody else one day.
+    claim: Claim = Claim.SUBJECT
+    # What is asked for beside openid; "email" where people are bound by their addresses.
+    scopes: tuple[Annotated[str, Field(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]+$")], ...] = ()
+    algorithms: Annotated[tuple[Algorithm, ...], Field(min_length=1)] = (Algorithm.RS256,)
+    # The authority of a closed network, PEM; unset: those of the system.
+    ca_file: Path | None = None
+    # Clocks that are minutes apart make every token of the one early for the other.
+    leeway_s: Annotated[int, Field(ge=0, le=300)] = USUAL_LEEWAY_S
+    # On the button: 用…登录, Sign in with ….
+    label_zh: Annotated[str, Field(min_length=1, max_length=20)] = "单位统一认证"
+    label_en: Annotated[str, Field(min_length=1, max_length=40)] = "your organisation"
 
 
 class ConsoleSettings(Section):
@@ -129,6 +155,19 @@ class ConsoleSettings(Section):
     public_url: Annotated[str, AfterValidator(check_public)] | None = None
     # Who may say, in X-Forwarded-For, whom it asks for: networks of the reverse proxies.
     trusted_proxies: tuple[Annotated[str, AfterValidator(check_network)], ...] = ()
+    # Unset: people sign in with passwords alone.
+    oidc: OidcSettings | None = None
+
+    @model_validator(mode="after")
+    def _leads_back(self) -> Self:
+        """Refuse a provider that nobody comes back from.
+
+        Raises:
+            ValueError: It is not said how people outside reach the pages.
+        """
+        if self.oidc is not None and self.public_url is None:
+            raise ValueError("oidc needs public_url, to which the provider leads back")
+        return self
 
 
 class MetricsSettings(Section):

@@ -34,22 +34,25 @@ FIELDS: Final = {
 }
 
 
-async def try_out(
-    connection: Connection, table: Table, name: str, to: tuple[str, ...], secrets: Path
-) -> Outcome:
-    """Send one message by an endpoint of a table, and note what it says of the addresses.
+async def send_trial(table: Table, name: str, to: tuple[str, ...], secrets: Path) -> Outcome:
+    """Send one message by an endpoint of a table."""
+    endpoint = Endpoint(name, table.endpoint[name], table.reader, secrets, wall_us)
+    try:
+        return await endpoint.send(trial_message(to))
+    finally:
+        await endpoint.close()
+
+
+async def note_trial(
+    connection: Connection, name: str, outcome: Outcome, to: tuple[str, ...]
+) -> None:
+    """Note what an endpoint said of the addresses.
 
     Raises:
         StorageError: The database is away.
     """
-    endpoint = Endpoint(name, table.endpoint[name], table.reader, secrets, wall_us)
-    try:
-        outcome = await endpoint.send(trial_message(to))
-    finally:
-        await endpoint.close()
     now = await system_now(connection)
     await note_contacts(connection, [(name, seen_in(outcome, to))], now)
-    return outcome
 
 
 def trial_message(to: tuple[str, ...]) -> Message:

@@ -88,17 +88,24 @@ WITH newest AS (
         AND o.id = coalesce(p.body ->> 'unit', p.body ->> 'outlet')
     JOIN newest AS f ON f.kind = 'enterprise' AND f.id = o.body ->> 'enterprise'
     WHERE p.kind = 'point' ORDER BY p.body ->> 'meter', p.body ->> 'valid_from' DESC
+), known AS MATERIALIZED (
+    SELECT jsonb_object_agg(meter, to_jsonb(points)) AS points FROM points
 )
 """
+# Points are looked up in one value: a join with what was just put together is planned as if it were
+# a single row, and goes through all points once a meter.
 _CHOSEN: Final = """
-    FROM meter AS m LEFT JOIN points AS p ON p.meter = m.codec || ':' || m.address
+    FROM meter AS m CROSS JOIN known AS k CROSS JOIN LATERAL (SELECT
+        k.points -> (m.codec || ':' || m.address) AS point OFFSET 0) AS l
+    CROSS JOIN LATERAL (SELECT l.point ->> 'firm' AS firm, l.point ->> 'firm_name' AS firm_name,
+        l.point ->> 'unit_name' AS unit_name) AS p
     WHERE ($1::text[] IS NULL OR p.firm = ANY($1))
 """
 _LIST: Final = f"""
 {_POINTS}, chosen AS (
     SELECT m.id, m.codec, m.address, m.state, m.enrolled_at, coalesce(p.firm, '') AS firm,
         coalesce(p.firm_name, '') AS firm_name, coalesce(p.unit_name, '') AS unit_name
-    {_CHOSEN} AND m.id > $2 AND ($3 = '' OR m.state = $3)
+    {_CHOSEN} AND m.id > $2::bigint AND ($3 = '' OR m.state = $3)
         AND ($4 = '' OR concat_ws(' ', m.codec || ':' || m.address, p.firm_name, p.unit_name)
             ILIKE $5)
     ORDER BY m.id LIMIT $6

@@ -111,6 +111,17 @@ async def find_meter(connection: Connection, name: MeterName) -> Meter:
     return _meter(rows[0])
 
 
+async def load_meter(connection: Connection, number: int) -> Meter | None:
+    """Return the meter of a number of ours; None where there is none.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    with errors("loading a meter"):
+        row = await connection.fetchrow(f"{_SELECT} WHERE m.id = $1", number)
+    return None if row is None else _meter(row)
+
+
 async def list_meters(
     connection: Connection,
     *,

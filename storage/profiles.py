@@ -38,6 +38,8 @@ KEY_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 # A notice may be lost with a connection, and key files change without one.
 RELOAD_INTERVAL_S: Final = 60.0
 RETRY_PAUSE_S: Final = 1.0
+# Whoever registers a thousand meters tells of each; loading all of them a thousand times is no use.
+GATHER_S: Final = 0.25
 MAX_CYCLE_S: Final = 86_400
 # A page of options; more is a mistake.
 MAX_BODY_BYTES: Final = 16_384
@@ -251,6 +253,8 @@ async def _follow(
                 _log.error("a meter's profile is incomplete", meter=":".join(name), reason=problem)
         told = found.problems
         await _either(changed, stop, RELOAD_INTERVAL_S)
+        if changed.is_set():
+            await _first(stop, GATHER_S)
 
 
 async def _first(event: asyncio.Event, seconds: float) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from wattwarden.protocol.codec import Batch, Claim, Codec, ProfileOf
 from wattwarden.protocol.framer import Framer
-from wattwarden.protocol.session import MAX_HEAD_BYTES
+from wattwarden.protocol.recognition import MAX_HEAD_BYTES
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.enrolment import Admission
 from wattwarden.storage.moments import us_of

@@ -45,6 +45,7 @@ for deed in (
     acts.reject,
     acts.close,
     acts.declare,
+    acts.escalate,
     acts.comment,
 ):
     app.command(deed)

@@ -8,7 +8,7 @@ import contextlib
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -67,7 +67,6 @@ HISTORY_TICK_S: Final = 1_800
 STARTS_IN: Final = timedelta(minutes=20)
 WORKS_FOR: Final = timedelta(hours=20)
 POLL_S: Final = 0.5
-# The descriptor that roles inherit, whatever stands for it in this process.
 # Of the log, when something did not start: its folder may be gone afterwards.
 LAST_WORDS: Final = 5
 # What is still not found then is told to be looked for by hand.
@@ -158,7 +157,8 @@ async def _serve(settings: Settings, table: Routing | None) -> None:
 
     def ready(facts: Mapping[str, object]) -> None:
         _say(f"pages: {facts['links']}")
-        playing.append(asyncio.create_task(play(str(facts["listen"]), str(facts["links"]))))
+        story = told_whole(play(str(facts["listen"]), str(facts["links"])), stop)
+        playing.append(asyncio.create_task(story))
 
     try:
         if not stop.is_set():
@@ -167,7 +167,23 @@ async def _serve(settings: Settings, table: Routing | None) -> None:
     finally:
         for task in playing:
             task.cancel()
-        await asyncio.gather(*playing, return_exceptions=True)
+        ends = await asyncio.gather(*playing, return_exceptions=True)
+    for end in ends:
+        if isinstance(end, Exception):
+            raise end
+
+
+async def told_whole(story: Awaitable[None], stop: asyncio.Event) -> None:
+    """Wait for a story; where it breaks off, nobody is left waiting for its end.
+
+    Raises:
+        Exception: What broke it off.
+    """
+    try:
+        await story
+    except Exception:
+        stop.set()
+        raise
 
 
 async def _let_in(settings: Settings, base: str) -> None:

@@ -1,7 +1,5 @@
 """``wattwarden meters``: see, register and configure meters."""
 
-import getpass
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -34,6 +32,7 @@ from wattwarden.tools.running import (
     database,
     meter_name,
     meter_of,
+    operator_name,
     retry_held,
     run,
     settings_of,
@@ -78,24 +77,7 @@ def list_all(
         *("meter", "state", "enrolled at", "from", "cycle s", "zone"),
         *("clock", "off s", "key", "version"),
     )
-    show_table(
-        headings,
-        [
-            (
-                meter.name,
-                meter.state,
-                rfc3339(meter.enrolled_at),
-                meter.enrolled_from,
-                meter.profile.cycle_s,
-                meter.profile.zone,
-                meter.profile.clock,
-                _clock_row(clocks.get(meter.id))["skew_s"],
-                meter.profile.key,
-                meter.version or None,
-            )
-            for meter in meters
-        ],
-    )
+    show_table(headings, [_cells(meter, clocks.get(meter.id)) for meter in meters])
 
 
 @app.command
@@ -156,7 +138,7 @@ def add(
                     chosen,
                     name.address,
                     profile=None if profile.is_empty() else body,
-                    actor=_actor(),
+                    actor=operator_name(),
                     now=datetime.now(UTC),
                 )
             except ValueError as error:
@@ -188,7 +170,7 @@ def accept(
             else:
                 chosen = await _all(connection, MeterState.UNCONFIRMED, None)
             ids = [one.id for one in chosen]
-            await accept_meters(connection, ids, actor=_actor(), now=datetime.now(UTC))
+            await accept_meters(connection, ids, actor=operator_name(), now=datetime.now(UTC))
             return [await _after(connection, settings, one) for one in chosen]
 
     rows = run(work())
@@ -225,7 +207,7 @@ def configure(
             body = profile.applied(found.profile, secrets, found.codec, found.address)
             now = datetime.now(UTC)
             try:
-                await set_profile(connection, found.id, body, actor=_actor(), now=now)
+                await set_profile(connection, found.id, body, actor=operator_name(), now=now)
             except ValueError as error:
                 raise UsageError(str(error)) from error
             return await _after(connection, settings, found)
@@ -251,6 +233,21 @@ async def _all(connection: Connection, state: MeterState | None, codec: str | No
         found += page
         if len(page) < PAGE_METERS:
             return found
+
+
+def _cells(meter: Meter, clock: MeterClock | None) -> tuple[object, ...]:
+    return (
+        meter.name,
+        meter.state,
+        rfc3339(meter.enrolled_at),
+        meter.enrolled_from,
+        meter.profile.cycle_s,
+        meter.profile.zone,
+        meter.profile.clock,
+        _clock_row(clock)["skew_s"],
+        meter.profile.key,
+        meter.version or None,
+    )
 
 
 def _row(meter: Meter) -> dict[str, Any]:
@@ -313,8 +310,3 @@ def _problem(body: ProfileBody, secrets: Path) -> str | None:
     except ValueError as error:
         return str(error)
     return None
-
-
-def _actor() -> str:
-    """Name who gives the order: the person behind sudo, where there is one."""
-    return os.environ.get("SUDO_USER") or getpass.getuser()

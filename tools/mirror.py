@@ -2,8 +2,9 @@
 
 from wattwarden.protocol.codec import Batch, Codec, ProfileOf
 from wattwarden.protocol.errors import ProtocolError
+from wattwarden.protocol.events import Received, SessionLimits
 from wattwarden.protocol.framer import Framer
-from wattwarden.protocol.session import Received, Session, SessionLimits
+from wattwarden.protocol.session import Session
 
 
 class Mirror:

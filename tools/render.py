@@ -154,6 +154,15 @@ def slot_progress(total: int) -> Iterator[Callable[[int], object]]:
         yield lambda done: progress.advance(task, done)
 
 
+@contextmanager
+def share_progress() -> Iterator[Callable[[int, int], object]]:
+    """Show a bar on standard error; what is yielded takes how many are done, of how many."""
+    columns = (TaskProgressColumn(), BarColumn(), TimeRemainingColumn())
+    with _bar(*columns) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
 def _bar(*columns: ProgressColumn) -> Progress:
     # The answer goes to standard output as it is, not through the bar's console.
     return Progress(

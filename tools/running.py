@@ -1,6 +1,8 @@
 """The running system that a command speaks to."""
 
+import getpass
 import logging
+import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -124,6 +126,17 @@ def _known(look: Callable[[Settings], _T], settings: Settings) -> _T:
         return look(settings)
     except NotRunningError as error:
         raise CommandError(str(error)) from error
+
+
+def operator_name() -> str:
+    """Name who runs a command: the person behind sudo, where there is one.
+
+    In a container the user may have a number only.
+    """
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid-{os.getuid()}"
 
 
 def run(work: Coroutine[Any, Any, _T]) -> _T:

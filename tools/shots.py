@@ -15,7 +15,8 @@ import msgspec
 
 from wattwarden.protocol.codec import DEFAULT_PROFILE, Codec, Profile
 from wattwarden.protocol.errors import ProtocolError, Refusal
-from wattwarden.protocol.session import Closing, LoggedIn, Received, Session, SessionLimits, Skipped
+from wattwarden.protocol.events import Closing, LoggedIn, Received, SessionLimits, Skipped
+from wattwarden.protocol.session import Session
 from wattwarden.tools.decoding import Decoder
 from wattwarden.tools.flows import Flows
 from wattwarden.tools.lines import numbered_lines, payload

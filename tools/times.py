@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 from wattwarden.protocol.zone import CHINA
+from wattwarden.storage.moments import read_moment
 from wattwarden.tools.errors import UsageError
 
 _RELATIVE: Final = re.compile(r"[+-](?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
@@ -35,13 +36,8 @@ def parse_time(text: str, now: datetime, zone: tzinfo = CHINA) -> datetime:
         except OverflowError as error:
             raise _no_time(text) from error
     try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError as error:
-        raise _no_time(text) from error
-    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=zone)
-    try:
-        return aware.astimezone(UTC)
-    except OverflowError as error:
+        return read_moment(text, zone)
+    except (ValueError, OverflowError) as error:
         raise _no_time(text) from error
 
 

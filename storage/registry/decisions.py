@@ -208,19 +208,26 @@ async def told(
 
 
 async def in_force(
-    connection: Connection, kind: str, enterprises: Collection[str] | None = None
+    connection: Connection,
+    kind: str,
+    enterprises: Collection[str] | None = None,
+    *,
+    ending_after: datetime | None = None,
 ) -> list[Entered]:
     """Return the newest decision of each body's ``id`` of a kind, as entered; effect or not yet.
 
-    With ``enterprises`` only what concerns one of these, and nothing of the whole city.
+    With ``enterprises`` only what concerns one of these, and nothing of the whole city; with
+    ``ending_after``, of a kind whose bodies have an ``end``, only what ends later.
     """
     with errors(f"reading the {kind} decisions"):
         rows = await connection.fetch(
             "SELECT * FROM (SELECT DISTINCT ON (body ->> 'id') * FROM decision WHERE kind = $1"
             " ORDER BY body ->> 'id', id DESC) AS newest"
-            " WHERE $2::text[] IS NULL OR enterprise = ANY($2) ORDER BY id",
+            " WHERE ($2::text[] IS NULL OR enterprise = ANY($2))"
+            " AND ($3::timestamptz IS NULL OR (body ->> 'end')::timestamptz > $3) ORDER BY id",
             kind,
             None if enterprises is None else list(enterprises),
+            ending_after,
         )
     return [_entered(row) for row in rows]
 

@@ -6,12 +6,13 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
+from wattwarden.alarms.acting.rights import SYSTEM
 from wattwarden.alarms.decisions.chain import canonical
 from wattwarden.alarms.decisions.kinds import AnyBody, decode_body
 from wattwarden.alarms.registry.changes import Change, changed, summary
 from wattwarden.alarms.registry.check import check
 from wattwarden.alarms.registry.nouns import KINDS, Noun, Point
-from wattwarden.alarms.registry.problems import RefusedError
+from wattwarden.alarms.registry.problems import Problem, RefusedError
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.errors import StorageError
@@ -70,7 +71,10 @@ async def save_registry(
         async with connection.transaction():
             # Held first: what is checked below must still be so when it is written.
             await hold_slices(connection, None)
-            problems = check(changed(await load_registry(connection), changes))
+            problems = [
+                *_reserved(changes),
+                *check(changed(await load_registry(connection), changes)),
+            ]
             if problems:
                 raise RefusedError(problems)
             decision = Decision(summary(changes), actor, now, enterprise=enterprise)
@@ -194,3 +198,13 @@ async def _add_versions(connection: Connection, changes: Sequence[Change], decis
         ],
         decision,
     )
+
+
+def _reserved(changes: Sequence[Change]) -> list[Problem]:
+    """Return what takes the system's own name, by which rights are not asked for."""
+    zh, en = f"{SYSTEM} 是系统自身的名字", f"{SYSTEM} is the system itself"
+    return [
+        Problem("person", SYSTEM, "id", zh, en)
+        for one in changes
+        if one.kind == "person" and one.id == SYSTEM and one.record is not None
+    ]

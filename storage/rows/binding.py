@@ -5,19 +5,18 @@ Columns (meters by address) ──► Rows (meters by their place in Columns.met
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wattwarden.protocol.codec import PERIODS, Block, FactorBlock
+from wattwarden.protocol.microseconds import SECOND_US
 from wattwarden.protocol.quality import Quality
 from wattwarden.protocol.quantity import QUANTITIES
 from wattwarden.storage.rows.gathering import Gathered
 from wattwarden.storage.rows.partitions import DAY_US, default_name, partition_name
 from wattwarden.storage.rows.tables import Rows
-
-_SECOND_US: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ def covered_days(rows: Rows, bounds: ClockBounds) -> frozenset[int]:
 def mark_clocks(rows: Rows, bounds: ClockBounds) -> Rows:
     """Set the quality bits of rows whose time is ahead of receipt, or older than retention."""
     lead = rows.at - rows.received_at
-    ahead = lead > bounds.ahead_s * _SECOND_US
+    ahead = lead > bounds.ahead_s * SECOND_US
     old = -lead > bounds.retention_days * DAY_US
     if not (ahead.any() or old.any()):
         return rows

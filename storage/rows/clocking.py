@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wattwarden.protocol.codec import PERIODS, ClockPolicy, Profile, ProfileOf
+from wattwarden.protocol.microseconds import SECOND_US
 from wattwarden.protocol.quality import Quality
 from wattwarden.storage.rows.tables import Rows
 
@@ -23,7 +24,6 @@ from wattwarden.storage.rows.tables import Rows
 OFF_CYCLES: Final = 2
 # Of a meter whose cycle nobody configured: what it may report each 15 minutes, twice.
 ANY_CYCLE_S: Final = 900
-_SECOND_US: Final = 1_000_000
 _OF_MOMENTS: Final = (PERIODS["instant"], PERIODS["minute"])
 _TIMELESS: Final = np.int16(Quality.NO_CLOCK)
 _MARKED: Final = np.int16(Quality.BACKFILL)
@@ -51,7 +51,7 @@ def apply_clocks(rows: Rows, addresses: Sequence[str], profile_of: ProfileOf) ->
 
 
 def _tolerance_us(profile: Profile) -> int:
-    return OFF_CYCLES * (profile.cycle_s or ANY_CYCLE_S) * _SECOND_US
+    return OFF_CYCLES * (profile.cycle_s or ANY_CYCLE_S) * SECOND_US
 
 
 def _having(policy: ClockPolicy, profiles: Sequence[Profile]) -> NDArray[np.bool_]:

@@ -5,6 +5,7 @@ from typing import Final
 
 import asyncpg
 
+from wattwarden.protocol.microseconds import SECOND_US
 from wattwarden.storage.database import Connection, deadline, errors
 from wattwarden.storage.moments import moment_of
 from wattwarden.storage.rows.binding import ClockBounds
@@ -18,8 +19,6 @@ FORGET_INTERVAL_S: Final = 3600
 # A vacuum of a day's partition takes this long; upkeep comes again.
 UPKEEP_DEADLINE_S: Final = 60.0
 LOCK_TIMEOUT_MS: Final = 500
-
-_SECOND_US: Final = 1_000_000
 
 
 class Upkeep:
@@ -46,7 +45,7 @@ class Upkeep:
                     await self._look_ahead(connection, partitions, second)
                     if second >= self._forgot_second + FORGET_INTERVAL_S:
                         self._forgot_second = second
-                        await forget_old(connection, moment_of(second * _SECOND_US))
+                        await forget_old(connection, moment_of(second * SECOND_US))
                 now = asyncio.get_running_loop().time()
                 if self.touched and now >= self._summarised_at + SUMMARISE_INTERVAL_S:
                     self._summarised_at = now
@@ -56,7 +55,7 @@ class Upkeep:
         self, connection: Connection, partitions: Partitions, second: int
     ) -> None:
         """Make the partitions that readings of these days will need, before they come."""
-        today = second * _SECOND_US // DAY_US
+        today = second * SECOND_US // DAY_US
         last = today + self._bounds.future_days
         if last <= self._ready_until:
             return

@@ -83,7 +83,18 @@ class _Done:
 async def load_report(
     connection: Connection, registry: Registry, firms: Collection[str], period: Period, by: By
 ) -> Report:
-    """Return the report of some firms over a span.
+    """Return the report of some firms over a span; raises as ``load_reports``."""
+    return (await load_reports(connection, registry, firms, period, (by,)))[by]
+
+
+async def load_reports(
+    connection: Connection,
+    registry: Registry,
+    firms: Collection[str],
+    period: Period,
+    bys: Collection[By],
+) -> dict[By, Report]:
+    """Return reports of some firms over a span, read once and grouped in several ways.
 
     What was done about the span's alarms counts as it stood at its end; inspections, tasks and help
     count where they began.
@@ -98,29 +109,29 @@ async def load_report(
     prepared = prepared_of(part, alarms, found.times, found.now)
     done = await _done(connection, cases, period)
     backfilled = await count_backfilled(connection, period.since, period.until)
-    rows = [
-        Row(
-            name,
-            figures(sources, prepared, chosen),
-            _enforced(done, registry, frozenset(chosen)),
-            _served(done, registry, frozenset(chosen)),
-            sum(backfilled.get(firm, 0) for firm in chosen),
+    rows = {
+        by: tuple(
+            Row(
+                name,
+                figures(sources, prepared, chosen),
+                _enforced(done, registry, frozenset(chosen)),
+                _served(done, registry, frozenset(chosen)),
+                sum(backfilled.get(firm, 0) for firm in chosen),
+            )
+            for name, chosen in groups(registry, by, firms).items()
         )
-        for name, chosen in groups(registry, by, firms).items()
-    ]
+        for by in bys
+    }
     operators = {
         firm.id: firm.officer or firm.agency
         for firm in registry.enterprise.values()
-        if firm.id in set(firms)
+        if firm.id in part.enterprise
     }
-    return Report(
-        period.since,
-        period.until,
-        tuple(rows),
-        health(alarms, operators, span, default_numbers()),
-        cases,
-        found.now,
-    )
+    whole = health(alarms, operators, span, default_numbers())
+    return {
+        by: Report(period.since, period.until, found_by, whole, cases, found.now)
+        for by, found_by in rows.items()
+    }
 
 
 async def _done(connection: Connection, cases: Iterable[Case], period: Period) -> _Done:

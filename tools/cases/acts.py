@@ -1,4 +1,4 @@
-"""``wattwarden alarms ack|handle|plan|rectify|verify|reject|close|declare|comment``."""
+"""``wattwarden alarms ack|handle|plan|rectify|verify|reject|close|declare|escalate|comment``."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -213,6 +213,19 @@ def close(
 ) -> None:
     """Close a case (办结) of which nothing more is needed."""
     _do(_action(number, Verb.CLOSE, reason=reason, fault=fault), person, system, json=json)
+
+
+def escalate(
+    number: Number,
+    /,
+    *,
+    person: AsPerson,
+    reason: Reason,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Make an alarm graver by a level (升级): who hears of that level is told at once."""
+    _do(_action(number, Verb.ESCALATE, reason=reason), person, system, json=json)
 
 
 def comment(

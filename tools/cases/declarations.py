@@ -12,6 +12,7 @@ from wattwarden.alarms.acting.scope import Read
 from wattwarden.alarms.cases.declaring import ended
 from wattwarden.alarms.decisions.bodies import Absence, Declaration, Repeat, Review
 from wattwarden.alarms.decisions.body import NEW, Scope
+from wattwarden.storage.books.sheets import LABELS
 from wattwarden.storage.cases.declared import Standing, load_declarations
 from wattwarden.storage.registry.decisions import Entered
 from wattwarden.tools.acting import (
@@ -27,7 +28,6 @@ from wattwarden.tools.cases.naming import Naming, load_naming
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
-from wattwarden.tools.registry.sheets import LABELS
 from wattwarden.tools.render import show_table
 from wattwarden.tools.running import run, settings_of
 from wattwarden.tools.times import local, parse_time, rfc3339

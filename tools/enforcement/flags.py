@@ -1,33 +1,16 @@
 """``wattwarden flags``: which firms are recognised for false rectification and the like."""
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from wattwarden.alarms.acting.scope import Read
-from wattwarden.alarms.enforcement.flags import Flagged, flags
-from wattwarden.alarms.enforcement.limits import default_limits
-from wattwarden.alarms.enforcement.tasks import open_task
 from wattwarden.alarms.enforcement.words import FLAGS_ZH
-from wattwarden.alarms.registry.nouns import Enterprise
-from wattwarden.storage.cases.load import load_basis
-from wattwarden.storage.database import Connection
-from wattwarden.storage.enforcement.history import load_history, load_plant
-from wattwarden.storage.enforcement.lives import TASK, load_lives
-from wattwarden.storage.registry.records import load_kind
+from wattwarden.storage.enforcement.flagged import FlaggedFirm, load_flags
 from wattwarden.tools.acting import TO_THE_OPERATOR, ReaderForm, reading
 from wattwarden.tools.enforcement.forms import At, show
 from wattwarden.tools.running import run, settings_of
 from wattwarden.tools.times import parse_time
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    enterprise: Enterprise
-    flagged: Flagged
-    task: str | None
 
 
 def flags_of(
@@ -46,38 +29,17 @@ def flags_of(
     """
     settings = settings_of(reader.system)
 
-    async def work() -> list[_Row]:
+    async def work() -> list[FlaggedFirm]:
         async with reading(settings, reader.person, "flags", Read.FLAGS) as view:
             moment = parse_time(at, view.now)
-            return await _flagged(view.connection, view.reader.within(enterprise), moment)
+            return await load_flags(view.connection, view.reader.within(enterprise), moment)
 
     rows = run(work())
     headings = ("企业", "名称", "标记", "任务", "报警", "说明")
     show([_plain(row) for row in rows], headings, [_cells(row) for row in rows], json=reader.json)
 
 
-async def _flagged(
-    connection: Connection, enterprises: frozenset[str] | None, moment: datetime
-) -> list[_Row]:
-    """Return the flags of some firms, or of all, at a moment, with each firm's open task."""
-    limits = default_limits()
-    basis, plant = await load_basis(connection), await load_plant(connection)
-    rows: list[_Row] = []
-    for firm in await load_kind(connection, Enterprise):
-        if enterprises is not None and firm.id not in enterprises:
-            continue
-        history = await load_history(
-            connection, firm.id, moment, limits, registry=plant, basis=basis
-        )
-        found = flags(history, moment, limits)
-        if found:
-            task = open_task(await load_lives(connection, TASK, firm.id))
-            name = None if task is None else task.id
-            rows += [_Row(firm, one, name) for one in found]
-    return rows
-
-
-def _cells(row: _Row) -> tuple[object, ...]:
+def _cells(row: FlaggedFirm) -> tuple[object, ...]:
     return (
         row.enterprise.id,
         row.enterprise.name,
@@ -88,7 +50,7 @@ def _cells(row: _Row) -> tuple[object, ...]:
     )
 
 
-def _plain(row: _Row) -> dict[str, Any]:
+def _plain(row: FlaggedFirm) -> dict[str, Any]:
     return {
         "enterprise": row.enterprise.id,
         "flag": row.flagged.flag,

@@ -21,7 +21,7 @@ from wattwarden.alarms.routing.people import address_of
 from wattwarden.alarms.routing.table import Endpoint as Configured
 from wattwarden.server.places import Places
 from wattwarden.server.settings import Settings
-from wattwarden.server.trying import try_out
+from wattwarden.server.trying import note_trial, send_trial
 from wattwarden.storage.database import Connection
 from wattwarden.storage.outbox.load import load_reaches, load_routing
 from wattwarden.storage.registry.records import load_record
@@ -103,7 +103,8 @@ async def _try(settings: Settings, name: str, to: tuple[str, ...], person: str |
             message = f"{name} reaches people by their {configured.address}: whom?"
             raise UsageError(message, "--to ADDRESS, or --person ID")
         secrets = Places(settings.data).secrets
-        outcome = await try_out(connection, table, name, to, secrets)
+        outcome = await send_trial(table, name, to, secrets)
+        await note_trial(connection, name, outcome, to)
     return _Tried(configured, to, outcome)
 
 

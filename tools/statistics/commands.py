@@ -1,19 +1,18 @@
 """``wattwarden stats``: the figures of a span, as authorities report them."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from cyclopts import Parameter
 
 from wattwarden.alarms.acting.scope import Read, Reader
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.statistics.figures import By
-from wattwarden.alarms.statistics.rates import Rate
 from wattwarden.alarms.statistics.response import Period
 from wattwarden.alarms.statistics.scope import firms_of_agency
 from wattwarden.storage.registry.registry import load_registry
+from wattwarden.storage.statistics.plain import plain
 from wattwarden.storage.statistics.report import Report, Row, load_report
 from wattwarden.tools.acting import AsReader, reading
 from wattwarden.tools.decode import as_json
@@ -134,18 +133,6 @@ def _bounds(report: Report) -> dict[str, str]:
         name: rfc3339(at.replace(microsecond=at.microsecond // 1000 * 1000))
         for name, at in whole.items()
     }
-
-
-def plain(value: Any) -> Any:
-    """Return what JSON can hold: shares with their value, texts for keys."""
-    if isinstance(value, Mapping):
-        found = {str(key): plain(inner) for key, inner in value.items()}
-        if set(found) == {"part", "whole"}:
-            found["value"] = Rate(found["part"], found["whole"]).value
-        return found
-    if isinstance(value, (list, tuple)):
-        return [plain(inner) for inner in value]
-    return value
 
 
 _HEADINGS: Final = (

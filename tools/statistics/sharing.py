@@ -8,13 +8,14 @@ from cyclopts import App, Parameter
 
 from wattwarden.alarms.acting.scope import Read, oversees
 from wattwarden.storage.registry.registry import load_registry
+from wattwarden.storage.statistics.plain import plain
 from wattwarden.storage.statistics.share import Wanted, shared
 from wattwarden.tools.acting import AsReader, reading
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError
 from wattwarden.tools.options import ALL_TIMES, THE_USUAL_SYSTEM, AsJson, Span, System
 from wattwarden.tools.running import run, settings_of
-from wattwarden.tools.statistics.commands import bounds, plain
+from wattwarden.tools.statistics.commands import bounds
 
 app = App(name="share", help="Share what an agency may see, read-only.")
 
