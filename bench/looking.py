@@ -1,6 +1,7 @@
 """Somebody of every role before every page: how long it takes, what is asked and sent for it."""
 
 import asyncio
+import math
 import re
 import sys
 import time
@@ -78,7 +79,7 @@ class Looked:
     def percentile(self, share: float) -> float:
         """Return how long such a share of the answers took at most, ms."""
         ordered = sorted(self.took_ms)
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+        return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
     @property
     def summary(self) -> str:

@@ -35,7 +35,7 @@ async def rollups(store: Connection, city: City, days: int) -> None:
     mean = ", ".join(f"avg({one}_mean), min({one}_min), max({one}_max)" for one in _MEASURES)
     for source, table, unit in (("15min", "hour", "hour"), ("hour", "day", "day")):
         await store.execute(
-            f"INSERT INTO rollup_{table} SELECT meter, channel, date_trunc('{unit}', start, 'UTC'),"  # noqa: S608
+            f"INSERT INTO rollup_{table} SELECT meter, channel, date_trunc('{unit}', start, 'UTC'),"  # noqa: S608  words of this function
             f" sum(received), sum(expected), {mean}, min(energy_first), max(energy_last),"
             f" sum(energy_used) FROM rollup_{source} GROUP BY 1, 2, 3"
         )

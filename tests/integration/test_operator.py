@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shlex
 import signal
 import subprocess
 from pathlib import Path
@@ -19,6 +20,7 @@ COMMANDS: Final = [
     for block in re.findall(r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
     for line in block.splitlines()
 ]
+OURS: Final = ".venv/bin/wattwarden "
 # As fast as this, the five minutes that a fan stands still are five seconds.
 RATE: Final = "60"
 # What the page's fan and its booth are called there.
@@ -27,6 +29,9 @@ FAN: Final = "QHTZ-T1"
 
 def said(command: str, system: System) -> str:
     """Run a command of the page in a folder of its own, on this system; return what it said."""
+    if command.startswith(OURS):
+        # In this process: a start of the program takes longer than what it does.
+        return system.call(*shlex.split(command.removeprefix(OURS))).out
     done = subprocess.run(
         ["bash", "-ec", _here(command, system)],
         cwd=_folder(system),
