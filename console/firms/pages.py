@@ -35,6 +35,7 @@ from wattwarden.storage.views.curves import load_curves
 from wattwarden.storage.views.day import load_told
 
 SPANS: Final[Mapping[str, timedelta]] = {
+    "hour": timedelta(hours=1),
     "day": timedelta(hours=24),
     "week": timedelta(days=7),
     "month": timedelta(days=31),

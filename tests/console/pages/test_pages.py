@@ -107,6 +107,8 @@ async def test_the_curves_are_those_of_the_lines_machines_with_the_offence(town:
     assert max(after) == 300
     month = await town.fetch("zhou", "/lines/QH-L1/curves?span=month")
     assert month["to"] - month["from"] == 31 * 86_400
+    hour = await town.fetch("zhou", "/lines/QH-L1/curves?span=hour")
+    assert len(hour["units"][0]["at"]) == 60
 
 
 @pytest.mark.parametrize(("person", "path", "most"), PAGES.values(), ids=PAGES)
