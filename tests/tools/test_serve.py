@@ -62,7 +62,7 @@ def test_a_database_that_does_not_answer_is_not_taken_for_a_system_that_does_not
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WATTWARDEN_NATS", "nats://127.0.0.1:9")
-    words = ["up", "--data", str(tmp_path), "--listen", "127.0.0.1:0"]
+    words = ["up", "--data", str(tmp_path), "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0"]
     assert main([*words, "--dsn", "postgresql://u:secret@127.0.0.1:9/d"]) == 1
     said = capsys.readouterr().err
     assert "what --dsn and --nats name answers" in said
