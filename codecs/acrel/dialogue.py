@@ -18,6 +18,7 @@ from wattwarden.codecs.acrel.frame import (
     serial_of,
 )
 from wattwarden.codecs.acrel.layouts import CLOCK
+from wattwarden.protocol.asking import Asking
 from wattwarden.protocol.clock import LocalTime
 from wattwarden.protocol.codec import NOTHING_ASKED, Asked, Batch, ProfileOf
 
@@ -34,7 +35,7 @@ ANSWERED_AT_ONCE: Final = frozenset((REGISTER, TIME))
 _ANSWERED_ONCE_STORED: Final = {command: ACKS[command] for command in (UPLOAD, ALARM_SETTINGS)}
 
 
-class AcrelDialogue:
+class AcrelDialogue(Asking):
     """Registration, clock and heartbeat; uploads are answered once they are stored."""
 
     __slots__ = ("_profile_of", "asked", "identity", "idle_limit_s", "line")

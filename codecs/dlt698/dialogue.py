@@ -26,6 +26,7 @@ from wattwarden.codecs.dlt698.frame import (
 )
 from wattwarden.codecs.dlt698.pieces import Pieces
 from wattwarden.codecs.dlt698.services import LINK_REQUEST_TAG, REPORT_TAG
+from wattwarden.protocol.asking import Asking
 from wattwarden.protocol.clock import LocalTime
 from wattwarden.protocol.codec import NOTHING_ASKED, Asked, Batch, ProfileOf
 from wattwarden.protocol.errors import ProtocolError
@@ -40,7 +41,7 @@ CLOCK_IS_TRUSTED: Final = 0x80
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Dlt698Dialogue:
+class Dlt698Dialogue(Asking):
     """Answers link requests and keeps the pieces of what comes in fragments."""
 
     __slots__ = ("_pieces", "_profile_of", "asked", "identity", "idle_limit_s", "line")

@@ -9,6 +9,7 @@ from typing import Final
 
 from wattwarden.codecs.dtu.packets import Packets
 from wattwarden.codecs.dtu.site import plan_of
+from wattwarden.protocol.asking import Asking
 from wattwarden.protocol.codec import NOTHING_ASKED, Asked, Batch, ProfileOf
 from wattwarden.protocol.line import Line
 
@@ -16,7 +17,7 @@ from wattwarden.protocol.line import Line
 DEFAULT_IDLE_S: Final = 1800.0
 
 
-class DtuDialogue:
+class DtuDialogue(Asking):
     """One DTU: knows it by its registration, and asks the meters that are configured behind it."""
 
     __slots__ = ("_packets", "_profile_of", "asked", "identity", "idle_limit_s", "line")

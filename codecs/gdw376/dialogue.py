@@ -7,6 +7,7 @@ from wattwarden.codecs.gdw376.answers import confirmation, wants_confirmation
 from wattwarden.codecs.gdw376.commands import plan_of
 from wattwarden.codecs.gdw376.frame import meter_of, parts_of
 from wattwarden.codecs.gdw376.kinds import LINK
+from wattwarden.protocol.asking import Asking
 from wattwarden.protocol.codec import NOTHING_ASKED, Asked, ProfileOf
 from wattwarden.protocol.line import Line
 
@@ -14,7 +15,7 @@ from wattwarden.protocol.line import Line
 DEFAULT_IDLE_S: Final = 1800.0
 
 
-class Gdw376Dialogue:
+class Gdw376Dialogue(Asking):
     """Confirms what keeps the connection; data are confirmed once they are stored."""
 
     __slots__ = ("_profile_of", "asked", "identity", "idle_limit_s", "line")

@@ -26,6 +26,7 @@ from wattwarden.codecs.hj212.header import (
 )
 from wattwarden.codecs.hj212.parts import Packets
 from wattwarden.codecs.hj212.plaintext import UnknownKeyError, plain_of
+from wattwarden.protocol.asking import Asking
 from wattwarden.protocol.checksum import hj212
 from wattwarden.protocol.codec import NOTHING_ASKED, Asked, Profile, ProfileOf
 from wattwarden.protocol.errors import ProtocolError
@@ -56,7 +57,7 @@ class _Proven(NamedTuple):
     data: bytes | None
 
 
-class Hj212Dialogue:
+class Hj212Dialogue(Asking):
     """Answers what need not wait: heartbeats, logins, requests for the time."""
 
     __slots__ = (

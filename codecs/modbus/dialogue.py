@@ -11,6 +11,7 @@ from wattwarden.codecs.modbus.asking import requests
 from wattwarden.codecs.modbus.commands import Wanted, told, wanted_of
 from wattwarden.codecs.modbus.frame import check, seal
 from wattwarden.codecs.modbus.maps import MeterType, find_type
+from wattwarden.protocol.asking import Asking, Bindable
 from wattwarden.protocol.codec import NOTHING_ASKED, Asked, Batch, Profile, ProfileOf
 from wattwarden.protocol.command import (
     HEARD,
@@ -39,7 +40,7 @@ _FIRST_COMMAND: Final = 0x8000
 _COMMANDS: Final = 0x7FFF
 
 
-class ModbusDialogue:
+class ModbusDialogue(Asking, Bindable):
     """Asks a meter that its listener has named.  No frame of Modbus names a meter."""
 
     __slots__ = ("_profile_of", "asked", "identity", "idle_limit_s", "line")
