@@ -16,7 +16,7 @@ class Asking(ABC):
     ``line`` is None until there is something to ask.
     """
 
-    __slots__ = ()
+    __slots__ = ("line",)
     line: Line | None
 
     @abstractmethod

@@ -38,7 +38,7 @@ _ANSWERED_ONCE_STORED: Final = {command: ACKS[command] for command in (UPLOAD, A
 class AcrelDialogue(Asking):
     """Registration, clock and heartbeat; uploads are answered once they are stored."""
 
-    __slots__ = ("_profile_of", "asked", "identity", "idle_limit_s", "line")
+    __slots__ = ("_profile_of", "asked", "identity", "idle_limit_s")
 
     def __init__(self, profile_of: ProfileOf) -> None:
         self._profile_of = profile_of

@@ -44,7 +44,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 class Dlt698Dialogue(Asking):
     """Answers link requests and keeps the pieces of what comes in fragments."""
 
-    __slots__ = ("_pieces", "_profile_of", "asked", "identity", "idle_limit_s", "line")
+    __slots__ = ("_pieces", "_profile_of", "asked", "identity", "idle_limit_s")
 
     def __init__(self, profile_of: ProfileOf) -> None:
         self._profile_of = profile_of

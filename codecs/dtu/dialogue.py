@@ -20,7 +20,7 @@ DEFAULT_IDLE_S: Final = 1800.0
 class DtuDialogue(Asking):
     """One DTU: knows it by its registration, and asks the meters that are configured behind it."""
 
-    __slots__ = ("_packets", "_profile_of", "asked", "identity", "idle_limit_s", "line")
+    __slots__ = ("_packets", "_profile_of", "asked", "identity", "idle_limit_s")
 
     def __init__(self, packets: Packets, profile_of: ProfileOf) -> None:
         self._packets = packets

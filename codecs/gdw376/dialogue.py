@@ -18,7 +18,7 @@ DEFAULT_IDLE_S: Final = 1800.0
 class Gdw376Dialogue(Asking):
     """Confirms what keeps the connection; data are confirmed once they are stored."""
 
-    __slots__ = ("_profile_of", "asked", "identity", "idle_limit_s", "line")
+    __slots__ = ("_profile_of", "asked", "identity", "idle_limit_s")
 
     def __init__(self, profile_of: ProfileOf) -> None:
         self._profile_of = profile_of

@@ -67,7 +67,6 @@ class Hj212Dialogue(Asking):
         "asked",
         "identity",
         "idle_limit_s",
-        "line",
     )
 
     def __init__(self, profile_of: ProfileOf) -> None:

@@ -43,7 +43,7 @@ _COMMANDS: Final = 0x7FFF
 class ModbusDialogue(Asking, Bindable):
     """Asks a meter that its listener has named.  No frame of Modbus names a meter."""
 
-    __slots__ = ("_profile_of", "asked", "identity", "idle_limit_s", "line")
+    __slots__ = ("_profile_of", "asked", "identity", "idle_limit_s")
 
     def __init__(self, profile_of: ProfileOf) -> None:
         self._profile_of = profile_of
@@ -115,8 +115,8 @@ def _named(peer: Peer) -> tuple[int, MeterType | None]:
     if peer.channel.isdecimal() and not named and 0 < int(peer.channel) <= _MOST_SLAVE:
         return int(peer.channel), None
     known = ", ".join(one[0] for one in entries) or "none configured"
-    message = f"which slave? its channels are {known}"
-    raise CannotAskError(message, "name it as modbus:ADDRESS/CHANNEL")
+    message = f"问哪个从站? / which slave? its channels are {known}"
+    raise CannotAskError(message, "写成 / name it as modbus:ADDRESS/CHANNEL")
 
 
 def _slaves(options: Mapping[str, Any]) -> Iterator[tuple[str, int, MeterType | None]]:
