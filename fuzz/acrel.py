@@ -12,6 +12,7 @@ from typing import Any, Final
 from zlib import crc32
 
 from fuzz.contract import (
+    Wire,
     check_explained,
     check_written,
     microseconds,
@@ -177,4 +178,4 @@ _TOKENS: Final = (
     b"\x01\x03\x4c", b"\x01\x03\x0e", b"\x01\x03\x04", b"\x01\x03\x0c", b"\x01\x03\x54",
 )  # fmt: skip
 
-TARGET: Final = Target("acrel", run, _seeds, _mend, _TOKENS)
+TARGET: Final = Target("acrel", run, _seeds, _mend, _TOKENS, Wire(CODEC))

@@ -15,6 +15,7 @@ from zlib import crc32
 
 from fuzz.contract import (
     RECEIVED_AT,
+    Wire,
     batch_of,
     check_acknowledged,
     check_columns,
@@ -131,4 +132,4 @@ TOKENS: Final = (
     b"<![CDATA[", b"]]>", b"<?xml version='1.0' encoding='utf-16'?>", b"\xff", b"1e999", b'id=""',
 )  # fmt: skip
 
-TARGET: Final = Target("acrel_gateway", run, _seeds, _mend, TOKENS)
+TARGET: Final = Target("acrel_gateway", run, _seeds, _mend, TOKENS, Wire(CODEC, profile_of))

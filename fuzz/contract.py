@@ -1,6 +1,7 @@
 """What the record Codec promises, checked for whichever codec: the targets of codecs add to it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
 from typing import Any, Final
@@ -184,6 +185,23 @@ def part(batch: Batch, index: int) -> Batch:
         profile_of=batch.profile_of,
         asked={0: batch.requests[asked]} if asked >= 0 else NOTHING_ASKED,
     )
+
+
+def check_nothing(_codec: Codec, _said: bytes) -> None:
+    """What is said is no frame of the codec: a target says elsewhere what it has to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A codec under test: who its meters are, and what is said to them.
+
+    ``asks`` gives what the frames of a stream answer, where the dialogue does not say it.
+    """
+
+    codec: Codec
+    profile_of: ProfileOf = zone_of
+    asks: Callable[[list[bytes], Random], Mapping[int, bytes]] | None = None
+    check_said: Callable[[Codec, bytes], None] = check_answer
 
 
 # --- columns --------------------------------------------------------------------------------------

@@ -30,4 +30,4 @@ def _mend(data: bytes, rng: Random) -> bytes:
     return pushes.mend(_seeds()[:-1], data, rng)
 
 
-TARGET: Final = Target("ctwing", run, _seeds, _mend, pushes.TOKENS)
+TARGET: Final = Target("ctwing", run, _seeds, _mend, pushes.TOKENS, pushes.wire(CODEC))

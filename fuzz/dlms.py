@@ -14,6 +14,7 @@ from zlib import crc32
 
 from fuzz.contract import (
     RECEIVED_AT,
+    Wire,
     check_explained,
     check_frame,
     rows_of,
@@ -155,4 +156,4 @@ _TOKENS: Final = (
     b"\x17\x7f\x80\x00\x00", b"\x82\xff\xff", b"\x84\xff\xff\xff\xff",
 )  # fmt: skip
 
-TARGET: Final = Target("dlms", run, _seeds, _mend, _TOKENS)
+TARGET: Final = Target("dlms", run, _seeds, _mend, _TOKENS, Wire(CODEC))

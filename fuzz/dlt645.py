@@ -11,7 +11,14 @@ from random import Random
 from typing import Any, Final
 from zlib import crc32
 
-from fuzz.contract import check_explained, check_written, read_checked, rows_of, zone_of
+from fuzz.contract import (
+    Wire,
+    check_explained,
+    check_written,
+    read_checked,
+    rows_of,
+    zone_of,
+)
 from fuzz.harness import Target, read_seeds
 from fuzz.stream import check_work, hear
 
@@ -129,4 +136,4 @@ _TOKENS: Final = (
     b"\xdd", b"\xb3", b"\x33\x34\x39\x38",
 )  # fmt: skip
 
-TARGET: Final = Target("dlt645", run, _seeds, _mend, _TOKENS)
+TARGET: Final = Target("dlt645", run, _seeds, _mend, _TOKENS, Wire(CODEC))

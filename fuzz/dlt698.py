@@ -14,6 +14,7 @@ from zlib import crc32
 
 from fuzz.contract import (
     RECEIVED_AT,
+    Wire,
     check_explained,
     check_frame,
     rows_of,
@@ -174,4 +175,4 @@ _TOKENS: Final = (
     b"\x40\x00\x02\x00", b"\x00\x00", b"\x01\x01\x01", b"\xff\xff\xff\xff", b"\x17\x7f\x80\x00\x00",
 )  # fmt: skip
 
-TARGET: Final = Target("dlt698", run, _seeds, _mend, _TOKENS)
+TARGET: Final = Target("dlt698", run, _seeds, _mend, _TOKENS, Wire(CODEC))

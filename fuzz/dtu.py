@@ -13,9 +13,11 @@ from zlib import crc32
 
 from fuzz.contract import (
     RECEIVED_AT,
+    Wire,
     check_acknowledged,
     check_columns,
     check_explained,
+    check_nothing,
     check_recognised,
     check_singly,
     check_written,
@@ -86,9 +88,13 @@ def run(data: bytes) -> None:
             _check_asking(codec, frames, rng)
 
 
-def _check_frames(codec: Codec, frames: list[bytes], rng: Random) -> None:
+def _asked(frames: list[bytes], rng: Random) -> dict[int, bytes]:
     requests = [*_QUESTIONS, request_645(ADDRESS, "00010000")]
-    asked = {index: rng.choice(requests) for index in range(len(frames)) if rng.random() < 0.8}
+    return {index: rng.choice(requests) for index in range(len(frames)) if rng.random() < 0.8}
+
+
+def _check_frames(codec: Codec, frames: list[bytes], rng: Random) -> None:
+    asked = _asked(frames, rng)
     identity = rng.choice((None, "861", "MAC-1"))
     batch = Batch.of(frames, RECEIVED_AT, identity=identity, profile_of=profile_of, asked=asked)
     columns = codec.decode(batch)
@@ -195,4 +201,6 @@ _TOKENS: Final = (
     b"\xfe\xfe\xfe\xfe", b"\x68", b"\x01\x03", b"\x02\x03\x0c", b"\x01\x83\x02",
 )  # fmt: skip
 
-TARGET: Final = Target("dtu", run, _seeds, _mend, _TOKENS)
+_WIRE: Final = Wire(_CONFIGURED, profile_of, _asked, check_nothing)
+
+TARGET: Final = Target("dtu", run, _seeds, _mend, _TOKENS, _WIRE)

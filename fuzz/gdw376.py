@@ -13,6 +13,7 @@ from zlib import crc32
 
 from fuzz.contract import (
     Row,
+    Wire,
     check_explained,
     check_written,
     microseconds,
@@ -132,4 +133,4 @@ _TOKENS: Final = (
     b"\xff\x01", b"\xff\x00", b"\x30\x11\x22\x11\x26", b"\x00\x10\x22\x11\x26\x01\x03",
 )  # fmt: skip
 
-TARGET: Final = Target("gdw376", run, _seeds, _mend, _TOKENS)
+TARGET: Final = Target("gdw376", run, _seeds, _mend, _TOKENS, Wire(CODEC))

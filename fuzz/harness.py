@@ -10,6 +10,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+from fuzz.contract import Wire
+
 ROOT: Final = Path(__file__).resolve().parents[1]
 VECTORS: Final = ROOT / "tests" / "vectors"
 # Two of the longest frames there are and some more: beyond, inputs only get slower.
@@ -27,7 +29,7 @@ class Target:
 
     ``run`` takes any bytes and raises when the invariant is broken; it reads no clock and draws no
     lots but from its input, so that an input fails again when it is run again.  ``tokens`` are
-    bytes that mean something to the parser.
+    bytes that mean something to the parser; ``wire`` is the codec, where it is one.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Target:
     seeds: Callable[[], list[bytes]]
     mend: Mend
     tokens: tuple[bytes, ...] = ()
+    wire: Wire | None = None
 
 
 class Finding(Exception):  # noqa: N818  # what fuzzing is for, no error of the harness

@@ -17,6 +17,7 @@ from zlib import crc32
 
 from fuzz.contract import (
     RECEIVED_AT,
+    Wire,
     batch_of,
     check_acknowledged,
     check_columns,
@@ -211,4 +212,6 @@ _WORDS: Final = (
 )  # fmt: skip
 _TOKENS: Final = (*(word.encode() for word in _WORDS), "\u7535".encode("gbk"))
 
-TARGET: Final = Target("hj212", run, lambda: read_seeds("hj212"), _mend, _TOKENS)
+TARGET: Final = Target(
+    "hj212", run, lambda: read_seeds("hj212"), _mend, _TOKENS, Wire(CODEC, profile_of)
+)

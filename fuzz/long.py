@@ -1,17 +1,21 @@
-"""Coverage-guided runs of all targets: ``python fuzz/long.py --minutes 10 [--target NAME …]``.
+"""Long runs of all targets: ``python fuzz/long.py --minutes 10 [--target NAME …] [--record]``.
 
-Inputs that reach new code stay in fuzz/corpus/<target>/ for the next run; what breaks an invariant
-is kept as fuzz/corpus/<target>-crash-….
+Guided by coverage: inputs that reach new code stay in fuzz/corpus/<target>/ for the next run.  With
+``--storm`` seeded and many inputs at once, several times as many in the same time.  What breaks an
+invariant is kept as fuzz/corpus/<target>-crash-….  ``--record`` adds to docs/fuzz.md.
 """
 
 import argparse
+import hashlib
 import re
+import secrets
 import subprocess
 import sys
 import tempfile
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -19,8 +23,10 @@ from typing import Final
 # Behind everything else: the rooms in the repository root must shadow no library.
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from fuzz.harness import MAX_INPUT_BYTES, ROOT, VECTORS, Target
+from fuzz.harness import MAX_INPUT_BYTES, ROOT, VECTORS, Finding, Target
+from fuzz.record import GUIDED, STORM, Run, add, executions_of, read_runs, storms_done
 from fuzz.run import load_targets
+from fuzz.storm import INPUTS, storms
 
 CORPUS: Final = ROOT / "fuzz" / "corpus"
 # An input takes milliseconds; one that takes seconds is a finding.
@@ -29,6 +35,10 @@ SLOWEST_INPUT_S: Final = 10
 MOST_MEMORY_MB: Final = 2048
 PROGRESS_EVERY_S: Final = 15.0
 KEPT_LINES: Final = 60
+# A run that is ended loses less than that of its record.
+RECORD_EVERY_S: Final = 60.0
+# Whatever comes then is the same defect again.
+MOST_FINDINGS: Final = 5
 _PULSE: Final = re.compile(r"^#(\d+)\s+\S+.*?cov: (\d+)")
 _TOTAL: Final = re.compile(r"^stat::number_of_executed_units:\s+(\d+)")
 
@@ -50,8 +60,9 @@ class Progress:
             self.executions = int(found[1])
 
 
-def fuzz(target: Target, seconds: int) -> bool:
-    """Fuzz one target; say how far it came.  Return whether its invariant held."""
+def fuzz(target: Target, seconds: int, *, recorded: bool) -> bool:
+    """Fuzz one target by coverage; say how far it came.  Return whether its invariant held."""
+    began = time.monotonic()
     kept = CORPUS / target.name
     kept.mkdir(parents=True, exist_ok=True)
     before = set(CORPUS.glob(f"{target.name}-*"))
@@ -61,12 +72,93 @@ def fuzz(target: Target, seconds: int) -> bool:
         progress, status = _watch(target, _command(target, seconds, [str(kept), folder]))
     print(f"{target.name}: {progress.executions} executions, {progress.edges} edges", flush=True)
     found = sorted(set(CORPUS.glob(f"{target.name}-*")) - before)
+    if recorded:
+        spent_s = round(time.monotonic() - began)
+        add(Run(_day(), target.name, GUIDED, "", 0, progress.executions, spent_s, len(found)))
     if status == 0 and not found:
         return True
     print("\n".join(progress.lines))
     for path in found:
         _tell(target, path.relative_to(ROOT))
     return False
+
+
+def storm(target: Target, seconds: float, seed: str, *, recorded: bool) -> bool:
+    """Run storms of a seed, behind those recorded; say how far it came, return whether all held."""
+    first = done = storms_done(read_runs(), target.name, seed)
+    executions = found = 0
+    part = _Part(target, seed, recorded)
+    began = time.monotonic()
+    running = storms(target, seed, done)
+    while found < MOST_FINDINGS and time.monotonic() - began < seconds:
+        try:
+            count = next(running)
+        except Finding as finding:
+            count = INPUTS
+            found += 1
+            part.found += 1
+            _keep(target, finding)
+            running = storms(target, seed, done + 1)
+        done += 1
+        executions += count
+        part.take(count, done)
+    part.close(done)
+    spent_s = time.monotonic() - began
+    print(
+        f"{target.name}: {executions} executions in storms {first} to {done} of seed {seed},"
+        f" {executions / max(spent_s, 1):.0f} a second, {found} found",
+        flush=True,
+    )
+    return not found
+
+
+class _Part:
+    """What a run has come to since it was last recorded."""
+
+    def __init__(self, target: Target, seed: str, recorded: bool) -> None:  # noqa: FBT001  # passed on
+        self._target = target
+        self._seed = seed
+        self._recorded = recorded
+        self._executions = 0
+        self._since = time.monotonic()
+        self.found = 0
+
+    def take(self, executions: int, done: int) -> None:
+        """Take executions; record them when it is time."""
+        self._executions += executions
+        if time.monotonic() - self._since >= RECORD_EVERY_S:
+            self.close(done)
+
+    def close(self, done: int) -> None:
+        """Record what there is."""
+        spent_s = round(time.monotonic() - self._since)
+        if self._recorded and self._executions:
+            run = Run(
+                _day(),
+                self._target.name,
+                STORM,
+                self._seed,
+                done,
+                self._executions,
+                spent_s,
+                self.found,
+            )
+            add(run)
+        self._executions = self.found = 0
+        self._since = time.monotonic()
+
+
+def _keep(target: Target, finding: Finding) -> None:
+    """Keep an input that broke an invariant, and say how to run it again."""
+    name = f"{target.name}-crash-{hashlib.sha256(finding.data).hexdigest()[:16]}"
+    CORPUS.mkdir(parents=True, exist_ok=True)
+    (CORPUS / name).write_bytes(finding.data)
+    print(f"{finding}\n{finding.__cause__!r}", flush=True)
+    _tell(target, (CORPUS / name).relative_to(ROOT))
+
+
+def _day() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%d}"
 
 
 def _command(target: Target, seconds: int, folders: list[str]) -> list[str]:
@@ -107,11 +199,8 @@ def _tell(target: Target, path: Path) -> None:
 
 def main() -> int:
     """Share the time among the targets; return the exit status."""
-    parser = argparse.ArgumentParser(description="Coverage-guided fuzzing of the targets.")
-    parser.add_argument("--minutes", type=float, default=10.0, help="for all targets together")
-    parser.add_argument("--target", action="append", metavar="NAME", help="all when none is named")
-    given = parser.parse_args()
-    if find_spec("atheris") is None:
+    given = _arguments()
+    if not given.storm and find_spec("atheris") is None:
         print("atheris is not installed; make fuzz installs it")
         return 2
     known = load_targets()
@@ -120,10 +209,34 @@ def main() -> int:
     if unknown:
         print(f"no such target: {', '.join(unknown)}; there are {', '.join(known)}")
         return 2
+    if given.until:
+        runs = read_runs()
+        names = [name for name in names if executions_of(runs, name) < given.until]
+    if not names:
+        print("every target has had so many executions")
+        return 0
     seconds = max(1, round(60 * given.minutes / len(names)))
     print(f"{', '.join(names)}: {seconds} s each", flush=True)
-    held = [fuzz(known[name], seconds) for name in names]
+    held = [
+        storm(known[name], seconds, given.seed, recorded=given.record)
+        if given.storm
+        else fuzz(known[name], seconds, recorded=given.record)
+        for name in names
+    ]
     return 0 if all(held) else 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Long fuzzing of the targets.")
+    parser.add_argument("--minutes", type=float, default=10.0, help="for all targets together")
+    parser.add_argument("--target", action="append", metavar="NAME", help="all when none is named")
+    parser.add_argument("--storm", action="store_true", help="many inputs at once, no coverage")
+    parser.add_argument(
+        "--seed", default=secrets.token_hex(4), help="of storms; goes on where it was"
+    )
+    parser.add_argument("--record", action="store_true", help="add to docs/fuzz.md")
+    parser.add_argument("--until", type=int, default=0, help="leave out who has had so many")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from zlib import crc32
 
 from fuzz.contract import (
     RECEIVED_AT,
+    Wire,
     check_acknowledged,
     check_columns,
     check_conversation,
@@ -62,12 +63,7 @@ def run(data: bytes) -> None:
     check_work(CODEC, data, MOST_WORK_A_BYTE)
     if not frames:
         return
-    # On a line the question stands before its answer; at times the pairing is wrong.
-    asked = {
-        index: frames[index - 1] if rng.random() < 0.9 else rng.choice(frames)
-        for index in range(len(frames))
-        if rng.random() < 0.8
-    }
+    asked = _asked(frames, rng)
     identity = rng.choice((None, "fuzz1"))
     batch = Batch.of(frames, RECEIVED_AT, identity=identity, profile_of=profile_of, asked=asked)
     columns = CODEC.decode(batch)
@@ -77,6 +73,15 @@ def run(data: bytes) -> None:
     if len(frames) > 1:
         check_singly(CODEC, batch, columns, rng)
     _check_counted(batch, columns, rng)
+
+
+def _asked(frames: list[bytes], rng: Random) -> dict[int, bytes]:
+    """On a line the question stands before its answer; at times the pairing is wrong."""
+    return {
+        index: frames[index - 1] if rng.random() < 0.9 else rng.choice(frames)
+        for index in range(len(frames))
+        if rng.random() < 0.8
+    }
 
 
 def _check_counted(batch: Batch, columns: Columns, rng: Random) -> None:
@@ -167,4 +172,4 @@ _TOKENS: Final = (
     b"\0\0\0\x06", b"\0\x01\0\0\0", b"\xff\xff", b"\x7f\xc0\0\0", b"\0\x02", b"\x04",
 )  # fmt: skip
 
-TARGET: Final = Target("modbus", run, _seeds, _mend, _TOKENS)
+TARGET: Final = Target("modbus", run, _seeds, _mend, _TOKENS, Wire(CODEC, profile_of, _asked))

@@ -1,5 +1,6 @@
 """Seeded runs without coverage: ``python fuzz/run.py [TARGET …] [--executions N] [--seed S]``.
 
+One storm of a long run again: ``python fuzz/run.py TARGET --seed S --storm N``.
 One input again: ``python fuzz/run.py TARGET --hex 7B7B…`` or ``--file fuzz/corpus/…``; with
 ``--vector`` the line that makes a vector of it.
 """
@@ -18,6 +19,7 @@ from typing import Final
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from fuzz.harness import Finding, Target, attempt, smoke
+from fuzz.storm import storms
 
 SCRIPTS: Final = frozenset({"run", "long", "guided"})
 COMPARISON: Final = "against_"  # scripts that need a package which is no dependency
@@ -73,6 +75,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", default=secrets.token_hex(4))
     parser.add_argument("--hex", type=bytes.fromhex, help="run this input alone")
     parser.add_argument("--file", type=Path, help="run the bytes of this file alone")
+    parser.add_argument("--storm", type=int, help="run this storm of the seed alone")
     parser.add_argument("--vector", action="store_true", help="print it as a vector instead")
     return parser.parse_args()
 
@@ -86,6 +89,11 @@ def main() -> int:
     if unknown:
         print(f"no such target: {', '.join(unknown)}; there are {', '.join(known)}")
         return 2
+    if given.storm is not None:
+        for name in names:
+            inputs = next(storms(known[name], given.seed, given.storm))
+            print(f"{name}: storm {given.storm} of seed {given.seed}, {inputs} inputs: holds")
+        return 0
     data = given.file.read_bytes() if given.file is not None else given.hex
     if data is None:
         return 1 if run_seeded([known[name] for name in names], given.executions, given.seed) else 0

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -14,10 +15,13 @@ import pytest
 # Behind everything else: the rooms in the repository root must shadow no library.
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
+from fuzz import record, storm
 from fuzz.harness import ROOT, Finding, NoSeedsError, Target, mutate, read_vectors, smoke
 from fuzz.run import load_targets, vector_line
+from fuzz.storm import INPUTS, storms
 
 from wattwarden.codecs import load_codecs
+from wattwarden.protocol.codec import Batch, Columns
 from wattwarden.protocol.outline import FRAME
 
 SEED = os.environ.get("FUZZ_SEED", "1")
@@ -153,3 +157,61 @@ def test_vector_of_a_finding_waits_for_its_expectations() -> None:
     assert '"hex": "7b7b"' in line
     assert '"source": "found by fuzzing"' in line
     assert '"error": "?"' in line
+
+
+@pytest.mark.parametrize("name", sorted(load_codecs()))
+def test_a_storm_holds_for_every_codec(name: str) -> None:
+    assert TARGETS[name].wire is not None
+    assert next(storms(TARGETS[name], SEED)) == INPUTS
+
+
+def test_a_storm_is_the_same_by_its_number_and_names_what_it_finds() -> None:
+    seen: list[list[bytes]] = [[]]
+
+    def run(data: bytes) -> None:
+        seen[-1].append(data)
+
+    target = made_target(run, b"12345", b"abcdefgh")
+    running = storms(target, "s")
+    next(running)
+    seen.append([])
+    next(running)
+    seen.append([])
+    next(storms(target, "s", 1))
+    assert seen[0] != seen[1] == seen[2]
+    assert len(seen[1]) == INPUTS
+
+    def broken(data: bytes) -> None:
+        assert b"5" not in data, "five"
+
+    with pytest.raises(Finding) as caught:
+        next(storms(made_target(broken, b"12345"), "s"))
+    assert caught.value.data == b"5"
+
+
+def test_what_a_batch_breaks_is_found_though_no_input_does_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def check_columns(batch: Batch, _columns: Columns) -> None:
+        assert len(batch) < 5, "many"
+
+    monkeypatch.setattr(storm, "check_columns", check_columns)
+    with pytest.raises(Finding, match="as one batch"):
+        next(storms(TARGETS["dlt645"], SEED))
+
+
+def test_the_record_grows_by_day_and_seed_and_says_where_to_go_on(tmp_path: Path) -> None:
+    page = tmp_path / "fuzz.md"
+    assert record.read_runs(page) == []
+    first = record.Run("2026-11-22", "acrel", record.STORM, "s", 100, 6400, 3, 0)
+    record.add(first, page)
+    record.add(replace(first, storms=1100, executions=1_000_000, seconds=400, found=1), page)
+    record.add(replace(first, day="2026-11-23", seed="t", storms=7), page)
+    record.add(record.Run("2026-11-23", "dtu", record.GUIDED, "", 0, 9, 1, 0), page)
+    runs = record.read_runs(page)
+    assert runs[0] == replace(first, storms=1100, executions=1_006_400, seconds=403, found=1)
+    assert len(runs) == 3
+    assert record.storms_done(runs, "acrel", "s") == 1100
+    assert record.storms_done(runs, "dtu", "s") == 0
+    assert record.executions_of(runs, "acrel") == 1_012_800
+    assert "| acrel | 1,012,800 | 0.1 | 1 | 2026-11-23 |" in page.read_text("utf-8")
