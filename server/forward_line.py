@@ -30,6 +30,7 @@ class Outgoing:
     number: int
     qn: str
     frame: bytes
+    mn: str = ""
     sent_at: float = 0.0
 
 

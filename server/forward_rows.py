@@ -29,14 +29,22 @@ CN_OF: Final = {
     PERIODS["day"]: (DAY, "Avg"),
 }
 """Command and statistic by the period that the store keeps; other periods are not sent."""
-# HJ 212-2017, 6.3.2: what stands between && and &&.  What is longer goes in several frames.
-MAX_DATA_BYTES: Final = 950
+# HJ 212-2017, 6.3.1 and 6.3.2: a data segment, and the CP=&&…&& in it.  What is longer goes in
+# several frames.
+MAX_SEGMENT_BYTES: Final = 1_024
+MAX_CP_BYTES: Final = 950
+# QN to RF before the CP, with the longest MN and a password of 24 digits, the longest seen.
+MOST_HEAD_BYTES: Final = 79 + MAX_MN_BYTES
+MAX_DATA_BYTES: Final = min(MAX_CP_BYTES, MAX_SEGMENT_BYTES - MOST_HEAD_BYTES) - len("CP=&&&&")
 
 _FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 _RATIOS: Final = {"voltage": (0, 1), "current": (1, 0)}
 _OF_POWER: Final = ("power", "reactive", "apparent", "energy")
 _BARE: Final = ("power_factor", "voltage_thd", "current_thd")
 _REAL: Final = "Rtd"
+_TIME: Final = "%Y%m%d%H%M%S"
+# Behind DataTime=YYYYMMDDhhmmss; of a frame.
+_MOST_PART_BYTES: Final = MAX_DATA_BYTES - 24
 
 Channel = tuple[str, str]
 """A meter as ``codec:address``, and a channel of it."""
@@ -98,7 +106,7 @@ def items_of(platform: Platform, owned: Owned, row: Row) -> tuple[Item, ...]:
         return ()
     cn, statistic = said
     parts = (*_electric(platform, owned, row, statistic), *_factors(platform, owned, row))
-    time = row["at"].astimezone(CHINA).strftime("%Y%m%d%H%M%S")
+    time = row["at"].astimezone(CHINA).strftime(_TIME)
     return tuple(
         Item(
             mn=mn_of(platform, row["name"], row["channel"]),
@@ -144,9 +152,20 @@ def _factors(platform: Platform, owned: Owned, row: Row) -> Iterator[str]:
             if value is not None and isfinite(value)
         ]
         if found:
-            flag = found[0][2].strip() or _flag(row)
+            flag = found[0][2] if found[0][2].isalnum() else _flag(row)
             values = [f"{code}-{what}={_written(value, exact=False)}" for what, value, _ in found]
-            yield ",".join((*values, f"{code}-Flag={flag}"))
+            yield from _parts(values, f"{code}-Flag={flag}")
+
+
+def _parts(values: Iterable[str], flag: str) -> Iterator[str]:
+    """Give the values of a factor with its flag: a part, or as many as it takes."""
+    part = ""
+    for value in values:
+        if part and len(part) + len(value) + len(flag) + 2 > _MOST_PART_BYTES:
+            yield f"{part},{flag}"
+            part = ""
+        part = f"{part},{value}" if part else value
+    yield f"{part},{flag}"
 
 
 def _packed(head: str, parts: Sequence[str]) -> Iterator[str]:
@@ -175,6 +194,16 @@ def mn_of(platform: Platform, meter: str, channel: str) -> str:
     )
     suffix = f"_{channel}" if channel else ""
     return base[len(suffix) - MAX_MN_BYTES :] + suffix if suffix else base[-MAX_MN_BYTES:]
+
+
+def shared_mns(platform: Platform, owned: Owned) -> dict[str, list[str]]:
+    """Return the MNs under which uploads of several channels cannot be told apart, and whose."""
+    channels = {*owned.points, *(channel for channel, _ in owned.factors)}
+    found: dict[str, list[str]] = {}
+    for meter, channel in sorted(channels):
+        whole = f"{meter}/{channel}" if channel else meter
+        found.setdefault(mn_of(platform, meter, channel), []).append(whole)
+    return {mn: some for mn, some in found.items() if len(some) > 1}
 
 
 def _ratio(quantity: str, ratios: tuple[float, float]) -> float:

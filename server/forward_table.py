@@ -10,6 +10,7 @@ docs/forwarding.md has every setting.
 
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -19,6 +20,7 @@ from wattwarden.codecs.hj212.client import VERSION_OF
 from wattwarden.codecs.hj212.header import MAX_MN_BYTES
 from wattwarden.codecs.tables import find_factor, read_factors
 from wattwarden.protocol.quantity import QUANTITIES
+from wattwarden.server.addresses import dialled, endpoint_of
 
 EVERYBODY: Final = "*"
 # A table of names and addresses; what is larger is none.
@@ -67,8 +69,7 @@ class Platform(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def endpoint(self) -> tuple[str, int]:
         """Host and port."""
-        host, _, port = self.address.rpartition(":")
-        return host.strip("[]"), int(port)
+        return endpoint_of(self.address)
 
     def codes_in_force(self) -> dict[str, Code]:
         """Return the code of each quantity that is sent."""
@@ -128,12 +129,12 @@ def read_forward_table(text: bytes) -> dict[str, Platform]:
 
 def _problem(name: str, platform: Platform) -> str:
     """Return what is wrong with a platform, "" for nothing."""
-    host, _, port = platform.address.rpartition(":")
+    shared = _shared(platform.mn)
     unknown = sorted(set(platform.codes) - set(QUANTITIES))
     codes = [code.code for code in platform.codes_in_force().values()]
     checks = (
         (not _NAME.fullmatch(name), "a name is a-z 0-9 _ -, 32 at most"),
-        (not host or not port.isdecimal() or not 0 < int(port) < 65_536, "address is HOST:PORT"),
+        (not _can_be_dialled(platform.address), "address is HOST:PORT"),
         (
             platform.edition not in VERSION_OF,
             f"edition is one of {', '.join(map(str, VERSION_OF))}",
@@ -145,8 +146,34 @@ def _problem(name: str, platform: Platform) -> str:
             not all(_MN.fullmatch(mn) for mn in platform.mn.values()),
             f"an MN is up to {MAX_MN_BYTES} printable letters, none of ; , = &",
         ),
+        (bool(shared), shared),
     )
     return next((text for is_wrong, text in checks if is_wrong), "")
+
+
+def _shared(names: Mapping[str, str]) -> str:
+    """Return which MN stands for two, "" for none: their uploads could not be told apart.
+
+    A channel may have the MN of its meter, whose other channels have a suffix.
+    """
+    owners: dict[str, str] = {}
+    for whole, mn in names.items():
+        other = owners.setdefault(mn, whole)
+        if other not in (whole, _meter_of(whole)) and whole != _meter_of(other):
+            return f"the MN {mn} stands for {other} and for {whole}: each has one of its own"
+    return ""
+
+
+def _meter_of(whole: str) -> str:
+    return whole.partition("/")[0]
+
+
+def _can_be_dialled(address: str) -> bool:
+    try:
+        dialled(address)
+    except ValueError:
+        return False
+    return True
 
 
 def _scaled(quantity: str, code: str) -> Code:

@@ -3,12 +3,17 @@
     rows ─ take ─► items ─ window ─► platform ─ 9014 ─► acknowledge, and the next
                               └ no answer ─► again, same QN ─► line given up ─► pause ─► again
 
+A line on which nothing was taken is followed by one that begins with other MNs: a platform that
+does not know some meters is no platform that is away.  What it never takes, while it takes others,
+is set aside.
+
 One process forwards to a platform at a time; another waits for its end.
 """
 
 import asyncio
 import contextlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +41,10 @@ FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 60.0
 # What the platform took none of as often, while it took what came behind.
 ASIDE_TRIES: Final = 6
+# Of a meter of which it took nothing since: an answer may be lost once.
+UNKNOWN_TRIES: Final = 2
+# Whatever is in flight stands among so many: a window has 256 at most, others stay in between.
+LOOKED_AT: Final = 1_024
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -59,6 +68,12 @@ class _Work:
     taken_at: float = float("-inf")
     # Items that wait while the platform has taken others that were sent behind them, by QN.
     passed: set[int] = field(default_factory=set)
+    # MNs of lines on which nothing was taken, since something was.
+    doubted: set[str] = field(default_factory=set)
+    # MNs of which something was set aside, and nothing taken since.
+    unknown: set[str] = field(default_factory=set)
+    # Whether the platform took anything on this line.
+    is_heard: bool = False
 
 
 class Forwarder:
@@ -143,6 +158,7 @@ class Forwarder:
         """Connect once there is something to send."""
         if not await forward.waiting(work.connection, self._name, 0, 1):
             return
+        work.is_heard = False
         self._line = await ForwardLine.open(self._platform.endpoint, self._platform.overtime_s)
         await forward.note_line(work.connection, self._name, datetime.now(UTC), "")
 
@@ -150,8 +166,13 @@ class Forwarder:
         room = min(self._platform.window - line.unanswered, self._allowed())
         if room <= 0:
             return
-        owed = await forward.waiting(work.connection, self._name, line.last, room)
+        owed = await forward.waiting(
+            work.connection, self._name, line.last, room, without=work.doubted
+        )
         if not owed:
+            if not line.unanswered:
+                # Everybody was tried in vain: it is the platform.
+                work.doubted.clear()
             return
         # Read each time: a password that is changed is in force with the next upload.
         password = read_secret(self._place.secrets, self._platform.password_file)
@@ -163,27 +184,36 @@ class Forwarder:
     async def _hear(self, work: _Work, line: ForwardLine) -> None:
         patience_s = min(TAKE_INTERVAL_S, self._platform.overtime_s)
         heard = await line.hear(patience_s if line.unanswered else patience_s / 4)
-        taken = [sent.number for sent, answer in heard if not answer.refused]
+        taken = [sent for sent, answer in heard if not answer.refused]
         if taken:
-            await forward.acknowledge(work.connection, self._name, taken, datetime.now(UTC))
-            self._pause_s = self._first_pause_s
-            self._tell("")
-            work.passed.difference_update(taken)
-            oldest = line.oldest
-            if oldest is not None and oldest.number < max(taken):
-                work.passed.add(oldest.number)
-        for sent, answer in heard:
-            if answer.refused:
-                await self._refused(work, sent.number, answer.refused, max(taken, default=0))
+            await self._taken(work, line, taken)
+        refused = [(sent, answer) for sent, answer in heard if answer.refused]
+        furthest = max((sent.number for sent in taken), default=0)
+        work.passed.update(sent.number for sent, _ in refused if sent.number < furthest)
+        gone = await self._never_taken(work, [sent for sent, _ in refused])
+        await self._set_aside(work, gone)
+        if not work.is_heard:
+            work.doubted.update(sent.mn for sent, _ in refused)
+        for sent, answer in refused:
+            if sent not in gone:
+                message = f"refused: {answer.refused}"
+                raise LineLostError(message)
 
-    async def _refused(self, work: _Work, qn: int, reason: str, furthest: int) -> None:
-        """What is refused is tried again on another line, or set aside where others are taken."""
-        tries = await self._tries(work, qn)
-        if tries >= ASIDE_TRIES and (furthest > qn or qn in work.passed):
-            await self._set_aside(work, qn)
-            return
-        message = f"refused: {reason}"
-        raise LineLostError(message)
+    async def _taken(self, work: _Work, line: ForwardLine, taken: list[Outgoing]) -> None:
+        numbers = [one.number for one in taken]
+        await forward.acknowledge(work.connection, self._name, numbers, datetime.now(UTC))
+        self._pause_s = self._first_pause_s
+        self._tell("")
+        work.is_heard = True
+        work.unknown.difference_update(one.mn for one in taken)
+        work.passed.difference_update(numbers)
+        older = [one for one in line.outgoing if one.number < max(numbers)]
+        work.passed.update(one.number for one in older if one is older[0] or one.mn in work.unknown)
+        if work.doubted:
+            # It was not the platform: it knows some meters, and these it does not answer.
+            owed = await forward.waiting(work.connection, self._name, 0, LOOKED_AT)
+            work.passed.update(one.qn for one in owed if one.tries and one.item.mn in work.doubted)
+            work.doubted.clear()
 
     async def _watch(self, work: _Work, line: ForwardLine) -> None:
         """Send again what was not answered in time; give up a line that stays silent."""
@@ -193,9 +223,10 @@ class Forwarder:
         passed = oldest.number in work.passed
         if not line.is_overdue(time.monotonic(), passed=passed):
             return
-        if passed and await self._tries(work, oldest.number) >= ASIDE_TRIES:
-            await self._set_aside(work, oldest.number)
-            raise LineLostError("an upload was set aside")
+        gone = await self._never_taken(work, line.outgoing)
+        if gone:
+            await self._set_aside(work, gone)
+            raise LineLostError("uploads were set aside")
         if line.resent >= self._platform.retries:
             message = f"no answer to {line.unanswered} uploads, sent {1 + line.resent} times"
             raise LineLostError(message)
@@ -203,16 +234,33 @@ class Forwarder:
         await forward.note_sent(work.connection, self._name, numbers)
         await line.send_again(time.monotonic())
 
-    async def _set_aside(self, work: _Work, qn: int) -> None:
-        work.passed.discard(qn)
-        await forward.set_aside(work.connection, self._name, qn)
-        _log.error("a platform never takes an upload", platform=self._name, qn=qn_of(qn))
+    async def _never_taken(self, work: _Work, some: Sequence[Outgoing]) -> list[Outgoing]:
+        """Return which of some uploads were tried often enough, while others were taken."""
+        passed = [one for one in some if one.number in work.passed]
+        if not passed:
+            return []
+        first = min(one.number for one in passed)
+        owed = await forward.waiting(work.connection, self._name, first - 1, LOOKED_AT)
+        tries = {one.qn: one.tries for one in owed}
+        return [
+            one
+            for one in passed
+            if tries.get(one.number, 0)
+            >= (UNKNOWN_TRIES if one.mn in work.unknown else ASIDE_TRIES)
+        ]
 
-    async def _tries(self, work: _Work, qn: int) -> int:
-        owed = await forward.waiting(work.connection, self._name, qn - 1, 1)
-        return owed[0].tries if owed and owed[0].qn == qn else 0
+    async def _set_aside(self, work: _Work, some: Sequence[Outgoing]) -> None:
+        if not some:
+            return
+        await forward.set_aside(work.connection, self._name, [one.number for one in some])
+        for one in some:
+            work.passed.discard(one.number)
+            work.unknown.add(one.mn)
+            _log.error("a platform never takes an upload", platform=self._name, qn=one.qn)
 
     async def _lost(self, work: _Work, reason: str) -> None:
+        if self._line is not None and not work.is_heard:
+            work.doubted.update(one.mn for one in self._line.outgoing)
         await self._hang_up()
         self._next_try = time.monotonic() + self._pause_s
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
@@ -261,7 +309,7 @@ def outgoing(platform: Platform, owed: forward.Owed, password: Secret) -> Outgoi
         repeated=item.repeated,
     )
     try:
-        return Outgoing(owed.qn, qn_of(owed.qn), upload_frame(upload))
+        return Outgoing(owed.qn, qn_of(owed.qn), upload_frame(upload), item.mn)
     except ValueError as error:
         raise LineLostError(str(error)) from error
 

@@ -18,6 +18,8 @@ from wattwarden.storage.warden.steps import last_complete_step
 
 # Items that wait; beyond them rows wait where they are.  An hour of 80 meters, 2 MB.
 MOST_WAITING: Final = 5_000
+# Items aside; beyond them the oldest are let go, and counted.  As many as may wait.
+MOST_ASIDE: Final = 5_000
 # Any number that nobody else takes in the same database: "forw" as bytes.
 LOCK_CLASS: Final = int.from_bytes(b"forw", "big")
 
@@ -43,7 +45,10 @@ class Owed:
 
 @dataclass(frozen=True, slots=True)
 class Forwarded:
-    """How far a platform is: counts since it began, and what waits."""
+    """How far a platform is: counts since it began, and what waits.
+
+    ``let_go`` is what the platform never took, and more of it was aside than is kept.
+    """
 
     platform: str
     step: int
@@ -60,6 +65,11 @@ class Forwarded:
     acknowledged_at: datetime | None
     trouble: str
     trouble_at: datetime | None
+
+    @property
+    def let_go(self) -> int:
+        """Items that are nowhere any more, and were not acknowledged."""
+        return max(0, self.taken - self.acknowledged - self.waiting - self.aside)
 
 
 ItemsOf = Callable[[Row], Sequence[Item]]
@@ -138,19 +148,48 @@ async def take(
     return int(last - after)
 
 
-async def waiting(connection: Connection, platform: str, after_qn: int, most: int) -> list[Owed]:
-    """Return what is owed, in order, behind a QN.
+async def waiting(
+    connection: Connection,
+    platform: str,
+    after_qn: int,
+    most: int,
+    without: Collection[str] = (),
+) -> list[Owed]:
+    """Return what is owed, in order, behind a QN, and not of some MNs.
 
     Raises:
         StorageError: The database is away.
     """
+    return await _items(connection, platform, after_qn, most, without, is_aside=False)
+
+
+async def aside(connection: Connection, platform: str, after_qn: int, most: int) -> list[Owed]:
+    """Return what was set aside, in order, behind a QN.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    return await _items(connection, platform, after_qn, most, (), is_aside=True)
+
+
+async def _items(
+    connection: Connection,
+    platform: str,
+    after_qn: int,
+    most: int,
+    without: Collection[str],
+    *,
+    is_aside: bool,
+) -> list[Owed]:
     with errors("looking for what to forward"):
         rows = await connection.fetch(
-            "SELECT qn, mn, cn, repeated, data, tries FROM forward_item"
-            " WHERE platform = $1 AND qn > $2 AND NOT aside ORDER BY qn LIMIT $3",
+            "SELECT qn, mn, cn, repeated, data, tries FROM forward_item WHERE platform = $1"
+            " AND qn > $2 AND aside = $4 AND NOT mn = ANY($5) ORDER BY qn LIMIT $3",
             platform,
             after_qn,
             most,
+            is_aside,
+            list(without),
         )
     return [
         Owed(row["qn"], Item(row["mn"], row["cn"], row["repeated"], row["data"]), row["tries"])
@@ -203,16 +242,25 @@ async def acknowledge(
     return gone
 
 
-async def set_aside(connection: Connection, platform: str, qn: int) -> None:
-    """Go on without an item that the platform never takes; it stays for people to see.
+async def set_aside(connection: Connection, platform: str, qns: Collection[int]) -> None:
+    """Go on without items that the platform never takes; MOST_ASIDE stay for people to see.
 
     Raises:
         StorageError: The database is away.
     """
     with errors("setting aside what is not taken"):
-        await connection.execute(
-            "UPDATE forward_item SET aside = TRUE WHERE platform = $1 AND qn = $2", platform, qn
-        )
+        async with connection.transaction():
+            await connection.execute(
+                "UPDATE forward_item SET aside = TRUE WHERE platform = $1 AND qn = ANY($2)",
+                platform,
+                list(qns),
+            )
+            await connection.execute(
+                "DELETE FROM forward_item WHERE platform = $1 AND qn = ANY(ARRAY(SELECT qn"
+                " FROM forward_item WHERE platform = $1 AND aside ORDER BY qn DESC OFFSET $2))",
+                platform,
+                MOST_ASIDE,
+            )
 
 
 async def take_back(connection: Connection, platform: str) -> int:

@@ -1,19 +1,21 @@
 """``wattwarden forward``: what platforms above us get, and whether they take it."""
 
 import time
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from cyclopts import App, Parameter
 
+from wattwarden.codecs.hj212.client import qn_of
 from wattwarden.server.forward_line import ForwardLine, LineLostError, Outgoing
-from wattwarden.server.forward_rows import Owned, items_of, owned_of
+from wattwarden.server.forward_rows import Owned, items_of, owned_of, shared_mns
 from wattwarden.server.forward_table import ForwardTableError, Platform, load_forward_table
 from wattwarden.server.forwarder import outgoing
 from wattwarden.server.places import Places
 from wattwarden.server.secret_files import SecretError, read_secret
 from wattwarden.server.settings import Settings
-from wattwarden.storage.forward import Forwarded, Owed, read_forwarded, take_back
+from wattwarden.storage.forward import Forwarded, Owed, aside, read_forwarded, take_back
 from wattwarden.storage.forward_rows import newest_row
 from wattwarden.storage.registry.registry import load_registry
 from wattwarden.tools.decode import as_json
@@ -29,9 +31,13 @@ NameArgument = Annotated[str, Parameter(name="PLATFORM", help="Its name in forwa
 # One of them has said something today, or the firm is shut.
 TRIED_METERS: Final = 50
 _HEADINGS: Final = (
-    *("platform", "owed", "behind", "sent", "again", "acknowledged", "aside"),
+    *("platform", "owed", "behind", "sent", "again", "acknowledged", "aside", "let go"),
     *("acknowledged at", "in the way"),
 )
+_ASIDE_HEADINGS: Final = ("qn", "mn", "cn", "tries", "data")
+# A page of a terminal; --json has them whole.
+_SHOWN_LETTERS: Final = 60
+ASIDE_AT_ONCE: Final = 500
 
 
 @app.command(name="list")
@@ -55,7 +61,7 @@ def list_all(*, system: System = THE_USUAL_SYSTEM, json: AsJson = False) -> None
             "enterprises": one.enterprises,
             "meters": len(owned[name].meters),
             "channels": len(owned[name].points),
-            "problem": _problem(settings, one),
+            "problem": _problem(settings, one, owned[name]),
         }
         for name, one in table.items()
     ]
@@ -132,6 +138,38 @@ def try_out(
     return 0 if row["taken"] else 1
 
 
+@app.command(name="aside")
+def list_aside(
+    platform: NameArgument, /, *, system: System = THE_USUAL_SYSTEM, json: AsJson = False
+) -> None:
+    """List what a platform never took while it took others: the oldest first."""
+    settings = settings_of(system)
+
+    async def work() -> list[Owed]:
+        found: list[Owed] = []
+        async with database(settings, "forward aside") as connection:
+            while page := await aside(
+                connection, platform, found[-1].qn if found else 0, ASIDE_AT_ONCE
+            ):
+                found += page
+        return found
+
+    found = run(work())
+    if json:
+        for one in found:
+            item = one.item
+            row = {"qn": qn_of(one.qn), "mn": item.mn, "cn": item.cn, "tries": one.tries}
+            print(as_json(row | {"data": item.data}))
+        return
+    show_table(
+        _ASIDE_HEADINGS,
+        [
+            (qn_of(one.qn), one.item.mn, one.item.cn, one.tries, one.item.data[:_SHOWN_LETTERS])
+            for one in found
+        ],
+    )
+
+
 @app.command
 def retry(
     platform: NameArgument, /, *, system: System = THE_USUAL_SYSTEM, json: AsJson = False
@@ -180,12 +218,20 @@ def _table(settings: Settings) -> dict[str, Platform]:
     return table
 
 
-def _problem(settings: Settings, platform: Platform) -> str | None:
+def _problem(settings: Settings, platform: Platform, owned: Owned) -> str | None:
     try:
         read_secret(Places(settings.data).secrets, platform.password_file)
     except SecretError as error:
         return str(error)
-    return None
+    return shared_text(shared_mns(platform, owned)) or None
+
+
+def shared_text(shared: Mapping[str, Sequence[str]]) -> str:
+    """Say which MNs stand for several meters, "" where each has one of its own."""
+    return "; ".join(
+        f"the MN {mn} stands for {', '.join(some)}: name others under [platforms.NAME.mn]"
+        for mn, some in sorted(shared.items())
+    )
 
 
 def _cells(one: Forwarded) -> tuple[object, ...]:
@@ -197,6 +243,7 @@ def _cells(one: Forwarded) -> tuple[object, ...]:
         one.repeated,
         one.acknowledged,
         one.aside or None,
+        one.let_go or None,
         _time(one.acknowledged_at),
         one.trouble or None,
     )
@@ -207,6 +254,7 @@ def _plain(one: Forwarded) -> dict[str, Any]:
         "platform": one.platform,
         "owed": one.waiting,
         "aside": one.aside,
+        "let_go": one.let_go,
         "behind_steps": one.behind,
         "taken": one.taken,
         "silent": one.silent,

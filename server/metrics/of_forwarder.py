@@ -27,7 +27,7 @@ def _samples(one: Forwarded) -> Iterator[Sample]:
     yield Sample("forward_items", one.waiting, (name, "waiting"))
     yield Sample("forward_items", one.aside, (name, "aside"))
     yield Sample("forward_behind_seconds", one.behind, (name,))
-    for outcome in ("sent", "repeated", "acknowledged"):
+    for outcome in ("sent", "repeated", "acknowledged", "let_go"):
         yield Sample("forward_uploads_total", getattr(one, outcome), (name, outcome))
     yield Sample("forward_trouble", int(bool(one.trouble)), (name,))
 

@@ -8,9 +8,19 @@ import pytest
 from tests.storage.feed import small_city
 
 from wattwarden.alarms.registry.nouns import Outlet, Point
+from wattwarden.codecs.hj212.client import Upload, upload_frame
+from wattwarden.codecs.hj212.header import MAX_MN_BYTES
 from wattwarden.protocol.quality import Quality
 from wattwarden.protocol.quantity import QUANTITIES
-from wattwarden.server.forward_rows import MAX_DATA_BYTES, Owned, items_of, mn_of, owned_of
+from wattwarden.protocol.secret import Secret
+from wattwarden.server.forward_rows import (
+    MAX_DATA_BYTES,
+    Owned,
+    items_of,
+    mn_of,
+    owned_of,
+    shared_mns,
+)
 from wattwarden.server.forward_table import (
     DEFAULT_CODES,
     Code,
@@ -70,6 +80,14 @@ def test_codes_have_the_units_of_the_standards_table_or_their_own() -> None:
         pytest.param(HEAD + 'codes = {power_total = "d1=2"}', "a code is", id="code"),
         pytest.param(
             HEAD + 'codes = {power_a = "d1", power_b = "d1"}', "the same code", id="twice"
+        ),
+        pytest.param(
+            HEAD + 'mn = {"hj212:a" = "X", "acrel:b" = "X"}',
+            "the MN X stands for hj212:a and for acrel:b",
+            id="one MN for two meters",
+        ),
+        pytest.param(
+            HEAD + 'mn = {"hj212:a/1" = "X", "hj212:a/2" = "X"}', "stands for", id="two channels"
         ),
         pytest.param(HEAD.replace("city_password", "../key"), "regex", id="secrets folder"),
         pytest.param(HEAD.replace('["E1"]', "[]"), "length", id="nobody"),
@@ -186,6 +204,50 @@ def test_what_is_too_long_for_a_frame_goes_in_several() -> None:
     assert {item.data.partition(";")[0] for item in items} == {"DataTime=20261122110030"}
     sent = [part for item in items for part in item.data.split(";")[1:]]
     assert sent == [f"{code}-Rtd=1.5,{code}-Flag=N" for code in codes]
+
+
+def test_no_frame_is_longer_than_the_standard_lets_it_be() -> None:
+    codes = [f"a{number:05}" for number in range(200)]
+    found = owned(*map(factor, codes))
+    said = tuple((code, 1.5, " ") for code in codes)
+    mn = "9" * MAX_MN_BYTES
+    items = items_of(
+        platform(f'mn = {{"hj212:cems" = "{mn}"}}'), found, row(name="hj212:cems", factors=said)
+    )
+    password = Secret("0" * 24)
+    for item in items:
+        upload = Upload(0, "31", item.cn, item.mn, item.data, password, 2025, repeated=True)
+        frame = upload_frame(upload)
+        assert int(frame[2:6]) <= 1024
+        assert len(b"CP=" + frame.partition(b"CP=")[2][:-6]) <= 950
+    assert len(items) < 200 * 32 / 800
+
+
+def test_a_factor_with_many_statistics_goes_in_several_parts_each_with_its_flag() -> None:
+    said = tuple((f"a34004-{'X' * 30}{number:03}", 1.5, "D") for number in range(60))
+    items = items_of(platform(), owned(factor("a34004")), row(name="hj212:cems", factors=said))
+    assert len(items) > 1
+    assert all(len(item.data) <= MAX_DATA_BYTES for item in items)
+    assert all(item.data.endswith(",a34004-Flag=D") for item in items)
+    assert sum(item.data.count("=1.5") for item in items) == 60
+
+
+def test_a_flag_that_would_end_the_data_is_none_of_ours() -> None:
+    said = row(name="hj212:cems", factors=(("a34004", 1.5, "&"),))
+    item = item_of(platform(), owned(factor("a34004")), said)
+    assert item is not None
+    assert item.data.endswith("a34004-Rtd=1.5,a34004-Flag=N")
+
+
+def test_a_channel_may_have_its_meters_mn_and_two_meters_with_one_are_named() -> None:
+    one = platform('mn = {"hj212:a" = "X", "hj212:a/1" = "X"}')
+    assert mn_of(one, "hj212:a", "1") == mn_of(one, "hj212:a", "") == "X"
+    same = [
+        Point(id=meter, meter=f"{meter}:77", valid_from=AT, unit="E1-p")
+        for meter in ("acrel", "dlt645")
+    ]
+    assert shared_mns(one, owned()) == {}
+    assert shared_mns(one, owned(*same)) == {"77": ["acrel:77", "dlt645:77"]}
 
 
 @pytest.mark.parametrize(

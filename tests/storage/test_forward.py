@@ -369,6 +369,57 @@ async def test_what_a_platform_never_takes_is_set_aside_and_the_rest_goes_on(
         await until(city, lambda state: state.acknowledged == count)
 
 
+async def test_meters_that_a_platform_does_not_know_keep_nobody_else_waiting(
+    city: Connection, store_dsn: str, tmp_path: Path, peer: FakePlatform
+) -> None:
+    count = await feed(city, range(4))
+
+    def behave(qn: str, _before: list[str]) -> str:
+        frame = next(one for one in reversed(peer.frames) if qn_in(one) == qn)
+        return "answer" if said(frame)[0] == "E1t" else "nothing"
+
+    peer.behave = behave
+    platform = platform_at(peer, overtime_s=0.05, window=1)
+    async with forwarding(store_dsn, tmp_path, platform):
+        # Behind the last of them comes nothing by which the platform would show that it is there.
+        state = await until(
+            city, lambda state: state.acknowledged == count // 2 and state.waiting <= 1
+        )
+        found = await forward.aside(city, "up", 0, 100)
+        assert {one.item.mn for one in found} == {"E1p"}
+        assert len(found) == state.aside == count // 2 - state.waiting
+        assert found[0].tries >= ASIDE_TRIES > found[-1].tries
+
+
+async def test_a_platform_that_takes_nothing_has_nothing_set_aside(
+    city: Connection, store_dsn: str, tmp_path: Path, peer: FakePlatform
+) -> None:
+    peer.behave = lambda _qn, _before: "nothing"
+    await feed(city, range(2))
+    platform = platform_at(peer, overtime_s=0.02, window=1)
+    async with forwarding(store_dsn, tmp_path, platform):
+        state = await until(city, lambda state: state.sent >= 2 * ASIDE_TRIES + 4)
+    assert state.aside == 0
+    assert (await forward.waiting(city, "up", 0, 1))[0].tries >= ASIDE_TRIES
+    # Each meter has its turn on a line of its own.
+    assert {said(frame)[0] for frame in peer.frames} == {"E1p", "E1t"}
+
+
+async def test_of_what_is_aside_the_oldest_is_let_go_and_counted(
+    city: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forward, "MOST_ASIDE", 3)
+    await feed(city, range(5))
+    await take(city, {"fake:E1-p"})
+    owed = [one.qn for one in await forward.waiting(city, "up", 0, 100)]
+    await forward.set_aside(city, "up", owed[:2])
+    await forward.set_aside(city, "up", owed[2:4])
+    assert [one.qn for one in await forward.aside(city, "up", 0, 100)] == owed[1:4]
+    (state,) = await forward.read_forwarded(city)
+    assert (state.waiting, state.aside, state.let_go) == (1, 3, 1)
+    assert await forward.aside(city, "up", owed[3], 100) == []
+
+
 async def test_a_platform_that_refuses_is_asked_again_and_says_why(
     city: Connection, store_dsn: str, tmp_path: Path, peer: FakePlatform
 ) -> None:

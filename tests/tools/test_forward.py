@@ -9,14 +9,19 @@ from threading import Thread
 
 import asyncpg
 import pytest
-from tests.storage.feed import register, small_city
+from tests.storage.feed import LONG_AGO, register, small_city
 from tests.tools.conftest import Execute
 from tests.tools.test_meters import rows
 
+from wattwarden.alarms.registry.nouns import Outlet, Point
 from wattwarden.codecs.hj212 import CODEC
 from wattwarden.protocol.codec import Batch, default_profile
 from wattwarden.server.forward_table import Platform, read_forward_table
+from wattwarden.tools.checks import State, forwarding
+from wattwarden.tools.doctor import forwarding_trouble
 from wattwarden.tools.main import main
+from wattwarden.tools.options import System
+from wattwarden.tools.running import settings_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "forwarding.md").read_text("utf-8")
 TABLE = """[platforms.city]
@@ -90,6 +95,42 @@ def test_the_table_is_listed_with_what_is_wrong(
     assert "127.0.0.1:9" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("_configured")
+def test_meters_that_would_share_an_mn_are_named_by_list_and_doctor(
+    where: list[str], data: Path, store_dsn: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def work() -> None:
+        registry = small_city(["E1"])
+        registry.put("outlet", Outlet(id="o", enterprise="E1", name="stack"))
+        for codec, code in (("acrel", "a34004"), ("dlt645", "a21026")):
+            point = Point(
+                id=codec, meter=f"{codec}:77", valid_from=LONG_AGO, factor=code, outlet="o",
+                measures="pollutant",
+            )  # fmt: skip
+            registry.put("point", point)
+        connection = await asyncpg.connect(store_dsn)
+        await register(connection, registry)
+        await connection.close()
+
+    asyncio.run(work())
+    (row,) = rows(capsys, "forward", "list", *where)
+    assert "the MN 77 stands for acrel:77, dlt645:77" in row["problem"]
+    settings = settings_of(System(data=data, dsn=store_dsn))
+    assert asyncio.run(forwarding_trouble(settings)) == row["problem"]
+    (data / "forward.toml").write_text(
+        TABLE.format(port=9) + 'mn = {"acrel:77" = "X", "dlt645:77" = "X"}\n'
+    )
+    assert main(["forward", "list", *where]) == 1
+    assert "the MN X stands for" in capsys.readouterr().err
+    trouble = asyncio.run(forwarding_trouble(settings))
+    assert trouble is not None
+    assert "the MN X stands for" in trouble
+    assert forwarding(trouble).state is State.WARN
+    (data / "forward.toml").unlink()
+    assert asyncio.run(forwarding_trouble(settings)) is None
+    assert forwarding(None).state is forwarding("").state is State.OK
+
+
 def test_without_a_table_the_cure_is_said(
     where: list[str], data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -118,6 +159,12 @@ def test_how_far_a_platform_is_and_what_is_in_the_way(
     assert main(["forward", "status", *where]) == 1
     assert "not reached" in capsys.readouterr().out
     assert rows(capsys, "forward", "retry", "city", *where) == [{"platform": "city", "owed": 1}]
+    execute("UPDATE forward_item SET aside = TRUE WHERE qn = 2")
+    (row,) = rows(capsys, "forward", "aside", "city", *where)
+    assert (row["mn"], row["cn"], row["tries"]) == ("M", "2011", 0)
+    assert main(["forward", "aside", "city", *where]) == 0
+    assert "2011" in capsys.readouterr().out
+    execute("UPDATE forward_item SET aside = FALSE")
     execute("UPDATE forward_position SET trouble = ''")
     assert main(["forward", "status", *where]) == 0
     capsys.readouterr()
