@@ -51,7 +51,7 @@ class Command(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
 
 
 class CannotAskError(Exception):
-    """A meter cannot be asked this; ``cure`` says what to do instead."""
+    """A meter cannot be asked this; ``cure`` says what to do instead.  Both: Chinese / English."""
 
     def __init__(self, message: str, cure: str) -> None:
         super().__init__(message)
@@ -135,23 +135,34 @@ def check(command: Command) -> None:
     """Refuse what no codec could make sense of.  Raises CannotAskError."""
     names = (*command.items, *command.values, *command.values.values())
     if len(command.items) + len(command.values) > MOST_ITEMS:
-        message = f"{len(names)} things at once, at most {MOST_ITEMS} are asked in one command"
-        raise CannotAskError(message, "ask in several commands")
+        message = (
+            f"一次 {len(names)} 项,一条命令最多 {MOST_ITEMS} 项"
+            f" / {len(names)} things at once, at most {MOST_ITEMS} are asked in one command"
+        )
+        raise CannotAskError(message, "请分几条命令 / ask in several commands")
     for name in names:
         if len(name) > MOST_ITEM_LETTERS or not name.isascii() or not name.isprintable():
-            message = f"{name[:40]!r} is no name: up to {MOST_ITEM_LETTERS} printable ASCII letters"
-            raise CannotAskError(message, "see the codec's items in docs/commands.md")
+            message = (
+                f"{name[:40]!r} 不是项目名:最多 {MOST_ITEM_LETTERS} 个可见 ASCII 字符"
+                f" / is no name: up to {MOST_ITEM_LETTERS} printable ASCII letters"
+            )
+            cure = "项目见 docs/commands.md / see the codec's items in docs/commands.md"
+            raise CannotAskError(message, cure)
     if command.verb is Verb.SET:
         if not command.values:
-            raise CannotAskError("nothing to set", "name what to set, such as time or NAME=VALUE")
+            cure = "请写明要设的项,如 time / name what to set, such as time or NAME=VALUE"
+            raise CannotAskError("没有要设的项 / nothing to set", cure)
     elif not command.items:
-        raise CannotAskError("nothing to ask", "name at least one item")
+        cure = "请至少写一项 / name at least one item"
+        raise CannotAskError("没有要问的项 / nothing to ask", cure)
     if command.verb is Verb.RECALL:
         since, until = command.since, command.until
         if since is None or until is None or not since < until:
-            raise CannotAskError("no stretch of time", "name since and a later until")
+            cure = "请写明起止时刻,先起后止 / name since and a later until"
+            raise CannotAskError("没有时段 / no stretch of time", cure)
 
 
 def unknown_item(item: str, known: str) -> CannotAskError:
     """Return the error for an item that a codec does not know."""
-    return CannotAskError(f"{item} is no item of this meter", f"known are {known}")
+    message = f"此表没有项目 {item} / {item} is no item of this meter"
+    return CannotAskError(message, f"可用的项目 / known are {known}")

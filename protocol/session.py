@@ -172,8 +172,11 @@ class Session:
         codec, asking, dialogue = self.codec, self._asking, self._dialogue
         if codec is None or codec.ask is None or asking is None or dialogue is None:
             name = "nobody" if codec is None else codec.title
-            message = f"this meter cannot be asked: {name} only reports by itself"
-            raise CannotAskError(message, "wait for its next report")
+            message = (
+                f"此表不能被问,{name} 只自行上报"
+                f" / this meter cannot be asked: {name} only reports by itself"
+            )
+            raise CannotAskError(message, "请等它下次上报 / wait for its next report")
         questions = codec.ask(command, replace(peer, said=asking.said()))
         if asking.line is None:
             asking.line = Line()

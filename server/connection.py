@@ -317,7 +317,8 @@ class MeterConnection(asyncio.Protocol):
             CannotAskError: it cannot be asked that.
         """
         if self._transport.is_closing():
-            raise CannotAskError("the meter hung up at this moment", "ask again")
+            message = "设备刚刚断开 / the meter hung up at this moment"
+            raise CannotAskError(message, "请再问一次 / ask again")
         self.session.order(number, command, peer)
         self._pump(peer.now)
 

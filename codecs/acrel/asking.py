@@ -41,8 +41,9 @@ def ask(command: Command, peer: Peer) -> tuple[Question, ...]:
     values = dict(command.values)
     wanted: list[Wanted] = []
     if "time" in (*values, *command.items):
-        message = "a meter of Acrel's asks for the time by itself (93)"
-        raise CannotAskError(message, "it has the gateway's time since it last asked")
+        message = "安科瑞表自行对时 (93) / a meter of Acrel's asks for the time by itself (93)"
+        cure = "它上次请求时已对时 / it has the gateway's time since it last asked"
+        raise CannotAskError(message, cure)
     if _INTERVAL in values:
         wanted.append(_interval(slave, values.pop(_INTERVAL)))
     kind = find_type(str(peer.profile.options.get("type", "")))
@@ -56,8 +57,8 @@ def ask(command: Command, peer: Peer) -> tuple[Question, ...]:
 def _slave_of(peer: Peer) -> int:
     told = int(peer.channel) if peer.channel.isdecimal() else peer.profile.options.get("slave", 1)
     if not isinstance(told, int) or not 0 < told <= _MOST_SLAVE:
-        message = f"{told} is no slave on the meter's bus"
-        raise CannotAskError(message, f"slaves are 1 to {_MOST_SLAVE}")
+        message = f"{told} 不是从站地址 / {told} is no slave on the meter's bus"
+        raise CannotAskError(message, f"从站为 / slaves are 1 to {_MOST_SLAVE}")
     return told
 
 
@@ -65,8 +66,8 @@ def _interval(slave: int, value: str) -> Wanted:
     seconds = int(value) if value.isdecimal() else 0
     minutes, rest = divmod(seconds, _MINUTE_S)
     if rest or not 0 < minutes <= _MOST_MINUTES:
-        message = f"interval is {value!r}"
-        cure = f"whole minutes in seconds, 60 to {_MOST_MINUTES * _MINUTE_S}"
+        message = f"interval 不能是 {value!r} / interval is {value!r}"
+        cure = f"整分钟的秒数 / whole minutes in seconds, 60 to {_MOST_MINUTES * _MINUTE_S}"
         raise CannotAskError(message, cure)
     return Wanted(_INTERVAL, write_registers(slave, _INTERVAL_REGISTER, [minutes << 8]))
 

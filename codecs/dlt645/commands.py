@@ -70,8 +70,12 @@ def wanted_of(command: Command, peer: Peer) -> list[Wanted]:
         CannotAskError: an item is none, or cannot be set.
     """
     if command.verb is Verb.RECALL:
-        message = "history of a DL/T 645 meter is asked for by its data items"
-        raise CannotAskError(message, "ask for those of a freeze, such as 05060101")
+        message = (
+            "DL/T 645 表的历史按数据标识问"
+            " / history of a DL/T 645 meter is asked for by its data items"
+        )
+        cure = "问冻结数据,如 05060101 / ask for those of a freeze, such as 05060101"
+        raise CannotAskError(message, cure)
     if command.verb is Verb.ASK:
         codes = [(item, code) for item in command.items for code in ITEMS.get(item, (item,))]
         return [_read(peer.address, item, code.upper()) for item, code in codes]
@@ -129,8 +133,11 @@ def _set(name: str, value: str, peer: Peer) -> Wanted:
         return Wanted(name, peer.address, PREAMBLE * 4 + raw, 0x08, is_answered=False)
     password = peer.profile.options.get(PASSWORD)
     if password is None:
-        message = f"{name}: writing to a DL/T 645 meter takes its password"
-        cure = f"wattwarden meters set … --option {PASSWORD}=02123456 (level and three bytes)"
+        message = f"{name}: 写 DL/T 645 表须有密码 / writing to it takes its password"
+        cure = (
+            f"wattwarden meters set … --option {PASSWORD}=02123456"
+            " (权限与三字节密码 / level and three bytes)"
+        )
         raise CannotAskError(message, cure)
     fields = {
         "di": name.upper(), "password": str(password), "operator": _NO_OPERATOR, "value": value,
@@ -138,6 +145,6 @@ def _set(name: str, value: str, peer: Peer) -> Wanted:
     try:
         raw = encode(Message("write", peer.address, None, fields))
     except ValueError as error:
-        message = f"{name}={value}: {error}"
-        raise CannotAskError(message, f"items are {_GRAMMAR}") from error
+        message = f"{name}={value}: 不能这样设 / {error}"
+        raise CannotAskError(message, f"可用的项目 / items are {_GRAMMAR}") from error
     return Wanted(name, peer.address, PREAMBLE * 4 + raw, _WRITE)

@@ -92,8 +92,11 @@ def ask(command: Command, peer: Peer) -> tuple[Question, ...]:
         CannotAskError: an item or a value is none, or the meter is behind another.
     """
     if peer.address != peer.identity:
-        message = "meters behind a terminal of DL/T 698.45 are not asked"
-        raise CannotAskError(message, "ask the terminal itself")
+        message = (
+            "DL/T 698.45 终端后面的表不能单独问"
+            " / meters behind a terminal of DL/T 698.45 are not asked"
+        )
+        raise CannotAskError(message, "请问终端本身 / ask the terminal itself")
     found = list(_messages(command, peer))
     questions = []
     for place, (name, kind, fields) in enumerate(found):
@@ -102,8 +105,8 @@ def ask(command: Command, peer: Peer) -> tuple[Question, ...]:
         try:
             sent = encode(Message(kind, None, None, whole))
         except ValueError as error:
-            message = f"{name}: {error}"
-            raise CannotAskError(message, f"items are {_GRAMMAR}") from error
+            message = f"{name}: 不能这样问 / {error}"
+            raise CannotAskError(message, f"可问的项目 / items are {_GRAMMAR}") from error
         question = Question(peer.address, sent, _Telling(name, number), bytes([number]))
         is_stream = command.verb is Verb.RECALL
         questions.append(replace(question, timeout_us=STREAM_US) if is_stream else question)
@@ -140,8 +143,8 @@ def _setting(name: str, value: str, peer: Peer) -> dict[str, Any]:
         return {"oad": _CLOCK_OAD, "data": {"date_time_s": _wall(peer.now, peer)}}
     kind, colon, text = value.partition(":")
     if not colon or not _OAD.fullmatch(name):
-        message = f"{name}={value} cannot be set"
-        cure = "settings are time, or OAD=TYPE:VALUE such as 43000300=long-unsigned:300"
+        message = f"{name}={value} 不能设置 / cannot be set"
+        cure = "可设的项 / settings are time, or OAD=TYPE:VALUE such as 43000300=long-unsigned:300"
         raise CannotAskError(message, cure)
     number = text.removeprefix("-")
     data = (

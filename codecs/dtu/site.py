@@ -96,8 +96,9 @@ def _slave_of(options: Mapping[str, Any], channel: str) -> tuple[int, MeterType 
     if channel.isdecimal() and not named and _is_slave(int(channel)):
         return int(channel), None
     known = ", ".join(str(one.get("channel", one["slave"])) for one in slaves) or "none configured"
-    message = f"which meter behind the DTU? its channels are {known}"
-    raise CannotAskError(message, "name it as dtu:ID/CHANNEL, or a DL/T 645 meter by its address")
+    message = f"问 DTU 后面的哪块表? / which meter behind the DTU? its channels are {known}"
+    cure = "写成 dtu:ID/CHANNEL / name it as dtu:ID/CHANNEL, or a DL/T 645 meter by its address"
+    raise CannotAskError(message, cure)
 
 
 def _is_slave(slave: Any) -> bool:

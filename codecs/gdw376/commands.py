@@ -169,14 +169,15 @@ def _question(
 ) -> Question:
     afn, fn, pn = item
     if afn not in _READABLE or (afn == CLASS_2 and not values):
-        message = f"{name}: AFN {afn:02X} is not asked for by ask"
-        raise CannotAskError(message, f"items are {_GRAMMAR}; history is asked for by recall")
+        message = f"{name}: 不能用 ask 问 / AFN {afn:02X} is not asked for by ask"
+        cure = f"可问的项目 / items are {_GRAMMAR}; 历史数据用 / history is asked for by recall"
+        raise CannotAskError(message, cure)
     asked = Asked(name, afn, fn, pn, number)
     try:
         request = ask(identity, item, number, values)
     except ValueError as error:
-        message = f"{name}: {error}"
-        raise CannotAskError(message, f"items are {_GRAMMAR}") from error
+        message = f"{name}: 不能这样问 / {error}"
+        raise CannotAskError(message, f"可问的项目 / items are {_GRAMMAR}") from error
     return Question(identity, request, partial(told, asked), bytes([afn, number]))
 
 
@@ -213,8 +214,9 @@ def _set(name: str, value: str, peer: Peer) -> Question:
         data = _bytes_of(value, name)
     afn, fn, pn = item
     if afn not in _SETTABLE:
-        message = f"{name} cannot be set"
-        raise CannotAskError(message, "settings are time, or AFN.Fn.Pn=HEX with AFN 04 or 05")
+        message = f"{name} 不能设置 / {name} cannot be set"
+        cure = "可设的项 / settings are time, or AFN.Fn.Pn=HEX with AFN 04 or 05"
+        raise CannotAskError(message, cure)
     number = peer.number & NUMBER
     password = _bytes_of(str(peer.profile.options.get("password", "")), "option password")
     body = identifier(pn, fn) + data + password.ljust(_PASSWORD_BYTES, b"\0")
@@ -237,8 +239,8 @@ def _bytes_of(text: str, name: str) -> bytes:
     try:
         return bytes.fromhex(text)
     except ValueError as error:
-        message = f"{name}: {text[:40]!r} is no hex"
-        raise CannotAskError(message, "two digits a byte") from error
+        message = f"{name}: {text[:40]!r} 不是十六进制 / is no hex"
+        raise CannotAskError(message, "每字节两位 / two digits a byte") from error
 
 
 def _recalled(command: Command, peer: Peer) -> Iterator[Question]:
@@ -257,8 +259,12 @@ def _recalled(command: Command, peer: Peer) -> Iterator[Question]:
     items += [(name, *_item_of(name, peer.channel)) for name in command.items
               if name not in _HISTORY]  # fmt: skip
     if len(days) > _MOST_DAYS or len(days) * len(items) > MOST_POLLS:
-        message = f"{len(days)} days of {len(items)} items at once"
-        raise CannotAskError(message, f"recall up to {_MOST_DAYS} days in one command")
+        message = (
+            f"一次补召 {len(days)} 天 {len(items)} 项"
+            f" / {len(days)} days of {len(items)} items at once"
+        )
+        cure = f"一条命令最多 {_MOST_DAYS} 天 / recall up to {_MOST_DAYS} days in one command"
+        raise CannotAskError(message, cure)
     for place, (day, (name, *item)) in enumerate(product(days, items)):
         afn, fn, pn = item
         if afn != CLASS_2:

@@ -146,8 +146,11 @@ def _settings(values: Mapping[str, str], peer: Peer) -> list[_Wanted]:
     both = {"timeout": "OverTime", "retries": "ReCount"}
     given = {name: value for name, value in values.items() if name in both}
     if given and len(given) < len(both):
-        message = "timeout and retries are set together (1000: OverTime, ReCount)"
-        raise CannotAskError(message, "such as timeout=10 retries=3")
+        message = (
+            "timeout 与 retries 须一起设 / timeout and retries are set together"
+            " (1000: OverTime, ReCount)"
+        )
+        raise CannotAskError(message, "例如 / such as timeout=10 retries=3")
     if given:
         data = ";".join(f"{both[name]}={_number(name, values[name], 1, 99)}" for name in both)
         wanted.append(_Wanted("timeout", "1000", data))
@@ -164,8 +167,8 @@ def _setting(name: str, value: str, peer: Peer) -> _Wanted:
     if name == "min-interval":
         minutes = _number(name, value, 1, 30)
         if minutes not in _MIN_INTERVALS:
-            message = f"min-interval is {minutes} min"
-            raise CannotAskError(message, f"allowed are {sorted(_MIN_INTERVALS)}")
+            message = f"min-interval 不能是 {minutes} 分钟 / min-interval is {minutes} min"
+            raise CannotAskError(message, f"可用 / allowed are {sorted(_MIN_INTERVALS)}")
         return _Wanted(name, "1064", f"MinInterval={minutes}")
     word, colon, factor = name.partition(":")
     if colon and word == "sampling" and _is_code(factor):
@@ -174,8 +177,8 @@ def _setting(name: str, value: str, peer: Peer) -> _Wanted:
     if dot and _is_code(factor) and _is_code(information) and _is_value(value):
         data = f"PolId={factor};InfoId={information};{information}-Info={value}"
         return _Wanted(name, "3021", data)
-    message = f"{name}={value} cannot be set in a logger of HJ 212"
-    raise CannotAskError(message, f"settings are {_SETTABLE}")
+    message = f"{name}={value} 不能设置 / cannot be set in a logger of HJ 212"
+    raise CannotAskError(message, f"可设的项 / settings are {_SETTABLE}")
 
 
 def _is_code(text: str) -> bool:
@@ -188,8 +191,8 @@ def _is_value(text: str) -> bool:
 
 def _number(name: str, text: str, least: int, most: int) -> int:
     if not text.isdecimal() or not least <= int(text) <= most:
-        message = f"{name} is {text!r}, allowed are {least} to {most}"
-        raise CannotAskError(message, f"settings are {_SETTABLE}")
+        message = f"{name} 不能是 {text!r},可用 {least} 至 {most} / allowed are {least} to {most}"
+        raise CannotAskError(message, f"可设的项 / settings are {_SETTABLE}")
     return int(text)
 
 

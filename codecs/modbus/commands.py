@@ -44,8 +44,8 @@ def wanted_of(command: Command, slave: int, kind: MeterType | None) -> list[Want
         CannotAskError: an item is none, or the past is asked for.
     """
     if command.verb is Verb.RECALL:
-        message = "a Modbus meter keeps no history that could be recalled"
-        raise CannotAskError(message, "what was missed is missing")
+        message = "Modbus 表不存历史 / a Modbus meter keeps no history that could be recalled"
+        raise CannotAskError(message, "缺的补不回 / what was missed is missing")
     if command.verb is Verb.SET:
         return [_written(slave, name, value) for name, value in command.values.items()]
     return [_read(slave, item, kind) for item in command.items]
@@ -110,8 +110,11 @@ def _written(slave: int, name: str, value: str) -> Wanted:
     start = _number(name, 0, _MOST_ADDRESS, name)
     words = [_number(word, 0, _MOST_ADDRESS, f"{name}={value}") for word in value.split(",")]
     if len(words) > _MOST_WRITTEN:
-        message = f"{len(words)} registers at once, at most {_MOST_WRITTEN} can be set"
-        raise CannotAskError(message, "set them in several commands")
+        message = (
+            f"一次 {len(words)} 个寄存器,最多 {_MOST_WRITTEN} 个"
+            f" / {len(words)} registers at once, at most {_MOST_WRITTEN} can be set"
+        )
+        raise CannotAskError(message, "请分几条命令 / set them in several commands")
     return Wanted(name, write_registers(slave, start, words))
 
 
@@ -128,6 +131,6 @@ def _number(text: str, least: int, most: int, item: str) -> int:
     except ValueError as error:
         raise unknown_item(item, _GRAMMAR) from error
     if not least <= number <= most:
-        message = f"{item}: {number} is not within {least} and {most}"
-        raise CannotAskError(message, f"items are {_GRAMMAR}")
+        message = f"{item}: {number} 超出 {least} 至 {most} / is not within {least} and {most}"
+        raise CannotAskError(message, f"可问的项目 / items are {_GRAMMAR}")
     return number

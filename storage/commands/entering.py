@@ -142,7 +142,8 @@ def _check_span(command: Command, now: datetime) -> None:
     until = last if command.until is None else command.until
     if not first <= since <= until <= last:
         message = "补召时段不在近十年内 / the stretch of time is not within the last ten years"
-        raise CannotAskError(message, "name since and until as moments of the recent past")
+        cure = "请写近期的起止时刻 / name since and until as moments of the recent past"
+        raise CannotAskError(message, cure)
 
 
 async def _session_of(connection: Connection, meter: Meter) -> tuple[str, ProfileBody | None]:
@@ -168,4 +169,5 @@ def _profile_of(body: ProfileBody, version: int, secrets: Path) -> Profile:
 def _silent(meter: Meter, codec: Codec | None) -> CannotAskError:
     title = meter.codec if codec is None else codec.title
     message = f"{meter.name} 不能被问 / this meter cannot be asked: {title} only reports by itself"
-    return CannotAskError(message, "wait for its next report; see docs/commands.md for who answers")
+    cure = "请等它下次上报 / wait for its next report; see docs/commands.md for who answers"
+    return CannotAskError(message, cure)

@@ -1,5 +1,6 @@
 """What each codec makes of a command: the request's bytes, and what is understood of the answer."""
 
+import re
 from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any, Final
@@ -275,7 +276,13 @@ def test_what_cannot_be_asked_is_refused_with_a_cure(
 ) -> None:
     with pytest.raises(CannotAskError, match=why) as refusal:
         ask(codec, command, whom)
-    assert refusal.value.cure
+    check_both_languages(refusal.value)
+
+
+def check_both_languages(error: CannotAskError) -> None:
+    for text in (error.message, error.cure):
+        assert re.search("[\u4e00-\u9fff]", text), f"no Chinese in {text}"
+        assert re.search("[a-z]{3}", text), f"no English in {text}"
 
 
 @pytest.mark.parametrize(
@@ -291,8 +298,9 @@ def test_what_cannot_be_asked_is_refused_with_a_cure(
     ],
 )
 def test_a_command_without_sense_is_refused_whatever_the_codec(command: Command) -> None:
-    with pytest.raises(CannotAskError):
+    with pytest.raises(CannotAskError) as refusal:
         check(command)
+    check_both_languages(refusal.value)
 
 
 def test_only_codecs_that_push_cannot_be_asked() -> None:
