@@ -116,6 +116,11 @@ def archive_of(settings: Settings) -> Path:
     return settings.archivist.folder or settings.data / "archive"
 
 
+def days_store_of(settings: Settings) -> str:
+    """Return where closed days lie as files: the store given, else a folder of the archive."""
+    return settings.archivist.days_store or (archive_of(settings) / "days").absolute().as_uri()
+
+
 def dsn_of(settings: Settings) -> str:
     """Return where the database is: the address given, else that of the system in the data folder.
 

@@ -13,7 +13,9 @@ from wattwarden.alarms.folding.foldtime import local_day
 from wattwarden.alarms.folding.late import LateDay
 from wattwarden.alarms.folding.stamped import Rows
 from wattwarden.server.memory import Memory, WardenCounters, rows_of
+from wattwarden.storage.archive.across import across
 from wattwarden.storage.database import Connection
+from wattwarden.storage.moments import moment_of
 from wattwarden.storage.warden import findings as found
 from wattwarden.storage.warden import kept
 from wattwarden.storage.warden.steps import Wanted, read_span
@@ -84,13 +86,11 @@ async def read_day(
     parts = []
     for skew, meters in sorted(by_skew.items()):
         mine = [point for point in factors if point[0] in meters]
-        rows = await read_span(
-            connection,
-            (since + skew) * US_PER_MS,
-            (until + skew + AHEAD_SLACK_MS) * US_PER_MS,
-            step,
-            Wanted(np.array(sorted(meters), np.int32), mine),
-        )
+        first = (since + skew) * US_PER_MS
+        last = (until + skew + AHEAD_SLACK_MS) * US_PER_MS
+        wanted = Wanted(np.array(sorted(meters), np.int32), mine)
+        async with across(connection, meters, moment_of(first), moment_of(last)):
+            rows = await read_span(connection, first, last, step, wanted)
         parts.append(rows_of(rows, mine))
     return Rows.joined(parts)
 

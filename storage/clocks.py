@@ -14,6 +14,7 @@ from typing import Final
 
 from wattwarden.protocol.codec import ClockPolicy
 from wattwarden.protocol.quality import Quality
+from wattwarden.storage.archive.across import across
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.rolling import Pair, cycles_of, parts_of
 
@@ -54,14 +55,15 @@ async def measure_clocks(connection: Connection, pairs: Iterable[Pair]) -> None:
     """Measure clocks in hours that got rows; the newest stays.  Call it in a transaction."""
     for part in parts_of(pairs):
         cycles = await cycles_of(connection, set(part.meters))
-        await connection.execute(
-            _MEASURE,
-            part.meters,
-            part.hours,
-            [cycles.get(meter) or ANY_CYCLE_S for meter in part.meters],
-            part.since,
-            part.until,
-        )
+        async with across(connection, set(part.meters), part.since, part.until):
+            await connection.execute(
+                _MEASURE,
+                part.meters,
+                part.hours,
+                [cycles.get(meter) or ANY_CYCLE_S for meter in part.meters],
+                part.since,
+                part.until,
+            )
 
 
 async def read_clocks(

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from wattwarden.protocol.quality import Quality
+from wattwarden.storage.archive.across import across
 from wattwarden.storage.database import Connection
 from wattwarden.storage.rolling import Pair, forget, parts_of
 
@@ -55,4 +56,5 @@ async def count_hours(connection: Connection, pairs: Iterable[Pair]) -> None:
     """Count the rows of hours of meters anew.  Call it in a transaction."""
     for part in parts_of(pairs):
         await connection.execute(forget("collected_hour"), part.meters, part.hours)
-        await connection.execute(COUNT, part.meters, part.hours, part.since, part.until)
+        async with across(connection, set(part.meters), part.since, part.until):
+            await connection.execute(COUNT, part.meters, part.hours, part.since, part.until)

@@ -14,6 +14,7 @@ from math import ceil
 from typing import Final, NamedTuple
 
 from wattwarden.protocol.quality import Quality
+from wattwarden.storage.archive.across import across
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.moments import moment_of
 from wattwarden.storage.rolling import HOUR_US, Pair, cycles_of, parts_of
@@ -193,9 +194,10 @@ async def _hours(
     hours: dict[Pair, _Hour] = {}
     for part in parts_of(pairs):
         of_part = [cycles[meter] for meter in part.meters]
-        rows = await connection.fetch(
-            _EDGES, part.meters, part.hours, of_part, part.since, part.until
-        )
+        async with across(connection, set(part.meters), part.since, part.until):
+            rows = await connection.fetch(
+                _EDGES, part.meters, part.hours, of_part, part.since, part.until
+            )
         for row in rows:
             inner = tuple(zip(row["since"] or (), row["until"] or (), strict=True))
             hours[row["hour"], row["meter"]] = _Hour(row["first"], row["last"], inner)

@@ -1,7 +1,7 @@
 """Stored readings of one meter, in order of time, with their units."""
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -9,6 +9,7 @@ import asyncpg
 
 from wattwarden.protocol.codec import PERIODS
 from wattwarden.protocol.quantity import QUANTITIES
+from wattwarden.storage.archive.across import across, holding, stretches
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.meters import Meter
 from wattwarden.storage.rows.float4 import shortest
@@ -69,17 +70,21 @@ async def read_readings(
 ) -> AsyncIterator[StoredReading]:
     """Yield a meter's readings, oldest first, as they stood when the first was read.
 
-    Streams: a page of rows is in memory, whatever the span.
+    Days that lie in files are read from there.  Streams: a page of rows is in memory, whatever the
+    span, and a month of archived ones in a temporary table.
 
     Raises:
-        StorageError: The database is away.
+        StorageError: The database is away, or a file cannot be read.
     """
     with errors(f"reading {meter.name}"):
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            rows = _cursor(connection, "reading", meter.id, span)
-            factors = _cursor(connection, "factor", meter.id, span)
-            async for group in _merged(rows, factors):
-                yield _reading(group, meter.codec, unit_of)
+        async with holding(connection):
+            for since, until in await stretches(connection, span.since, span.until):
+                async with across(connection, [meter.id], since, until):
+                    part = replace(span, since=since, until=until)
+                    rows = _cursor(connection, "reading", meter.id, part)
+                    factors = _cursor(connection, "factor", meter.id, part)
+                    async for group in _merged(rows, factors):
+                        yield _reading(group, meter.codec, unit_of)
 
 
 def _cursor(

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final
 
+from wattwarden.storage.archive.across import across
 from wattwarden.storage.database import Connection
 from wattwarden.storage.moments import moment_of
 
@@ -61,15 +62,17 @@ async def roll_up(connection: Connection, pairs: Iterable[Pair]) -> None:
         cycles = await cycles_of(connection, ours)
         for table in ("rollup_15min", "rollup_hour"):
             await connection.execute(forget(table), part.meters, part.hours)
-        await connection.execute(
-            SPANS,
-            part.meters,
-            part.hours,
-            [cycles.get(meter, 0) for meter in part.meters],
-            part.since,
-            part.until,
-            part.since - timedelta(hours=ENERGY_LOOKBACK_H),
-        )
+        first = part.since - timedelta(hours=ENERGY_LOOKBACK_H)
+        async with across(connection, ours, first, part.until):
+            await connection.execute(
+                SPANS,
+                part.meters,
+                part.hours,
+                [cycles.get(meter, 0) for meter in part.meters],
+                part.since,
+                part.until,
+                first,
+            )
         expected = [cycles.get(meter, 0) for meter in ours]
         await connection.execute(_DAYS, ours, expected, part.midnight)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from wattwarden.alarms.rulebook import Rules
 from wattwarden.server.backtest.compare import Classes, Comparison, compared, episodes_of
 from wattwarden.server.backtest.fold import Window, folded, stored
+from wattwarden.storage.archive.across import holding
 from wattwarden.storage.database import Connection
 from wattwarden.storage.registry.rules import rules_now
 
@@ -48,7 +49,7 @@ async def backtest(
         NothingFoldedError: Nothing is known of an enterprise, or nothing was stored then.
         StorageError: The database is away.
     """
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
+    async with holding(connection):
         standing = await rules_now(connection)
         there = await stored(connection, enterprises)
         if unknown := sorted(set(enterprises) - there.states.keys()):

@@ -5,15 +5,21 @@ from dataclasses import asdict
 
 from wattwarden.server.archivist import Archivist
 from wattwarden.server.chores import RetentionCounters
+from wattwarden.server.day_chores import ArchiveCounters
 from wattwarden.server.meter_chores import MeterChoreCounters
 from wattwarden.server.metrics.page import Sample
 from wattwarden.server.metrics.watch import Seen, Trouble, Watch, in_database
+from wattwarden.storage.archive.catalogue import archive_held
 from wattwarden.storage.database import Connection
 from wattwarden.storage.held import quarantined
 
 
 def archivist_watch(
-    archivist: Archivist, forgotten: RetentionCounters, asked: MeterChoreCounters, dsn: str
+    archivist: Archivist,
+    forgotten: RetentionCounters,
+    asked: MeterChoreCounters,
+    archived: ArchiveCounters,
+    dsn: str,
 ) -> Watch:
     """Return what an archivist tells."""
 
@@ -28,11 +34,22 @@ def archivist_watch(
         for what, count in asdict(asked).items():
             yield Sample("meter_commands_total", count, (what,))
 
+        for what in ("days", "rows", "bytes", "removed", "failed"):
+            yield Sample("archive_total", getattr(archived, what), (what,))
+        yield Sample("archive_waiting_days", len(archived.waiting))
+
     def troubles() -> Iterator[Trouble]:
         for chore, reason in archivist.failing.items():
             yield Trouble(chore, reason)
 
     async def ask(connection: Connection) -> Seen:
-        return Seen((Sample("quarantine_rows", await quarantined(connection)),))
+        held = await archive_held(connection)
+        return Seen(
+            (
+                Sample("quarantine_rows", await quarantined(connection)),
+                Sample("archive_days", held.days),
+                Sample("archive_bytes", held.bytes),
+            )
+        )
 
     return Watch("archivist", samples, troubles, (in_database(dsn, "quarantine", ask),))

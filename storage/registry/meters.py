@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from wattwarden.storage.archive.across import across, holding, stretches
 from wattwarden.storage.database import Connection, errors
 
 
@@ -49,16 +50,28 @@ async def first_readings(
         " AND r.channel = $3 AND r.period = 'i'"
     )
     with errors(f"reading {meter}"):
-        first = await connection.fetchval(
-            f"SELECT min(r.at) FROM {source} AND r.at >= $4",  # noqa: S608  # no text of others
-            *(codec, address, channel, since),
+        number = await connection.fetchval(
+            "SELECT id FROM meter WHERE codec = $1 AND address = $2", codec, address
         )
-        if first is None:
-            return {name: np.empty(0) for name in columns}
-        rows = await connection.fetch(
-            f"SELECT {named} FROM {source} AND r.at >= $4 AND r.at < $5"  # noqa: S608  # columns of ours
-            " ORDER BY r.at",
-            *(codec, address, channel, first, first + timedelta(hours=hours)),
-        )
+        async with holding(connection):
+            first = None
+            for begin, end in await stretches(connection, since, None):
+                async with across(connection, [number], begin, end):
+                    first = await connection.fetchval(
+                        f"SELECT min(r.at) FROM {source} AND r.at >= $4"  # noqa: S608  # no text of others
+                        " AND ($5::timestamptz IS NULL OR r.at < $5)",
+                        *(codec, address, channel, begin, end),
+                    )
+                if first is not None:
+                    break
+            else:
+                return {name: np.empty(0) for name in columns}
+            last = first + timedelta(hours=hours)
+            async with across(connection, [number], first, last):
+                rows = await connection.fetch(
+                    f"SELECT {named} FROM {source} AND r.at >= $4 AND r.at < $5"  # noqa: S608  # columns of ours
+                    " ORDER BY r.at",
+                    *(codec, address, channel, first, last),
+                )
     table = np.array([tuple(row) for row in rows], dtype=np.float64).reshape(-1, len(columns))
     return {name: table[:, place] for place, name in enumerate(columns)}

@@ -115,9 +115,9 @@ def _fold(
         key = tuple(row[name] for name in table.key)
         current = stored.get(key)
         if current is None:
-            said = _said(table, row, "stored_", names)
+            said = said_of(table, row, "stored_", names)
             current = stored[key] = _Stored(said, row["stored_step"], row["stored_quality"])
-        match compare(current.said, _said(table, row, "later_", names)):
+        match compare(current.said, said_of(table, row, "later_", names)):
             case None:
                 merged.repeated += 1
             case Complement(filled):
@@ -197,7 +197,8 @@ async def _codes(connection: Connection, rows: Sequence[Rows]) -> dict[int, list
     return {row["id"]: row["codes"] for row in found}
 
 
-def _said(table: Table, row: asyncpg.Record, prefix: str, codes: Sequence[str] | None) -> Said:
+def said_of(table: Table, row: asyncpg.Record, prefix: str, codes: Sequence[str] | None) -> Said:
+    """Return what a row says, whose columns have a prefix; ``codes`` are those of its layout."""
     if codes is None:
         return {saying: row[prefix + saying[1]] for saying in enumerate(table.values)}
     names = [*codes, *(f"{code} flag" for code in codes)]
@@ -206,8 +207,8 @@ def _said(table: Table, row: asyncpg.Record, prefix: str, codes: Sequence[str] |
     return dict(zip(enumerate(names), values, strict=True))
 
 
-def _columns(table: Table, said: Said) -> list[Any]:
-    """The values of a row's columns: the inverse of ``_said``."""
+def columns_of(table: Table, said: Said) -> list[Any]:
+    """Return the values of a row's columns: the inverse of ``said_of``."""
     values = list(said.values())
     if table is not FACTOR:
         return values
@@ -230,7 +231,7 @@ async def _write_completed(
     where = " AND ".join(f"{name} = ${place}" for place, name in enumerate(table.key, 1))
     await connection.executemany(
         f"UPDATE {partition} SET {sets} WHERE {where}",  # noqa: S608  names of this room
-        [(*key, row.step, row.quality, *_columns(table, row.said)) for key, row in changed],
+        [(*key, row.step, row.quality, *columns_of(table, row.said)) for key, row in changed],
     )
 
 

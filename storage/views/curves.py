@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from wattwarden.alarms.registry.nouns import Point
+from wattwarden.storage.archive.across import across
 from wattwarden.storage.database import Connection, errors
+from wattwarden.storage.warden.steps import meter_ids
 
 # 1,440 readings of a day and 672 quarters of a week are as many as a curve of 800 pixels shows.
 RAW_UP_TO: Final = timedelta(hours=26)
@@ -71,20 +73,25 @@ async def load_curves(
         until: To when, excluded.
 
     Raises:
-        StorageError: The database is away.
+        StorageError: The database is away, or a file of archived days cannot be read.
     """
     chosen = [one for one in points if one.unit is not None and not one.factor]
     width = width_of(until - since)
+    query = _ROLLED.get(width, _RAW)
     with errors("reading curves"):
-        rows = await connection.fetch(
-            _ROLLED.get(width, _RAW),
-            list(range(len(chosen))),
-            [one.meter for one in chosen],
-            [one.channel for one in chosen],
-            [one.ct * one.pt for one in chosen],
-            [max(since, one.valid_from) for one in chosen],
-            [until if one.valid_to is None else min(until, one.valid_to) for one in chosen],
-        )
+        # Rollups stay where they are when their rows become files.
+        names = [one.meter for one in chosen] if query is _RAW else []
+        meters = (await meter_ids(connection, names)).values()
+        async with across(connection, meters, since, until):
+            rows = await connection.fetch(
+                query,
+                list(range(len(chosen))),
+                [one.meter for one in chosen],
+                [one.channel for one in chosen],
+                [one.ct * one.pt for one in chosen],
+                [max(since, one.valid_from) for one in chosen],
+                [until if one.valid_to is None else min(until, one.valid_to) for one in chosen],
+            )
     found: dict[str, list[tuple[int, float]]] = {}
     for row in rows:
         unit = str(chosen[row["place"]].unit)

@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Final
 
 from wattwarden.alarms.registry.nouns import Point
+from wattwarden.storage.archive.across import across
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.views.curves import MAX_POINTS
+from wattwarden.storage.warden.steps import meter_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +57,17 @@ async def load_results(
     """
     chosen = [one for one in points if one.outlet is not None and one.factor]
     with errors("reading results of outlets"):
-        rows = await connection.fetch(
-            _QUERY,
-            list(range(len(chosen))),
-            [one.meter for one in chosen],
-            [one.channel for one in chosen],
-            [one.factor for one in chosen],
-            [max(since, one.valid_from) for one in chosen],
-            [until if one.valid_to is None else min(until, one.valid_to) for one in chosen],
-        )
+        meters = (await meter_ids(connection, [one.meter for one in chosen])).values()
+        async with across(connection, meters, since, until):
+            rows = await connection.fetch(
+                _QUERY,
+                list(range(len(chosen))),
+                [one.meter for one in chosen],
+                [one.channel for one in chosen],
+                [one.factor for one in chosen],
+                [max(since, one.valid_from) for one in chosen],
+                [until if one.valid_to is None else min(until, one.valid_to) for one in chosen],
+            )
     found: dict[tuple[str, str], dict[int, float]] = {}
     for row in rows:
         point = chosen[row["place"]]

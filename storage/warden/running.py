@@ -56,6 +56,9 @@ async def heard_until(
         others = [point for point in points if point.unit not in found]
         for unit, at in await _last(connection, others, None, until):
             found[unit] = max(at, found.get(unit, at))
+        others = [point for point in points if point.unit not in found]
+        for unit, at in await _last_archived(connection, others, until):
+            found[unit] = max(at, found.get(unit, at))
     return found
 
 
@@ -104,6 +107,28 @@ async def _last(
         (str(point.unit), row["at"] + timedelta(seconds=HELD_CYCLES * point.cycle_s))
         for row in rows
         for point in (listed[row["place"]],)
+    ]
+
+
+async def _last_archived(
+    connection: Connection, points: Sequence[Point], until: datetime
+) -> list[tuple[str, datetime]]:
+    """The same of points that were heard last in days that lie in files."""
+    rows = await connection.fetch(
+        "SELECT w.place, max(l.at) AS at FROM unnest($1::integer[], $2::text[], $3::text[])"
+        " AS w (place, name, channel) JOIN meter AS m ON m.codec = split_part(w.name, ':', 1)"
+        " AND m.address = substr(w.name, strpos(w.name, ':') + 1)"
+        " JOIN archive_last AS l ON l.meter = m.id AND l.channel = w.channel"
+        " AND l.period IN ('i', 'm') AND l.at <= $4 GROUP BY w.place",
+        list(range(len(points))),
+        [point.meter for point in points],
+        [point.channel for point in points],
+        until,
+    )
+    return [
+        (str(point.unit), row["at"] + timedelta(seconds=HELD_CYCLES * point.cycle_s))
+        for row in rows
+        for point in (points[row["place"]],)
     ]
 
 

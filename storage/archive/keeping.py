@@ -1,0 +1,63 @@
+"""Who works on the archive, and what is kept of it: one at a time, and nothing for ever."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from wattwarden.storage.archive.catalogue import forget_file, replaced_files, retire_before
+from wattwarden.storage.archive.store import Opener, Store
+from wattwarden.storage.database import Connection, connect, errors
+from wattwarden.storage.errors import StorageError
+
+# A day of 4 million rows is sorted and sent in a minute on two cores; a busy machine takes ten.
+EXPORT_DEADLINE_S: Final = 1800.0
+# Any number that nobody else takes in the database.
+LOCK_KEY: Final = int.from_bytes(b"wwarchiv", "big")
+
+
+class ArchiveBusyError(StorageError):
+    """Somebody else works on the archive."""
+
+    def __init__(self) -> None:
+        super().__init__("somebody else works on the archive now", retryable=True)
+
+
+@contextlib.asynccontextmanager
+async def archiving(dsn: str) -> AsyncIterator[Connection]:
+    """Open a connection that alone works on the archive, as long as the block lasts.
+
+    Raises:
+        ArchiveBusyError: Another does.
+        StorageError: The database is away.
+    """
+    connection = await connect(dsn, name="archive", command_timeout_s=EXPORT_DEADLINE_S)
+    try:
+        with errors("taking the archive"):
+            if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK_KEY):
+                raise ArchiveBusyError
+        yield connection
+        # Whoever is next must not find it taken: a connection that is cut is noticed later.
+        with errors("letting go of the archive"):
+            await connection.execute("SELECT pg_advisory_unlock_all()")
+    finally:
+        connection.terminate()
+
+
+async def sweep(
+    connection: Connection, now: datetime, archive_days: int, opener: Opener = Store
+) -> int:
+    """Retire days that were kept long enough, remove files that nobody reads; return how many.
+
+    Raises:
+        StorageError: The database or a store is away; the rest follows the next time.
+    """
+    oldest = now.astimezone(UTC).date() - timedelta(days=archive_days)
+    with errors("sweeping the archive"):
+        await retire_before(connection, oldest, now)
+        gone = await replaced_files(connection, now)
+        for file in gone:
+            await asyncio.to_thread(opener(file.store).remove, file.path)
+            await forget_file(connection, file)
+    return len(gone)
