@@ -14,6 +14,7 @@ DSN_FORM: Final = "postgresql://USER@HOST:5432/DATABASE"
 NATS_FORM: Final = "nats://HOST:4222"
 PUBLIC_FORM: Final = "https://HOST[:PORT][/PATH]"
 ISSUER_FORM: Final = PUBLIC_FORM
+STORE_FORM: Final = "file:///FOLDER or s3://BUCKET[/PREFIX][?endpoint_override=HOST:PORT&region=…]"
 
 _DSN_SCHEMES: Final = ("postgresql", "postgres")
 _NATS_SCHEMES: Final = ("nats", "tls", "ws", "wss")
@@ -31,6 +32,29 @@ def check_listen(address: str) -> str:
         message = f"{address!r} is no HOST:PORT, as 0.0.0.0:10212 is"
         raise ValueError(message)
     return address
+
+
+def endpoint_of(address: str) -> tuple[str, int]:
+    """Return host and port of a HOST:PORT that was checked; no brackets around an IPv6 host.
+
+    >>> endpoint_of("[::1]:10212")
+    ('::1', 10212)
+    """
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def dialled(address: str) -> tuple[str, int]:
+    """Return host and port of what is dialled: as ``endpoint_of``, and no port 0.
+
+    Raises:
+        ValueError: It is no HOST:PORT with a port from 1 on.
+    """
+    host, port = endpoint_of(check_listen(address))
+    if not port:
+        message = f"{address!r} is no HOST:PORT to dial, as 127.0.0.1:10212 is"
+        raise ValueError(message)
+    return host, port
 
 
 def check_dsn(address: str) -> str:
@@ -73,6 +97,22 @@ def check_public(address: str) -> str:
         raise ValueError(message) from error
     if not url.hostname or "@" in url.netloc or url.query or url.fragment or url.netloc[-1] == ":":
         message = f"links begin with host, port and path alone: write it as {PUBLIC_FORM}"
+        raise ValueError(message)
+    return address.rstrip("/")
+
+
+def check_store(address: str) -> str:
+    """Return the address of a store of files, without the slash at its end.
+
+    Raises:
+        ValueError: It is none, or holds a secret: the catalogue names it to whoever reads.
+    """
+    url = urlsplit(address)
+    if url.scheme not in {"file", "s3"} or not (url.netloc or url.path.startswith("/")):
+        message = f"no store is there: write it as {STORE_FORM}"
+        raise ValueError(message)
+    if "@" in url.netloc:
+        message = "a store's keys stay out of its address: give them as AWS_ACCESS_KEY_ID and so on"
         raise ValueError(message)
     return address.rstrip("/")
 

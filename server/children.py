@@ -12,6 +12,7 @@ import orjson
 import structlog
 
 from wattwarden.server.backoff import Backoff
+from wattwarden.server.inherited import VARIABLE, Sockets, descriptors, handed_over
 from wattwarden.storage.engines.child import LAUNCHER
 from wattwarden.storage.engines.launcher import KEEP
 
@@ -25,10 +26,15 @@ class RoleError(Exception):
 
 
 class Role:
-    """One role process and its successors."""
+    """One role process and its successors; ``process`` is its number where several share the work.
 
-    def __init__(self, name: str, environment: Mapping[str, str]) -> None:
+    ``sockets`` outlive the process: whoever dials in meanwhile waits for its successor.
+    """
+
+    def __init__(self, name: str, environment: Mapping[str, str], process: int = 0) -> None:
         self.name = name
+        self.process = process
+        self.sockets: Sockets = {}
         self.restarts = 0
         self.report: dict[str, object] = {}
         self._environment = {**os.environ, **environment}
@@ -40,6 +46,11 @@ class Role:
         """Process id of the one that runs now, 0 for none."""
         return self._process.pid if self._process is not None else 0
 
+    @property
+    def label(self) -> str:
+        """What tells it from the others of its role."""
+        return f"{self.name}-{self.process}" if self.process else self.name
+
     async def start(self) -> None:
         """Start the process and wait until it reports that it is ready.
 
@@ -47,19 +58,21 @@ class Role:
             RoleError: it ended before, or said nothing in time.
         """
         death_signal = str(int(signal.SIGTERM))
+        environment = self._environment
+        if self.sockets:
+            environment = environment | {VARIABLE: handed_over(self.sockets)}
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), death_signal, KEEP, KEEP,
             sys.executable, "-m", "wattwarden", self.name,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
-            env=self._environment,
+            env=environment,
+            pass_fds=descriptors(self.sockets),
             start_new_session=True,
         )  # fmt: skip
         self.report = await self._first_line(self._process)
-        if "listen" in self.report:
-            # Started again it serves where it is known, even when the kernel chose the port.
-            self._environment["WATTWARDEN_GATEWAY__LISTEN"] = str(self.report["listen"])
         if "console" in self.report:
+            # Started again it serves where it is known, even when the kernel chose the port.
             self._environment["WATTWARDEN_CONSOLE__LISTEN"] = str(self.report["console"])
 
     async def watch(self, started: Callable[[], None]) -> None:
@@ -71,7 +84,7 @@ class Role:
             if self._stopping:
                 return
             self.restarts += 1
-            _log.error("role ended", name=self.name, status=status, restarts=self.restarts)
+            _log.error("role ended", name=self.label, status=status, restarts=self.restarts)
             await asyncio.sleep(backoff.ended(loop.time()))
             with contextlib.suppress(RoleError, OSError):
                 await self.start()
@@ -90,7 +103,7 @@ class Role:
             async with asyncio.timeout(patience_s):
                 await process.wait()
         except TimeoutError:
-            _log.error("role did not finish in time", name=self.name)
+            _log.error("role did not finish in time", name=self.label)
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
@@ -103,11 +116,11 @@ class Role:
             process.kill()
             line = b""
         if not line:
-            message = f"{self.name} did not start, see above"
+            message = f"{self.label} did not start, see above"
             raise RoleError(message)
         try:
             report: dict[str, object] = orjson.loads(line)
         except orjson.JSONDecodeError as error:
-            message = f"{self.name} said {line[:80]!r} instead of being ready"
+            message = f"{self.label} said {line[:80]!r} instead of being ready"
             raise RoleError(message) from error
         return report

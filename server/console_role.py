@@ -16,7 +16,7 @@ from wattwarden.server.exchange import Exchange
 from wattwarden.server.identities import registration_of
 from wattwarden.server.journal import join_journal
 from wattwarden.server.lifetime import report_ready, stop_event
-from wattwarden.server.listening import PAGES, refused
+from wattwarden.server.listening import PAGES, open_server, refused
 from wattwarden.server.metrics.listener import RoleTold, watched
 from wattwarden.server.metrics.of_console import console_watch
 from wattwarden.server.places import NotRunningError, Places, dsn_of, nats_of
@@ -76,10 +76,8 @@ def opened(listen: str) -> socket.socket:
     Raises:
         PortRefusedError: It cannot be; names who holds the address.
     """
-    host, _, port = listen.rpartition(":")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host.strip("[]"), int(port)), family=family)
+        return open_server(listen)
     except OSError as error:
         raise refused(listen, PAGES, error) from error
 

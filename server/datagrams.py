@@ -20,6 +20,7 @@ from wattwarden.protocol.envelope import SessionRow
 from wattwarden.protocol.framer import Framer
 from wattwarden.protocol.microseconds import SECOND_US
 from wattwarden.protocol.recognition import claim
+from wattwarden.server.sockets import address_of
 
 if TYPE_CHECKING:
     from wattwarden.server.port import MeterPort
@@ -132,24 +133,10 @@ class DatagramDoor(asyncio.DatagramProtocol):
         self._draining = False
         self._transport: asyncio.DatagramTransport | None = None
 
-    async def start(self, host: str, port: int) -> str:
-        """Listen; return HOST:PORT.
-
-        Raises:
-            OSError: The address cannot be listened on.
-        """
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        sock = socket.socket(family, socket.SOCK_DGRAM)
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-            sock.settimeout(0)
-            sock.bind((host, port))
-        except OSError:
-            sock.close()
-            raise
+    async def start(self, sock: socket.socket) -> str:
+        """Listen at a socket of ``open_datagrams``; return HOST:PORT."""
         await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, sock=sock)
-        return f"{host}:{sock.getsockname()[1]}"
+        return address_of(sock)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -207,3 +194,22 @@ class DatagramDoor(asyncio.DatagramProtocol):
             if not is_old and len(self._peers) <= MOST_PEERS:
                 return
             del self._peers[oldest]
+
+
+def open_datagrams(host: str, port: int) -> socket.socket:
+    """Bind a socket for datagrams, whose address others who do the same share with us.
+
+    Raises:
+        OSError: The address cannot be listened on.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        sock.settimeout(0)
+        sock.bind((host, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock

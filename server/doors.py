@@ -3,20 +3,20 @@
 start ─► addresses      drain: nothing more is taken      close: what was taken has its answers
 """
 
-from collections.abc import Iterator
+import socket
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wattwarden.server.datagrams import DatagramDoor
-from wattwarden.server.listening import (
-    DATAGRAMS,
-    LISTENERS,
-    PUSHES,
-    Door,
-    PortRefusedError,
-    refused,
+from wattwarden.server.inherited import (
+    DATAGRAM_SOCKETS,
+    PUSH_SOCKETS,
+    listener_sockets,
 )
+from wattwarden.server.inherited import Sockets as Inherited
+from wattwarden.server.listening import PortRefusedError
 from wattwarden.server.push_door import PushDoor
 from wattwarden.server.push_platforms import PLATFORMS, Platform
 from wattwarden.server.secret_files import SecretError, read_secret
@@ -40,21 +40,24 @@ class Doors:
         self._open: list[PushDoor | DatagramDoor] = []
         self._listeners: list[Sockets] = []
 
-    async def start(self) -> dict[str, str]:
-        """Open the doors that are set; return their addresses by name.
+    async def start(self, sockets: Inherited) -> dict[str, str]:
+        """Open the doors that there are sockets for; return their addresses by name.
 
         Raises:
             PortRefusedError: One cannot be opened; says why and what to do.
         """
         heard: dict[str, str] = {}
-        if self._settings.http_listen is not None:
+        for door in sockets.get(PUSH_SOCKETS, ()):
             pushes = PushDoor(self._port, self._platforms())
-            heard["http"] = await self._start(pushes, self._settings.http_listen, PUSHES)
-        if self._settings.udp_listen is not None:
+            self._open.append(pushes)
+            heard["http"] = await pushes.start(door)
+        for door in sockets.get(DATAGRAM_SOCKETS, ()):
             datagrams = DatagramDoor(self._port, self._port.codecs)
-            heard["udp"] = await self._start(datagrams, self._settings.udp_listen, DATAGRAMS)
-        for name, listen in self._settings.listeners.items():
-            heard[name] = await self._listen(name, listen)
+            self._open.append(datagrams)
+            heard["udp"] = await datagrams.start(door)
+        for name in self._settings.listeners:
+            if found := sockets.get(listener_sockets(name)):
+                heard[name] = self._listen(name, found)
         return heard
 
     def drain(self) -> None:
@@ -84,24 +87,12 @@ class Doors:
         for door in self._open:
             yield from ((kind, count) for kind, count in door.counts.items() if kind not in _USUAL)
 
-    async def _start(self, door: PushDoor | DatagramDoor, listen: str, shown: Door) -> str:
-        host, _, number = listen.rpartition(":")
-        self._open.append(door)
-        try:
-            return await door.start(host.strip("[]"), int(number))
-        except OSError as error:
-            raise refused(listen, shown, error) from error
-
-    async def _listen(self, name: str, listen: str) -> str:
+    def _listen(self, name: str, listening: Sequence[socket.socket]) -> str:
         """Hear meters that are known by where they dial in."""
-        host, _, number = listen.rpartition(":")
         port = self._port
         sockets = Sockets(partial(port.connect, name), port.now_us, port.end_turn)
         self._listeners.append(sockets)
-        try:
-            return await sockets.listen(host.strip("[]"), int(number))
-        except OSError as error:
-            raise refused(listen, LISTENERS, error) from error
+        return sockets.accept_at(listening)
 
     def _platforms(self) -> dict[str, Platform]:
         """Return the platforms whose secrets are set."""

@@ -28,7 +28,8 @@ from wattwarden.storage.books.exchange import Sent, Taken
 from wattwarden.storage.database import Connection
 from wattwarden.storage.outbox.load import load_routing
 from wattwarden.storage.profiles import ProfileBook, load_profiles
-from wattwarden.storage.quarantine import Readers, Retried, Selection, retry
+from wattwarden.storage.quarantine import Selection
+from wattwarden.storage.retrying import Readers, Retried, retry
 
 # As soon as the courier takes up another table.
 FRESH_S: Final = 5.0

@@ -3,17 +3,21 @@
 newcomer, nobody there                             → ADMITTED
 newcomer, somebody there                           → TAKEN_OVER, the older is closed
  … after 3 takeovers in 10 minutes from other hosts → REFUSED, the older stays, one alarm names both
+newcomer at another gateway                        → the older is closed here; it counts likewise
 
 A meter that dials in again before its old connection was seen to die is the common case; two meters
 under one id would kick each other in turn for ever.
 """
 
 from collections import deque
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Generic, TypeVar
 
 MOST_TAKEOVERS: Final = 3
 TAKEOVER_WINDOW_US: Final = 600 * 1_000_000
+# As many as a gateway of usual size has meters; some 20 MiB.
+MOST_ELSEWHERE: Final = 50_000
 
 C = TypeVar("C")
 
@@ -26,11 +30,32 @@ class Verdict(Enum):
     REFUSED = "another peer uses the same id and keeps coming back; the older connection stays"
 
 
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A meter's connection at another gateway, as that one told; ``at`` is when it logged in."""
+
+    gateway: str
+    epoch: int
+    peer: str
+    at: int
+
+    @property
+    def host(self) -> str:
+        """The peer without its port."""
+        return self.peer.rpartition(":")[0]
+
+    def hang_up(self, reason: str) -> None:
+        """Nothing is to be done here: its gateway hears of the newcomer by itself."""
+
+
 class Fleet(Generic[C]):
     """The connections (of any type) by identity.  Pure: the caller closes and answers."""
 
     def __init__(self) -> None:
-        self._online: dict[str, tuple[C, str]] = {}
+        # Each with its peer's host and when it logged in.
+        self._online: dict[str, tuple[C, str, int]] = {}
+        # Those of the last minutes, in order of hearing.
+        self._elsewhere: dict[str, Elsewhere] = {}
         self._takeovers: dict[str, deque[int]] = {}
         self._named: dict[str, int] = {}
 
@@ -42,17 +67,53 @@ class Fleet(Generic[C]):
         held = self._online.get(identity)
         return None if held is None else held[0]
 
-    def login(self, identity: str, newcomer: C, host: str, now: int) -> tuple[Verdict, C | None]:
+    def login(
+        self, identity: str, newcomer: C, host: str, now: int
+    ) -> tuple[Verdict, "C | Elsewhere | None"]:
         """Judge a newcomer; the second value is the older connection, when there is one."""
         held = self._online.get(identity)
-        if held is None:
-            self._online[identity] = (newcomer, host)
+        there = None if held is not None else self._elsewhere.get(identity)
+        if held is None and there is None:
+            self._online[identity] = (newcomer, host, now)
             return Verdict.ADMITTED, None
-        older, older_host = held
+        older: C | Elsewhere | None = there if held is None else held[0]
+        older_host = there.host if there is not None else held[1] if held is not None else ""
         if host != older_host and not self._may_take_over(identity, now):
             return Verdict.REFUSED, older
-        self._online[identity] = (newcomer, host)
+        self._elsewhere.pop(identity, None)
+        self._online[identity] = (newcomer, host, now)
         return Verdict.TAKEN_OVER, older
+
+    def hear_login(self, identity: str, there: Elsewhere, now: int) -> C | None:
+        """Take note of a login at another gateway; return our connection, which it takes over."""
+        held, known = self._online.get(identity), self._elsewhere.get(identity)
+        last_at = held[2] if held is not None else known.at if known is not None else there.at
+        if there.at < last_at:
+            # Ours is the newcomer, and that one hears of it; or news came in another order.
+            return None
+        before = held[1] if held is not None else known.host if known is not None else there.host
+        if before != there.host:
+            self._note_takeover(identity, now)
+        self._online.pop(identity, None)
+        self._elsewhere.pop(identity, None)
+        self._elsewhere[identity] = there
+        if len(self._elsewhere) > MOST_ELSEWHERE:
+            del self._elsewhere[next(iter(self._elsewhere))]
+        return None if held is None else held[0]
+
+    def hear_close(self, identity: str, gateway: str, epoch: int) -> None:
+        """Take note that another gateway's connection has ended."""
+        known = self._elsewhere.get(identity)
+        if known is not None and (known.gateway, known.epoch) == (gateway, epoch):
+            del self._elsewhere[identity]
+
+    def forget_elsewhere(self, gateway: str | None) -> None:
+        """Forget what a gateway that is gone has told; None for all of them."""
+        self._elsewhere = {
+            identity: there
+            for identity, there in self._elsewhere.items()
+            if gateway is not None and there.gateway != gateway
+        }
 
     def logout(self, identity: str, leaver: C) -> None:
         """Forget a connection; one that was taken over is forgotten already."""
@@ -70,14 +131,22 @@ class Fleet(Generic[C]):
     def expire(self, now: int) -> None:
         """Forget takeovers and alarms older than the window."""
         horizon = now - TAKEOVER_WINDOW_US
+        while self._elsewhere:
+            first = next(iter(self._elsewhere))
+            if self._elsewhere[first].at > horizon:
+                break
+            del self._elsewhere[first]
         self._takeovers = {k: v for k, v in self._takeovers.items() if v[-1] > horizon}
         self._named = {k: at for k, at in self._named.items() if at > horizon}
 
     def _may_take_over(self, identity: str, now: int) -> bool:
-        recent = self._takeovers.setdefault(identity, deque())
+        recent = self._takeovers.get(identity, deque())
         while recent and recent[0] <= now - TAKEOVER_WINDOW_US:
             recent.popleft()
         if len(recent) >= MOST_TAKEOVERS:
             return False
-        recent.append(now)
+        self._note_takeover(identity, now)
         return True
+
+    def _note_takeover(self, identity: str, now: int) -> None:
+        self._takeovers.setdefault(identity, deque(maxlen=MOST_TAKEOVERS)).append(now)

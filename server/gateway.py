@@ -9,6 +9,7 @@ import contextlib
 import gc
 import secrets
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Final
 
 import structlog
@@ -19,10 +20,13 @@ from wattwarden.server.chain import Chain
 from wattwarden.server.clock import Clock
 from wattwarden.server.directory import Directory
 from wattwarden.server.doors import Doors
+from wattwarden.server.inherited import METER_SOCKETS, open_sets
+from wattwarden.server.inherited import Sockets as Inherited
 from wattwarden.server.limitlog import LimitLog, limits_acted
 from wattwarden.server.places import Places
 from wattwarden.server.port import MeterPort
 from wattwarden.server.settings import Settings
+from wattwarden.server.siblings import Siblings
 from wattwarden.server.sockets import Sockets, check_free
 from wattwarden.server.ticker import Ticker, check_clock
 from wattwarden.storage.errors import StorageError
@@ -41,6 +45,7 @@ PAUSED_SWEEP_INTERVAL_S: Final = 0.05
 # longer for it than a restart may take.
 CLOSE_PATIENCE_S: Final = 2.0
 CLOSE_POLL_S: Final = 0.01
+NOTHING_INHERITED: Final[Inherited] = MappingProxyType({})
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -49,9 +54,15 @@ class Gateway:
     """One gateway process."""
 
     def __init__(
-        self, settings: Settings, journal: Journal, directory: Directory, clock: Clock
+        self,
+        settings: Settings,
+        journal: Journal,
+        directory: Directory,
+        clock: Clock,
+        sockets: Inherited = NOTHING_INHERITED,
     ) -> None:
         self.name = f"gw-{secrets.token_hex(6)}"
+        self._listening = sockets
         self._settings = settings
         self._journal = journal
         self._clock = clock
@@ -70,6 +81,7 @@ class Gateway:
             clock.rate,
         )
         self._sockets = Sockets(self.port.connect, clock.now_us, self.port.end_turn)
+        self._siblings = Siblings(self.name, journal, self.port.fleet, clock.now_us, clock.rate)
         self._doors = Doors(self.port, settings.gateway, Places(settings.data).secrets)
         self.doors: dict[str, str] = {}
         """The addresses of the doors beside the meter port, by name."""
@@ -84,11 +96,17 @@ class Gateway:
 
         Raises:
             ClockRefusedError: the machine's clock is behind the journal.
-            OSError: the address cannot be listened on.
-            PortRefusedError: a door beside it cannot be opened.
+            OSError: the address cannot be shared.
+            PortRefusedError: an address cannot be listened on.
         """
-        await self._check_free()
-        lease = await Lease.open(self._journal.link, "ticker", owner=self.name)
+        if not self._listening:
+            await self._check_free()
+        lease = await Lease.open(
+            self._journal.link,
+            "ticker",
+            owner=self.name,
+            replicas=self._settings.journal.replicas,
+        )
         ticker = Ticker(self._journal, lease, self._clock.now_us, self._clock.rate)
         last = await ticker.last()
         if last is not None:
@@ -100,9 +118,11 @@ class Gateway:
             asyncio.create_task(self._live()),
             *(asyncio.create_task(chain.run_occurrences()) for chain in self._chains),
         ]
-        host, _, port = self._settings.gateway.listen.rpartition(":")
-        address = await self._sockets.listen(host.strip("[]"), int(port))
-        self.doors = await self._doors.start()
+        await self._siblings.follow()
+        if not self._listening:
+            [self._listening] = await open_sets(self._settings.gateway, 1)
+        address = self._sockets.accept_at(self._listening[METER_SOCKETS])
+        self.doors = await self._doors.start(self._listening)
         # What exists now lives as long as the process: no collection need look at it again.
         gc.collect()
         gc.freeze()
@@ -160,6 +180,7 @@ class Gateway:
         while True:
             now = self._clock.now_us()
             self.port.sweep(now)
+            self._siblings.sweep(now)
             acted = limits_acted(self.port.counters, (c.counters for c in self._chains))
             log.tell(acted | self._doors.limits_acted(), now)
             if self._clock.steer() != off:

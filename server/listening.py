@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from wattwarden.server.addresses import endpoint_of
 from wattwarden.server.places import NotRunningError, Places, Running, read_running
 from wattwarden.server.settings import Settings
 
@@ -95,15 +96,22 @@ def probe(listen: str, door: Door = METERS) -> None:
     Raises:
         PortRefusedError: It is taken, not this machine's, or not for this user.
     """
-    host, _, port = listen.rpartition(":")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        with socket.socket(family, socket.SOCK_STREAM) as trial:
+        with socket.socket(_family(listen), socket.SOCK_STREAM) as trial:
             # Connections of an earlier run that are dying away do not count.
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind((host.strip("[]"), int(port)))
+            trial.bind(endpoint_of(listen))
     except OSError as error:
         raise refused(listen, door, error) from error
+
+
+def open_server(listen: str) -> socket.socket:
+    """Listen at HOST:PORT.
+
+    Raises:
+        OSError: It cannot be; ``refused`` says why.
+    """
+    return socket.create_server(endpoint_of(listen), family=_family(listen))
 
 
 def holders(port: int) -> Iterator[Holder]:
@@ -152,6 +160,10 @@ def refused(listen: str, door: Door, error: OSError) -> PortRefusedError:
     else:
         cure = f"0.0.0.0 stands for all addresses of this machine; {door.other_address}"
     return PortRefusedError(message, cure)
+
+
+def _family(listen: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in endpoint_of(listen)[0] else socket.AF_INET
 
 
 def _listening(port: int) -> Iterator[str]:

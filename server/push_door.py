@@ -24,6 +24,7 @@ from wattwarden.codecs.pushes.json_body import BETWEEN, MOST_BYTES, load
 from wattwarden.protocol.envelope import SessionRow
 from wattwarden.protocol.outline import FRAME
 from wattwarden.server.push_platforms import Platform, Shown
+from wattwarden.server.sockets import address_of
 
 if TYPE_CHECKING:
     from wattwarden.server.port import MeterPort
@@ -87,18 +88,12 @@ class PushDoor:
             handle_signals=False,
         )
 
-    async def start(self, host: str, port: int) -> str:
-        """Listen; return HOST:PORT.
-
-        Raises:
-            OSError: The address cannot be listened on.
-        """
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        door = socket.create_server((host, port), family=family, reuse_port=True)
+    async def start(self, door: socket.socket) -> str:
+        """Hear platforms at a socket that listens; return HOST:PORT."""
         await self._runner.setup()
         await web.SockSite(self._runner, door).start()
         self._sweeping = asyncio.create_task(self._sweep())
-        return f"{host}:{door.getsockname()[1]}"
+        return address_of(door)
 
     def drain(self) -> None:
         """Take no more pushes; those taken get their answers."""

@@ -7,7 +7,7 @@ from wattwarden.codecs import load_codecs
 from wattwarden.server.settings import Settings
 from wattwarden.storage.enrolment import Admission
 from wattwarden.storage.profiles import ProfileBook
-from wattwarden.storage.quarantine import Readers
+from wattwarden.storage.retrying import Readers
 from wattwarden.storage.rows.binding import ClockBounds
 
 

@@ -5,6 +5,7 @@ what it has in hand when it gets SIGTERM or SIGINT.  While it still connects, it
 """
 
 import asyncio
+import os
 from functools import partial
 from secrets import token_hex
 
@@ -16,20 +17,23 @@ from wattwarden.server.chores import (
     rollup_chore,
     segment_chores,
 )
+from wattwarden.server.day_chores import ArchiveCounters, days_chore
 from wattwarden.server.descriptors import raise_descriptor_limit
 from wattwarden.server.directory import Directory
 from wattwarden.server.downlink import Downlink
 from wattwarden.server.gateway import Gateway
+from wattwarden.server.inherited import inherited
 from wattwarden.server.journal import open_journal
 from wattwarden.server.lifetime import report_ready, stop_event, unless, until
 from wattwarden.server.meter_chores import MeterChoreCounters, clock_chore, recall_chore
 from wattwarden.server.metrics.listener import RoleTold, watched
 from wattwarden.server.metrics.of_archivist import archivist_watch
 from wattwarden.server.metrics.of_frames import gateway_watch, writer_watch
-from wattwarden.server.places import Places, archive_of, dsn_of, nats_of
+from wattwarden.server.places import Places, archive_of, days_store_of, dsn_of, nats_of
 from wattwarden.server.rate import load_rate
 from wattwarden.server.readers import readers_of
 from wattwarden.server.settings import Settings
+from wattwarden.server.shards import Shards
 from wattwarden.storage.journal.history import History
 from wattwarden.storage.journal.lease import Lease
 from wattwarden.storage.profiles import ProfileBook, watch_profiles
@@ -41,6 +45,7 @@ async def run_gateway(settings: Settings) -> None:
     """Serve the meter port until told to stop."""
     stop = stop_event()
     raise_descriptor_limit()
+    sockets = inherited(os.environ, os.getpid())
     places = Places(settings.data)
     dsn = dsn_of(settings)
     journal = await unless(stop, open_journal(settings, nats_of(settings)))
@@ -48,7 +53,7 @@ async def run_gateway(settings: Settings) -> None:
         return
     directory = Directory(places.profiles)
     clock = load_rate(settings.data).clock()
-    gateway = Gateway(settings, journal, directory, clock)
+    gateway = Gateway(settings, journal, directory, clock, sockets)
     downlink = Downlink(gateway.port, gateway.name, dsn, clock.now_us)
     directory.follow(downlink.know)
     watching = asyncio.create_task(watch_profiles(dsn, places.secrets, directory, stop))
@@ -71,7 +76,7 @@ async def run_gateway(settings: Settings) -> None:
 
 
 async def run_writer(settings: Settings) -> None:
-    """Take every shard of the journal into the database until told to stop."""
+    """Take the shards of the journal that are ours into the database until told to stop."""
     stop = stop_event()
     places = Places(settings.data)
     dsn = dsn_of(settings)
@@ -82,12 +87,22 @@ async def run_writer(settings: Settings) -> None:
     readers = readers_of(settings, book)
     # Behind a database that was set back, the archive has what the journal has no more.
     history = History(journal, archive_of(settings))
-    writers = [Writer(shard, history, dsn, readers) for shard in range(journal.shards)]
+    writers: dict[int, Writer] = {}
+
+    def writer_of(shard: int) -> Writer:
+        before, made = writers.get(shard), Writer(shard, history, dsn, readers)
+        if before is not None:
+            # What is counted never shrinks.
+            made.counters.add(before.counters)
+        writers[shard] = made
+        return made
+
+    shards = Shards(dsn, journal.shards, f"writer-{token_hex(6)}", writer_of)
     work = [
         asyncio.create_task(watch_profiles(dsn, places.secrets, book, stop)),
-        *(asyncio.create_task(writer.run(stop)) for writer in writers),
+        asyncio.create_task(shards.run(stop)),
     ]
-    told = RoleTold(writer_watch(writers, journal))
+    told = RoleTold(writer_watch(writers, shards, journal))
     try:
         async with watched(settings, "writer", told) as metrics:
             report_ready("writer", shards=journal.shards, metrics=metrics)
@@ -107,11 +122,15 @@ async def run_archivist(settings: Settings) -> None:
         return
     try:
         owner = f"archivist-{token_hex(6)}"
-        lease = await unless(stop, Lease.open(journal.link, "archivist", owner=owner))
+        lease = await unless(
+            stop,
+            Lease.open(journal.link, "archivist", owner=owner, replicas=settings.journal.replicas),
+        )
         if lease is None:
             return
         positions = partial(stored_sequences, dsn)
         meter_counters, forgotten = MeterChoreCounters(), RetentionCounters()
+        archived = ArchiveCounters()
         chores = [
             *segment_chores(journal, positions, archive_of(settings), settings.archivist),
             rollup_chore(dsn),
@@ -119,10 +138,11 @@ async def run_archivist(settings: Settings) -> None:
             recall_chore(dsn, meter_counters),
             clock_chore(dsn, meter_counters),
             retention_chore(dsn, settings.archivist, forgotten),
+            days_chore(dsn, settings.archivist, days_store_of(settings), archived),
         ]
         clock = load_rate(settings.data).clock()
         archivist = Archivist(lease, chores, settings.archivist.interval_s, clock)
-        told = RoleTold(archivist_watch(archivist, forgotten, meter_counters, dsn))
+        told = RoleTold(archivist_watch(archivist, forgotten, meter_counters, archived, dsn))
         async with watched(settings, "archivist", told) as metrics:
             report_ready("archivist", chores=[chore.name for chore in chores], metrics=metrics)
             await archivist.run(stop)

@@ -24,6 +24,7 @@ from wattwarden.server.addresses import (
     check_nats,
     check_network,
     check_public,
+    check_store,
 )
 from wattwarden.storage.enrolment import ENROLMENTS_PER_PEER_HOUR, Policy
 from wattwarden.storage.rows.binding import ClockBounds
@@ -42,11 +43,15 @@ REAL_RATE: Final = 1
 FASTEST_RATE: Final = 3600
 
 Positive = Annotated[int, Field(gt=0)]
+# Beyond the cores of the largest machines nothing is gained, and each has connections of its own.
+Processes = Annotated[int, Field(ge=1, le=128)]
 PositiveSeconds = Annotated[float, Field(gt=0)]
 # A file of the secrets folder, and no other.
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$")]
 # Limits of gateways count what was sent within a day: a courier that starts reads it back.
 DaysKept = Annotated[int, Field(ge=2)]
+# Clocks that are a day off, and the day that goes on, write into partitions.
+FEWEST_HOT_DAYS: Final = 3
 
 
 def _listen_or_off(address: str) -> str:
@@ -60,8 +65,10 @@ class Section(BaseModel):
 
 
 class GatewaySettings(Section):
-    """The meter port, and the doors beside it."""
+    """The meter port, and the doors beside it.  Limits are those of each process."""
 
+    # How many `up` runs, at the same addresses; one fills a core at some 40,000 frames a second.
+    processes: Processes = 1
     listen: Annotated[str, AfterValidator(check_listen)] = DEFAULT_LISTEN
     # Where IoT platforms push, and where meters send datagrams; unset: nowhere.
     http_listen: Annotated[str, AfterValidator(check_listen)] | None = None
@@ -109,6 +116,14 @@ class ArchivistSettings(Section):
     segment_bytes: Positive = 1024**3
     # At 100 MB/s a segment of 1 GiB fills in ten seconds; looking costs three requests a shard.
     interval_s: PositiveSeconds = 10.0
+    # Where closed days lie: file:///… or s3://bucket/prefix?endpoint_override=HOST:PORT&region=….
+    # Unset: days/ in the folder above.
+    days_store: Annotated[str, AfterValidator(check_store)] | None = None
+    # Days are folded again for 62 days, and a month's report looks at the month before: nothing
+    # of that opens a file.
+    hot_days: Annotated[int, Field(ge=FEWEST_HOT_DAYS)] = 70
+    # Five years, as long as ledgers are to be kept, and a month in which they are asked for.
+    archive_days: Positive = 1857
     # Who was told what is asked for by a year's assessment, and by appeals a month after it.
     notices_days: DaysKept = 400
     # What a gateway said is disputed with its bill at the latest; by far the most rows.
@@ -120,6 +135,8 @@ class ArchivistSettings(Section):
 class WardenSettings(Section):
     """Rows and decisions to states and alarms."""
 
+    # How many `up` runs; they share the enterprises.
+    processes: Processes = 1
     # Ticks come once a second, and each pass costs the database a transaction.
     interval_s: PositiveSeconds = 1.0
 
@@ -182,6 +199,8 @@ class MetricsSettings(Section):
 class WriterSettings(Section):
     """Journal to rows."""
 
+    # How many `up` runs; they share the journal's shards, and more than those have nothing to do.
+    processes: Processes = 1
     unknown_meters: Policy = Policy.ENROL
     enrolments_per_peer_hour: Positive = ENROLMENTS_PER_PEER_HOUR
     retention_days: Positive = ClockBounds().retention_days

@@ -10,7 +10,7 @@ connection a turn; a turn of ours takes what hundreds have sent.
 import asyncio
 import select
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from select import EPOLLOUT
 from typing import Any, Final
 
@@ -49,27 +49,12 @@ class Sockets:
         self._listening: list[socket.socket] = []
         self._loop.add_reader(self._epoll.fileno(), self._turn)
 
-    async def listen(self, host: str, port: int) -> str:
-        """Accept at all addresses of a host; return the first, with its port.
-
-        Raises:
-            OSError: an address cannot be listened on.
-        """
-        for family, kind, number, _, address in await _resolved(host, port):
-            sock = socket.socket(family, kind, number)
+    def accept_at(self, listening: Sequence[socket.socket]) -> str:
+        """Accept at sockets that listen, one at least; return the first one's address."""
+        for sock in listening:
             self._listening.append(sock)
-            sock.settimeout(0)
-            for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
-                sock.setsockopt(socket.SOL_SOCKET, option, 1)
-            if family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            # Whoever is accepted inherits it: answers are small, and waited for.
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.bind(address)
-            sock.listen(BACKLOG)
             self._loop.add_reader(sock.fileno(), self._accept, sock)
-        heard_host, heard_port = self._listening[0].getsockname()[:2]
-        return f"{heard_host}:{heard_port}"
+        return address_of(self._listening[0])
 
     def stop_listening(self) -> None:
         """Accept nobody more."""
@@ -154,6 +139,42 @@ class Sockets:
                 lane.sources.append(connection)
                 lane.segments.append(data)
         self._end_turn(now)
+
+
+async def open_listeners(host: str, port: int) -> list[socket.socket]:
+    """Listen at all addresses of a host, which others who do the same share with us.
+
+    Port 0 is chosen by the kernel for the first address and holds for the others.
+
+    Raises:
+        OSError: one of them cannot be listened on.
+    """
+    opened: list[socket.socket] = []
+    try:
+        for family, kind, number, _, address in await _resolved(host, port):
+            sock = socket.socket(family, kind, number)
+            opened.append(sock)
+            sock.settimeout(0)
+            for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+                sock.setsockopt(socket.SOL_SOCKET, option, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            # Whoever is accepted inherits it: answers are small, and waited for.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            chosen = opened[0].getsockname()[1] if len(opened) > 1 else port
+            sock.bind((address[0], chosen, *address[2:]))
+            sock.listen(BACKLOG)
+    except OSError:
+        for sock in opened:
+            sock.close()
+        raise
+    return opened
+
+
+def address_of(sock: socket.socket) -> str:
+    """Return HOST:PORT of a socket."""
+    host, port = sock.getsockname()[:2]
+    return f"{host}:{port}"
 
 
 async def check_free(host: str, port: int) -> None:

@@ -1,6 +1,7 @@
 """All roles in one process tree: `wattwarden up`.
 
-    engines ─► schema ─► archivist, side, writer, gateway ─► ready     what dies is started again
+    sockets ─► engines ─► schema ─► archivist, side, writers, gateways ─► ready     what dies is
+                                                                               started again
     SIGTERM ─► gateway answers what it has ─► writer ─► side ─► archivist ─► engines
 
 Embedded engines are our children; those named by --dsn and --nats are somebody else's.
@@ -18,6 +19,7 @@ import structlog
 from wattwarden.server.backoff import Backoff
 from wattwarden.server.children import Role, RoleError
 from wattwarden.server.clock import Clock
+from wattwarden.server.inherited import close_all, open_sets
 from wattwarden.server.listening import check_ports
 from wattwarden.server.metrics.listener import token_of, watched
 from wattwarden.server.metrics.parts import Part, SystemTold
@@ -38,6 +40,7 @@ ROLES_METRICS_LISTEN: Final = "127.0.0.1:0"
 ROLE_PATIENCE_S: Final = 25.0
 # Meters and alarms do not wait for what platforms above us get.
 NOT_WAITED_FOR: Final = frozenset({"forwarder"})
+GATEWAY: Final = "gateway"
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -74,11 +77,11 @@ class System:
         if settings.metrics.listen != OFF:
             # Ours tells what all of them tell.
             environment["WATTWARDEN_METRICS__LISTEN"] = ROLES_METRICS_LISTEN
-        # Stopped from the last to the first: what is received is stored while the writer works.
-        names = ["archivist", "side", "writer", "gateway"]
-        if self._places.forward.exists():
-            names.insert(1, "forwarder")
-        self._roles = [Role(name, environment) for name in names]
+        self._roles = [
+            Role(name, environment, number if count > 1 else 0)
+            for name, count in processes_of(settings, forwards=self._places.forward.exists())
+            for number in range(1, count + 1)
+        ]
         self.watching: list[asyncio.Task[None]] = []
         self._open = contextlib.AsyncExitStack()
 
@@ -93,6 +96,7 @@ class System:
         """
         check_rate(self._settings.data, self._settings.clock_rate)
         check_ports(self._settings)
+        await self._listen_for_gateways()
         for name in self._engines:
             say(f"starting {name}")
         await asyncio.gather(*(engine.start() for engine in self._engines.values()))
@@ -118,6 +122,13 @@ class System:
             **self._told(),
         }
 
+    async def _listen_for_gateways(self) -> None:
+        """Open what gateways listen with: it is there before they are, and while one is away."""
+        gateways = [role for role in self._roles if role.name == GATEWAY]
+        sets = await open_sets(self._settings.gateway, len(gateways))
+        for role, sockets in zip(gateways, sets, strict=True):
+            role.sockets = sockets
+
     def _told(self) -> dict[str, object]:
         """Return what roles said of themselves, and where everything is."""
         dsn, nats = dsn_of(self._settings), nats_of(self._settings)
@@ -138,15 +149,21 @@ class System:
             task.cancel()
         await asyncio.gather(*self.watching, return_exceptions=True)
         await self._open.aclose()
-        for role in reversed(self._roles):
-            await role.stop(ROLE_PATIENCE_S)
+        for role in self._roles:
+            # Nobody new is to wait for a gateway that never comes.
+            close_all(role.sockets)
+            role.sockets = {}
+        for name in reversed(dict.fromkeys(role.name for role in self._roles)):
+            await asyncio.gather(
+                *(role.stop(ROLE_PATIENCE_S) for role in self._roles if role.name == name)
+            )
         for engine in reversed(self._engines.values()):
             with contextlib.suppress(StorageError):
                 await engine.stop()
 
     def _parts(self) -> list[Part]:
         return [
-            Part(role.name, str(role.report.get("metrics") or ""), role.restarts)
+            Part(role.name, str(role.report.get("metrics") or ""), role.restarts, role.process)
             for role in self._roles
         ]
 
@@ -162,7 +179,8 @@ class System:
 
     def _said(self, name: str, fact: str) -> object:
         """Return what a role told of itself when it was ready; None for nothing."""
-        return next(role.report.get(fact) for role in self._roles if role.name == name)
+        told = (role.report.get(fact) for role in self._roles if role.name == name)
+        return next((one for one in told if one is not None), None)
 
     def _write_running(self) -> None:
         pids = dict(self._known_pids())
@@ -174,8 +192,8 @@ class System:
         write_running(self._places, said)
 
     def _known_pids(self) -> Iterator[tuple[str, list[int]]]:
-        for role in self._roles:
-            yield role.name, [role.pid] if role.pid else []
+        for name in dict.fromkeys(role.name for role in self._roles):
+            yield name, [role.pid for role in self._roles if role.name == name and role.pid]
         for name, engine in self._engines.items():
             yield name, [engine.pid]
 
@@ -198,6 +216,23 @@ class System:
                 backoff.started(loop.time())
             self._write_running()
             _log.info("engine runs again", name=name, pid=engine.pid)
+
+
+def processes_of(settings: Settings, *, forwards: bool) -> list[tuple[str, int]]:
+    """Name the roles and how many processes each has, in the order in which they are needed.
+
+    They are stopped from the last to the first: what is received is stored while writers work.
+    """
+    counts = {
+        "archivist": 1,
+        "forwarder": int(forwards),
+        "side": 1,
+        # The first of them is in the side's process, with the console and the courier.
+        "warden": settings.warden.processes - 1,
+        "writer": settings.writer.processes,
+        GATEWAY: settings.gateway.processes,
+    }
+    return [(name, count) for name, count in counts.items() if count]
 
 
 async def begin(role: Role) -> None:

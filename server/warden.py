@@ -27,11 +27,15 @@ from wattwarden.server.passes import (
 )
 from wattwarden.storage.database import Connection, connect, errors
 from wattwarden.storage.errors import StorageError
-from wattwarden.storage.warden.slices import Held, release_slices, share_slices
+from wattwarden.storage.presence import TTL_S
+from wattwarden.storage.warden.slices import Held, release_slices, renew_slices, share_slices
 from wattwarden.storage.warden.steps import last_complete_step
 
 # Ticks come once a second; leases are renewed as often.
 PASS_INTERVAL_S: Final = 1.0
+SEEN_INTERVAL_S: Final = 1.0
+# Two that fail leave the lease in force.
+SEEN_TIMEOUT_S: Final = 2.0
 # Counts are told at most so often while there is something to tell.
 REPORT_INTERVAL_S: Final = 60.0
 
@@ -70,6 +74,7 @@ class Warden:
         """
         backoff = Backoff(time.monotonic())
         failing = ""
+        seen = asyncio.create_task(self._be_seen())
         try:
             while not stop.is_set():
                 try:
@@ -86,6 +91,8 @@ class Warden:
                 if not behind:
                     await _pause(stop, self._interval_s)
         finally:
+            seen.cancel()
+            await asyncio.wait([seen])
             await self._leave()
 
     async def round(self) -> bool:
@@ -110,6 +117,31 @@ class Warden:
             # They go on together: each other's equals, they cost little more than one.
             self._memories = []
         return last.step < ready
+
+    async def _be_seen(self) -> None:
+        """Renew what we hold, for ever, on a connection of its own: passes take long.
+
+        Where that does not succeed, others have our slices by now: the pass in hand is given up.
+        """
+        seen_s = time.monotonic()
+        while True:
+            try:
+                connection = await connect(
+                    self._dsn, name=self.holder, command_timeout_s=SEEN_TIMEOUT_S
+                )
+                try:
+                    while True:
+                        with errors("renewing slices"):
+                            await renew_slices(connection, self.holder)
+                        seen_s = time.monotonic()
+                        await asyncio.sleep(SEEN_INTERVAL_S)
+                finally:
+                    connection.terminate()
+            except StorageError:
+                # Rounds meet the same, and tell it.
+                if self._connection is not None and time.monotonic() - seen_s > TTL_S:
+                    self._connection.terminate()
+            await asyncio.sleep(SEEN_INTERVAL_S)
 
     async def _pass(self, connection: Connection, memory: Memory, upto: int) -> None:
         held = {number: self.held[number] for number in memory.slices}
@@ -147,7 +179,7 @@ class Warden:
     async def _ready(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
             # Passes take as long as they take; the server ends what is idle in a transaction.
-            self._connection = await connect(self._dsn, name="warden", command_timeout_s=None)
+            self._connection = await connect(self._dsn, name=self.holder, command_timeout_s=None)
             self._memories, self.held = [], {}
         return self._connection
 

@@ -27,6 +27,8 @@ POOL_CONNECTIONS: Final = 4
 CANCEL_AFTER_CUT_S: Final = 0.1
 # Connection, rollback by the server, resources, intervention, system: they pass, or are mended.
 RETRYABLE_CLASSES: Final = frozenset({"08", "40", "53", "55", "57", "58"})
+# Read-only: the server became a standby, and the next connection finds the one that is primary now.
+DEMOTED: Final = "25006"
 # Data, integrity, a trigger's own exception: the row's fault, which another try meets again.
 ROW_FAULTS: Final = (
     asyncpg.DataError,
@@ -84,7 +86,8 @@ def errors(doing: str) -> Iterator[None]:
 
 def is_passing(error: asyncpg.PostgresError) -> bool:
     """Whether the same statement can succeed later without anybody's help."""
-    return (error.sqlstate or "")[:2] in RETRYABLE_CLASSES
+    state = error.sqlstate or ""
+    return state[:2] in RETRYABLE_CLASSES or state == DEMOTED
 
 
 @contextlib.asynccontextmanager
@@ -105,10 +108,19 @@ async def deadline(connection: Connection, seconds: float) -> AsyncIterator[None
         cut.cancel()
 
 
+def session_name(name: str) -> str:
+    """Return how a session shows in the server's list."""
+    return f"wattwarden {name}"
+
+
 def _session_settings(name: str) -> dict[str, str]:
     return {
-        "application_name": f"wattwarden {name}",
+        "application_name": session_name(name),
         "timezone": "UTC",
         # An abandoned transaction would hold its rows and the vacuum's horizon for ever.
         "idle_in_transaction_session_timeout": "5min",
+        # A machine that was cut off says no good-bye: after 6 s its rows are free for others.
+        "tcp_keepalives_idle": "3",
+        "tcp_keepalives_interval": "1",
+        "tcp_keepalives_count": "3",
     }

@@ -19,7 +19,8 @@ from wattwarden.server.settings import Settings, load_settings
 from wattwarden.storage.database import Connection, connect
 from wattwarden.storage.meters import Meter, MeterName, NoSuchMeter, find_meter, parse_meter
 from wattwarden.storage.profiles import ProfileBook, load_profiles
-from wattwarden.storage.quarantine import Retried, Selection, retry
+from wattwarden.storage.quarantine import Selection
+from wattwarden.storage.retrying import Retried, retry
 from wattwarden.tools.errors import CommandError, UsageError
 from wattwarden.tools.options import System
 
@@ -31,6 +32,9 @@ OPTIONS: Final = {
     "gateway.listen": "--listen",
     "console.listen": "--console",
     "writer.unknown_meters": "--unknown-meters",
+    "gateway.processes": "--gateways",
+    "writer.processes": "--writers",
+    "warden.processes": "--wardens",
 }
 """Settings that commands take as options."""
 

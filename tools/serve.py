@@ -47,10 +47,30 @@ class Addresses:
 THE_USUAL: Final = Addresses()
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How many processes share the work of a role."""
+
+    gateways: Annotated[
+        int | None, Parameter(help="Processes that share the meter port.", show_default=False)
+    ] = None
+    writers: Annotated[
+        int | None, Parameter(help="Processes that share the shards.", show_default=False)
+    ] = None
+    wardens: Annotated[
+        int | None, Parameter(help="Processes that share the enterprises.", show_default=False)
+    ] = None
+
+
+AS_SET: Final = Counts()
+
+
 def up(
     *,
     data: Path | None = None,
     at: Addresses = THE_USUAL,
+    of: Counts = AS_SET,
     unknown_meters: Policy | None = None,
     clock_rate: Annotated[int | None, Parameter(show_default=False)] = None,
     as_json: Annotated[bool, Parameter("--json")] = False,
@@ -63,19 +83,18 @@ def up(
     Args:
         data: Folder for everything that is kept.
         at: Where it is reached.
+        of: How many processes share the work.
         unknown_meters: What becomes of meters nobody registered.
         clock_rate: How many seconds pass in one, for a simulated city; the folder keeps it.
         as_json: Print the ready line as JSON.
     """
-    settings = settings_of(
-        data,
-        at.listen,
-        at.dsn,
-        at.nats,
-        unknown_meters,
-        console=at.console,
-        clock_rate=clock_rate,
+    sections = _given(
+        gateway={"listen": at.listen, "processes": of.gateways},
+        console={"listen": at.console},
+        writer={"unknown_meters": unknown_meters, "processes": of.writers},
+        warden={"processes": of.wardens},
     )
+    settings = settings_with(data=data, dsn=at.dsn, nats=at.nats, clock_rate=clock_rate, **sections)
     configure_logs("up")
     screen = Console(stderr=True)
 
@@ -166,21 +185,27 @@ def settings_of(
     unknown_meters: Policy | None,
     *,
     console: str | None = None,
-    clock_rate: int | None = None,
 ) -> Settings:
     """Read the settings with these flags on top.
 
     Raises:
         CommandError: one of them is out of bounds.
     """
-    flags: dict[str, Any] = {"data": data, "dsn": dsn, "nats": nats, "clock_rate": clock_rate}
-    if listen is not None:
-        flags["gateway"] = {"listen": listen}
-    if console is not None:
-        flags["console"] = {"listen": console}
-    if unknown_meters is not None:
-        flags["writer"] = {"unknown_meters": unknown_meters}
-    return settings_with(**flags)
+    sections = _given(
+        gateway={"listen": listen},
+        console={"listen": console},
+        writer={"unknown_meters": unknown_meters},
+    )
+    return settings_with(data=data, dsn=dsn, nats=nats, **sections)
+
+
+def _given(**sections: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what was given of each section of the settings."""
+    given = {
+        section: {name: value for name, value in values.items() if value is not None}
+        for section, values in sections.items()
+    }
+    return {section: values for section, values in given.items() if values}
 
 
 def run_role(work: Coroutine[Any, Any, None]) -> None:

@@ -68,6 +68,7 @@ _WRITER: Final = (
         "Frames decoded: type is reading, factor, or other for what carries no values.",
         ("codec", "type", "outcome"),
     ),
+    Family("writer_shards", Kind.GAUGE, "Shards that this process takes."),
     Family("writer_round_frames", Kind.HISTOGRAM, "Frames stored in one transaction."),
     Family("writer_round_seconds", Kind.HISTOGRAM, "How long that transaction took."),
 )
@@ -149,6 +150,15 @@ _ARCHIVIST: Final = (
         ("what",),
     ),
     Family("quarantine_rows", Kind.GAUGE, "Frames that wait in quarantine."),
+    Family(
+        "archive_total",
+        Kind.COUNTER,
+        "Closed days: days, rows and bytes that became files, files removed, days that failed.",
+        ("what",),
+    ),
+    Family("archive_waiting_days", Kind.GAUGE, "Closed days that something keeps from going."),
+    Family("archive_days", Kind.GAUGE, "Days that lie in files, readings and factors apart."),
+    Family("archive_bytes", Kind.GAUGE, "What these files hold."),
 )
 _FORWARDER: Final = (
     Family(
@@ -166,7 +176,7 @@ _FORWARDER: Final = (
     Family(
         "forward_uploads_total",
         Kind.COUNTER,
-        "Uploads since a platform was first forwarded to: sent, sent again, acknowledged.",
+        "Uploads since a platform was first forwarded to, by what became; let_go: never taken.",
         ("platform", "outcome"),
     ),
     Family("forward_trouble", Kind.GAUGE, "1 while something is in the way.", ("platform",)),

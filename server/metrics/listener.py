@@ -17,7 +17,7 @@ import structlog
 from aiohttp import web
 
 from wattwarden.protocol.secret import Secret
-from wattwarden.server.listening import Door, PortRefusedError, refused
+from wattwarden.server.listening import Door, PortRefusedError, open_server, refused
 from wattwarden.server.metrics.page import CONTENT_TYPE, page
 from wattwarden.server.metrics.watch import Trouble, Watch
 from wattwarden.server.places import Places
@@ -143,20 +143,14 @@ def _json(body: object, status: HTTPStatus) -> web.Response:
 
 def _door(listen: str) -> socket.socket:
     try:
-        return _opened(listen)
+        return open_server(listen)
     except OSError as error:
         if listen != DEFAULT_METRICS_LISTEN:
             raise refused(listen, METRICS, error) from error
     host = listen.rpartition(":")[0]
     try:
-        door = _opened(f"{host}:0")
+        door = open_server(f"{host}:0")
     except OSError as error:
         raise refused(listen, METRICS, error) from error
     _log.info("monitoring elsewhere", usual=listen, listen=f"{host}:{door.getsockname()[1]}")
     return door
-
-
-def _opened(listen: str) -> socket.socket:
-    host, _, port = listen.rpartition(":")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host.strip("[]"), int(port)), family=family)

@@ -1,6 +1,6 @@
 """What gateway and writer tell: meters to journal, journal to rows."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Final
 
@@ -12,6 +12,7 @@ from wattwarden.server.gateway import Gateway
 from wattwarden.server.metrics.families import WRITER_MEANINGS
 from wattwarden.server.metrics.page import Sample
 from wattwarden.server.metrics.watch import Look, Seen, Trouble, Watch
+from wattwarden.server.shards import Shards
 from wattwarden.storage.journal.journal import Journal, ShardStatus
 from wattwarden.storage.journal.survey import NEARLY_FULL_SHARE
 from wattwarden.storage.rows.writer import Writer
@@ -72,26 +73,29 @@ def gateway_watch(
     return Watch("gateway", samples, troubles, (_room(journal),))
 
 
-def writer_watch(writers: Sequence[Writer], journal: Journal) -> Watch:
-    """Return what the writers of all shards tell."""
+def writer_watch(writers: Mapping[int, Writer], shards: Shards, journal: Journal) -> Watch:
+    """Return what a process of writers tells: the last of each shard it had, and those it has."""
 
     def samples() -> Iterator[Sample]:
+        everyone = list(writers.values())
         for name in WRITER_MEANINGS:
-            total = sum(getattr(writer.counters, name) for writer in writers)
+            total = sum(getattr(writer.counters, name) for writer in everyone)
             yield Sample(f"writer_{name}_total", total)
-        for key in {key for writer in writers for key in writer.counters.decoded}:
-            count = sum(writer.counters.decoded[key] for writer in writers)
+        for key in {key for writer in everyone for key in writer.counters.decoded}:
+            count = sum(writer.counters.decoded[key] for writer in everyone)
             yield Sample("decoded_frames_total", count, key)
-        yield Sample("writer_round_frames", _sum(one.round_frames for one in writers))
-        yield Sample("writer_round_seconds", _sum(one.round_s for one in writers))
+        yield Sample("writer_shards", len(shards.held))
+        if everyone:
+            yield Sample("writer_round_frames", _sum(one.round_frames for one in everyone))
+            yield Sample("writer_round_seconds", _sum(one.round_s for one in everyone))
 
     def troubles() -> Iterator[Trouble]:
-        for writer in writers:
-            if writer.position is None:
-                yield Trouble("database", f"shard {writer.shard} waits for the database")
+        for shard in shards.held:
+            if writers[shard].position is None:
+                yield Trouble("database", f"shard {shard} waits for the database")
 
     async def lag() -> Seen:
-        found = [(writer, await journal.status(writer.shard)) for writer in writers]
+        found = [(writers[shard], await journal.status(shard)) for shard in shards.held]
         return Seen(
             tuple(
                 Sample(

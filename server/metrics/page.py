@@ -87,6 +87,16 @@ def together(pages: Iterable[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def of_process(text: str, role: str, process: int) -> str:
+    """Return a role's page with the number of its process, where there are several.
+
+    Two processes tell the same numbers, and each must stay one series.
+    """
+    # A quotation mark within a value is escaped: nothing else can look like this label.
+    label = f'role="{role}"'
+    return text.replace(label, f'process="{process}",{label}') if process else text
+
+
 def _metric(family: Family) -> Metric:
     name, labels = f"{PREFIX}{family.name}", ("role", *family.labels)
     if family.kind is Kind.COUNTER:

@@ -13,7 +13,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from wattwarden import __version__
 from wattwarden.protocol.secret import Secret
-from wattwarden.server.metrics.page import Sample, page, together
+from wattwarden.server.metrics.page import Sample, of_process, page, together
 from wattwarden.server.metrics.watch import Trouble
 
 # A role answers in milliseconds; its own looks give up after two seconds.
@@ -22,11 +22,20 @@ PART_S: Final = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A role as it is now: where it tells of itself ("": nowhere), how often it was begun again."""
+    """A role as it is now: where it tells of itself ("": nowhere), how often it was begun again.
+
+    ``process`` is its number where several share the work, else 0.
+    """
 
     name: str
     address: str
     restarts: int
+    process: int = 0
+
+    @property
+    def label(self) -> str:
+        """What tells it from the others."""
+        return f"{self.name}-{self.process}" if self.process else self.name
 
 
 class SystemTold:
@@ -47,8 +56,8 @@ class SystemTold:
         is_ready = all(texts) and not any(troubles)
         samples = [Sample("build_info", 1, (__version__,)), Sample("ready", int(is_ready))]
         for part, text in zip(parts, texts, strict=True):
-            samples.append(Sample("role_up", int(bool(text)), (part.name,)))
-            samples.append(Sample("role_restarts_total", part.restarts, (part.name,)))
+            samples.append(Sample("role_up", int(bool(text)), (part.label,)))
+            samples.append(Sample("role_restarts_total", part.restarts, (part.label,)))
         return together([page("up", samples), *filter(None, texts)])
 
     async def unready(self) -> Sequence[Trouble]:
@@ -67,20 +76,21 @@ async def _text(session: ClientSession, part: Part) -> str:
         return ""
     try:
         async with session.get(f"http://{part.address}/metrics") as answer:
-            return await answer.text() if answer.ok else ""
+            text = await answer.text() if answer.ok else ""
     except (ClientError, TimeoutError):
         return ""
+    return of_process(text, part.name, part.process)
 
 
 async def _unready(session: ClientSession, part: Part) -> list[Trouble]:
-    silent = [Trouble(part.name, "the role does not answer")]
+    silent = [Trouble(part.label, "the role does not answer")]
     if not part.address:
         return silent
     try:
         async with session.get(f"http://{part.address}/readyz") as answer:
             told = orjson.loads(await answer.read())
             return [
-                Trouble(f"{part.name}: {one['check']}", one["reason"]) for one in told["reasons"]
+                Trouble(f"{part.label}: {one['check']}", one["reason"]) for one in told["reasons"]
             ]
     except (ClientError, TimeoutError, orjson.JSONDecodeError, KeyError):
         return silent

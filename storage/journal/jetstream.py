@@ -41,6 +41,8 @@ STREAM_NOT_FOUND: Final = 10059
 NO_MESSAGE_FOUND: Final = 10037
 STREAM_NAME_IN_USE: Final = 10058
 WRONG_LAST_SEQUENCE: Final = frozenset({10071, 10164})
+# Too few servers of a cluster are there yet for as many copies; it comes as 400, and passes.
+_NO_PEERS: Final = 10005
 _NO_ROOM: Final = frozenset({10023, 10047})
 _STORE_FAILED: Final = 10077
 # Invalid stream configuration; replicas without a cluster.  Both come as 500, yet never pass.
@@ -206,6 +208,8 @@ def error_of(fault: ApiFault, what: str) -> StorageError:
     full = fault.err_code == _STORE_FAILED and fault.description.startswith(_NO_ROOM_TEXTS)
     if full or fault.err_code in _NO_ROOM:
         return JournalFull(text)
+    if fault.err_code == _NO_PEERS:
+        return JournalAway(text)
     ours = fault.code in range(400, 500) and fault.code not in {408, 429}
     if ours or fault.err_code in _NEVER_PASSES:
         return JournalRefused(text)

@@ -12,6 +12,7 @@ What is checked about durability, and what is not, stands in ``jetstream``.
 
 import asyncio
 import re
+from collections.abc import Callable
 from typing import Final, Self
 
 import msgspec
@@ -60,6 +61,8 @@ DEFAULT_TIMEOUT_S: Final = 5.0
 MAX_READ_BYTES: Final = 16 * 1024**2
 # Enough for any gap between readers and a leader that is being elected, too short for a poll.
 REREAD_PAUSES_S: Final = (0.05, 0.2, 0.5)
+# A server that lost its cluster notices within 10 s; three times that is no leader of old any more.
+STALE_LEADER_S: Final = 30.0
 # A nudge may be lost with a connection; polling four times a second costs 0.3 ms a shard.
 POLL_INTERVAL_S: Final = 0.25
 
@@ -74,6 +77,7 @@ class Journal:
     def __init__(self, link: Link, prefix: str, shards: int, timeout_s: float) -> None:
         self.counters = JournalCounters()
         self.durability = Durability.UNKNOWN
+        self._replicas = 1
         self._link = link
         self._timeout_s = timeout_s
         self._shards = tuple(Shard(prefix, index) for index in range(shards))
@@ -109,6 +113,7 @@ class Journal:
         link = await Link.open(url, token=token, name="wattwarden", timeout_s=timeout_s)
         journal = cls(link, prefix, shards, timeout_s)
         journal.durability = durability
+        journal._replicas = limits.replicas
         try:
             check_server(link)
             for shard in journal._shards:
@@ -202,6 +207,7 @@ class Journal:
         )
         found = [entry_of(message) for message in messages]
         entries = consecutive(found, after + 1) or await self._settle(place, after, found)
+        place.early.clear()
         if entries:
             place.learn(entries[-1].sequence)
         self.counters.read += len(entries)
@@ -225,6 +231,19 @@ class Journal:
                 await heard.wait()
         except TimeoutError:
             self.counters.polls += 1
+
+    async def overhear(self, kind: Kind, hear: Callable[[bytes], None]) -> None:
+        """Have ``hear`` called with payloads of a kind that anybody appends, as they pass by.
+
+        For news that nobody has to have: what is sent while our connection is away is missed, what
+        is tried twice is heard twice, and whether it is stored in the end is not known.
+        """
+
+        async def pass_on(message: Msg) -> None:
+            hear(message.data)
+
+        for place in self._shards:
+            await self._link.listen(f"{place.subjects}.{kind}", pass_on)
 
     async def status(self, shard: int) -> ShardStatus:
         """Return how full the shard is, as its leader knows it.
@@ -293,8 +312,7 @@ class Journal:
         for pause_s in REREAD_PAUSES_S:
             status = await self.status(place.index)
             if status.last < after:
-                text = f"{place.stream} ends at {status.last}, yet {after} was read before"
-                raise JournalGap(text)
+                raise self._ends_early(place, status.last, after)
             due = max(after + 1, status.first)
             if due > after + 1:
                 self._report_purged(place, after, due)
@@ -309,6 +327,19 @@ class Journal:
             await asyncio.sleep(pause_s)
         text = f"{place.stream} lost entry {due}, though it holds {status.first} to {status.last}"
         raise JournalGap(text)
+
+    def _ends_early(self, place: Shard, last: int, after: int) -> Exception:
+        """Return what it means that a stream ends before what was read of it.
+
+        In a cluster, that a server which was cut off a moment ago still takes itself for the
+        leader; unless that lasts.
+        """
+        text = f"{place.stream} ends at {last}, yet {after} was read before"
+        now = asyncio.get_running_loop().time()
+        begun = place.early.setdefault(after, now)
+        if self._replicas > 1 and now - begun < STALE_LEADER_S:
+            return JournalAway(text)
+        return JournalGap(text)
 
     def _report_purged(self, place: Shard, after: int, due: int) -> None:
         """Tell it once, not at every read of a reader that waits there."""

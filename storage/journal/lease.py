@@ -89,7 +89,8 @@ class Lease:
     ) -> Self:
         """Make the bucket ``<prefix>_lease`` where it is missing, and return the lease ``name``.
 
-        A bucket that exists keeps its time to live, which ``lease.ttl_s`` then says.
+        A bucket that exists keeps its time to live, which ``lease.ttl_s`` then says, and gets as
+        many ``replicas``.
 
         Raises:
             JournalAway: no answer.
@@ -102,6 +103,11 @@ class Lease:
         reply = await jetstream.call(link, f"STREAM.CREATE.{stream}", wanted, timeout_s=limit_s)
         if reply.error is not None and reply.error.err_code == jetstream.STREAM_NAME_IN_USE:
             reply = await jetstream.call(link, f"STREAM.INFO.{stream}", None, timeout_s=limit_s)
+            if (reply.config or {}).get("num_replicas", replicas) != replicas:
+                grown = (reply.config or {}) | {"num_replicas": replicas}
+                reply = await jetstream.call(
+                    link, f"STREAM.UPDATE.{stream}", grown, timeout_s=limit_s
+                )
         if reply.error is not None:
             raise jetstream.error_of(reply.error, f"bucket {bucket}")
         max_age_ns = (reply.config or {}).get("max_age") or 0

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import count
 from typing import Final, Self
+from urllib.parse import urlsplit
 
 import nats.errors
 import structlog
@@ -41,6 +42,13 @@ DIAL_TIMEOUT_S: Final = 2
 # Two unanswered pings in a row mean a hung server or a cut line: noticed after 6 s at the latest.
 PING_INTERVAL_S: Final = 2
 MAX_UNANSWERED_PINGS: Final = 2
+USUAL_PORT: Final = 4222
+# A cluster elects a leader within 4 s; a server that knows of none for longer is cut off from it,
+# though we reach it.
+DOUBT_S: Final = 5.0
+# Answers as short as acknowledgements and errors are looked at.
+SHORT_BYTES: Final = 512
+UNAVAILABLE: Final = b'"code":503'
 # In case nats-py ends a connection without a word.
 LOOK_INTERVAL_S: Final = 1.0
 # Python 3.11's wait_for, on which nats-py dials, loses a cancellation that comes together with the
@@ -79,6 +87,10 @@ class Link:
         self._waiting: dict[str, Reply] = {}
         self._listeners: list[tuple[str, Callable[[Msg], Awaitable[None]]]] = []
         self._keeper: asyncio.Task[None] | None = None
+        self._gone = asyncio.Event()
+        # Where nothing came of requests, and since when (of the loop's clock).
+        self._avoided = ""
+        self._doubted_since: float | None = None
 
     @classmethod
     async def open(cls, url: str, *, token: str | None, name: str, timeout_s: float) -> Self:
@@ -124,8 +136,18 @@ class Link:
             JournalRefused: the server takes no message as large as this.
         """
         reply = Single()
-        await self._exchange(reply, subject, payload, headers, timeout_s)
-        return reply.answer(subject)
+        begun = asyncio.get_running_loop().time()
+        try:
+            await self._exchange(reply, subject, payload, headers, timeout_s)
+            answer = reply.answer(subject)
+        except JournalAway:
+            self._doubt(begun)
+            raise
+        if len(answer.data) < SHORT_BYTES and UNAVAILABLE in answer.data:
+            self._doubt(begun)
+        else:
+            self._doubted_since = None
+        return answer
 
     async def collect(
         self, subject: str, payload: bytes, *, most: int, timeout_s: float
@@ -202,6 +224,20 @@ class Link:
             text = f"connection lost: {lost}"
             raise JournalAway(text)
 
+    def _doubt(self, begun: float) -> None:
+        """Take note that nothing came of a request begun then; after a while, ask another server.
+
+        Where there is only one, or none answers at all, that changes nothing.
+        """
+        if not self.is_up or len(self._servers) == 1:
+            self._doubted_since = None
+            return
+        since = self._doubted_since = min(begun, self._doubted_since or begun)
+        if asyncio.get_running_loop().time() - since >= DOUBT_S and self._client is not None:
+            self._avoided, self._doubted_since = _address(self._client), None
+            _log.warning("journal server avoided", server=self._avoided)
+            self._gone.set()
+
     def _deliver(self, message: Msg) -> None:
         reply = self._waiting.get(message.subject[len(self._inbox) :])
         if reply is not None and not reply.done.done():
@@ -211,7 +247,7 @@ class Link:
         """Dial, stay, and dial again, until cancelled."""
         pause_s = FIRST_PAUSE_S
         while True:
-            gone = asyncio.Event()
+            gone = self._gone = asyncio.Event()
             client = await self._dial(gone)
             if client is None:
                 await asyncio.sleep(pause_s)
@@ -241,7 +277,11 @@ class Link:
         try:
             # No buffer while disconnected: what is sent late was given up by its sender long ago.
             await client.connect(
-                servers=self._servers,
+                servers=[
+                    one
+                    for one in self._servers
+                    if not (self._avoided and _is_at(one, self._avoided))
+                ],
                 name=self._name,
                 token=self._token,
                 error_cb=self._count_error,
@@ -260,6 +300,7 @@ class Link:
         # EOFError, ValueError: what answers there is no nats-server.
         except (nats.errors.Error, OSError, EOFError, ValueError, RuntimeError) as error:
             self.counters.failed_dials += 1
+            self._avoided = ""
             if not isinstance(error, nats.errors.NoServersError):  # why was told aside
                 self._reason = str(error)
             await hang_up(client)
@@ -294,9 +335,15 @@ def _address(client: Client) -> str:
     return f"{url.hostname}:{url.port}" if url is not None else ""
 
 
+def _is_at(server: str, address: str) -> bool:
+    """Whether a server's URL leads to HOST:PORT."""
+    url = urlsplit(server)
+    return f"{url.hostname}:{url.port or USUAL_PORT}" == address
+
+
 async def _until_gone(client: Client, gone: asyncio.Event) -> None:
-    """Wait for the end of the connection, reported or not."""
-    while client.is_connected:
+    """Wait for the end of the connection, reported or not, or for somebody who wants no more."""
+    while client.is_connected and not gone.is_set():
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LOOK_INTERVAL_S):
                 await gone.wait()

@@ -39,6 +39,7 @@ class Shard:
     """Names of a shard's stream, and what is known of its end."""
 
     __slots__ = (
+        "early",
         "first",
         "heard",
         "index",
@@ -58,6 +59,8 @@ class Shard:
         self.first = 1
         self.reported = 1
         self.known = 0
+        # Since when the stream seems to end before a sequence that was read.
+        self.early: dict[int, float] = {}
         self.heard = asyncio.Event()
         self.listening = False
 

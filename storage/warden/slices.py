@@ -1,7 +1,8 @@
 """Which warden folds which slices: leases as columns of ``slice_position``, shared out evenly.
 
-    free or not renewed for 5 s ──claim (epoch + 1)──► held ──lock at every pass──► …
-                                                        └── surplus: let go when more wardens came
+    free, not renewed for 5 s, or its holder gone
+     └─claim (epoch + 1)──► held ──lock at every pass──► …
+                             └── surplus: let go when more wardens came
 
 A pass locks the rows of its slices: while it lasts nobody can claim them, and what it writes is
 refused when it has lost them before.  The database's clock is the only one that counts here.
@@ -12,10 +13,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from wattwarden.alarms.decisions.slices import SLICES
+from wattwarden.storage import presence
 from wattwarden.storage.database import Connection, errors
 
-# Renewed every second or two: a dead warden's slices are taken over within 10 s.
-LEASE_TTL_S: Final = 5.0
+_TABLE: Final = "warden"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +30,11 @@ class Held:
 async def share_slices(connection: Connection, holder: str) -> dict[int, Held]:
     """Renew what is held, let go what others should have, claim what is free; return what is held.
 
-    ``holder`` must be new for each start of each process.  Not in a transaction.
+    ``holder`` must be new for each start of each process, and name the connection.  Not in a
+    transaction.
     """
-    await connection.execute(
-        "INSERT INTO warden (holder, seen_at) VALUES ($1, clock_timestamp())"
-        " ON CONFLICT (holder) DO UPDATE SET seen_at = excluded.seen_at",
-        holder,
-    )
-    await connection.execute(
-        "DELETE FROM warden WHERE seen_at < clock_timestamp() - make_interval(secs => $1)",
-        LEASE_TTL_S,
-    )
-    wardens = await connection.fetchval("SELECT count(*) FROM warden")
+    await presence.be_seen(connection, _TABLE, holder)
+    wardens = await presence.forget_gone(connection, _TABLE)
     fair = -(-SLICES // max(1, wardens))
     async with connection.transaction():
         mine = await _lock_in_order(connection, holder)
@@ -57,16 +51,28 @@ async def share_slices(connection: Connection, holder: str) -> dict[int, Held]:
                 "UPDATE slice_position SET holder = $1, epoch = epoch + 1,"
                 " renewed_at = clock_timestamp() WHERE slice IN (SELECT slice FROM slice_position"
                 " WHERE holder IS NULL"
+                " OR NOT EXISTS (SELECT FROM warden AS w WHERE w.holder = slice_position.holder)"
                 " OR renewed_at < clock_timestamp() - make_interval(secs => $2)"
                 " ORDER BY slice LIMIT $3 FOR UPDATE SKIP LOCKED)",
                 holder,
-                LEASE_TTL_S,
+                presence.TTL_S,
                 fair - len(mine),
             )
     rows = await connection.fetch(
         "SELECT slice, epoch, step FROM slice_position WHERE holder = $1 ORDER BY slice", holder
     )
     return {row["slice"]: Held(row["epoch"], row["step"]) for row in rows}
+
+
+async def renew_slices(connection: Connection, holder: str) -> None:
+    """Be seen, and renew what no pass has locked: a long pass loses nothing."""
+    await presence.be_seen(connection, _TABLE, holder)
+    await connection.execute(
+        "UPDATE slice_position SET renewed_at = clock_timestamp() WHERE slice IN ("
+        "SELECT slice FROM slice_position WHERE holder = $1 ORDER BY slice"
+        " FOR UPDATE SKIP LOCKED)",
+        holder,
+    )
 
 
 async def lock_slices(connection: Connection, holder: str, held: Mapping[int, Held]) -> bool:
@@ -96,7 +102,7 @@ async def release_slices(connection: Connection, holder: str) -> None:
         await connection.execute(
             "UPDATE slice_position SET holder = NULL WHERE holder = $1", holder
         )
-        await connection.execute("DELETE FROM warden WHERE holder = $1", holder)
+        await presence.leave(connection, _TABLE, holder)
 
 
 async def _lock_in_order(connection: Connection, holder: str) -> list[int]:

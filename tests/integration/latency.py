@@ -26,7 +26,8 @@ from wattwarden.server.clock import Clock
 from wattwarden.server.rate import load_rate
 from wattwarden.storage.database import Connection
 from wattwarden.storage.moments import us_of
-from wattwarden.storage.registry.decisions import Decision, enter
+from wattwarden.storage.registry.decisions import Decision
+from wattwarden.storage.registry.entering import enter
 from wattwarden.storage.registry.records import load_kind
 from wattwarden.storage.system_time import system_now
 

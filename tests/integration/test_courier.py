@@ -26,7 +26,8 @@ from wattwarden.storage.database import Connection
 from wattwarden.storage.engines.postgres import EmbeddedPostgres
 from wattwarden.storage.migrate import load_migrations, migrate
 from wattwarden.storage.moments import moment_of
-from wattwarden.storage.registry.decisions import Decision, enter
+from wattwarden.storage.registry.decisions import Decision
+from wattwarden.storage.registry.entering import enter
 
 __all__ = ["open_folder"]
 

@@ -21,6 +21,7 @@ CATCH_UP_S = 120.0
 PATIENCE_S = 60.0
 # Some 1,000 frames a second: enough that every kill hits work, and half the machine stays free.
 PAUSE_S = 0.4
+SHARED = ("--gateways", "2", "--writers", "2")
 # So small that segments are closed and purged between any two kills.
 SEGMENTS = {"ARCHIVIST__SEGMENT_BYTES": "50000", "ARCHIVIST__INTERVAL_S": "0.2"}
 
@@ -55,9 +56,12 @@ async def test_what_was_acknowledged_is_stored_once_whatever_is_killed_and_whoev
 
 
 async def everything_is_killed(seed: int) -> None:
-    """Meters go on while each process dies twice at random moments, and two at once."""
+    """Meters go on while each process dies twice at random moments, and two at once.
+
+    Of gateways and writers there are two: meters of the dead one dial in at the other.
+    """
     start = start_of_yesterday()
-    with System(settings=SEGMENTS) as system:
+    with System(*SHARED, settings=SEGMENTS) as system:
         async with mixed_fleet(system.target, start, seed, CONNECTIONS, PAUSE_S) as fleet:
             await fleet.everybody_is_answered(PATIENCE_S)
             kills = await storm(system, seed, plan(seed, KILLS_OF_EACH), KILL_PAUSES_S)

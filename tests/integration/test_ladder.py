@@ -35,7 +35,8 @@ from wattwarden.storage.cases.evidence import Arrived
 from wattwarden.storage.cases.together import act_with_files
 from wattwarden.storage.database import Connection
 from wattwarden.storage.moments import us_of
-from wattwarden.storage.registry.decisions import Decision, enter
+from wattwarden.storage.registry.decisions import Decision
+from wattwarden.storage.registry.entering import enter
 from wattwarden.storage.registry.registry import save_registry
 from wattwarden.storage.system_time import mark_simulated
 from wattwarden.storage.warden.followed import Followed

@@ -21,7 +21,8 @@ from tests.storage.outbox.receiver import Receiver
 from wattwarden.alarms.routing.bodies import Routing
 from wattwarden.alarms.routing.table import default_text
 from wattwarden.server.metrics.families import FAMILIES, PREFIX
-from wattwarden.storage.registry.decisions import Decision, enter
+from wattwarden.storage.registry.decisions import Decision
+from wattwarden.storage.registry.entering import enter
 
 pytestmark = pytest.mark.integration
 

@@ -23,6 +23,7 @@ from tests.integration.system import (
 from tests.storage.feed import readings, register, small_city, store_rows, store_ticks
 from tests.storage.warden.test_folding import begin_anew, power, same, snapshot
 
+from wattwarden.alarms.decisions.slices import SLICES
 from wattwarden.storage.database import Connection
 from wattwarden.storage.engines.postgres import EmbeddedPostgres
 from wattwarden.storage.migrate import load_migrations, migrate
@@ -104,6 +105,23 @@ async def test_a_warden_that_is_killed_again_and_again_comes_to_the_same(
         pytest.fail("it came to its end before it was killed, each time")
     await to_the_end(fed, engine.dsn, tmp_path)
     same(await snapshot(fed), whole)
+    await taken_over(fed, engine.dsn, tmp_path)
+
+
+async def taken_over(fed: Connection, dsn: str, folder: Path) -> None:
+    """Of two that share the city one is killed; the other soon has everything."""
+
+    async def held() -> list[int]:
+        rows = await fed.fetch(
+            "SELECT count(*) FROM slice_position WHERE holder IS NOT NULL GROUP BY holder"
+        )
+        return sorted(row["count"] for row in rows)
+
+    with warden(dsn, folder), warden(dsn, folder) as killed:
+        await eventually(held, lambda counts: counts == [SLICES // 2] * 2)
+        killed.kill()
+        killed.wait()
+        await eventually(held, lambda counts: counts == [SLICES])
 
 
 async def killed_thrice(fed: Connection, dsn: str, folder: Path) -> None:

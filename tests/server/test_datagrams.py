@@ -15,7 +15,7 @@ from wattwarden.codecs import port_codecs
 from wattwarden.codecs.acrel.frame import ACKS, REGISTER, UPLOAD, seal
 from wattwarden.protocol.codec import Claim
 from wattwarden.server import datagrams
-from wattwarden.server.datagrams import DatagramDoor, DatagramPeer
+from wattwarden.server.datagrams import DatagramDoor, DatagramPeer, open_datagrams
 
 ACREL = {vector.record["id"]: vector.raw for vector in vectors_of("acrel")}
 REPORT = ACREL["acrel-upload-2"]
@@ -66,7 +66,7 @@ class Meter:
 async def meter(journal: FakeJournal | None = None) -> AsyncIterator[Meter]:
     async with house(journal) as home:
         door = DatagramDoor(home.port, port_codecs())
-        made = Meter(home, door, await door.start("127.0.0.1", 0))
+        made = Meter(home, door, await door.start(open_datagrams("127.0.0.1", 0)))
         try:
             yield made
         finally:

@@ -21,7 +21,8 @@ from wattwarden.server.exchange import Exchange
 from wattwarden.server.readers import free_readers
 from wattwarden.server.settings import Settings
 from wattwarden.storage.moments import moment_of
-from wattwarden.storage.registry.decisions import Decision, enter
+from wattwarden.storage.registry.decisions import Decision
+from wattwarden.storage.registry.entering import enter
 
 ENDPOINTS = """
 [endpoint.app]

@@ -6,6 +6,7 @@ import gc
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from tests.integration.wire import ACREL_LOGIN_ACK, acrel_login
 from tests.storage.conftest import NatsProcess
 
 from wattwarden.codecs.modbus import answer, find_type, registers
@@ -14,7 +15,9 @@ from wattwarden.protocol.codec import Claim, Profile
 from wattwarden.server.clock import Clock
 from wattwarden.server.directory import Directory
 from wattwarden.server.gateway import Gateway
+from wattwarden.server.inherited import METER_SOCKETS
 from wattwarden.server.settings import GatewaySettings, Settings
+from wattwarden.server.sockets import open_listeners
 from wattwarden.storage.journal.journal import Journal, Kind, StreamLimits
 
 SMALL = StreamLimits(max_bytes=10_000_000)
@@ -73,6 +76,36 @@ async def test_an_address_is_shared_with_gateways_of_the_same_journal_alone(
     await stranger.stop()
     await other.close()
     await one.stop()
+
+
+async def test_a_meter_that_dials_in_at_another_gateway_is_hung_up_on_at_the_first(
+    journal: Journal,
+) -> None:
+    both, addresses = [], []
+    for _ in range(2):
+        sockets = {METER_SOCKETS: await open_listeners("127.0.0.1", 0)}
+        both.append(Gateway(Settings(), journal, Directory(), Clock(), sockets))
+        host, _, port = (await both[-1].start()).rpartition(":")
+        addresses.append((host, int(port)))
+    lines = []
+    async with asyncio.timeout(60):
+        for place in (0, 1, 0):
+            reader, writer = await asyncio.open_connection(*addresses[place])
+            lines.append((reader, writer))
+            writer.write(acrel_login("WANDERER"))
+            assert await reader.readexactly(len(ACREL_LOGIN_ACK)) == ACREL_LOGIN_ACK
+            for older, _ in lines[-2:-1]:
+                assert await older.read() == b""
+            assert [one.port.fleet.held("acrel:WANDERER") is not None for one in both] == [
+                place == 0,
+                place == 1,
+            ]
+    told = "taken over by the same meter, at another gateway"
+    assert [one.port.counters.closed for one in both] == [{told: 1}, {told: 1}]
+    for one in both:
+        await one.stop()
+    for _, writer in lines:
+        writer.close()
 
 
 async def test_a_packet_that_is_configured_meanwhile_is_known_to_the_next_connection(

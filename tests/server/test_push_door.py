@@ -18,6 +18,7 @@ from wattwarden.protocol.secret import Secret
 from wattwarden.server import push_door
 from wattwarden.server.push_door import PushDoor
 from wattwarden.server.push_platforms import PLATFORMS
+from wattwarden.server.sockets import open_listeners
 
 TOKEN, SECRET = "token-of-onenet", "secret-of-ctwing"
 ONENET = {vector.record["id"]: vector for vector in vectors_of("onenet")}
@@ -48,7 +49,8 @@ async def platforms(journal: FakeJournal | None = None) -> AsyncIterator[Platfor
     secrets = {"ctwing": Secret(SECRET), "onenet": Secret(TOKEN)}
     async with house(journal) as made:
         door = PushDoor(made.port, {name: PLATFORMS[name](own) for name, own in secrets.items()})
-        address = await door.start("127.0.0.1", 0)
+        [listening] = await open_listeners("127.0.0.1", 0)
+        address = await door.start(listening)
         try:
             async with aiohttp.ClientSession(f"http://{address}") as http:
                 yield Platforms(made, door, http)

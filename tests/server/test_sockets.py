@@ -12,7 +12,7 @@ from wattwarden.protocol.codec import default_profile
 from wattwarden.protocol.events import SessionLimits
 from wattwarden.protocol.session import Session
 from wattwarden.server.lane import RECEIVE_BYTES, Lane
-from wattwarden.server.sockets import Sockets
+from wattwarden.server.sockets import Sockets, open_listeners
 from wattwarden.server.wire import Wire
 
 NOW = 1_795_316_400_000_000
@@ -81,7 +81,7 @@ class Place:
 @asynccontextmanager
 async def place() -> AsyncIterator[Place]:
     made = Place()
-    made.address = await made.sockets.listen("127.0.0.1", 0)
+    made.address = made.sockets.accept_at(await open_listeners("127.0.0.1", 0))
     try:
         yield made
     finally:

@@ -36,6 +36,15 @@ def test_an_address_that_is_none_is_refused_by_its_option(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("option", ["--gateways", "--writers", "--wardens"])
+def test_no_role_can_have_no_process(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["up", "--data", str(tmp_path), option, "0"]) == 2
+    assert capsys.readouterr().err.startswith(f"wattwarden: {option}: ")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_address_in_the_environment_is_refused_as_a_setting(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

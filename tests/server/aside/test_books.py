@@ -7,8 +7,9 @@ from tests.storage.store import EMPTY_STORE
 
 from wattwarden.server.aside import books
 from wattwarden.server.aside.books import take_aside
-from wattwarden.storage.books.book import Table, packed_book
+from wattwarden.storage.books.book import Table
 from wattwarden.storage.books.exchange import Sent
+from wattwarden.storage.books.writing import packed_book
 
 BOOK = packed_book([Table("区域", ("编号", "名称"), ((2, ("R7", "新区")),))])
 ADMIN = next(one for one in PEOPLE if one.id == "admin")

@@ -5,7 +5,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from wattwarden.protocol.spread import Spread
 from wattwarden.server.metrics.families import FAMILIES, Kind
-from wattwarden.server.metrics.page import MOST_SAMPLES, Sample, page, together
+from wattwarden.server.metrics.page import MOST_SAMPLES, Sample, of_process, page, together
 
 
 def numbers(text: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -76,3 +76,12 @@ def test_pages_of_roles_become_one_with_each_family_in_one_piece() -> None:
 def test_counters_are_named_as_such_and_nothing_else_is() -> None:
     for family in FAMILIES.values():
         assert (family.kind is Kind.COUNTER) == family.name.endswith("_total"), family.name
+
+
+def test_two_processes_of_a_role_stay_two_series() -> None:
+    text = page("gateway", [Sample("connections_refused_total", 2, ('role="gateway"',))])
+    found = numbers(together(of_process(text, "gateway", number) for number in (1, 2)))
+    refused = [dict(labels) for name, labels in found if "refused" in name]
+    assert [one.pop("process") for one in refused] == ["1", "2"]
+    assert refused == [{"role": "gateway", "reason": 'role="gateway"'}] * 2
+    assert of_process(text, "gateway", 0) == text

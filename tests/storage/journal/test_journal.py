@@ -9,6 +9,7 @@ from tests.storage.journal.feeding import SMALL, api, append_many, sequences
 from wattwarden.storage.journal import journal as journal_module
 from wattwarden.storage.journal.journal import (
     Journal,
+    JournalAway,
     JournalFull,
     JournalGap,
     JournalRefused,
@@ -181,6 +182,20 @@ async def test_a_journal_that_ends_before_the_position_is_a_gap(journal: Journal
     await append_many(journal, 2)
     with pytest.raises(JournalGap, match="ends at 2, yet 7 was read"):
         await journal.read(0, 7, most=1, most_bytes=1)
+
+
+async def test_a_server_of_a_cluster_that_lags_is_asked_again_before_that_is_a_gap(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "_replicas", 3)
+    await append_many(journal, 2)
+    with pytest.raises(JournalAway, match="ends at 2, yet 3 was read"):
+        await journal.read(0, 3, most=1, most_bytes=1)
+    monkeypatch.setattr(journal_module, "STALE_LEADER_S", 0.0)
+    with pytest.raises(JournalGap, match="ends at 2, yet 3 was read"):
+        await journal.read(0, 3, most=1, most_bytes=1)
+    await append_many(journal, 1, start=3)
+    assert await journal.read(0, 3, most=1, most_bytes=1) == []
 
 
 async def test_the_last_entry_of_a_kind_is_found(journal: Journal) -> None:

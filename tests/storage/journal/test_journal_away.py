@@ -46,6 +46,49 @@ async def test_the_next_server_of_a_list_is_tried(nats_url: str, prefix: str) ->
     await journal.close()
 
 
+async def test_a_server_that_is_cut_off_from_the_others_is_left_for_one_that_is_not(
+    nats_url: str, prefix: str, mortal_nats: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nats_link, "DOUBT_S", 0.0)
+    journal = await Journal.connect(nats_url, prefix=prefix, shards=1, limits=SMALL)
+    link = await nats_link.Link.open(mortal_nats.url, token=None, name="test", timeout_s=2)
+    # It answers, and has no such stream: nobody listens to what is said to it.
+    with pytest.raises(JournalAway, match="nothing answers"):
+        await link.request(f"{prefix.lower()}.0.tick", b"", timeout_s=2)
+    assert link.counters.disconnects == 0
+    link._servers.append(nats_url)
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            with contextlib.suppress(JournalAway):
+                await link.request(f"{prefix.lower()}.0.tick", b"", timeout_s=2)
+                break
+    assert (link.counters.connects, link.counters.disconnects) == (2, 1)
+    await link.close()
+    await journal.close()
+
+
+async def test_what_anybody_appends_is_overheard(nats_url: str, prefix: str) -> None:
+    one, other = [
+        await Journal.connect(nats_url, prefix=prefix, shards=2, limits=SMALL) for _ in range(2)
+    ]
+    heard: list[bytes] = []
+    came = asyncio.Event()
+
+    def hear(payload: bytes) -> None:
+        heard.append(payload)
+        came.set()
+
+    await one.overhear(Kind.SESSION, hear)
+    await one.status(0)
+    async with asyncio.timeout(PATIENCE_S):
+        await other.append(1, Kind.FRAMES, b"frames", "f")
+        await other.append(1, Kind.SESSION, b"news", "s")
+        await came.wait()
+    assert heard == [b"news"]
+    await one.close()
+    await other.close()
+
+
 async def test_after_close_nothing_is_sent_and_nothing_hangs(journal: Journal) -> None:
     flying = asyncio.create_task(journal.append(0, Kind.FRAMES, b"last words", "chain:1"))
     await asyncio.wait({flying}, timeout=0)

@@ -11,11 +11,17 @@ from tests.storage.fakes import NOON, SECOND, MemoryJournal, factors, readers, r
 from wattwarden.protocol.quantity import MISSING
 from wattwarden.storage.database import Connection, connect
 from wattwarden.storage.errors import StorageError
-from wattwarden.storage.registry.decisions import hold_slices
+from wattwarden.storage.registry.holding import hold_slices
 from wattwarden.storage.rows.pgcopy import HEADER, TRAILER
 from wattwarden.storage.rows.writer import Writer, WriterLimits
 from wattwarden.storage.warden.copyout import number, parse
-from wattwarden.storage.warden.slices import lock_slices, move_slices, release_slices, share_slices
+from wattwarden.storage.warden.slices import (
+    lock_slices,
+    move_slices,
+    release_slices,
+    renew_slices,
+    share_slices,
+)
 from wattwarden.storage.warden.steps import (
     Stretch,
     Wanted,
@@ -158,6 +164,20 @@ async def test_what_was_not_renewed_is_taken_over(store: Connection) -> None:
     await store.execute("UPDATE slice_position SET renewed_at = now() - interval '6 s'")
     await store.execute("UPDATE warden SET seen_at = now() - interval '6 s'")
     assert len(await share_slices(store, "w2")) == 32
+
+
+async def test_a_long_pass_loses_no_slice_and_a_killed_warden_all_of_them(
+    store: Connection,
+) -> None:
+    held = await share_slices(store, "w1")
+    await store.execute("UPDATE slice_position SET renewed_at = now() - interval '6 s'")
+    await store.execute("UPDATE warden SET seen_at = now() - interval '6 s'")
+    await renew_slices(store, "w1")
+    assert await share_slices(store, "w2") == {}
+    assert len(await share_slices(store, "w1")) == len(held) // 2
+    # Its slices were renewed a moment ago; that nobody has seen it says more.
+    await store.execute("UPDATE warden SET seen_at = now() - interval '3 s' WHERE holder = 'w1'")
+    assert len(await share_slices(store, "w2")) == len(held)
 
 
 async def test_slices_are_locked_only_as_they_are_held(store: Connection) -> None:

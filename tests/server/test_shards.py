@@ -1,0 +1,137 @@
+"""The writers of one process, begun and ended as shards come and go."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+from tests.storage.store import EMPTY_STORE
+
+from wattwarden.server.shards import Shards
+from wattwarden.storage.database import Connection
+from wattwarden.storage.errors import StorageError
+from wattwarden.storage.rows.position import Fenced
+from wattwarden.storage.rows.shards import share_shards
+
+SHARDS = 4
+
+
+class FakeWriter:
+    """Works until it is stopped, or fails."""
+
+    def __init__(self, error: StorageError | None) -> None:
+        self.error = error
+        self.done = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        if self.error is not None:
+            raise self.error
+        await stop.wait()
+        self.done = True
+
+
+class Crew:
+    """The shards of a process; ``errors`` meet the next writers of a shard."""
+
+    def __init__(self, dsn: str, holder: str = "writer-a") -> None:
+        self.made: list[tuple[int, FakeWriter]] = []
+        self.errors: dict[int, StorageError] = {}
+        self.shards = Shards(dsn, SHARDS, holder, self.make)
+
+    def make(self, shard: int) -> FakeWriter:
+        writer = FakeWriter(self.errors.pop(shard, None))
+        self.made.append((shard, writer))
+        return writer
+
+
+@pytest.fixture
+async def database(store_server: str) -> AsyncIterator[Connection]:
+    connection = await asyncpg.connect(store_server)
+    await connection.execute(EMPTY_STORE)
+    yield connection
+    await connection.close()
+
+
+async def stopped(crew: Crew) -> None:
+    """Run it with the order to stop given already."""
+    stop = asyncio.Event()
+    stop.set()
+    await crew.shards.run(stop)
+
+
+async def test_it_works_on_what_it_has_and_lets_others_have_their_share(
+    database: Connection, store_server: str
+) -> None:
+    one, other = Crew(store_server), Crew(store_server, "writer-b")
+    await one.shards.round()
+    assert one.shards.held == [0, 1, 2, 3]
+    await other.shards.round()
+    assert other.shards.held == []
+    await one.shards.round()
+    assert one.shards.held == [0, 1]
+    assert [writer.done for _, writer in one.made] == [False, False, True, True]
+    await other.shards.round()
+    assert other.shards.held == [2, 3]
+    await stopped(one)
+    await other.shards.round()
+    assert other.shards.held == [0, 1, 2, 3]
+    await stopped(other)
+    assert await database.fetchval("SELECT count(holder) FROM shard_lease") == 0
+    assert all(writer.done for crew in (one, other) for _, writer in crew.made)
+
+
+@pytest.mark.usefixtures("database")
+async def test_a_writer_that_gave_way_begins_anew_while_the_shard_is_ours(
+    store_server: str,
+) -> None:
+    crew = Crew(store_server)
+    crew.errors[1] = Fenced(1, 7)
+    await crew.shards.round()
+    await asyncio.sleep(0)
+    await crew.shards.round()
+    assert [shard for shard, _ in crew.made] == [0, 1, 2, 3, 1]
+    await stopped(crew)
+
+
+async def test_what_was_taken_is_no_longer_worked_on(
+    database: Connection, store_server: str
+) -> None:
+    crew = Crew(store_server)
+    await crew.shards.round()
+    await database.execute("DELETE FROM writer")
+    assert (await share_shards(database, "thief", SHARDS)).held.keys() == set(range(SHARDS))
+    await crew.shards.round()
+    assert crew.shards.held == []
+    assert all(writer.done for _, writer in crew.made)
+    await stopped(crew)
+
+
+@pytest.mark.usefixtures("database")
+async def test_a_writer_that_cannot_go_on_ends_the_process(
+    store_server: str,
+) -> None:
+    crew = Crew(store_server)
+    crew.errors[2] = StorageError("a gap in the journal", retryable=False)
+    await crew.shards.round()
+    await asyncio.sleep(0)
+    with pytest.raises(StorageError, match="a gap"):
+        await crew.shards.run(asyncio.Event())
+    assert sorted(writer.done for _, writer in crew.made) == [False, True, True, True]
+
+
+@pytest.mark.usefixtures("database")
+async def test_without_a_database_everybody_keeps_what_he_has(
+    store_server: str,
+) -> None:
+    crew = Crew(store_server)
+    await crew.shards.round()
+    connection = crew.shards._connection
+    assert connection is not None
+    connection.terminate()
+    crew.shards._dsn = "postgresql://nobody@127.0.0.1:9/nothing"
+    await crew.shards.round()
+    assert crew.shards.held == [0, 1, 2, 3]
+    crew.shards._dsn = store_server
+    await crew.shards.round()
+    assert [shard for shard, _ in crew.made] == [0, 1, 2, 3]
+    await stopped(crew)
