@@ -53,16 +53,19 @@ layers: $(STAMP)
 
 tests: $(STAMP)
 	@# Each worker, and each role that a test starts, spends half of its start on compiling else.
-	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -q -n 3 --dist worksteal
+	env -u PYTHONDONTWRITEBYTECODE -u MAKEFLAGS $(BIN)/pytest -q -n 3 --dist worksteal
 
-test: check tests ## every check and every test
+test: $(STAMP) ## every check and every test
+	@# Types keep one processor busy for a minute: beside them is room for all else.
+	@+$(MAKE) --no-print-directory -j2 check tests
 
 format: $(STAMP) ## rewrite the sources in the house style
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP) ## measure against the C reference and psql, print a table
-	$(BIN)/python bench/run.py
+bench: $(STAMP) ## all figures beside their references; a quarter of an hour, kept in bench/results/
+	-@$(MAKE) --silent -C bench rsyslog
+	$(BIN)/python bench/run.py --write
 
 soak: $(STAMP) ## long runs; prints a dated record into docs/
 	$(BIN)/python bench/soak.py
@@ -71,6 +74,7 @@ soak: $(STAMP) ## long runs; prints a dated record into docs/
 	$(BIN)/python bench/line_days.py --record
 	$(BIN)/python bench/courier_latency.py --record
 	$(BIN)/python bench/ladder.py --record
+	$(BIN)/python bench/cluster.py --record
 	$(BIN)/python bench/console.py --record
 	$(BIN)/wattwarden play docs/stories.md
 	WATTWARDEN_API_EXAMPLES=50 $(BIN)/pytest -q tests/console/api/test_described.py

@@ -20,6 +20,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
@@ -112,12 +113,7 @@ def tables(found: Sequence[Looked], costs: Sequence[Cost]) -> str:
     """Return what was measured as Markdown; of each page the role for which it was slowest."""
     worst: dict[str, Looked] = {}
     for one in found:
-        known = worst.get(one.route.name)
-        if known is None or (bool(one.wrong), one.percentile(0.95)) > (
-            bool(known.wrong),
-            known.percentile(0.95),
-        ):
-            worst[one.route.name] = one
+        worst[one.route.name] = max(worst.get(one.route.name, one), one, key=_grave)
     rows = [
         (
             one.route.path,
@@ -132,13 +128,22 @@ def tables(found: Sequence[Looked], costs: Sequence[Cost]) -> str:
         )
         for one in worst.values()
     ]
-    parts = [str(Table(_HEADING, tuple(rows)))]
+    excepted = sorted({(one.excepted, one.route.path) for one in found if one.excepted})
+    parts = [
+        str(Table(_HEADING, tuple(rows))),
+        "The bars are not for: " + "; ".join(f"{path} ({why})" for why, path in excepted) + ".",
+    ]
     for what, cost in zip(("streams alone", "and what their pages fetch"), costs, strict=False):
         parts.append(
             f"{STREAMS} live streams, {what}: {cost.share:.1%} of a core (≤ {SHARE_LIMIT:.0%}),"
             f" {cost.changes} changes in a minute, {cost.told} told, {cost.fetched} fetched."
         )
     return "\n\n".join(parts)
+
+
+def _grave(one: Looked) -> tuple[bool, bool, float]:
+    """Return how much is to be said of it; of who is rightly refused, little."""
+    return bool(one.wrong), one.status == HTTPStatus.OK, one.percentile(0.95)
 
 
 def main(arguments: Sequence[str]) -> int:

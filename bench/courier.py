@@ -22,7 +22,7 @@ import aiohttp
 import orjson
 import structlog
 import uvloop
-from bench.figures import AtLeast, Figure, Section, Series, Table, ratios
+from bench.figures import AtLeast, Figure, Section, Series, Table, beside, ratios
 from bench.processes import tree_cpu_s
 
 from wattwarden.alarms.channels.channel import Message
@@ -36,7 +36,8 @@ from wattwarden.storage.database import Connection, connect
 from wattwarden.storage.engines.postgres import EmbeddedPostgres
 from wattwarden.storage.migrate import load_migrations, migrate
 from wattwarden.storage.moments import moment_of
-from wattwarden.storage.registry.decisions import Decision, enter
+from wattwarden.storage.registry.decisions import Decision
+from wattwarden.storage.registry.entering import enter
 
 HERE: Final = Path(__file__).resolve().parent
 NOTICES: Final = 5_000  # of a turn: some seconds
@@ -112,11 +113,18 @@ async def _measure(rounds: int) -> Section:
     rates = Series(tuple(turn.rate for turn in turns["courier"]))
     cpu = {name: [turn.client_us for turn in found] for name, found in turns.items()}
     figures = (
-        Figure(f"webhooks/s of one courier, {NOTICES:,} notices", rates, AtLeast(WANTED_RATE)),
         Figure(
+            "courier.rate",
+            f"webhooks/s of one courier, {NOTICES:,} notices",
+            rates,
+            AtLeast(WANTED_RATE),
+        ),
+        Figure(
+            "courier.client",
             "CPU a POST, bare aiohttp client ÷ courier",
             ratios(cpu["client"], cpu["courier"]),
             AtLeast(WANTED_RATIO),
+            beside(cpu["courier"], cpu["client"], "µs"),
         ),
     )
     return Section(figures, (_table(turns),))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from bench.figures import AtLeast, Figure, Section, Series, Table, ratios
+from bench.figures import AtLeast, Figure, Section, Series, Table, beside, ratios
 from tests.alarms.oracle import Oracle
 
 from wattwarden.alarms.decisions.slices import SLICES, slice_of
@@ -64,14 +64,20 @@ def measure_diagnosis(rounds: int) -> Section:
     what = f"{len(city.units):,} units"
     figures = (
         Figure(
+            "fold.loop",
             f"readings/s, fold ÷ plain loop over readings, {what}",
             ratios(folded, looped),
             AtLeast(WANTED_RATIO),
+            beside(folded, looped, "readings/s"),
         ),
         Figure(
-            f"readings/s folded on one core, {what}", Series(tuple(folded)), AtLeast(WANTED_RATE)
+            "fold.city",
+            f"readings/s folded on one core, {what}",
+            Series(tuple(folded)),
+            AtLeast(WANTED_RATE),
         ),
         Figure(
+            "fold.slice",
             f"readings/s folded on one core, {len(part.plant.units)} units",
             Series(tuple(sliced)),
             AtLeast(WANTED_RATE),
@@ -83,7 +89,11 @@ def measure_diagnosis(rounds: int) -> Section:
         _row(part, "fold", sliced),
     )
     heading = ("of", "units", "readings", "folded by", "readings/s", "µs a reading")
-    return Section(figures, (Table(heading, rows),))
+    return Section(
+        figures,
+        (Table(heading, rows),),
+        {"fold.readings_per_s": Series(tuple(folded))},
+    )
 
 
 def _stretch(what: str, world: World, plant: Plant, hours: tuple[int, int]) -> Stretch:

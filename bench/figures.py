@@ -1,8 +1,8 @@
 """Figures with their bars, and their Markdown."""
 
 import statistics
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,21 @@ class AtMost:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A measured quantity and the bar that its median has to hold."""
+    """A measured quantity and the bar that its median has to hold.
 
+    Attributes:
+        key: Names it in the records of all runs; never changed, for runs are compared by it.
+        what: The same in words.
+        measured: One value a round.
+        wanted: The bar.
+        beside: Ours and the limit in absolute figures, as text.
+    """
+
+    key: str
     what: str
     measured: Series
     wanted: AtLeast | AtMost
+    beside: str = ""
 
     @property
     def holds(self) -> bool:
@@ -77,10 +87,14 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What one measurement found: figures against bars, and the numbers behind them."""
+    """What one measurement found: figures against bars, and the numbers behind them.
+
+    ``facts`` are numbers by name that other pages are computed from.
+    """
 
     figures: tuple[Figure, ...]
     details: tuple[Table, ...] = ()
+    facts: Mapping[str, Series] = field(default_factory=dict)
 
 
 def ratios(numerators: Sequence[float], denominators: Sequence[float]) -> Series:
@@ -95,15 +109,20 @@ def rounded(value: float) -> str:
     return f"{value:.3g}"
 
 
-def figures_table(figures: Iterable[Figure]) -> Table:
-    """The table that is read first: each bar, and whether it holds."""
-    rows = (
-        (
-            figure.what,
-            str(figure.measured),
-            str(figure.wanted),
-            "yes" if figure.holds else "**no**",
-        )
-        for figure in figures
+def series(values: Iterable[float]) -> Series:
+    """Make a series of any values."""
+    return Series(tuple(values))
+
+
+def beside(ours: Sequence[float], limit: Sequence[float], unit: str) -> str:
+    """Both sides of a quotient in absolute figures."""
+    return f"{rounded(statistics.median(ours))}, limit {rounded(statistics.median(limit))} {unit}"
+
+
+def joined(sections: Sequence[Section]) -> Section:
+    """Put parts of one measurement together."""
+    return Section(
+        tuple(figure for part in sections for figure in part.figures),
+        tuple(table for part in sections for table in part.details),
+        {name: found for part in sections for name, found in part.facts.items()},
     )
-    return Table(("figure", "measured (spread)", "wanted", "holds"), tuple(rows))

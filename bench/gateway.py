@@ -1,24 +1,34 @@
-"""What the gateway costs beside the C reference: CPU per frame, memory, login storms.
+"""What the gateway costs beside the C reference: CPU time for each acknowledged frame.
 
 Reference and gateway are loaded in turn, with the same options, in the same minutes. A ratio is
 taken within each round; the median over the rounds counts.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from pathlib import Path
 from typing import Final
 
-from bench.figures import AtLeast, AtMost, Figure, Section, Series, Table, ratios, rounded
-from bench.load import Report, run_load, try_load
+from bench.figures import (
+    AtLeast,
+    Figure,
+    Section,
+    Series,
+    Table,
+    beside,
+    joined,
+    ratios,
+    rounded,
+    series,
+)
+from bench.load import Report, run_load
 from bench.processes import settle, tree_cpu_s
-from bench.servers import Server
+from bench.servers import Server, build, reference, wattwarden
 
 CONNECTIONS: Final = 1_000
-FLEET: Final = 5_000
+CROWD: Final = 10_000
 WARMUP_S: Final = 1.0
-HOLD_S: Final = 3.0  # long enough for buffers of the storm before to be given back
 # A meter's clock moves a second with each frame. No gateway gets 1,800 frames of each of 1,000
 # meters acknowledged within a run.
 CLOCK_SLOT: Final = timedelta(minutes=30)
@@ -27,28 +37,58 @@ METERS_ZONE: Final = timedelta(hours=8)
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How uploads follow one another, and the CPU ratio to be held with it."""
+    """How uploads follow one another, and the CPU ratio to be held with it.
 
+    A shape without a wanted ratio is held by what it is compared with.
+    """
+
+    protocol: str
+    connections: int
     window: int
     glue: int
-    wanted_ratio: float
+    wanted_ratio: float | None
+
+    @property
+    def key(self) -> str:
+        """Its name in records."""
+        return f"{self.protocol}.c{self.connections}.w{self.window}g{self.glue}"
 
     def __str__(self) -> str:
-        return f"window {self.window}, glue {self.glue}"
+        return (
+            f"{TITLES[self.protocol]}, {self.connections:,} connections,"
+            f" window {self.window}, glue {self.glue}"
+        )
 
 
-SHAPES: Final = (Shape(1, 1, 0.38), Shape(8, 8, 0.20))
-WANTED_RSS_KIB: Final = 6.0
-WANTED_STORM_RATIO: Final = 0.3
+TITLES: Final = {"acrel": "Acrel", "hj212": "HJ 212"}
+ACREL: Final = Shape("acrel", CONNECTIONS, 1, 1, 0.50)
+ACREL_CROWD: Final = Shape("acrel", CROWD, 1, 1, None)
+# By protocol, in the order in which each round takes them.
+SHAPES: Final[Mapping[str, tuple[Shape, ...]]] = {
+    "acrel": (ACREL, ACREL_CROWD, Shape("acrel", CONNECTIONS, 8, 8, 0.30)),
+    "hj212": (
+        Shape("hj212", CONNECTIONS, 1, 1, 0.36),
+        Shape("hj212", CONNECTIONS, 8, 8, 0.16),
+    ),
+}
+# Of the ratio at 1,000 connections.
+WANTED_CROWD_RATIO: Final = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One load of a server, with the CPU of its other processes."""
+
+    report: Report
+    others_us: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One load of the reference and one of the gateway, with the CPU of its other processes."""
+    """One load of the reference and one of the gateway."""
 
     reference: Report
-    gateway: Report
-    others_us_per_frame: Mapping[str, float]
+    gateway: Loaded
 
 
 def clock_starts(today: datetime) -> Iterator[str]:
@@ -62,114 +102,129 @@ def clock_starts(today: datetime) -> Iterator[str]:
         yield f"{midnight + slot * CLOCK_SLOT + METERS_ZONE:%Y-%m-%dT%H:%M}"
 
 
-def measure_frames(reference: Server, under_test: Server, rounds: int, seconds: float) -> Section:
+def measure_frames(program: Path, rounds: int, seconds: float) -> Section:
     """CPU per acknowledged frame, for each shape."""
-    starts = clock_starts(datetime.now(UTC))
-    # Meters enrol and caches fill before anything counts.
-    run_load(under_test, *_upload_options(SHAPES[0], 1.0), "--start", next(starts))
-    settle(under_test.all_pids)
-    figures: list[Figure] = []
-    rows: list[tuple[str, ...]] = []
-    for shape in SHAPES:
-        options = _upload_options(shape, seconds)
-        measured = [
-            _measure_round(reference, under_test, (*options, "--start", start))
-            for start in islice(starts, rounds)
-        ]
-        figures.append(_ratio_figure(shape, measured))
-        rows += _detail_rows(shape, measured)
-    roles = tuple(f"{role} µs" for role in _other_roles(under_test))
-    heading = ("shape", "server", "frames/s", "µs a frame", *roles, "p50 ms", "p99 ms", "loadgen %")
-    return Section(tuple(figures), (Table(heading, tuple(rows)),))
+    build()
+    parts = []
+    with wattwarden(program) as under_test:
+        for protocol, shapes in SHAPES.items():
+            with reference(protocol) as first:
+                parts.append(_measure_protocol(first, under_test, shapes, (rounds, seconds)))
+    return joined(parts)
 
 
-def measure_fleet(reference: Server, under_test: Server, rounds: int) -> Section:
-    """Memory of idle connections, then login storms.
-
-    The server under test has to be fresh: what it once took from the kernel for other connections
-    would not be counted.
-    """
-    connections = ("--protocol", "acrel", "--connections", str(FLEET))
-    idle = run_load(under_test, *connections, "--mode", "idle", "--seconds", str(HOLD_S))
-    storms: dict[str, list[Report]] = {"reference": [], "gateway": []}
-    for _ in range(rounds):
-        for name, server in (("reference", reference), ("gateway", under_test)):
-            settle(under_test.all_pids)
-            storms[name].append(try_load(server, *connections, "--mode", "storm")[0])
-    rates = {name: [storm.connect_per_s for storm in found] for name, found in storms.items()}
-    lost = sum(storm.resets + FLEET - storm.registered for storm in storms["gateway"])
-    rows = tuple((name, str(Series(tuple(rate)))) for name, rate in rates.items())
-    return Section(
-        (
-            Figure(
-                f"KiB RSS an idle registered connection, {FLEET:,} of them",
-                Series((idle.server_rss_kib_per_connection,)),
-                AtMost(WANTED_RSS_KIB),
-            ),
-            Figure(
-                f"login storm of {FLEET:,}, rate ÷ C reference's",
-                ratios(rates["gateway"], rates["reference"]),
-                AtLeast(WANTED_STORM_RATIO),
-            ),
-            Figure("connections reset or lost in all of them", Series((lost,)), AtMost(0)),
-        ),
-        (Table(("login storm", "logins/s"), rows),),
-    )
-
-
-def _upload_options(shape: Shape, seconds: float) -> tuple[str, ...]:
+def upload_options(shape: Shape, seconds: float) -> tuple[str, ...]:
+    """Options of loadgen for a shape, but for the meters' clocks."""
     return (
-        *("--protocol", "acrel", "--connections", str(CONNECTIONS), "--step", "1"),
+        *("--protocol", shape.protocol, "--connections", str(shape.connections), "--step", "1"),
         *("--window", str(shape.window), "--glue", str(shape.glue)),
         *("--warmup", str(WARMUP_S), "--seconds", str(seconds)),
     )
 
 
-def _measure_round(reference: Server, under_test: Server, options: tuple[str, ...]) -> Round:
-    roles = _other_roles(under_test)
-    from_reference = run_load(reference, *options)
+def warm_up(under_test: Server, shape: Shape, start: str) -> None:
+    """Let meters enrol and caches fill before anything counts."""
+    run_load(under_test, *upload_options(shape, 1.0), "--start", start)
+    settle(under_test.all_pids)
+
+
+def loaded(under_test: Server, *options: str) -> Loaded:
+    """Load a server, and wait until all its processes idle again.
+
+    Writer and database work on when the last ack is out; the frames are charged for that too.
+    """
+    roles = [role for role in under_test.pids if role != "gateway"]
     before_s = {role: tree_cpu_s(under_test.pids[role]) for role in roles}
-    from_gateway = run_load(under_test, *options)
-    # Writer and database work on when the last ack is out; the frames are charged for that too.
+    report = run_load(under_test, *options)
     settle(under_test.all_pids)
     others = {
-        role: (tree_cpu_s(under_test.pids[role]) - before_s[role]) * 1e6 / from_gateway.acked
+        role: (tree_cpu_s(under_test.pids[role]) - before_s[role]) * 1e6 / report.acked
         for role in roles
     }
-    return Round(from_reference, from_gateway, others)
+    return Loaded(report, others)
 
 
-def _other_roles(under_test: Server) -> tuple[str, ...]:
-    return tuple(role for role in under_test.pids if role != "gateway")
-
-
-def _ratio_figure(shape: Shape, measured: list[Round]) -> Figure:
-    costs = ratios(
-        [one.reference.server_cpu_us_per_frame for one in measured],
-        [one.gateway.server_cpu_us_per_frame for one in measured],
+def _measure_protocol(
+    first: Server, under_test: Server, shapes: tuple[Shape, ...], run: tuple[int, float]
+) -> Section:
+    rounds, seconds = run
+    starts = clock_starts(datetime.now(UTC))
+    warm_up(under_test, max(shapes, key=lambda shape: shape.connections), next(starts))
+    measured: dict[Shape, list[Round]] = {shape: [] for shape in shapes}
+    for _ in range(rounds):
+        for shape in shapes:
+            options = (*upload_options(shape, seconds), "--start", next(starts))
+            measured[shape].append(Round(run_load(first, *options), loaded(under_test, *options)))
+    figures = [_figure(shape, found) for shape, found in measured.items()]
+    if ACREL_CROWD in measured:
+        figures.append(_crowd_figure(measured[ACREL], measured[ACREL_CROWD]))
+    roles = tuple(role for role in under_test.pids if role != "gateway")
+    heading = ("shape", "server", "frames/s", "µs a frame", *(f"{role} µs" for role in roles))
+    rows = [row for shape, found in measured.items() for row in _rows(shape, found, roles)]
+    return Section(
+        tuple(figure for figure in figures if figure is not None),
+        (Table((*heading, "p50 ms", "p99 ms", "loadgen %"), tuple(rows)),),
+        {key: found for shape in shapes for key, found in _facts(shape, measured[shape])},
     )
-    what = f"CPU a frame, C reference ÷ gateway, {CONNECTIONS:,} connections, {shape}"
-    return Figure(what, costs, AtLeast(shape.wanted_ratio))
 
 
-def _detail_rows(shape: Shape, measured: list[Round]) -> Iterator[tuple[str, ...]]:
-    others = {
-        role: [one.others_us_per_frame[role] for one in measured]
-        for role in measured[0].others_us_per_frame
-    }
-    no_others = ("",) * len(others)
-    yield (str(shape), "C reference", *_columns([one.reference for one in measured], no_others))
-    costs = tuple(str(Series(tuple(cost))) for cost in others.values())
-    yield (str(shape), "gateway", *_columns([one.gateway for one in measured], costs))
+def _costs(measured: Sequence[Round]) -> tuple[list[float], list[float]]:
+    """CPU µs a frame, of the gateway and of the reference."""
+    return (
+        [one.gateway.report.server_cpu_us_per_frame for one in measured],
+        [one.reference.server_cpu_us_per_frame for one in measured],
+    )
 
 
-def _columns(reports: list[Report], others: tuple[str, ...]) -> tuple[str, ...]:
+def _figure(shape: Shape, measured: Sequence[Round]) -> Figure | None:
+    if shape.wanted_ratio is None:
+        return None
+    ours, limit = _costs(measured)
+    return Figure(
+        f"cpu.{shape.key}",
+        f"CPU a frame, C reference ÷ gateway: {shape}",
+        ratios(limit, ours),
+        AtLeast(shape.wanted_ratio),
+        beside(ours, limit, "µs"),
+    )
+
+
+def _crowd_figure(few: Sequence[Round], many: Sequence[Round]) -> Figure:
+    ours, limit = _costs(many)
+    return Figure(
+        "cpu.acrel.crowd",
+        f"that ratio (Acrel, window 1) with {CROWD:,} connections ÷ with {CONNECTIONS:,}",
+        ratios(ratios(limit, ours).values, ratios(*reversed(_costs(few))).values),
+        AtLeast(WANTED_CROWD_RATIO),
+        beside(ours, limit, f"µs with {CROWD:,}"),
+    )
+
+
+def _rows(
+    shape: Shape, measured: Sequence[Round], roles: Sequence[str]
+) -> Iterator[tuple[str, ...]]:
+    empty = ("",) * len(roles)
+    yield (str(shape), "C reference", *_columns([one.reference for one in measured], empty))
+    others = tuple(str(series(one.gateway.others_us[role] for one in measured)) for role in roles)
+    yield (str(shape), "gateway", *_columns([one.gateway.report for one in measured], others))
+
+
+def _facts(shape: Shape, measured: Sequence[Round]) -> Iterator[tuple[str, Series]]:
+    ours, limit = _costs(measured)
+    yield f"{shape.key}.gateway_us", series(ours)
+    yield f"{shape.key}.reference_us", series(limit)
+    yield f"{shape.key}.frames_per_s", series(one.gateway.report.acked_per_s for one in measured)
+    for role in measured[0].gateway.others_us:
+        yield f"{shape.key}.{role}_us", series(one.gateway.others_us[role] for one in measured)
+
+
+def _columns(reports: Sequence[Report], others: tuple[str, ...]) -> tuple[str, ...]:
     def median(values: list[float]) -> str:
-        return rounded(Series(tuple(values)).median)
+        return rounded(series(values).median)
 
     return (
         median([report.acked_per_s for report in reports]),
-        str(Series(tuple(report.server_cpu_us_per_frame for report in reports))),
+        str(series(report.server_cpu_us_per_frame for report in reports)),
         *others,
         median([report.latency_p50_ms for report in reports]),
         median([report.latency_p99_ms for report in reports]),

@@ -157,9 +157,7 @@ async def play(folder: Path, rate: int) -> list[tuple[str, str]]:
 
 
 async def _climb(demonstration: Demonstration, phone: Phone) -> list[tuple[str, str]]:
-    firm = orjson.loads(
-        await demonstration.say("registry", "show", "enterprise", "DEMO", "--json")
-    )
+    firm = orjson.loads(await demonstration.say("registry", "show", "enterprise", "DEMO", "--json"))
     officer = firm["officer"]
     # At once: on a busy machine the first offence comes before three commands one by one.
     reach = ("notify", "reach", "--as", ADMINISTRATOR, "--address")

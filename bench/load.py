@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+from bench.errors import BenchError
 from bench.servers import BUILD, Server
 
 LIMIT_S: Final = 120.0  # for one run: three times what loadgen allows itself by its own bounds
 
 
-class LoadError(Exception):
+class LoadError(BenchError):
     """loadgen counted faults, or could not begin."""
 
 
@@ -22,6 +23,7 @@ class Report:
 
     registered: int
     connect_per_s: float
+    register_p99_ms: float
     acked: int
     acked_per_s: float
     latency_p50_ms: float

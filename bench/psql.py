@@ -5,10 +5,12 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+from bench.errors import BenchError
+
 LIMIT_S: Final = 120.0  # a copy takes seconds
 
 
-class PsqlError(Exception):
+class PsqlError(BenchError):
     """psql did not do what it was told."""
 
 

@@ -24,7 +24,8 @@ from wattwarden.storage.acting.acting import named
 from wattwarden.storage.cases.follow import follow
 from wattwarden.storage.database import Connection
 from wattwarden.storage.ledgers.ledger import enter_drafts
-from wattwarden.storage.registry.decisions import Decision, enter_all
+from wattwarden.storage.registry.decisions import Decision
+from wattwarden.storage.registry.entering import enter_all
 from wattwarden.storage.warden.followed import Followed
 
 SLICES: Final = tuple(range(32))

@@ -14,6 +14,8 @@ from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 from typing import IO, Any, Final
 
+from bench.errors import BenchError
+
 HERE: Final = Path(__file__).resolve().parent
 BUILD: Final = HERE / "build"
 PROGRAM: Final = Path(sys.executable).with_name("wattwarden")
@@ -30,9 +32,10 @@ LIFTED_LIMITS: Final = {
     "WATTWARDEN_WRITER__ENROLMENTS_PER_PEER_HOUR": "1000000",
     "WATTWARDEN_GATEWAY__LOGINS_PER_SECOND": "1000000",
 }
+DEFAULTS: Final[Mapping[str, str]] = {}
 
 
-class ServerError(Exception):
+class ServerError(BenchError):
     """A server did not start, or did not end as it should."""
 
 
@@ -47,10 +50,12 @@ class Server:
     Attributes:
         port: Where it listens, on 127.0.0.1.
         pids: Its processes by role; ``gateway`` are those that serve the connections.
+        data: Where it keeps things; None when it keeps nothing.
     """
 
     port: int
     pids: Mapping[str, tuple[int, ...]]
+    data: Path | None = None
 
     @property
     def all_pids(self) -> tuple[int, ...]:
@@ -78,8 +83,10 @@ def reference(protocol: str) -> Iterator[Server]:
 
 
 @contextmanager
-def wattwarden(program: Path = PROGRAM) -> Iterator[Server]:
+def wattwarden(program: Path = PROGRAM, settings: Mapping[str, str] = DEFAULTS) -> Iterator[Server]:
     """Runs ``wattwarden up`` on an empty data folder, and stops it as Ctrl-C does.
+
+    ``settings`` are variables of its environment.
 
     Raises:
         ServerError: No ready line came in time, or the exit status was not 0.
@@ -90,10 +97,14 @@ def wattwarden(program: Path = PROGRAM) -> Iterator[Server]:
         command = [str(program), "up", "--data", f"{name}/data", "--json"]
         command += ["--listen", f"127.0.0.1:{free_port()}", "--console", "127.0.0.1:0"]
         with subprocess.Popen(
-            command, env=_environment(), stdout=subprocess.PIPE, stderr=log, text=True
+            command,
+            env={**_environment(), **settings},
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
         ) as process:
             try:
-                yield _parse_ready(_first_line(process, READY_LIMIT_S))
+                yield _parse_ready(_first_line(process, READY_LIMIT_S), Path(name) / "data")
             except NotReadyError as error:
                 message = f"{error}: {_tail(log)}"
                 raise ServerError(message) from error
@@ -130,14 +141,14 @@ def _environment() -> dict[str, str]:
     return own | LIFTED_LIMITS
 
 
-def _parse_ready(line: Mapping[str, Any]) -> Server:
+def _parse_ready(line: Mapping[str, Any], data: Path) -> Server:
     """Reads ``{"ready": true, "listen": "HOST:PORT", "pids": {"gateway": [1], "nats": 2, …}}``."""
     pids = {
         role: tuple(found) if isinstance(found, list) else (found,)
         for role, found in line["pids"].items()
         if found
     }
-    return Server(int(line["listen"].rpartition(":")[2]), pids)
+    return Server(int(line["listen"].rpartition(":")[2]), pids, data)
 
 
 def _first_line(process: subprocess.Popen[str], limit_s: float) -> Mapping[str, Any]:

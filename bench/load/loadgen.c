@@ -80,6 +80,32 @@ static void load(Swarm *swarm, Course *course)
     swarm->refilling = swarm->timing = false;
 }
 
+static bool still_sending(const Swarm *swarm)
+{
+    for (size_t i = 0; i < swarm->count; i++) {
+        if (swarm->links[i].unsent.size > 0)
+            return true;
+    }
+    return false;
+}
+
+/* Feed mode: round by round one send of each link, as fast as the server takes them. */
+static void feed(Swarm *swarm, Course *course)
+{
+    course->begin = mark(swarm);
+    double stop_s = course->begin.at_s + swarm->options->seconds;
+    bool busy = false;
+    while (now_s() < stop_s && (swarm->budget > 0 || busy)) {
+        for (size_t i = 0; !busy && i < swarm->count; i++)
+            uplink_offer(swarm, &swarm->links[i]);
+        busy = still_sending(swarm);
+        swarm_turn(swarm, busy ? TURN_MS : 0);
+        busy = still_sending(swarm);
+    }
+    swarm->tally.missing += busy;
+    course->end = mark(swarm);
+}
+
 static void hold(Swarm *swarm, Course *course)
 {
     course->begin = mark(swarm);
@@ -109,6 +135,8 @@ int main(int argc, char **argv)
     log_in(&swarm, &course);
     if (options.mode == MODE_IDLE)
         hold(&swarm, &course);
+    else if (options.mode == MODE_FEED)
+        feed(&swarm, &course);
     else if (options.mode != MODE_STORM)
         load(&swarm, &course);
     drain(&swarm);

@@ -34,13 +34,13 @@ static const Number NUMBERS[] = {
     {"step", "seconds between readings of a meter", AT(step), 1, 86400, true},
 };
 
-static const char *const MODE_NAMES[] = {"closed", "paced", "storm", "idle"};
+static const char *const MODE_NAMES[] = {"closed", "paced", "storm", "idle", "feed"};
 
 static void explain(void)
 {
     puts("loadgen plays many meters against one server, and prints a line of JSON.\n\n"
          "  --protocol NAME     acrel, hj212 (4 factors) or hj212-12\n"
-         "  --mode NAME         closed, paced, storm or idle\n"
+         "  --mode NAME         closed, paced, storm, idle or feed\n"
          "  --host ADDRESS      IPv4 address of the server\n"
          "  --start TIME        YYYY-MM-DD or YYYY-MM-DDThh:mm, the meters' clock at first\n"
          "  --server-pids A,B   processes whose CPU time and memory to report\n"
@@ -121,11 +121,13 @@ static bool set(Options *options, const char *name, const char *text)
 /* What is wrong only in company. */
 static void check(const Options *options)
 {
-    bool uploads = options->mode == MODE_CLOSED || options->mode == MODE_PACED;
+    bool uploads = options->mode != MODE_STORM && options->mode != MODE_IDLE;
     if (options->wire == NULL || options->port == 0)
         refuse("command line", "--protocol and --port must be given; --help lists the others");
     if (options->glue > options->window)
         refuse("--glue", "more than --window");
+    if (options->mode == MODE_FEED && options->count == 0)
+        refuse("--mode feed", "needs --count, for no answer ends it");
     if (options->count > 0 && !uploads)
         refuse("--count", "storm and idle mode send no uploads");
     if (options->count > 0 && options->wire->login == NULL && options->count < options->connections)

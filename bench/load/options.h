@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef enum { MODE_CLOSED, MODE_PACED, MODE_STORM, MODE_IDLE } Mode;
+typedef enum { MODE_CLOSED, MODE_PACED, MODE_STORM, MODE_IDLE, MODE_FEED } Mode;
 
 typedef struct {
     const Wire *wire;

@@ -47,6 +47,7 @@ void swarm_open(Swarm *swarm, const Options *options)
         .epoll = epoll_create1(0),
         .budget = options->count > 0 ? (uint64_t)options->count : UINT64_MAX,
         .dice = (uint64_t)options->seed,
+        .feeding = options->mode == MODE_FEED,
     };
     for (size_t i = 0; i < swarm->count; i++) {
         Link *link = &swarm->links[i];
@@ -127,7 +128,10 @@ static void answer_call(Swarm *swarm, Link *link)
     }
     link->stage = LINK_GREETING;
     link_watch(swarm, link, EPOLL_CTL_MOD, EPOLLIN);
-    uplink_greet(swarm, link);
+    if (swarm->feeding)
+        link_online(swarm, link);
+    else
+        uplink_greet(swarm, link);
 }
 
 static void act(Swarm *swarm, Link *link, uint32_t events)

@@ -69,6 +69,7 @@ typedef struct {
     uint64_t waiting;  /* uploads, over all links */
     uint64_t budget;   /* uploads that may still be sent */
     bool refilling;    /* each ack lets the next upload out */
+    bool feeding;      /* nobody logs in, and no ack is waited for */
     bool timing;       /* ack times go into acks */
     Histogram logins;  /* from connect to registered */
     Histogram acks;    /* from send to ack */

@@ -79,11 +79,13 @@ static void send_uploads(Swarm *swarm, Link *link, uint32_t count)
     size_t size = 0;
     double at_s = now_s();
     for (; count > 0 && swarm->budget > 0; count--, swarm->budget--) {
-        Pending *place = &link->pending[(link->oldest + link->waiting++) % swarm->window];
-        size += swarm->wire->upload(&link->meter, frames + size, &place->token);
-        place->sent_s = at_s;
-        swarm->waiting++;
+        Pending upload = {.sent_s = at_s};
+        size += swarm->wire->upload(&link->meter, frames + size, &upload.token);
         swarm->tally.sent++;
+        if (swarm->feeding)
+            continue;
+        link->pending[(link->oldest + link->waiting++) % swarm->window] = upload;
+        swarm->waiting++;
     }
     if (size > 0)
         send_all(swarm, link, frames, size);

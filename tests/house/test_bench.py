@@ -243,6 +243,20 @@ async def test_loadgen_sends_sound_frames_of_many_meters(
     assert sum(map(len, platform.meters)) == COUNT + logins
 
 
+def no_reply(_frame: bytes) -> bytes:
+    return b""
+
+
+async def test_loadgen_feeds_a_server_that_never_answers(programs: Path) -> None:
+    platform = Platform(cut_hj212, no_reply)
+    options = ("--mode", "feed", "--window", "8", "--glue", "8", "--count", str(COUNT))
+    status, report = await load_platform(programs, platform, "--protocol", "hj212", *options)
+    assert status == 0, report
+    assert (report["frames_sent"], report["acked"], report["unsent"]) == (COUNT, 0, 0)
+    assert len({check_hj212_meter(frames) for frames in platform.meters}) == CONNECTIONS
+    assert sorted(map(len, platform.meters)) == [48, 48, 48, 56], "round by round"
+
+
 async def test_loadgen_starts_the_meters_clocks_where_it_is_told(programs: Path) -> None:
     platform = Platform(cut_hj212, reply_hj212)
     await load_platform(
@@ -309,6 +323,7 @@ async def test_loadgen_tells_what_is_wrong_with_the_answers(
         pytest.param(("--protocol", "acrel", "--port", "1", "--glue", "2"), id="glue over window"),
         pytest.param(("--protocol", "acrel", "--port", "1", "--start", "today"), id="no date"),
         pytest.param(("--protocol", "acrel", "--port", "1", "--count"), id="no value"),
+        pytest.param(("--protocol", "hj212", "--port", "1", "--mode", "feed"), id="endless feed"),
     ],
 )
 async def test_loadgen_refuses_a_wrong_command_line_in_a_sentence(
