@@ -92,6 +92,17 @@ class Rules:
         return numbers
 
 
+def number_faults(numbers: Mapping[str, float]) -> list[str]:
+    """Return what is wrong with numbers that a unit would have of its own; nothing if they fit."""
+    faults: list[str] = []
+    for name, number in numbers.items():
+        try:
+            _number(number, _full_name(name, _names(), "thresholds"), f"thresholds: {name}")
+        except RuleError as error:
+            faults += error.faults
+    return faults
+
+
 def default_rules() -> Rules:
     """Return the rules that come with the program."""
     return load_rules(default_text())

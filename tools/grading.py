@@ -128,7 +128,10 @@ def backtest(
 ) -> None:
     """Grade the alarms of a span by another file: which would be graver or less grave, and when.
 
-    What people did stays as they did it. Nothing is changed.
+    What was done stays as and when it was done: nobody knows what people would have done had they
+    been told sooner, later or not at all, so from the first deed on a difference is what that deed
+    leaves of it. Only a case that closes by itself before somebody acted stays closed, and what was
+    done after that counts for nothing. Nothing is changed.
     """
     tried, settings = _read(file), settings_of(reader.system)
 

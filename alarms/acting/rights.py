@@ -59,6 +59,7 @@ RIGHTS: Final[Mapping[str, Roles]] = {
     **COMMAND_RIGHTS,
     "norm_draft": norms.DRAFTERS,
     "grading": norms.DECIDERS,
+    "thresholds": norms.DECIDERS,
     **cases.RIGHTS,
     **consumables.RIGHTS,
     **enforcement.RIGHTS,

@@ -1,6 +1,6 @@
 """A case from what is known of it: the alarm, then everything that was done, in order of time.
 
-    raise ─► clear, actions, reviews by time ─► what settles by itself ─► Case
+    raise ─► clear, what settles by itself, actions, reviews, each when its time comes ─► Case
 
 Folding never fails: what was decided of an alarm that late readings changed afterwards is in the
 history, and moves nothing.
@@ -56,6 +56,8 @@ def fold_case(origin: Origin, said: Sequence[Said], grading: Grading, now: datet
         if ended is not None and ended <= one.at:
             course.move(ended, Deed.CLEAR)
             ended = None
+        # What has closed by itself by then is not opened by a word about it.
+        course.settle(grading, one.at)
         course.take(one)
     if ended is not None and ended <= now:
         course.move(ended, Deed.CLEAR)
@@ -65,7 +67,8 @@ def fold_case(origin: Origin, said: Sequence[Said], grading: Grading, now: datet
 
 def settles_at(case: Case, grading: Grading) -> datetime | None:
     """Return when a case closes by itself, if nobody does anything about it before."""
-    return _settling(case.episode, case.state, case.history, grading, handled=case.handled)
+    waits = case.handled is not None or case.escalated > 0
+    return _settling(case.episode, case.state, case.history, grading, waits=waits)
 
 
 def _settling(
@@ -74,12 +77,13 @@ def _settling(
     history: Sequence[Done],
     grading: Grading,
     *,
-    handled: datetime | None,
+    waits: bool,
 ) -> datetime | None:
+    """Return when a case closes by itself; ``waits`` is whether people have it in hand."""
     last = max(done.at for done in history if done.counts)
     if state is State.VERIFIED:
         return last + timedelta(seconds=grading.close_after_s)
-    if state not in (State.CLEARED, State.CLEARED_UNACK) or episode.ended is None or handled:
+    if state not in (State.CLEARED, State.CLEARED_UNACK) or episode.ended is None or waits:
         return None
     brief = episode.ended - episode.began < timedelta(seconds=grading.brief_s)
     wanted = grading.settles(episode)
@@ -190,10 +194,10 @@ class _Course:
             self.move(at, Deed.CLEAR)
 
     def settle(self, grading: Grading, now: datetime) -> None:
-        """Close what closes by itself, once nothing else was done."""
-        handled = self.values.get("handled")
+        """Close what has closed by itself by a moment."""
         episode = self.origin.episode
-        at = _settling(episode, self.state, self.history, grading, handled=handled)
+        waits = "handled" in self.values or "escalated" in self.values
+        at = _settling(episode, self.state, self.history, grading, waits=waits)
         if at is not None and at <= now:
             ending = Ending.VERIFIED if self.state is State.VERIFIED else Ending.BRIEF
             self.move(at, Deed.SETTLE)

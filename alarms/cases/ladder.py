@@ -62,6 +62,11 @@ def notices(case: Case, grading: Grading) -> tuple[Notice, ...]:
     return (*told, *_cleared(case, grading, told))
 
 
+def escalations(case: Case) -> list[datetime]:
+    """Return when officers made it graver."""
+    return [done.at for done in case.history if done.counts and done.deed == Verb.ESCALATE]
+
+
 def _fixed(case: Case, grading: Grading) -> Iterator[Notice]:
     """Yield what falls due at times of its own."""
     episode = case.episode
@@ -74,15 +79,10 @@ def _fixed(case: Case, grading: Grading) -> Iterator[Notice]:
     graded = episode.graded
     if episode.grade_up and graded is not None and graded > case.raised and _open(case, graded):
         yield _notice(case, grading, graded, Why.GRADED)
-    for at in _escalations(case):
+    for at in escalations(case):
         yield _notice(case, grading, at, Why.GRADED)
     for at in _missed(case, grading):
         yield _notice(case, grading, at, Why.OVERDUE)
-
-
-def _escalations(case: Case) -> list[datetime]:
-    """Return when officers made it graver."""
-    return [done.at for done in case.history if done.counts and done.deed == Verb.ESCALATE]
 
 
 def _missed(case: Case, grading: Grading) -> Iterator[datetime]:
@@ -141,7 +141,7 @@ def _cleared(case: Case, grading: Grading, told: Sequence[Notice]) -> Iterator[N
 def _notice(case: Case, grading: Grading, at: datetime, why: Why, task: Task = Task.NONE) -> Notice:
     given = [deadline for since, deadline in _deadlines(case, grading) if since <= at]
     late = given[-1] is not None and given[-1] <= at and not _rectified(case, at)
-    up = int(late) + sum(one <= at for one in _escalations(case))
+    up = int(late) + sum(one <= at for one in escalations(case))
     level = grading.level(case.episode, case.supervision, at, up=up)
     told = grading.told(case.episode, level)
     mutable = case.grade not in grading.never_muted

@@ -9,7 +9,8 @@ any of these four ── declare ─► DECLARED ── pass ─► CLOSED (exem
 CLEARED_UNACK, CLEARED, RECTIFYING ── close, by an officer, the condition gone ─► CLOSED
 CLOSED (exempt) ── revoke: the approval was a mistake ─► ACKED or CLEARED
 
-Until it is verified or closed, an officer may escalate a case, which stays where it is.
+Until it is verified or closed, an officer may escalate a case, which stays where it is and does not
+settle: whoever made it graver, or somebody else, has to look at it.
 From every state what officers do, and time, lead to CLOSED: no case waits for its firm for ever.
 """
 

@@ -1,6 +1,6 @@
 """What stands against an action on a case, said so that whoever was second learns of the first."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,6 +11,8 @@ from wattwarden.alarms.cases.case import STATES_ZH, Case, Done, Level
 from wattwarden.alarms.cases.grading import Grading
 from wattwarden.alarms.cases.lifecycle import DEEDS_ZH, TRANSITIONS, VERBS_ZH, Deed, able
 from wattwarden.alarms.decisions.bodies import Declaration, Review
+from wattwarden.alarms.decisions.body import Scope
+from wattwarden.alarms.plant.orders import declared_hours
 from wattwarden.alarms.registry.problems import Problem
 from wattwarden.protocol.codec import DEFAULT_ZONE
 
@@ -33,7 +35,8 @@ class Terms:
     """What an action is held against, beside the case.
 
     ``files`` are those of its evidence that were kept; ``declaration`` is the one that it names;
-    ``name`` tells what a person is called, ``officer`` whether somebody is one.
+    ``name`` tells what a person is called, ``officer`` whether somebody is one; ``about`` is what
+    the alarm is about.
     """
 
     grading: Grading
@@ -43,6 +46,33 @@ class Terms:
     declaration: Declaration | None
     name: Callable[[str], str]
     officer: Callable[[str], bool]
+    about: "About"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """The lines and units that an alarm is about; neither: its firm as a whole.
+
+    ``beside`` are the other units of its lines: a wrong meter of one may explain what is said of
+    another, where somebody reviews that.
+    """
+
+    lines: frozenset[str]
+    units: frozenset[str]
+    beside: frozenset[str] = frozenset()
+
+    def has(self, declaration: Declaration) -> bool:
+        """Tell whether a declaration of the same firm is about the same."""
+        if declaration.scope is Scope.ENTERPRISE or not self.lines | self.units:
+            return True
+        if declaration.scope is Scope.LINE:
+            return declaration.subject in self.lines
+        reviewed = declaration.state is Review.PENDING
+        return declaration.subject in (self.units | self.beside if reviewed else self.units)
+
+
+FIRM: Final = About(frozenset(), frozenset())
+"""Its firm as a whole."""
 
 
 def against(case: Case, action: Action, terms: Terms) -> Iterator[Problem]:
@@ -57,6 +87,10 @@ def against(case: Case, action: Action, terms: Terms) -> Iterator[Problem]:
             yield from _unproved(case, action, terms)
         case Verb.DECLARE:
             yield from _unfit(case, action, terms)
+        case Verb.ESCALATE if case.episode.suppressed:
+            zh = f"报警{case.id}不对外通知:另有报警已包含它,请升级那一条"
+            en = f"alarm {case.id} is told to nobody: another says more; escalate that one"
+            yield action.problem("verb", zh, en)
         case Verb.ESCALATE if case.level is Level.SEVERE:
             zh, en = f"报警{case.id}已是最高级", f"alarm {case.id} is of the highest level already"
             yield action.problem("verb", zh, en)
@@ -125,11 +159,37 @@ def _unfit(case: Case, action: Action, terms: Terms) -> Iterator[Problem]:
         zh = f"申报{declaration.id}未获通过或已撤销"
         en = f"declaration {declaration.id} was {declaration.state}"
         yield action.problem("declaration", zh, en)
-    begin, end = declaration.start, declaration.last
-    if begin > (case.cleared or terms.now) or end < case.episode.began:
+    if not terms.about.has(declaration):
+        zh = f"申报{declaration.id}的对象与报警无关"
+        en = f"declaration {declaration.id} is about something else than the alarm"
+        yield action.problem("declaration", zh, en)
+        return
+    begin, end = case.episode.began, case.cleared or terms.now
+    hours = [(start, last) for start, last in declared_hours(declaration)
+             if start <= end and last >= begin]  # fmt: skip
+    if not hours:
         zh = f"申报{declaration.id}的时段与报警无关"
         en = f"declaration {declaration.id} is of another time than the alarm"
         yield action.problem("declaration", zh, en)
+    elif declaration.state is Review.APPROVED and not _whole(hours, (begin, end), terms.grading):
+        # Whoever approved it did not know of the alarm, and nobody would look at it again.
+        zh = f"申报{declaration.id}只涵盖报警的部分时段,须另行申报并经审核"
+        en = f"declaration {declaration.id} covers a part of the alarm; declare it anew"
+        yield action.problem("declaration", zh, en)
+
+
+def _whole(
+    hours: Iterable[tuple[datetime, datetime]],
+    span: tuple[datetime, datetime],
+    grading: Grading,
+) -> bool:
+    """Tell whether hours, in order of time, cover a span, but for some minutes at either end."""
+    begin, end = span
+    reached = begin + timedelta(seconds=grading.declared_late_s)
+    for start, last in hours:
+        if start <= reached:
+            reached = max(reached, last)
+    return reached >= end - timedelta(seconds=grading.settle_s)
 
 
 def _deadlines(case: Case, action: Action, terms: Terms) -> Iterator[Problem]:

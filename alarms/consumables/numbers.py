@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 from typing import Annotated, Final
 
 import msgspec
+
+from wattwarden.alarms.shipped import shipped_text
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
@@ -75,5 +76,4 @@ def numbers_of(text: str) -> Numbers:
 @cache
 def default_numbers() -> Numbers:
     """Return the numbers that come with the program."""
-    text = files("wattwarden.alarms.consumables").joinpath("consumables.toml").read_text("utf-8")
-    return numbers_of(text)
+    return numbers_of(shipped_text("consumables"))

@@ -3,6 +3,7 @@
 norm_draft   a rule file or a grading as a whole, with the reason for it
 rules        the rule file of a draft is in force (``bodies.RuleSet``)
 grading      the grading of a draft is in force, for alarms raised from a moment on
+thresholds   single units and outlets have the numbers of a draft (``registry.thresholds``)
 """
 
 from enum import StrEnum
@@ -23,6 +24,7 @@ class Norm(StrEnum):
 
     RULES = "rules"
     GRADING = "grading"
+    THRESHOLDS = "thresholds"
 
 
 class NormDraft(Body, frozen=True, kw_only=True):
@@ -53,7 +55,21 @@ class GradingSet(Body, frozen=True, kw_only=True):
         return (Reference("draft", NormDraft.kind_name, self.draft),)
 
 
-BODIES: Final[tuple[type[Body], ...]] = (NormDraft, GradingSet)
+class ThresholdSet(Body, frozen=True, kw_only=True):
+    """The units and outlets that this file names have its numbers from now on."""
+
+    kind_name: ClassVar[str] = "thresholds"
+
+    version: Name
+    text: NormText
+    draft: Id
+
+    def references(self) -> tuple[Reference, ...]:
+        """Return the draft."""
+        return (Reference("draft", NormDraft.kind_name, self.draft),)
+
+
+BODIES: Final[tuple[type[Body], ...]] = (NormDraft, GradingSet, ThresholdSet)
 # Whoever runs the computers may prepare what officers decide.
 DRAFTERS: Final[Roles] = CITY_OFFICERS | {Role.ADMINISTRATOR}
 DECIDERS: Final[Roles] = CITY_OFFICERS

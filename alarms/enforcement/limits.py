@@ -5,10 +5,11 @@ refused with the key's name.
 """
 
 from functools import cache
-from importlib.resources import files
 from typing import Annotated, Final
 
 import msgspec
+
+from wattwarden.alarms.shipped import shipped_text
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
@@ -109,5 +110,4 @@ def load_limits(text: str) -> Limits:
 @cache
 def default_limits() -> Limits:
     """Return the limits that come with the program."""
-    place = files("wattwarden.alarms.enforcement").joinpath("enforcement.toml")
-    return load_limits(place.read_text(encoding="utf-8"))
+    return load_limits(shipped_text("enforcement"))

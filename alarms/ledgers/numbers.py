@@ -2,10 +2,11 @@
 
 from datetime import timedelta
 from functools import cache
-from importlib.resources import files
 from typing import Annotated
 
 import msgspec
+
+from wattwarden.alarms.shipped import shipped_text
 
 
 class Numbers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -32,5 +33,4 @@ def numbers_of(text: str) -> Numbers:
 @cache
 def default_numbers() -> Numbers:
     """Return the numbers that come with the program."""
-    text = files("wattwarden.alarms.ledgers").joinpath("ledgers.toml").read_text("utf-8")
-    return numbers_of(text)
+    return numbers_of(shipped_text("ledgers"))

@@ -134,6 +134,18 @@ def plan_hours(body: Plan, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]
         day += timedelta(days=1)
 
 
+def declared_hours(body: Declaration) -> Iterator[tuple[datetime, datetime]]:
+    """Yield when a declaration holds, from and to: once, or each time that it comes again."""
+    start, end = body.start, body.end
+    while True:
+        yield start, min(end, body.last)
+        if body.repeats is None or body.until is None:
+            return
+        start, end = start + _STEP[body.repeats], end + _STEP[body.repeats]
+        if start >= body.until:
+            return
+
+
 def taken(orders: Orders, plant: Plant, part: Plant, units: Iterable[int]) -> Orders:
     """Return the orders of a part of a plant, whose units are at these positions of the whole."""
     unit_at = {old: new for new, old in enumerate(units)}
@@ -160,14 +172,8 @@ def taken(orders: Orders, plant: Plant, part: Plant, units: Iterable[int]) -> Or
 
 def _declared(plant: Plant, body: Declaration) -> Iterator[Stretch]:
     units = _units(plant, body.scope, body.subject)
-    start, end = body.start, body.end
-    while units:
-        yield Stretch(units, milliseconds(start), milliseconds(min(end, body.last)), body.id)
-        if body.repeats is None or body.until is None:
-            return
-        start, end = start + _STEP[body.repeats], end + _STEP[body.repeats]
-        if start >= body.until:
-            return
+    for start, end in declared_hours(body) if units else ():
+        yield Stretch(units, milliseconds(start), milliseconds(end), body.id)
 
 
 def _planned(plant: Plant, orders: Orders, body: Plan) -> Orders:

@@ -25,6 +25,7 @@ from wattwarden.alarms.registry.nouns import (
 )
 from wattwarden.alarms.registry.problems import Problem
 from wattwarden.alarms.registry.registry import Registry
+from wattwarden.alarms.rulebook import number_faults
 
 # Which field of a kind names a record of which other.
 REFERENCES: Final = {
@@ -168,6 +169,9 @@ def _units(registry: Registry) -> Iterator[Problem]:
                 zh, en = f"企业总电已有 {first}", f"its enterprise has the mains {first} already"
                 yield Problem("unit", unit.id, "kind", zh, en)
         yield from _treatment_part(unit)
+        for fault in number_faults(unit.thresholds):
+            # Whatever it says: a fold would stop at it.
+            yield Problem("unit", unit.id, "thresholds", f"阈值不可用:{fault}", fault)
     for standby in registry.standby.values():
         if standby.required > members[standby.id]:
             zh = f"须运行 {standby.required} 台,组内仅 {members[standby.id]} 台"

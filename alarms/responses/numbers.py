@@ -1,10 +1,11 @@
 """The numbers of responses, as the file ``responses.toml`` beside this has them."""
 
 from functools import cache
-from importlib.resources import files
 from typing import Annotated
 
 import msgspec
+
+from wattwarden.alarms.shipped import shipped_text
 
 Share = Annotated[float, msgspec.Meta(gt=0, le=1)]
 
@@ -31,5 +32,4 @@ def numbers_of(text: str) -> Numbers:
 @cache
 def default_numbers() -> Numbers:
     """Return the numbers that come with the program."""
-    text = files("wattwarden.alarms.responses").joinpath("responses.toml").read_text("utf-8")
-    return numbers_of(text)
+    return numbers_of(shipped_text("responses"))

@@ -10,7 +10,6 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from importlib.resources import files
 from ipaddress import ip_network
 from typing import Annotated, Any, Final, Self
 
@@ -24,6 +23,7 @@ from wattwarden.alarms.registry.nouns import Role
 from wattwarden.alarms.routing.filling import problems
 from wattwarden.alarms.routing.hours import Hours
 from wattwarden.alarms.rulebook import CLASSES
+from wattwarden.alarms.shipped import shipped_text
 
 # Longer than a day nobody waits for a message.
 MAX_SECONDS: Final = 86_400
@@ -154,7 +154,7 @@ _NO_WAYS: Final = RoleWays()
 
 def default_text() -> str:
     """Return the table that comes with the program: numbers, and no endpoint."""
-    return files("wattwarden.alarms.routing").joinpath("routing.toml").read_text(encoding="utf-8")
+    return shipped_text("routing")
 
 
 @lru_cache(_KEPT_TABLES)

@@ -12,7 +12,7 @@ from wattwarden.protocol.codec import DEFAULT_ZONE
 
 CHINESE: Final = "zh"
 _FORM: Final = "%Y-%m-%d %H:%M"
-_LEVELS_EN: Final[Mapping[Level, str]] = {
+LEVELS_EN: Final[Mapping[Level, str]] = {
     Level.REMINDER: "Reminder",
     Level.WARNING: "Warning",
     Level.ALARM: "Alarm",
@@ -48,7 +48,7 @@ def word(event: Event, matter: Matter, reason: Reason, language: str) -> Wording
     """Return what a notice says; any language but Chinese is English."""
     chinese = language == CHINESE
     rule, said = (pair[0 if chinese else 1] for pair in (matter.rule, matter.said))
-    level = LEVELS_ZH[event.level] if chinese else _LEVELS_EN[event.level]
+    level = LEVELS_ZH[event.level] if chinese else LEVELS_EN[event.level]
     mark = _mark(event, reason, level, chinese=chinese)
     subject = f"{matter.firm} {matter.what}".strip()
     lines = _lines_zh(matter, said) if chinese else _lines_en(matter, said)
@@ -83,7 +83,7 @@ def merged_title(count: int, level: int, language: str) -> str:
     one = Level(level)
     if language == CHINESE:
         return f"【{LEVELS_ZH[one]}】{count}条通知汇总"
-    return f"[{_LEVELS_EN[one]}] {count} notices"
+    return f"[{LEVELS_EN[one]}] {count} notices"
 
 
 def others(count: int, language: str) -> str:

@@ -3,12 +3,12 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Annotated, Final
 
 import msgspec
 
 from wattwarden.alarms.rulebook import CLASSES
+from wattwarden.alarms.shipped import shipped_text
 
 _MINUTE_MS: Final = 60_000
 _HOUR_MS: Final = 3_600_000
@@ -48,8 +48,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 
 def default_numbers() -> HealthNumbers:
     """Return the numbers that come with the program."""
-    file = files("wattwarden.alarms.statistics").joinpath("statistics.toml")
-    return load_numbers(file.read_text(encoding="utf-8"))
+    return load_numbers(shipped_text("statistics"))
 
 
 def load_numbers(text: str) -> HealthNumbers:

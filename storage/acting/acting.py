@@ -20,16 +20,11 @@ from wattwarden.alarms.decisions.kinds import check_body
 from wattwarden.alarms.registry.nouns import Agency, Enterprise, Person
 from wattwarden.alarms.registry.problems import Problem, RefusedError
 from wattwarden.storage.database import Connection, errors
-from wattwarden.storage.registry.decisions import (
-    Decision,
-    Entered,
-    hold_for,
-    last_entered,
-    next_number,
-    owner_of,
-    seal_held,
-)
+from wattwarden.storage.registry.decisions import Decision, Entered
+from wattwarden.storage.registry.holding import hold_for
+from wattwarden.storage.registry.owners import owner_of
 from wattwarden.storage.registry.records import load_kind, load_record
+from wattwarden.storage.registry.sealing import last_entered, next_number, seal_held
 
 
 @dataclass(frozen=True, slots=True)

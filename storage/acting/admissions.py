@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from wattwarden.alarms.decisions.body import Body
+from wattwarden.alarms.decisions.norms import ThresholdSet
 from wattwarden.storage.acting.acting import Admission, Deed, act
 from wattwarden.storage.cases.admit import CASE_ADMISSIONS
 from wattwarden.storage.consumables.admit import CONSUMABLE_ADMISSIONS
@@ -14,7 +15,7 @@ from wattwarden.storage.ledgers.admit import ADMISSIONS as LEDGER_ADMISSIONS
 from wattwarden.storage.ledgers.record import record
 from wattwarden.storage.outbox.admit import OUTBOX_ADMISSIONS
 from wattwarden.storage.registry.decisions import Entered
-from wattwarden.storage.registry.norms import NORM_ADMISSIONS
+from wattwarden.storage.registry.norms import NORM_ADMISSIONS, put_thresholds
 from wattwarden.storage.responses.admit import RESPONSE_ADMISSIONS
 from wattwarden.storage.service.admit import SERVICE_ADMISSIONS
 
@@ -50,4 +51,6 @@ async def decide(
         async with connection.transaction():
             entered = await act(connection, deed, ADMISSIONS.get(body.kind_name))
             await record(connection, entered)
+            if entered.kind == ThresholdSet.kind_name:
+                await put_thresholds(connection, entered)
     return entered

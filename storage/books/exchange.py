@@ -17,7 +17,7 @@ from wattwarden.alarms.decisions.chain import canonical
 from wattwarden.alarms.decisions.kinds import AnyBody
 from wattwarden.alarms.registry.nouns import Person
 from wattwarden.alarms.registry.problems import Problem, RefusedError
-from wattwarden.storage.books.book import BookError, Table, read_sent
+from wattwarden.storage.books.book import BookError, Table
 from wattwarden.storage.books.importing import (
     DECIDED_KINDS,
     Draft,
@@ -29,10 +29,12 @@ from wattwarden.storage.books.importing import (
     unnamed_leave,
 )
 from wattwarden.storage.books.parse import Fault, Known
+from wattwarden.storage.books.reading import read_sent
 from wattwarden.storage.books.tables import known_of, tables_of
 from wattwarden.storage.books.telling import Told, told_of
 from wattwarden.storage.database import Connection, errors
-from wattwarden.storage.registry.decisions import Entered, hold_slices, in_force
+from wattwarden.storage.registry.decisions import Entered, in_force
+from wattwarden.storage.registry.holding import hold_slices
 from wattwarden.storage.registry.registry import load_registry, save_all
 from wattwarden.storage.system_time import system_now
 

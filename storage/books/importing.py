@@ -12,6 +12,7 @@ from wattwarden.alarms.registry.check import REFERENCES, check
 from wattwarden.alarms.registry.nouns import KINDS, Noun
 from wattwarden.alarms.registry.problems import Problem, RefusedError
 from wattwarden.alarms.registry.registry import Registry
+from wattwarden.alarms.registry.thresholds import named_of, undecided
 from wattwarden.storage.books.book import Table
 from wattwarden.storage.books.parse import Fault, Known, Parsed, parse_tables
 from wattwarden.storage.books.sheets import BOOK_KINDS
@@ -76,12 +77,18 @@ def draft_import(
     ]
     new = changed(registry, [*wanted, *leavers(parsed, registry)])
     made = _new_bodies(parsed, known)
-    problems = [*check(new), *_problems_of(made, new, known), *filter(None, map(judge, made))]
+    changes = difference(registry, new)
+    problems = [
+        *check(new),
+        *undecided(changes, named_of(registry)),
+        *_problems_of(made, new, known),
+        *filter(None, map(judge, made)),
+    ]
     if parsed.faults:
         certain = [one for one in problems if _dangles(one, parsed, new)]
         return Draft(faults=sorted([*parsed.faults, *map(parsed.located, certain)]))
     return Draft(
-        changes=difference(registry, new),
+        changes=changes,
         bodies=made,
         faults=sorted(parsed.located(problem) for problem in problems),
     )

@@ -9,11 +9,12 @@ import msgspec
 from wattwarden.alarms.acting.rights import SYSTEM
 from wattwarden.alarms.acting.roles import OFFICERS
 from wattwarden.alarms.cases.bodies import Action, Evidence
+from wattwarden.alarms.cases.case import Case
 from wattwarden.alarms.cases.declaring import Before, Declaring, against_declaring
-from wattwarden.alarms.cases.standing import File, Terms, against, older
+from wattwarden.alarms.cases.standing import FIRM, About, File, Terms, against, older
 from wattwarden.alarms.decisions.bodies import Declaration
 from wattwarden.alarms.decisions.body import Body
-from wattwarden.alarms.registry.nouns import Person
+from wattwarden.alarms.registry.nouns import Link, Person, Point
 from wattwarden.alarms.registry.problems import Problem, RefusedError
 from wattwarden.protocol.codec import DEFAULT_ZONE
 from wattwarden.storage.acting.acting import Acting, Admission
@@ -21,7 +22,8 @@ from wattwarden.storage.cases.evidence import find_files
 from wattwarden.storage.cases.gradings import load_gradings
 from wattwarden.storage.cases.load import load_case
 from wattwarden.storage.database import Connection
-from wattwarden.storage.registry.decisions import ALARM, told
+from wattwarden.storage.registry.decisions import told
+from wattwarden.storage.registry.owners import ALARM
 from wattwarden.storage.registry.records import load_kind
 
 
@@ -42,6 +44,7 @@ async def admit_action(acting: Acting) -> Body:
         await _declared(acting, action),
         Names({name: person.name for name, person in people.items()}),
         lambda name: name in people and people[name].role in OFFICERS,
+        await _about(acting, case) if action.declaration else FIRM,
     )
     _refuse(against(case, action, terms))
     return action
@@ -113,6 +116,20 @@ async def _declared(acting: Acting, action: Action) -> Declaration | None:
         raise RefusedError([action.problem("declaration", zh, en)])
     body = found[-1].body
     return body if isinstance(body, Declaration) else None
+
+
+async def _about(acting: Acting, case: Case) -> About:
+    """Return what an alarm is about, as the registry is now."""
+    kind, _, name = case.subject.partition(":")
+    lines, units = {case.line} - {""}, {case.unit} - {None}
+    if kind == "meter":
+        points = await load_kind(acting.connection, Point)
+        units |= {one.unit for one in points if one.meter == name} - {None}
+    links = await load_kind(acting.connection, Link) if lines | units else []
+    if not lines:
+        lines = {one.line for one in links if one.unit in units}
+    beside = frozenset(one.unit for one in links if one.line in lines)
+    return About(frozenset(lines), frozenset(one for one in units if one is not None), beside)
 
 
 def _refuse(problems: Iterator[Problem]) -> None:

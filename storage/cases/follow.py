@@ -18,14 +18,13 @@ from wattwarden.alarms.cases.bodies import Action, Verb
 from wattwarden.alarms.cases.case import Case
 from wattwarden.alarms.cases.fold import settles_at
 from wattwarden.alarms.cases.grading import Grading
-from wattwarden.alarms.cases.gradings import Gradings
-from wattwarden.alarms.cases.ladder import Notice, notices
+from wattwarden.alarms.cases.ladder import Notice, escalations, notices
 from wattwarden.alarms.cases.proof import Change, fault_of, producers, proof, provable_since
 from wattwarden.alarms.decisions.body import NEW
 from wattwarden.alarms.decisions.slices import slice_of
 from wattwarden.alarms.registry.nouns import Supervision
 from wattwarden.storage.acting.admissions import decide
-from wattwarden.storage.cases.gradings import load_gradings
+from wattwarden.storage.cases.gradings import load_gradings, load_rulebooks
 from wattwarden.storage.cases.load import Basis, Chosen, load_cases
 from wattwarden.storage.database import Connection
 from wattwarden.storage.warden.followed import Followed
@@ -66,7 +65,7 @@ async def follow(connection: Connection, followed: Followed) -> None:
     numbers = await _due(connection, followed)
     if not numbers:
         return
-    basis = _basis(followed, await load_gradings(connection))
+    basis = await basis_of(connection, followed)
     work = _Pass(connection, followed, basis, _lags(followed))
     cases = await _cases(work, numbers)
     proved = [case.id for case in cases if await _prove(work, case)]
@@ -88,13 +87,14 @@ async def _due(connection: Connection, followed: Followed) -> list[int]:
     return sorted(row["alarm"] for row in rows if slice_of(row["enterprise"]) in ours)
 
 
-def _basis(followed: Followed, gradings: Gradings) -> Basis:
+async def basis_of(connection: Connection, followed: Followed) -> Basis:
+    """Return what a pass's cases are judged by, with its own registry."""
     firms = followed.registry.enterprise
 
     def watched(name: str) -> Supervision:
         return firms[name].supervision if name in firms else Supervision.ORDINARY
 
-    return Basis(followed.rules, gradings, watched)
+    return Basis(await load_rulebooks(connection), await load_gradings(connection), watched)
 
 
 def _lags(followed: Followed) -> dict[str, timedelta]:
@@ -179,7 +179,13 @@ async def _save(work: _Pass, cases: Sequence[Case]) -> None:
         since = told.get(case.id)
         # The raise itself is certain as soon as there is an alarm.
         upto = max(horizon, case.raised)
-        due = [one for one in all_notices if (since is None or since < one.at) and one.at <= upto]
+        # What an officer did is certain as well; told again, it is there already.
+        done = [at for at in escalations(case) if at <= work.followed.now]
+        due = [
+            one
+            for one in all_notices
+            if (since is None or since < one.at) and (one.at <= upto or one.at in done)
+        ]
         events += [_event(case, one) for one in due]
         rows.append(_row(work, case, all_notices, max(upto, since or upto)))
     await work.connection.executemany(

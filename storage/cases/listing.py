@@ -8,13 +8,17 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
+
+import asyncpg
 
 from wattwarden.alarms.cases.case import DONE, Case, Level, State
-from wattwarden.alarms.rulebook import Rules
+from wattwarden.alarms.cases.gradings import Rulebooks
 from wattwarden.storage.cases.load import Basis, Chosen, listed, load_basis, load_cases
 from wattwarden.storage.database import Connection, errors
 
+# Between which changes of classes an alarm was raised; $9 are their moments.
+_ERA: Final = "width_bucket(a.raised, $9::timestamptz[])"
 # What an alarm itself shows; then whether the table of cases has to be asked anew.
 _ALARMS: Final = (
     " FROM alarm AS a LEFT JOIN alarm_case AS c ON c.alarm = a.id"
@@ -25,21 +29,22 @@ _ALARMS: Final = (
     " AND ($5::timestamptz IS NULL OR a.raised < $5)"
     " AND ($6 OR a.suppressed_by IS NULL AND NOT a.withdrawn)"
     " AND (a.ended IS NULL OR NOT $7)"
+    f" AND ($10::text[] IS NULL OR a.rule || ':' || {_ERA} = ANY($10))"
 )
 _BEHIND: Final = (
     "(c.alarm IS NULL OR coalesce(c.next_due <= $8, FALSE)"
     " OR EXISTS (SELECT FROM case_touched AS t WHERE t.alarm = a.id))"
 )
-# In the order of whoever has to see to them; $13 are the states in which it is their turn.
+# In the order of whoever has to see to them; $15 are the states in which it is their turn.
 _GRAVEST: Final = (
-    " ORDER BY a.ended IS NOT NULL AND c.state <> ALL($13), c.level DESC, a.raised, a.id"
+    " ORDER BY a.ended IS NOT NULL AND c.state <> ALL($15), c.level DESC, a.raised, a.id"
 )
 _OVERDUE: Final = "c.deadline < least(coalesce(c.done, $8), $8)"
 _CASES: Final = (
     f"{_ALARMS} AND NOT {_BEHIND}"
-    " AND ($9::text[] IS NULL OR c.state = ANY($9))"
-    " AND ($10::smallint[] IS NULL OR c.level = ANY($10))"
-    f" AND ({_OVERDUE} OR NOT $11) AND (c.state <> ALL($12))"
+    " AND ($11::text[] IS NULL OR c.state = ANY($11))"
+    " AND ($12::smallint[] IS NULL OR c.level = ANY($12))"
+    f" AND ({_OVERDUE} OR NOT $13) AND (c.state <> ALL($14))"
 )
 
 
@@ -91,6 +96,13 @@ class _Asked:
     basis: Basis
     behind: list[Case]
     values: tuple[object, ...]
+
+    def grade(self, row: asyncpg.Record) -> str:
+        """Return the class that a row's rule had in the row's era."""
+        rules = self.basis.rules
+        changes = rules.classes_changed()
+        book = rules.at(changes[row["era"] - 1]) if row["era"] else rules.shipped
+        return book.rules[row["rule"]].grade
 
 
 async def list_cases(
@@ -184,12 +196,13 @@ async def _asked(connection: Connection, chosen: Chosen, now: datetime) -> _Aske
 async def _tallies(connection: Connection, asked: _Asked) -> Counter[Tally]:
     rows = await connection.fetch(
         f"SELECT c.state, c.level, a.rule, a.ended IS NULL AS standing,"
-        f" {_OVERDUE} AS overdue, count(*) AS many{_CASES} GROUP BY 1, 2, 3, 4, 5",
+        f" {_OVERDUE} AS overdue, {_ERA} AS era, count(*) AS many{_CASES}"
+        " GROUP BY 1, 2, 3, 4, 5, 6",
         *asked.values,
     )
     found = Counter(map(_tally, asked.behind))
     for row in rows:
-        found[_kept(dict(row), asked.basis.rules)] += row["many"]
+        found[_kept(row, asked.grade(row))] += row["many"]
     return found
 
 
@@ -205,13 +218,14 @@ async def _firms(connection: Connection, asked: _Asked) -> Counter[tuple[str, Le
 
 async def _places(connection: Connection, asked: _Asked) -> dict[str, frozenset[str]]:
     rows = await connection.fetch(
-        f"SELECT DISTINCT a.rule, coalesce(nullif(a.line, ''), a.subject) AS place{_CASES}"
+        f"SELECT DISTINCT a.rule, {_ERA} AS era, coalesce(nullif(a.line, ''), a.subject) AS place"
+        f"{_CASES}"
         " AND a.ended IS NULL",
         *asked.values,
     )
     found: dict[str, set[str]] = {}
     for row in rows:
-        found.setdefault(asked.basis.rules.rules[row["rule"]].grade, set()).add(row["place"])
+        found.setdefault(asked.grade(row), set()).add(row["place"])
     for case in asked.behind:
         if case.cleared is None:
             found.setdefault(case.grade, set()).add(case.line or case.subject)
@@ -227,22 +241,24 @@ async def _behind(
     return [case for case in cases if chosen.has(case)]
 
 
-def _of_alarms(chosen: Chosen, rules: Rules, now: datetime) -> tuple[object, ...]:
-    """Return what ``_ALARMS`` and ``_BEHIND`` take, $1 to $8."""
+def _of_alarms(chosen: Chosen, rules: Rulebooks, now: datetime) -> tuple[object, ...]:
+    """Return what ``_ALARMS`` and ``_BEHIND`` take, $1 to $10."""
     return (
         listed(chosen.numbers),
         listed(chosen.enterprises),
-        _rules(chosen, rules),
+        listed(chosen.rules),
         chosen.since,
         chosen.until,
         chosen.untold,
         chosen.standing,
         now,
+        rules.classes_changed(),
+        _graded(chosen, rules),
     )
 
 
 def _of_cases(chosen: Chosen) -> tuple[object, ...]:
-    """Return what ``_CASES`` takes beside, $9 to $12."""
+    """Return what ``_CASES`` takes beside, $11 to $14."""
     return (
         listed(chosen.states),
         listed(chosen.levels),
@@ -251,12 +267,17 @@ def _of_cases(chosen: Chosen) -> tuple[object, ...]:
     )
 
 
-def _rules(chosen: Chosen, rules: Rules) -> list[str] | None:
-    """Return the rules that are chosen by themselves and by their classes."""
+def _graded(chosen: Chosen, rules: Rulebooks) -> list[str] | None:
+    """Return the rules that are of the chosen classes, each with the eras in which it is."""
     if chosen.grades is None:
-        return listed(chosen.rules)
-    graded = [name for name, rule in rules.rules.items() if rule.grade in chosen.grades]
-    return [name for name in graded if chosen.rules is None or name in chosen.rules]
+        return None
+    books = [rules.shipped, *map(rules.at, rules.classes_changed())]
+    return [
+        f"{one.id}:{era}"
+        for era, book in enumerate(books)
+        for one in book.rules.values()
+        if one.grade in chosen.grades
+    ]
 
 
 def _tally(case: Case) -> Tally:
@@ -264,13 +285,6 @@ def _tally(case: Case) -> Tally:
     return Tally(case.state, case.level, case.rule, case.grade, standing, case.overdue)
 
 
-def _kept(row: Mapping[str, Any], rules: Rules) -> Tally:
-    rule = row["rule"]
-    return Tally(
-        State(row["state"]),
-        Level(row["level"]),
-        rule,
-        rules.rules[rule].grade,
-        row["standing"],
-        row["overdue"],
-    )
+def _kept(row: asyncpg.Record, grade: str) -> Tally:
+    state, level = State(row["state"]), Level(row["level"])
+    return Tally(state, level, row["rule"], grade, row["standing"], row["overdue"])

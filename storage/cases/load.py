@@ -17,14 +17,12 @@ from wattwarden.alarms.cases.bodies import Action, Verb
 from wattwarden.alarms.cases.case import Case, Ending, Episode, Level, State
 from wattwarden.alarms.cases.fold import Origin, Said, fold_case
 from wattwarden.alarms.cases.grading import Grading
-from wattwarden.alarms.cases.gradings import Gradings
-from wattwarden.alarms.decisions.bodies import Declaration, RuleSet
+from wattwarden.alarms.cases.gradings import Gradings, Rulebooks
+from wattwarden.alarms.decisions.bodies import Declaration
 from wattwarden.alarms.decisions.kinds import decode_body
 from wattwarden.alarms.registry.nouns import Enterprise, Supervision
-from wattwarden.alarms.rulebook import Rules, default_rules, load_rules
-from wattwarden.storage.cases.gradings import load_gradings
+from wattwarden.storage.cases.gradings import load_gradings, load_rulebooks
 from wattwarden.storage.database import Connection, errors
-from wattwarden.storage.registry.decisions import in_force
 from wattwarden.storage.registry.records import load_kind, load_some
 
 
@@ -71,7 +69,7 @@ _ENDING: Final = frozenset({Verb.RECTIFY, Verb.VERIFY, Verb.CLOSE, Verb.DECLARE}
 class Basis:
     """What cases are judged by."""
 
-    rules: Rules
+    rules: Rulebooks
     gradings: Gradings
     supervision: Callable[[str], Supervision]
 
@@ -126,17 +124,14 @@ async def load_case(
 
 
 async def load_basis(connection: Connection, firms: Collection[str] | None = None) -> Basis:
-    """Return the rules in force, the gradings, and how firms (None: all) are watched now."""
-    entered = await in_force(connection, RuleSet.kind_name)
-    texts = [one.body.text for one in entered if isinstance(one.body, RuleSet)]
+    """Return the rules, the gradings, and how firms (None: all) are watched now."""
     known = (
         await load_kind(connection, Enterprise)
         if firms is None
         else await load_some(connection, Enterprise, firms)
     )
     watched = {firm.id: firm.supervision for firm in known}
-    rules = load_rules(texts[-1]) if texts else default_rules()
-    gradings = await load_gradings(connection)
+    rules, gradings = await load_rulebooks(connection), await load_gradings(connection)
     return Basis(rules, gradings, lambda name: watched.get(name, Supervision.ORDINARY))
 
 
@@ -232,8 +227,8 @@ def _at(row: asyncpg.Record) -> datetime:
     return at
 
 
-def _episode(row: asyncpg.Record, rules: Rules) -> Episode:
-    rule, ended = row["rule"], row["ended"]
+def _episode(row: asyncpg.Record, books: Rulebooks) -> Episode:
+    rule, ended, rules = row["rule"], row["ended"], books.at(row["raised"])
     delay = timedelta(seconds=rules.numbers.get(f"{rule}.off_delay_s", 0.0))
     explanation: dict[str, Any] = msgspec.json.decode(row["explanation"])
     return Episode(

@@ -11,7 +11,8 @@ from wattwarden.alarms.registry.nouns import Agency, Enterprise, Person
 from wattwarden.alarms.registry.problems import Problem, RefusedError
 from wattwarden.storage.acting.acting import Acting
 from wattwarden.storage.database import Connection
-from wattwarden.storage.registry.decisions import ALARM, told
+from wattwarden.storage.registry.decisions import told
+from wattwarden.storage.registry.owners import ALARM
 from wattwarden.storage.registry.records import load_kind, load_record
 
 

@@ -14,22 +14,20 @@ from itertools import islice
 from typing import Final
 
 from wattwarden.alarms.acting.rights import SYSTEM
-from wattwarden.alarms.cases.gradings import Gradings
+from wattwarden.alarms.cases.gradings import Rulebooks
 from wattwarden.alarms.decisions.slices import slice_of
 from wattwarden.alarms.enforcement.limits import Limits, default_limits
 from wattwarden.alarms.enforcement.review import Firm, moments, review
 from wattwarden.alarms.enforcement.tasks import TASK_GRADES
 from wattwarden.alarms.enforcement.words import TaskVerb
-from wattwarden.alarms.registry.nouns import Supervision
 from wattwarden.alarms.registry.registry import Registry
-from wattwarden.alarms.rulebook import Rules
 from wattwarden.storage.acting.admissions import decide
-from wattwarden.storage.cases.gradings import load_gradings
+from wattwarden.storage.cases.follow import basis_of
 from wattwarden.storage.cases.load import Basis
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.enforcement.history import OVERDUE_KIND, load_history
 from wattwarden.storage.enforcement.lives import TASK, load_lives
-from wattwarden.storage.registry.decisions import hold_for
+from wattwarden.storage.registry.holding import hold_for
 from wattwarden.storage.warden.followed import Followed
 
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -55,15 +53,13 @@ async def follow(connection: Connection, followed: Followed) -> None:
             due[-1],
             list(followed.slices),
         )
-        named = await _with_something_new(connection, after, followed.rules, limits)
+        basis = await basis_of(connection, followed)
+        named = await _with_something_new(connection, after, basis.rules, limits)
         firms = sorted(
             name
             for name in named
             if slice_of(name) in reviewed and name in followed.registry.enterprise
         )
-        if not firms:
-            return
-        basis = _basis(followed, await load_gradings(connection))
         for name in firms:
             own = [at for at in due if at > reviewed[slice_of(name)]]
             await _review(connection, _firm(name, followed.registry), own, basis, followed.registry)
@@ -87,7 +83,7 @@ async def _reviewed(connection: Connection, followed: Followed) -> dict[int, dat
 
 
 async def _with_something_new(
-    connection: Connection, after: datetime, rules: Rules, limits: Limits
+    connection: Connection, after: datetime, rules: Rulebooks, limits: Limits
 ) -> Collection[str]:
     """The enterprises of which anything may have changed since the last review.
 
@@ -95,7 +91,7 @@ async def _with_something_new(
     parts that are overdue, with a task that is not over.
     """
     longest = timedelta(days=limits.false_rectification.window_d)
-    weighty = [rule.id for rule in rules.rules.values() if rule.grade in TASK_GRADES]
+    weighty = sorted(rules.ever_of(TASK_GRADES))
     rows = await connection.fetch(
         "SELECT enterprise FROM alarm WHERE NOT withdrawn AND suppressed_by IS NULL"
         " AND (raised > $1 OR found_late AND raised > $2 OR ended IS NULL AND"
@@ -134,16 +130,6 @@ async def _review(
         if proposed is not None:
             await decide(connection, proposed, SYSTEM, at)
             listed = await load_lives(connection, TASK, name)
-
-
-def _basis(followed: Followed, gradings: Gradings) -> Basis:
-    """Rules and firms as the pass has them."""
-    firms = followed.registry.enterprise
-    return Basis(
-        followed.rules,
-        gradings,
-        lambda name: firms[name].supervision if name in firms else Supervision.ORDINARY,
-    )
 
 
 def _firm(name: str, registry: Registry) -> Firm:

@@ -101,7 +101,13 @@ async def load_lives(
         StorageError: The database is away.
     """
     names = (kind.thing.kind_name, kind.step.kind_name)
-    entered = await told(connection, names, enterprise=enterprise, enterprises=enterprises)
+    return folded(
+        kind, await told(connection, names, enterprise=enterprise, enterprises=enterprises)
+    )
+
+
+def folded(kind: Kind[B, T, L], entered: Iterable[Entered]) -> list[L]:
+    """Return the things of a kind that some decisions tell of, in their order."""
     things: dict[str, Said[B]] = {}
     steps: dict[str, list[Said[T]]] = {}
     for one in entered:

@@ -7,9 +7,8 @@ from wattwarden.alarms.acting.scope import Read, Reader
 from wattwarden.alarms.decisions.body import Body
 from wattwarden.alarms.enforcement.bodies import Clue, Finding, Focus, Inspection, Station, Task
 from wattwarden.alarms.enforcement.life import Life
-from wattwarden.alarms.enforcement.lives import TASK_OVER, TASK_TABLE
 from wattwarden.alarms.enforcement.words import TaskVerb
-from wattwarden.storage.database import Connection, errors
+from wattwarden.storage.database import Connection
 from wattwarden.storage.enforcement.lives import Kind, load_life, load_lives
 from wattwarden.storage.registry.decisions import told
 
@@ -25,34 +24,6 @@ READ_OF: Final[Mapping[type[Body], Read]] = {
     Clue: Read.CLUES,
     Focus: Read.FOCUS,
 }
-
-
-# A step is kept where the table allows it: whoever took one of these ended the task.
-_ENDS: Final = sorted({verb.value for (_, verb), to in TASK_TABLE.items() if to in TASK_OVER})
-
-
-async def count_open_tasks(connection: Connection, reader: Reader) -> int:
-    """Return how many tasks that somebody may see are not over, without folding them.
-
-    Raises:
-        StorageError: The database is away.
-    """
-    if not reader.may(Read.TASKS):
-        return 0
-    with errors("counting open tasks"):
-        found: int = await connection.fetchval(
-            "SELECT count(*) FROM decision AS d WHERE d.kind = 'task'"
-            " AND ($1::text[] IS NULL OR d.enterprise = ANY($1))"
-            " AND d.body ->> 'id' NOT IN (SELECT s.body ->> 'task' FROM decision AS s"
-            " WHERE s.kind = 'task_step' AND s.body ->> 'verb' = ANY($2))"
-            " AND ($3 OR d.body ->> 'id' IN (SELECT s.body ->> 'task' FROM decision AS s"
-            " WHERE s.kind = 'task_step' AND s.body ->> 'verb' = $4))",
-            None if reader.enterprises is None else list(reader.enterprises),
-            _ENDS,
-            reader.may(Read.VISITS),
-            TaskVerb.ARRIVE.value,
-        )
-    return found
 
 
 async def load_seen(

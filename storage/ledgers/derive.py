@@ -9,13 +9,13 @@ from typing import Any, Final
 import msgspec
 
 from wattwarden.alarms.acting.roles import OFFICERS
+from wattwarden.alarms.cases.gradings import Rulebooks
 from wattwarden.alarms.episodes.corrections import Standing
 from wattwarden.alarms.ledgers.alarmed import TOLD_VERBS, Alarmed, Deed
 from wattwarden.alarms.ledgers.motions import KINDS, TOLD, Moved, Seen, before_redone, motions
 from wattwarden.alarms.ledgers.reconcile import Fact
 from wattwarden.alarms.registry.nouns import Unit
 from wattwarden.alarms.registry.registry import Registry
-from wattwarden.alarms.rulebook import Rules
 from wattwarden.storage.database import Connection
 from wattwarden.storage.moments import moment_of
 
@@ -33,10 +33,10 @@ _ALARMS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What names and classes follow from: what there is, and the rules in force."""
+    """What names and classes follow from: what there is, and the rules over time."""
 
     registry: Registry
-    rules: Rules
+    rules: Rulebooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ async def _alarmed(connection: Connection, numbers: Collection[int], known: Know
     deeds = await _deeds(connection, [row["id"] for row in rows])
     found = []
     for row in rows:
-        rule = known.rules.rules[row["rule"]]
+        rule = known.rules.at(row["raised"]).rules[row["rule"]]
         kind, _, identity = row["subject"].partition(":")
         record = getattr(known.registry, kind, {}).get(identity)
         said = dict(row) | {

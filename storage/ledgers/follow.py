@@ -16,6 +16,7 @@ from wattwarden.alarms.decisions.slices import slice_of
 from wattwarden.alarms.ledgers.alarmed import Alarmed, facts_of
 from wattwarden.alarms.ledgers.entries import SETTLE, Entry
 from wattwarden.alarms.ledgers.reconcile import Fact, entries_due
+from wattwarden.storage.cases.gradings import load_rulebooks
 from wattwarden.storage.database import Connection
 from wattwarden.storage.ledgers.days import (
     NOW,
@@ -51,16 +52,21 @@ async def follow(connection: Connection, followed: Followed) -> None:
     if row["decided"]:
         await record_missed(connection, followed.slices)
     ours = set(followed.slices)
-    for enterprise in sorted(row["due"]):
-        if slice_of(enterprise) in ours:
-            await _settle(connection, followed, enterprise)
+    due = sorted(name for name in row["due"] if slice_of(name) in ours)
+    if not due:
+        return
+    known = Known(followed.registry, await load_rulebooks(connection))
+    for enterprise in due:
+        await _settle(connection, followed, enterprise, known)
 
 
-async def _settle(connection: Connection, followed: Followed, enterprise: str) -> None:
+async def _settle(
+    connection: Connection, followed: Followed, enterprise: str, known: Known
+) -> None:
     """Bring one enterprise's ledger up to date, and forget what is settled."""
     if enterprise in followed.registry.enterprise:
         work = await _work(connection, followed, enterprise)
-        await _bring(connection, followed, work)
+        await _bring(connection, followed, work, known)
         await connection.execute(_FORGET, enterprise, followed.now - SETTLE)
         await await_days(connection, followed.registry, work.versions, work.due, followed.now)
         return
@@ -87,8 +93,8 @@ async def _work(connection: Connection, followed: Followed, enterprise: str) -> 
     return _Work(enterprise, due, versions, plans_since(versions, due))
 
 
-async def _bring(connection: Connection, followed: Followed, work: _Work) -> None:
-    due, known = work.due, Known(followed.registry, followed.rules)
+async def _bring(connection: Connection, followed: Followed, work: _Work, known: Known) -> None:
+    due = work.due
     alarms = await alarms_of(connection, work.enterprise, due.alarms, known)
     if due.redone:
         before = await _tick_before(connection, followed.now)

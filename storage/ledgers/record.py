@@ -9,7 +9,8 @@ from wattwarden.alarms.ledgers.telling import TOLD_KINDS, Decided, draft_of
 from wattwarden.alarms.registry.nouns import KINDS
 from wattwarden.storage.database import Connection
 from wattwarden.storage.ledgers.ledger import enter_drafts, find_entry
-from wattwarden.storage.registry.decisions import ALARM, Entered, told
+from wattwarden.storage.registry.decisions import Entered, told
+from wattwarden.storage.registry.owners import ALARM
 from wattwarden.storage.registry.records import load_record
 
 _MISSED: Final = (

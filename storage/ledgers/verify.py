@@ -28,6 +28,7 @@ from wattwarden.alarms.ledgers.entries import AHEAD, Draft, Entry, LedgerKind, s
 from wattwarden.alarms.ledgers.reconcile import BY_ITSELF, Fact, entries_due, misfits
 from wattwarden.alarms.ledgers.telling import TOLD_KINDS, draft_of
 from wattwarden.alarms.rulebook import default_rules, load_rules
+from wattwarden.storage.cases.gradings import load_rulebooks
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.ledgers.days import days_of, plan_versions
@@ -263,14 +264,14 @@ async def _facts(
     connection: Connection, enterprise: str, regime: Regime, now: datetime
 ) -> list[Fact]:
     facts: list[Fact] = []
-    known = Known(regime.registry, regime.rules)
+    known = Known(regime.registry, await load_rulebooks(connection))
     believed = await _believed(connection)
     for alarm in await alarms_of(connection, enterprise, None, known):
         if (alarm.rule, alarm.grade, alarm.meaning) in believed:
             facts += facts_of(alarm)
             continue
-        # No rules ever said so: what the rules in force say is what should stand there.
-        rule = regime.rules.rules[alarm.rule]
+        # No rules ever said so: what those in force at the raise say is what should stand there.
+        rule = known.rules.at(alarm.raised).rules[alarm.rule]
         facts += facts_of(replace(alarm, grade=rule.grade, meaning=rule.zh))
     for unit in regime.registry.unit.values():
         if unit.enterprise == enterprise:

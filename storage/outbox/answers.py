@@ -11,7 +11,8 @@ from wattwarden.alarms.routing.bodies import Reach
 from wattwarden.storage.acting.admissions import decide
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.outbox.load import load_reaches
-from wattwarden.storage.registry.decisions import Entered, hold_for
+from wattwarden.storage.registry.decisions import Entered
+from wattwarden.storage.registry.holding import hold_for
 
 
 @dataclass(frozen=True, slots=True)

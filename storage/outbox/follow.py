@@ -16,6 +16,7 @@ import msgspec
 import orjson
 
 from wattwarden.alarms.cases.case import Level, State
+from wattwarden.alarms.cases.gradings import Rulebooks
 from wattwarden.alarms.cases.ladder import Why
 from wattwarden.alarms.channels.facts import Facts
 from wattwarden.alarms.decisions.slices import slice_of
@@ -26,6 +27,8 @@ from wattwarden.alarms.routing.people import Scene
 from wattwarden.alarms.routing.route import Event, Heard, Outcome, Push, hear, route
 from wattwarden.alarms.routing.table import Table
 from wattwarden.alarms.routing.words import Matter, word
+from wattwarden.alarms.rulebook import Rule
+from wattwarden.storage.cases.gradings import load_rulebooks
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.outbox.load import load_reaches, load_routing, load_silences
 from wattwarden.storage.warden.followed import Followed
@@ -64,6 +67,7 @@ class _Routing:
     bare: Scene
     silences: Mapping[str, list[Any]]
     heard: dict[int, dict[str, Heard]]
+    rulebooks: Rulebooks
     scenes: dict[str, Scene] = field(default_factory=dict)
 
     def outcomes(self, event: Event, enterprise: str) -> list[Outcome]:
@@ -72,6 +76,10 @@ class _Routing:
         outcomes = route(event, self._scene(enterprise), before)
         self.heard[event.alarm] = hear(before, event, outcomes)
         return outcomes
+
+    def rule(self, row: asyncpg.Record) -> Rule:
+        """Return the rule of a row's alarm as it was when that was raised, as the case has it."""
+        return self.rulebooks.at(row["raised"]).rules[row["rule"]]
 
     def _scene(self, enterprise: str) -> Scene:
         if enterprise not in self.scenes:
@@ -98,7 +106,7 @@ async def _write(
         reaches=await load_reaches(connection),
     )
     heard = await _heard(connection, {row["alarm"] for row in rows})
-    routing = _Routing(followed, bare, silences, heard)
+    routing = _Routing(followed, bare, silences, heard, await load_rulebooks(connection))
     written = [one for row in rows for one in _notices(row, routing)]
     await connection.executemany(_INSERT, written)
     await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
@@ -132,9 +140,10 @@ async def _heard(connection: Connection, alarms: set[int]) -> dict[int, dict[str
 
 def _notices(row: asyncpg.Record, routing: _Routing) -> Iterator[tuple[Any, ...]]:
     """Yield the rows that an event becomes."""
-    event = _event(row, routing.followed)
-    matter = _matter(row, routing.followed)
-    facts = msgspec.json.encode(_facts(row, routing.followed)).decode()
+    registry, rule = routing.followed.registry, routing.rule(row)
+    event = _event(row, rule)
+    matter = _matter(row, registry, rule)
+    facts = msgspec.json.encode(_facts(row, registry, rule)).decode()
     now = routing.followed.now
     head = (event.alarm, row["enterprise"], event.at, event.why.value, int(event.level))
     for one in routing.outcomes(event, row["enterprise"]):
@@ -189,7 +198,7 @@ def _fallbacks(table: Table, push: Push) -> str:
     return orjson.dumps(left).decode()
 
 
-def _event(row: asyncpg.Record, followed: Followed) -> Event:
+def _event(row: asyncpg.Record, rule: Rule) -> Event:
     return Event(
         alarm=row["alarm"],
         at=row["at"],
@@ -197,15 +206,14 @@ def _event(row: asyncpg.Record, followed: Followed) -> Event:
         level=Level(row["level"]),
         told=frozenset(map(Role, row["told"])),
         rule=row["rule"],
-        grade=followed.rules.rules[row["rule"]].grade,
+        grade=rule.grade,
         subject=row["subject"],
         mutable=row["mutable"],
         digest=row["digest"],
     )
 
 
-def _matter(row: asyncpg.Record, followed: Followed) -> Matter:
-    registry, rule = followed.registry, followed.rules.rules[row["rule"]]
+def _matter(row: asyncpg.Record, registry: Registry, rule: Rule) -> Matter:
     firm, line = registry.enterprise.get(row["enterprise"]), registry.line.get(row["line"])
     explained: dict[str, Any] = msgspec.json.decode(row["explanation"])
     return Matter(
@@ -221,7 +229,7 @@ def _matter(row: asyncpg.Record, followed: Followed) -> Matter:
     )
 
 
-def _facts(row: asyncpg.Record, followed: Followed) -> Facts:
+def _facts(row: asyncpg.Record, registry: Registry, rule: Rule) -> Facts:
     explained: dict[str, Any] = msgspec.json.decode(row["explanation"])
     occasion = Occasion(
         number=row["alarm"],
@@ -238,7 +246,7 @@ def _facts(row: asyncpg.Record, followed: Followed) -> Facts:
         zh=explained.get("zh", ""),
         en=explained.get("en", ""),
     )
-    return facts_of(occasion, followed.rules.rules[row["rule"]], followed.registry)
+    return facts_of(occasion, rule, registry)
 
 
 def _what(subject: str, registry: Registry) -> str:

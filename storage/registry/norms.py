@@ -1,17 +1,21 @@
-"""What stands against putting rules or a grading in force: nobody does it alone."""
+"""What stands against putting rules, a grading or thresholds in force: nobody does it alone."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from wattwarden.alarms.cases.grading import load_grading
-from wattwarden.alarms.decisions.bodies import RuleSet
+from wattwarden.alarms.decisions.bodies import RegistryChange, RuleSet
 from wattwarden.alarms.decisions.body import Body
-from wattwarden.alarms.decisions.norms import GradingSet, Norm, NormDraft
-from wattwarden.alarms.registry.problems import RefusedError
+from wattwarden.alarms.decisions.norms import GradingSet, Norm, NormDraft, ThresholdSet
+from wattwarden.alarms.registry.changes import changed
+from wattwarden.alarms.registry.check import check
+from wattwarden.alarms.registry.problems import Problem, RefusedError
+from wattwarden.alarms.registry.thresholds import asked_for, load_thresholds, strangers
 from wattwarden.alarms.rulebook import RuleError, load_rules
 from wattwarden.storage.acting.acting import Acting, Admission
 from wattwarden.storage.database import Connection
 from wattwarden.storage.registry.decisions import Entered, told
+from wattwarden.storage.registry.registry import load_registry, save_registry
 
 
 async def find_draft(connection: Connection, draft: str) -> tuple[Entered, NormDraft] | None:
@@ -25,7 +29,7 @@ async def admit_draft(acting: Acting) -> Body:
     draft = acting.body
     assert isinstance(draft, NormDraft)  # noqa: S101  by its kind
     try:
-        (load_rules if draft.norm is Norm.RULES else load_grading)(draft.text)
+        await _READ[draft.norm](acting.connection, draft.text)
     except RuleError as error:
         raise RefusedError([draft.problem("text", f"文件不可用:{error}", str(error))]) from error
     return draft
@@ -34,7 +38,7 @@ async def admit_draft(acting: Acting) -> Body:
 async def admit_norm(acting: Acting) -> Body:
     """Take what somebody else proposed, as they proposed it, once."""
     body = acting.body
-    assert isinstance(body, RuleSet | GradingSet)  # noqa: S101  by their kinds
+    assert isinstance(body, RuleSet | GradingSet | ThresholdSet)  # noqa: S101  by their kinds
     found = await find_draft(acting.connection, body.draft or "")
     if found is None or found[1].norm != body.kind_name:
         zh, en = "须先提出草案,再由他人审定", "it is proposed first, and decided by somebody else"
@@ -59,8 +63,60 @@ async def admit_norm(acting: Acting) -> Body:
     return body
 
 
+async def admit_records(acting: Acting) -> Body:
+    """Take nothing: a change of the registry is its records, which come with it or not at all."""
+    zh, en = "档案须连同记录一起修改", "the registry is changed along with its records"
+    raise RefusedError([acting.body.problem("", zh, en)])
+
+
+async def put_thresholds(connection: Connection, entered: Entered) -> None:
+    """Change the records of the registry that a decision gives other numbers.
+
+    Raises:
+        RefusedError: They are not there any more.
+    """
+    body = entered.body
+    assert isinstance(body, ThresholdSet)  # noqa: S101  by its kind
+    thresholds, registry = load_thresholds(body.text), await load_registry(connection)
+    _refuse(strangers(thresholds, registry))
+    await save_registry(
+        connection,
+        asked_for(thresholds, registry),
+        entered.actor,
+        now=entered.entered_at,
+        decided=thresholds,
+    )
+
+
+async def _read_rules(_connection: Connection, text: str) -> None:
+    load_rules(text)
+
+
+async def _read_grading(_connection: Connection, text: str) -> None:
+    load_grading(text)
+
+
+async def _read_thresholds(connection: Connection, text: str) -> None:
+    """Take numbers that could be in force now."""
+    thresholds, registry = load_thresholds(text), await load_registry(connection)
+    _refuse(strangers(thresholds, registry))
+    _refuse(check(changed(registry, asked_for(thresholds, registry))))
+
+
+def _refuse(problems: list[Problem]) -> None:
+    if problems:
+        raise RefusedError(problems)
+
+
+_READ: Final[Mapping[Norm, Callable[[Connection, str], Awaitable[None]]]] = {
+    Norm.RULES: _read_rules,
+    Norm.GRADING: _read_grading,
+    Norm.THRESHOLDS: _read_thresholds,
+}
 NORM_ADMISSIONS: Final[Mapping[str, Admission]] = {
+    RegistryChange.kind_name: admit_records,
     NormDraft.kind_name: admit_draft,
     RuleSet.kind_name: admit_norm,
     GradingSet.kind_name: admit_norm,
+    ThresholdSet.kind_name: admit_norm,
 }

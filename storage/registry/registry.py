@@ -14,9 +14,12 @@ from wattwarden.alarms.registry.check import check
 from wattwarden.alarms.registry.nouns import KINDS, Noun, Point
 from wattwarden.alarms.registry.problems import Problem, RefusedError
 from wattwarden.alarms.registry.registry import Registry
+from wattwarden.alarms.registry.thresholds import Named, Thresholds, undecided, wanted_of
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.errors import StorageError
-from wattwarden.storage.registry.decisions import Decision, Entered, enter, enter_all, hold_slices
+from wattwarden.storage.registry.decisions import Decision, Entered
+from wattwarden.storage.registry.entering import enter, enter_all
+from wattwarden.storage.registry.holding import hold_slices
 
 
 async def load_registry(connection: Connection, step: int | None = None) -> Registry:
@@ -50,6 +53,7 @@ async def save_registry(
     *,
     now: datetime,
     enterprise: str | None = None,
+    decided: Thresholds | None = None,
 ) -> Entered | None:
     """Keep changes of the registry as one decision; None when there are none.
 
@@ -60,9 +64,11 @@ async def save_registry(
         now: When.
         enterprise: The only one that the changes concern, where that is known; else the whole city
             is held.
+        decided: Numbers of single records upon which two people decided; others stay as they are.
 
     Raises:
-        RefusedError: The registry would not hold together; every problem is named.
+        RefusedError: The registry would not hold together, or somebody alone changes what is judged
+            by; every problem is named.
         StorageError: The database is away.
     """
     if not changes:
@@ -74,6 +80,7 @@ async def save_registry(
             problems = [
                 *_reserved(changes),
                 *check(changed(await load_registry(connection), changes)),
+                *undecided(changes, await _known(connection, changes), decided),
             ]
             if problems:
                 raise RefusedError(problems)
@@ -119,6 +126,19 @@ async def history(
         (None if row["body"] is None else decode_record(kind, row["body"]), row["decision"])
         for row in rows
     ]
+
+
+async def history_held(
+    connection: Connection, kind: str, identity: str
+) -> list[tuple[Noun | None, int]]:
+    """Return the versions of a record, as ``history``, that stays so until the transaction ends.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    with errors("holding the registry"):
+        await hold_slices(connection, None)
+    return await history(connection, kind, identity)
 
 
 async def points_moved(connection: Connection, decision: int) -> list[tuple[Point, datetime]]:
@@ -182,6 +202,19 @@ def decode_record(kind: str, text: str) -> Noun:
 def _change(row: asyncpg.Record) -> Change:
     record = None if row["body"] is None else decode_record(row["kind"], row["body"])
     return Change(row["kind"], row["id"], record)
+
+
+async def _known(connection: Connection, changes: Sequence[Change]) -> Named:
+    """Return the records that changes of numbers are held against, also those that are removed."""
+    wanted = wanted_of(changes)
+    rows = await connection.fetch(
+        "SELECT DISTINCT ON (e.kind, e.id) e.kind, e.id, e.body FROM registry_entry AS e"
+        " JOIN unnest($1::text[], $2::text[]) AS wanted (kind, id) USING (kind, id)"
+        " WHERE e.body IS NOT NULL ORDER BY e.kind, e.id, e.version DESC",
+        [kind for kind, _ in wanted],
+        [name for _, name in wanted],
+    )
+    return {(row["kind"], row["id"]): decode_record(row["kind"], row["body"]) for row in rows}
 
 
 async def _add_versions(connection: Connection, changes: Sequence[Change], decision: int) -> None:

@@ -5,7 +5,8 @@ run stretches ─┬─ whole quarters of an hour ─► rollup_15min: mean × r
 reference: the learned power of the unit, else its nameplate
 """
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -19,12 +20,16 @@ from wattwarden.alarms.statistics.durations import milliseconds
 from wattwarden.alarms.statistics.rates import Rate
 from wattwarden.alarms.statistics.running import PRODUCES
 from wattwarden.alarms.statistics.timelines import Span, Timeline, spans_in
-from wattwarden.storage.cases.load import load_basis
+from wattwarden.storage.archive.across import across, holding
+from wattwarden.storage.archive.catalogue import archived
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.moments import moment_of
+from wattwarden.storage.registry.rules import rules_now
 from wattwarden.storage.warden.kept import load_states
+from wattwarden.storage.warden.steps import meter_ids
 
 QUARTER_MS: Final = 900_000
+HOUR_MS: Final = 3_600_000
 # A statement's share: a city's stretches of a month are half a million.
 STRETCHES_PER_STATEMENT: Final = 20_000
 
@@ -128,7 +133,7 @@ async def load_references(
         for firm in chosen
         if firm in kept
     }
-    rules = (await load_basis(connection)).rules
+    rules = await rules_now(connection)
     for group in make_groups(registry, rules, [], sorted(packs), {}, packs):
         learned = group.state.learned.power.tolist()
         found |= dict(zip(group.plant.units, learned, strict=True))
@@ -164,22 +169,58 @@ def _stretches(
 async def _summed(
     connection: Connection, query: str, stretches: list[Stretch]
 ) -> list[tuple[str, float, int]]:
-    found = []
+    found: list[tuple[str, float, int]] = []
     with errors("reading the power of units"):
-        for begin in range(0, len(stretches), STRETCHES_PER_STATEMENT):
-            part = stretches[begin : begin + STRETCHES_PER_STATEMENT]
-            first, last = min(one.since for one in part), max(one.until for one in part)
-            rows = await connection.fetch(
-                query,
-                [one.unit for one in part],
-                [one.meter for one in part],
-                [one.channel for one in part],
-                [one.ratio for one in part],
-                [moment_of(1000 * one.since) for one in part],
-                [moment_of(1000 * one.until) for one in part],
-                # No other day's rows are planned for.
-                moment_of(1000 * first),
-                moment_of(1000 * last),
-            )
-            found += [(row["unit"], row["total"], row["samples"]) for row in rows]
+        async with holding(connection):
+            hot, days = stretches, list[list[Stretch]]()
+            if query is _ENDS and stretches:
+                hot, days = await _by_place(connection, stretches)
+            for begin in range(0, len(hot), STRETCHES_PER_STATEMENT):
+                part = hot[begin : begin + STRETCHES_PER_STATEMENT]
+                found += await _sums(connection, query, part)
+            for part in days:
+                ids = await meter_ids(connection, sorted({one.meter for one in part}))
+                first = min(one.since for one in part) // HOUR_MS * HOUR_MS
+                last = max(one.until for one in part) + HOUR_MS
+                moments = moment_of(1000 * first), moment_of(1000 * last)
+                async with across(connection, ids.values(), *moments):
+                    found += await _sums(connection, query, part)
     return found
+
+
+async def _by_place(
+    connection: Connection, stretches: list[Stretch]
+) -> tuple[list[Stretch], list[list[Stretch]]]:
+    """Return the stretches whose rows are in the database, and the others, one list a UTC day."""
+    first, last = min(one.since for one in stretches), max(one.until for one in stretches)
+    files = await archived(connection, moment_of(1000 * first), moment_of(1000 * last))
+    days = {file.day for file in files}
+    hot: list[Stretch] = []
+    by_day: dict[object, list[Stretch]] = defaultdict(list)
+    for one in stretches:
+        # Less than two quarters: it begins and ends in days that are next to each other.
+        touched = {moment_of(1000 * at).date() for at in (one.since, one.until)} & days
+        if touched:
+            by_day[min(touched)].append(one)
+        else:
+            hot.append(one)
+    return hot, list(by_day.values())
+
+
+async def _sums(
+    connection: Connection, query: str, part: Sequence[Stretch]
+) -> list[tuple[str, float, int]]:
+    first, last = min(one.since for one in part), max(one.until for one in part)
+    rows = await connection.fetch(
+        query,
+        [one.unit for one in part],
+        [one.meter for one in part],
+        [one.channel for one in part],
+        [one.ratio for one in part],
+        [moment_of(1000 * one.since) for one in part],
+        [moment_of(1000 * one.until) for one in part],
+        # No other day's rows are planned for.
+        moment_of(1000 * first),
+        moment_of(1000 * last),
+    )
+    return [(row["unit"], row["total"], row["samples"]) for row in rows]

@@ -42,7 +42,7 @@ from wattwarden.storage.enrolment import Admission
 from wattwarden.storage.journal.entry import Entry, Kind
 from wattwarden.storage.moments import moment_of, us_of
 from wattwarden.storage.profiles import ProfileBook
-from wattwarden.storage.quarantine import Readers
+from wattwarden.storage.retrying import Readers
 from wattwarden.storage.rows.binding import ClockBounds
 
 HEAD = b"FK"

@@ -25,14 +25,8 @@ from wattwarden.storage.database import Connection
 from wattwarden.storage.enrolment import Admission, Policy
 from wattwarden.storage.meters import add_meter
 from wattwarden.storage.moments import moment_of
-from wattwarden.storage.quarantine import (
-    Held,
-    Readers,
-    Retried,
-    Selection,
-    list_held,
-    retry,
-)
+from wattwarden.storage.quarantine import Held, Selection, list_held
+from wattwarden.storage.retrying import Readers, Retried, retry
 from wattwarden.storage.rows.filing import MAX_RAW_BYTES, Allowance
 from wattwarden.storage.rows.writer import Writer
 
@@ -162,7 +156,7 @@ async def test_rows_of_other_days_get_their_partitions(store: Connection, store_
 async def test_more_than_a_page_is_retried(
     store: Connection, store_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wattwarden.storage.quarantine.RETRY_PAGE", 3)
+    monkeypatch.setattr("wattwarden.storage.retrying.RETRY_PAGE", 3)
     journal = MemoryJournal()
     journal.frames(*(reading(f"m{number}") for number in range(7)), REFUSED)
     await write(store_dsn, journal, KNOWN)
@@ -300,7 +294,7 @@ def clockless(batch: Batch) -> Columns:
 async def test_a_frame_without_a_clock_gives_a_reading_for_every_time_it_came(
     store: Connection, store_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wattwarden.storage.quarantine.RETRY_FRAMES", 2)
+    monkeypatch.setattr("wattwarden.storage.retrying.RETRY_FRAMES", 2)
     journal = MemoryJournal()
     for minute in range(4):
         journal.frames(REFUSED, POISON, identity="m1", received_at=NOON + minute * 60 * SECOND)

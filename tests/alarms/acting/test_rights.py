@@ -25,6 +25,7 @@ ABLE = {
     "norm_draft": "administrator city_officer leader",
     "rules": "city_officer leader",
     "grading": "city_officer leader",
+    "thresholds": "city_officer leader",
     "plan": "district_officer city_officer leader",
     "declaration": "duty head",
     "declaration.review": "district_officer city_officer leader",

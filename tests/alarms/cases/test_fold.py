@@ -90,6 +90,39 @@ def test_verified_closes_a_day_later_unless_an_officer_is_quicker() -> None:
     assert settles_at(found, GRADING) is None
 
 
+@pytest.mark.parametrize(
+    ("grade", "done", "closed", "ending"),
+    [
+        ("A", (did(1, Verb.ACK), did(2, Verb.HANDLE), did(20, Verb.RECTIFY),
+               did(60, Verb.VERIFY, "P1")), 60 + DAY, Ending.VERIFIED),
+        ("F", (), 20, Ending.BRIEF),
+        ("B", (did(15, Verb.ACK),), 20, Ending.BRIEF),
+    ],
+    ids=["verified", "gone-by-itself", "brief-and-seen"],
+)  # fmt: skip
+def test_what_is_said_of_a_closed_case_does_not_open_it_again(
+    grade: str, done: tuple[Said, ...], closed: float, ending: Ending
+) -> None:
+    said = (*done, did(closed + 60, Verb.COMMENT, "P1"))
+    found = case(said, of=episode(grade, ended=10), now=closed + 61)
+    assert (found.state, found.closed, found.ending) == (State.CLOSED, after(closed), ending)
+    assert [one.deed for one in found.history[-2:]] == [Deed.SETTLE, Verb.COMMENT]
+
+
+def test_what_an_officer_escalated_does_not_settle_by_itself() -> None:
+    of = episode("B", ended=10)
+    found = case((did(8, Verb.ESCALATE, "P1"),), of=of, now=DAY)
+    assert (found.state, settles_at(found, GRADING)) == (State.CLEARED_UNACK, None)
+    closed = case((did(8, Verb.ESCALATE, "P1"), did(60, Verb.CLOSE, "P1")), of=of, now=DAY)
+    assert (closed.state, closed.ending) == (State.CLOSED, Ending.OFFICER)
+
+
+def test_nobody_does_anything_about_what_has_closed_by_itself() -> None:
+    said = (did(15, Verb.ACK), did(25, Verb.HANDLE))
+    found = case(said, of=episode("B", ended=10), now=60)
+    assert (found.state, found.handled, found.history[-1].counts) == (State.CLOSED, None, False)
+
+
 def test_a_passed_declaration_exempts() -> None:
     said = [declared(1), did(2, Verb.DECLARE), declared(20, Review.APPROVED, "P1", opinion="属实")]
     found = case(said)

@@ -7,7 +7,7 @@ from wattwarden.alarms.acting.roles import OFFICERS
 from wattwarden.alarms.cases.bodies import RIGHTS, Verb
 from wattwarden.alarms.cases.case import STATES_ZH, Case, Level, State
 from wattwarden.alarms.cases.lifecycle import DEEDS_ZH, TRANSITIONS, VERBS_ZH, Deed, able
-from wattwarden.alarms.cases.standing import File, Terms, against
+from wattwarden.alarms.cases.standing import About, File, Terms, against
 
 HANDLED = [did(1, Verb.ACK), did(2, Verb.HANDLE)]
 RECTIFIED = [*HANDLED, did(3, Verb.RECTIFY)]
@@ -63,7 +63,8 @@ PAIRS = [(state, verb) for state in CASES for verb in Verb]
 def terms() -> Terms:
     file = File("ab" * 32, after(1))
     names = {"P1": "王建国", "P2": "李敏"}.__getitem__
-    return Terms(GRADING, after(31), "P2", [file], None, names, lambda name: name == "P1")
+    about = About(frozenset({"L1"}), frozenset({"U2"}))
+    return Terms(GRADING, after(31), "P2", [file], None, names, "P1".__eq__, about)
 
 
 def test_the_table_names_each_state_once() -> None:
@@ -130,6 +131,13 @@ def test_what_was_never_possible_is_told_with_the_states_in_which_it_is() -> Non
 def test_every_deed_has_its_chinese_name() -> None:
     assert set(VERBS_ZH) == set(Verb)
     assert set(DEEDS_ZH) == set(Deed)
+
+
+def test_what_nobody_hears_of_is_not_escalated() -> None:
+    hidden = case(of=episode("B", suppressed=True))
+    (problem,) = against(hidden, action(Verb.ESCALATE), terms())
+    assert problem.en == "alarm 12 is told to nobody: another says more; escalate that one"
+    assert not list(against(hidden, action(Verb.COMMENT), terms()))
 
 
 def test_what_is_of_the_highest_level_is_escalated_no_further() -> None:

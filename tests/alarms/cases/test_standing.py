@@ -20,14 +20,18 @@ from tests.alarms.cases.made import (
 from wattwarden.alarms.cases.bodies import PlanStep, Verb
 from wattwarden.alarms.cases.case import Case
 from wattwarden.alarms.cases.fold import Said
-from wattwarden.alarms.cases.standing import File, Terms, against, older
-from wattwarden.alarms.decisions.bodies import Declaration, Review
+from wattwarden.alarms.cases.standing import About, File, Terms, against, older
+from wattwarden.alarms.decisions.bodies import Declaration, Repeat, Review
+from wattwarden.alarms.decisions.body import Scope
 
 ACKED = [did(1, Verb.ACK)]
 HANDLED = [*ACKED, did(2, Verb.HANDLE)]
 RECTIFIED = [*HANDLED, did(3, Verb.RECTIFY)]
 DAY = 1440
 GOOD = File(FILE, after(2))
+
+
+ABOUT = About(frozenset({"L1"}), frozenset({"U2"}), frozenset({"U1"}))
 
 
 def told(
@@ -41,7 +45,8 @@ def told(
     **more: Any,
 ) -> list[str]:
     """The fields that something stands against."""
-    terms = Terms(GRADING, after(now), actor, files, declaration, str, lambda who: who == "P1")
+    officer = "P1".__eq__
+    terms = Terms(GRADING, after(now), actor, files, declaration, str, officer, ABOUT)
     return [problem.field for problem in against(found, action(verb, **more), terms)]
 
 
@@ -170,9 +175,25 @@ def test_a_firm_may_be_sooner_and_only_an_officer_grants_more_time(before: str, 
         ({"state": Review.REVOKED, "opinion": "不实"}, ["declaration"]),
         ({"start": after(90)}, ["declaration"]),
         ({"end": after(-6)}, ["declaration"]),
+        ({"end": after(10)}, []),
+        ({"state": Review.APPROVED, "end": after(10)}, ["declaration"]),
+        ({"state": Review.APPROVED, "end": after(55)}, []),
+        ({"state": Review.APPROVED, "start": after(3)}, []),
+        ({"state": Review.APPROVED, "start": after(30)}, ["declaration"]),
+        ({"subject": "U9"}, ["declaration"]),
+        ({"subject": "U1"}, []),
+        ({"subject": "U1", "state": Review.APPROVED}, ["declaration"]),
+        ({"scope": Scope.LINE, "subject": "L1"}, []),
+        ({"scope": Scope.LINE, "subject": "L2"}, ["declaration"]),
+        ({"scope": Scope.ENTERPRISE, "subject": "E1"}, []),
     ],
-    ids=["pending", "approved", "rejected", "withdrawn", "revoked", "begins-later", "was-over"],
-)
+    ids=[
+        "pending", "approved", "rejected", "withdrawn", "revoked", "begins-later", "was-over",
+        "a-part-that-is-reviewed", "a-part-that-nobody-looks-at", "all-but-minutes-at-the-end",
+        "all-but-minutes-at-the-begin", "only-later", "another-unit", "beside-it-and-reviewed",
+        "beside-it", "its-line", "another-line", "the-firm",
+    ],
+)  # fmt: skip
 def test_a_declaration_explains_alarms_of_its_own_time(
     more: dict[str, Any], fields: list[str]
 ) -> None:
@@ -182,8 +203,18 @@ def test_a_declaration_explains_alarms_of_its_own_time(
 
 
 def test_a_declaration_that_comes_again_explains_until_its_last_day() -> None:
-    body = declared(
-        1, start=after(-2000), end=after(-1900), until=after(0) + timedelta(days=9)
-    ).body
+    for begins, fields in ((-1500, []), (-2000, ["declaration"])):
+        # A day later each: around the alarm, or hours before and after it.
+        hours: dict[str, Any] = {"start": after(begins), "end": after(begins + 100)}
+        again: dict[str, Any] = {"repeats": Repeat.DAILY, "until": after(0) + timedelta(days=9)}
+        body = declared(1, **hours, **again).body
+        assert isinstance(body, Declaration)
+        assert told(case(), Verb.DECLARE, declaration=body) == fields
+
+
+def test_days_that_join_explain_what_lasts_from_one_into_the_next() -> None:
+    whole = {"start": after(-1440), "end": after(30), "until": after(9 * 1440)}
+    joined: dict[str, Any] = {**whole, "start": after(30 - 1440), "repeats": Repeat.DAILY}
+    body = declared(1, state=Review.APPROVED, **joined).body
     assert isinstance(body, Declaration)
     assert told(case(), Verb.DECLARE, declaration=body) == []

@@ -53,6 +53,10 @@ PROBLEMS: dict[str, tuple[list[tuple[str, Noun]], list[tuple[str, str, str]]]] =
         [("enterprise", "E2", "agency")],
     ),
     "dangling unit of a point": ([point("T9", unit="U9")], [("point", "T9", "unit")]),
+    "a number of its own that no rule has": (
+        [unit("U9", thresholds={"theta_of": 0.1})],
+        [("unit", "U9", "thresholds")],
+    ),
     "regions in a circle": (
         [("region", Region("青岛市", "R1", id="R"))],
         [("region", "R", "parent")],

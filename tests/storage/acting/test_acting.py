@@ -14,7 +14,9 @@ from wattwarden.alarms.registry.problems import Problem, RefusedError
 from wattwarden.storage.acting.acting import Acting, Deed, act, named
 from wattwarden.storage.acting.admissions import ADMISSIONS, decide
 from wattwarden.storage.database import Connection, connect
-from wattwarden.storage.registry.decisions import Decision, enter, first_broken, told
+from wattwarden.storage.registry.decisions import Decision, told
+from wattwarden.storage.registry.entering import enter
+from wattwarden.storage.registry.sealing import first_broken
 
 
 async def test_what_is_new_gets_the_number_of_its_decision_as_its_name(store: Connection) -> None:

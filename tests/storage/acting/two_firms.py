@@ -46,7 +46,8 @@ from wattwarden.alarms.service.bodies import Assistance, Document, Reminder, Top
 from wattwarden.storage.acting.acting import named
 from wattwarden.storage.cases.evidence import keep_bytes
 from wattwarden.storage.database import Connection
-from wattwarden.storage.registry.decisions import Decision, enter_all
+from wattwarden.storage.registry.decisions import Decision
+from wattwarden.storage.registry.entering import enter_all
 from wattwarden.storage.registry.registry import save_registry
 from wattwarden.storage.system_time import mark_simulated
 

@@ -11,19 +11,9 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
-from wattwarden.storage.books.book import (
-    FORMULA,
-    ON_DISK,
-    SENT,
-    BookError,
-    Bounds,
-    Table,
-    packed_book,
-    packed_csv,
-    read_book,
-    read_sent,
-    write_book,
-)
+from wattwarden.storage.books.book import FORMULA, ON_DISK, SENT, BookError, Bounds, Table
+from wattwarden.storage.books.reading import read_book, read_sent
+from wattwarden.storage.books.writing import packed_book, packed_csv, write_book
 
 HOSTILE = ("=1+1", "+1", "-1", "@x", "'x", "'=x", "a,b", 'q"q', "两\n行")
 TABLE = Table("设施", ("编号", "a", "b"), ((2, ("U1", 1.5, None)), (3, ("007", "2", 3))))

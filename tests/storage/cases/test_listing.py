@@ -10,11 +10,15 @@ from tests.storage.cases.test_follow import followed
 
 from wattwarden.alarms.cases.bodies import Verb
 from wattwarden.alarms.cases.case import Case, Level, State
+from wattwarden.alarms.decisions.bodies import RuleSet
+from wattwarden.alarms.rulebook import default_text
 from wattwarden.storage.acting.admissions import decide
 from wattwarden.storage.cases.follow import follow
 from wattwarden.storage.cases.listing import list_cases, look_over
 from wattwarden.storage.cases.load import Chosen, load_cases
 from wattwarden.storage.database import Connection
+from wattwarden.storage.registry.decisions import Decision
+from wattwarden.storage.registry.entering import enter
 
 DAY = 1440
 # A bit of everything: raised, seen, mended late, gone by itself, another firm's, not told.
@@ -144,3 +148,27 @@ async def test_what_was_touched_since_is_chosen_as_it_is_now(store: Connection) 
     assert [case.id for case in acked.cases] == [6, 3]
     raised = await list_cases(store, Chosen(states=[State.RAISED]), now=after(3 * DAY), limit=9)
     assert 3 not in [case.id for case in raised.cases]
+
+
+@pytest.mark.parametrize("behind", [False, True], ids=["followed", "nobody-followed"])
+async def test_an_alarm_keeps_the_class_that_its_rule_had_when_it_was_raised(
+    store: Connection,
+    behind: bool,  # noqa: FBT001  a column
+) -> None:
+    await with_firm(store)
+    before = await with_alarm(store)
+    after_it = await with_alarm(store, at=60, subject="unit:U1", line="L2")
+    shut_down = 'en = "treatment shut down"\nclass = '
+    eased = default_text().replace(f'{shut_down}"A"', f'{shut_down}"D"')
+    await enter(store, Decision(RuleSet(version="2", text=eased), "me", after(60)))
+    if not behind:
+        await follow(store, followed(after(90)))
+    for grade, number in (("A", before), ("D", after_it)):
+        of = Chosen(grades=[grade])
+        (case,) = await load_cases(store, of, now=after(90))
+        assert (case.id, case.grade) == (number, grade)
+        listed = await list_cases(store, of, now=after(90), limit=9)
+        assert listed.cases == [case]
+        assert [one.grade for one in listed.tallies] == [grade]
+    found = await look_over(store, None, now=after(90), turns=(), limit=9)
+    assert found.places == {"A": {"L1"}, "D": {"L2"}}

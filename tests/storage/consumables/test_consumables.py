@@ -26,8 +26,9 @@ from wattwarden.storage.consumables.check import calculate, check_replacement, r
 from wattwarden.storage.consumables.load import PartNow, load_parts, parts_now
 from wattwarden.storage.database import Connection
 from wattwarden.storage.ledgers.ledger import load_entries
-from wattwarden.storage.registry.decisions import decisions, first_broken
+from wattwarden.storage.registry.decisions import decisions
 from wattwarden.storage.registry.registry import load_registry
+from wattwarden.storage.registry.sealing import first_broken
 
 NOW = datetime(2026, 11, 22, 4, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -21,7 +21,8 @@ from wattwarden.alarms.enforcement.words import InspectionVerb, Mode, Outcome, T
 from wattwarden.storage.cases.evidence import Arrived
 from wattwarden.storage.cases.together import keep_evidence
 from wattwarden.storage.database import Connection
-from wattwarden.storage.registry.decisions import Decision, enter
+from wattwarden.storage.registry.decisions import Decision
+from wattwarden.storage.registry.entering import enter
 
 
 async def test_a_firm_that_corrected_itself_in_time_is_exempted_and_another_is_not(

@@ -25,7 +25,8 @@ from wattwarden.storage.database import Connection
 from wattwarden.storage.enforcement.follow import MAX_MOMENTS, follow
 from wattwarden.storage.enforcement.history import load_history, load_spells
 from wattwarden.storage.enforcement.lives import TASK, load_lives
-from wattwarden.storage.registry.decisions import Decision, enter
+from wattwarden.storage.registry.decisions import Decision
+from wattwarden.storage.registry.entering import enter
 from wattwarden.storage.warden.followed import Followed
 
 MINUTE = timedelta(minutes=1)

@@ -1,7 +1,6 @@
 """Entries by people and by the system, without meters: who wins, what is corrected."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 from importlib.resources import files
 from typing import Any
@@ -44,7 +43,8 @@ from wattwarden.storage.errors import StorageError
 from wattwarden.storage.ledgers.follow import follow
 from wattwarden.storage.ledgers.ledger import Chosen, count_backfilled, load_entries
 from wattwarden.storage.ledgers.verify import keepers, unentered, verify
-from wattwarden.storage.registry.decisions import Decision, enter
+from wattwarden.storage.registry.decisions import Decision
+from wattwarden.storage.registry.entering import enter
 from wattwarden.storage.registry.registry import save_registry
 
 
@@ -245,13 +245,14 @@ async def test_rules_of_another_class_or_name_are_no_fault_of_old_entries(
     )
     await enter(store, Decision(RuleSet(version="2", text=changed), "me", NOW + HOUR))
     assert await verify(store, "E1") == []
-    # What is entered from now on has the class of now.
-    await alarmed(store, NOW - HOUR, None)
-    await follow(store, replace(followed(NOW + HOUR), rules=load_rules(changed)))
-    last = (await load_entries(store, "E1"))[-1].content
-    assert isinstance(last, AlarmEvent)
-    rule = load_rules(changed).rules["R2"]
-    assert (last.grade, last.meaning) == (rule.grade, rule.zh)
+    await at_time(store, NOW + 2 * HOUR)
+    # What is entered from now on has the class that was in force when it was raised.
+    for at, rules in ((NOW - HOUR, default_rules()), (NOW + HOUR, load_rules(changed))):
+        await alarmed(store, at, None)
+        await follow(store, followed(NOW + HOUR + 30 * MINUTE))
+        last = (await load_entries(store, "E1"))[-1].content
+        assert isinstance(last, AlarmEvent)
+        assert (last.grade, last.meaning) == (rules.rules["R2"].grade, rules.rules["R2"].zh)
     assert await verify(store, "E1") == []
 
 

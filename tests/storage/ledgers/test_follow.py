@@ -29,7 +29,8 @@ from wattwarden.storage.database import Connection
 from wattwarden.storage.ledgers.ledger import load_entries
 from wattwarden.storage.ledgers.verify import verify
 from wattwarden.storage.moments import moment_of
-from wattwarden.storage.registry.decisions import Decision, enter
+from wattwarden.storage.registry.decisions import Decision
+from wattwarden.storage.registry.entering import enter
 from wattwarden.storage.registry.registry import save_registry
 from wattwarden.storage.system_time import mark_simulated
 

@@ -14,7 +14,8 @@ from wattwarden.server.clock import Clock
 from wattwarden.server.courier import Courier, Place
 from wattwarden.storage.database import Connection
 from wattwarden.storage.moments import moment_of
-from wattwarden.storage.registry.decisions import Decision, enter
+from wattwarden.storage.registry.decisions import Decision
+from wattwarden.storage.registry.entering import enter
 
 SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105  the published one
 BEGAN: Final = 1_795_300_000_000_000  # microseconds UTC, in November 2026

@@ -10,17 +10,20 @@ from tests.storage.cases.city import action, after, known, with_alarm, with_firm
 
 from wattwarden.alarms.cases.bodies import Verb
 from wattwarden.alarms.channels.facts import Facts
+from wattwarden.alarms.decisions.bodies import RuleSet
 from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.alarms.routing.bodies import Reach, Routing, Silence, SilenceEnd
 from wattwarden.alarms.routing.table import default_text
 from wattwarden.alarms.rulebook import default_rules
+from wattwarden.alarms.rulebook import default_text as default_rules_text
 from wattwarden.server.following import follow
 from wattwarden.storage.acting.admissions import decide
 from wattwarden.storage.cases import follow as cases
 from wattwarden.storage.database import Connection
 from wattwarden.storage.outbox import follow as outbox
 from wattwarden.storage.outbox.load import load_scene, load_silences
-from wattwarden.storage.registry.decisions import Decision, enter
+from wattwarden.storage.registry.decisions import Decision
+from wattwarden.storage.registry.entering import enter
 from wattwarden.storage.warden.followed import Followed
 
 TABLE: Final = (
@@ -106,6 +109,24 @@ async def test_machines_are_told_the_alarm_as_it_stands_and_what_is_newer(
     assert [one.name for one in first.units] == ["风机"]
     assert (first.raised, last.cleared) == (after(0), after(10))
     assert first.explanation.zh == "风机未运行"
+
+
+async def test_an_alarm_is_told_as_of_the_class_that_its_rule_had_at_the_raise(
+    store: Connection,
+) -> None:
+    await with_routing(store)
+    await with_alarm(store)
+    await with_alarm(store, at=60, line="L2")
+    shut_down = 'en = "treatment shut down"\nclass = '
+    harder = default_rules_text().replace(f'{shut_down}"A"', f'{shut_down}"C"')
+    await enter(store, Decision(RuleSet(version="2", text=harder), "me", after(30)))
+    await passed(store, 90)
+    rows = await store.fetch(
+        "SELECT alarm, facts FROM outbox WHERE recipient = 'stream:hook' AND why = 'raised'"
+        " ORDER BY alarm"
+    )
+    told = [msgspec.json.decode(row["facts"], type=Facts).rule.grade for row in rows]
+    assert told == ["A", "C"]
 
 
 async def test_it_is_told_once_however_often_passes_come(store: Connection) -> None:

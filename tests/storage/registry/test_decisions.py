@@ -26,15 +26,10 @@ from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.storage.database import Connection, connect
 from wattwarden.storage.errors import StorageError
-from wattwarden.storage.registry.decisions import (
-    Decision,
-    decisions,
-    enter,
-    enter_all,
-    first_broken,
-    in_force,
-)
+from wattwarden.storage.registry.decisions import Decision, decisions, in_force
+from wattwarden.storage.registry.entering import enter, enter_all
 from wattwarden.storage.registry.registry import save_registry
+from wattwarden.storage.registry.sealing import first_broken
 
 NOW = datetime(2026, 11, 22, 3, tzinfo=UTC)
 LATER = NOW + timedelta(hours=8)

@@ -23,7 +23,8 @@ from wattwarden.alarms.responses.bodies import (
 from wattwarden.storage.acting.admissions import decide
 from wattwarden.storage.database import Connection
 from wattwarden.storage.ledgers.ledger import load_entries
-from wattwarden.storage.registry.decisions import first_broken, in_force
+from wattwarden.storage.registry.decisions import in_force
+from wattwarden.storage.registry.sealing import first_broken
 from wattwarden.storage.responses.activate import (
     Activated,
     enact,

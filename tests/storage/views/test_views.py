@@ -7,7 +7,8 @@ import msgspec
 import numpy as np
 import pytest
 import pytest_asyncio
-from tests.console.pages.city import NOW, with_city
+from tests.console.pages.city import NOW
+from tests.console.pages.happened import with_city
 
 from wattwarden.alarms.registry.changes import Change
 from wattwarden.alarms.states.codes import UnitState
