@@ -30,10 +30,11 @@ from wattwarden.console.words import ABSENCES, DONE_EN
 from wattwarden.storage.acting.admissions import decide
 from wattwarden.storage.acting.reading import sees
 from wattwarden.storage.cases.admit import Names
-from wattwarden.storage.cases.load import load_basis, load_case
+from wattwarden.storage.cases.load import load_case
 from wattwarden.storage.cases.together import declare
 from wattwarden.storage.database import Connection
 from wattwarden.storage.registry.records import load_record, load_some
+from wattwarden.storage.registry.rules import rules_now
 from wattwarden.storage.system_time import system_now
 
 # For how long something is declared at once; what lasts longer is declared with its papers.
@@ -191,7 +192,7 @@ async def _parts(connection: Connection, seen: _Seen) -> dict[str, Any]:
     firm = await load_record(connection, Enterprise, case.enterprise)
     line = await load_record(connection, Line, case.line) if case.line else None
     unit = await load_record(connection, Unit, case.unit) if case.unit else None
-    rule = (await load_basis(connection, ())).rules.rules[case.rule]
+    rule = (await rules_now(connection)).rules[case.rule]
     people = await load_some(connection, Person, {one.actor for one in case.history})
     name = Names({one.id: one.name for one in people})
     until = case.cleared or seen.now

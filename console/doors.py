@@ -146,20 +146,24 @@ class Doors:
         async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
             try:
                 return await handler(request)
-            except PageError as error:
-                return self._say(request, error)
-            except RefusedError as error:
-                return self._say(request, _refused(error))
+            except (RefusedError, PageError) as error:
+                told = error if isinstance(error, PageError) else _refused(error)
+                return self._say(request, told)
             except StorageError as error:
                 _log.warning("page without a database", reason=error.message)
-                return self._say(request, _AWAY)
+                return self._instead(request, _AWAY)
             except web.HTTPException as error:
                 if error.status < HTTPStatus.BAD_REQUEST:
                     raise
                 return self._say(request, plain(HTTPStatus(error.status)))
-            except Exception as error:  # noqa: BLE001  whatever it is, people get a page and we a line
-                _log.error("page failed", path=request.path.split("/")[1], exc_info=error)
-                return self._say(request, _MISTAKE)
+            # Whatever it is, people get a page and we a line.
+            except Exception as error:
+                if isinstance(error, ConnectionError) and not _is_there(request):
+                    self._parts.counts["left early"] += 1
+                    _log.info("somebody left before all was sent", path=_room_of(request))
+                    raise
+                _log.error("page failed", path=_room_of(request), exc_info=error)
+                return self._instead(request, _MISTAKE)
 
         return guard
 
@@ -219,6 +223,17 @@ class Doors:
             return False
         return any(address in network for network in self._proxies)
 
+    def _instead(self, request: web.Request, error: PageError) -> web.Response:
+        """Say what went wrong in the place of an answer.
+
+        Raises:
+            ConnectionAbortedError: The answer has begun: cut off, nobody takes it for a whole one.
+        """
+        if request.writer.output_size:
+            self._parts.counts["cut off"] += 1
+            raise ConnectionAbortedError("the answer cannot be finished")
+        return self._say(request, error)
+
     def _say(self, request: web.Request, error: PageError) -> web.Response:
         self._parts.counts[error.name] += 1
         if request.path.startswith("/api/") or "Authorization" in request.headers:
@@ -227,6 +242,16 @@ class Doors:
         response = self.page(request, "notice.html", parts, error.status)
         response.headers.update(error.headers)
         return response
+
+
+def _is_there(request: web.Request) -> bool:
+    """Tell whether whoever asked waits for the answer still."""
+    return request.transport is not None and not request.transport.is_closing()
+
+
+def _room_of(request: web.Request) -> str:
+    """Return what of a path may be logged: links stand behind it."""
+    return request.path.split("/")[1]
 
 
 def language_of(request: web.Request) -> Language:

@@ -8,7 +8,8 @@ from wattwarden.console.wecom_crypt import Callback
 from wattwarden.storage.backtests import Wanted
 from wattwarden.storage.books.exchange import Sent, Taken
 from wattwarden.storage.database import Connection
-from wattwarden.storage.quarantine import Retried, Selection
+from wattwarden.storage.quarantine import Selection
+from wattwarden.storage.retrying import Retried
 
 
 @dataclass(frozen=True, slots=True)

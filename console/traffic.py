@@ -14,6 +14,8 @@ UNKNOWN_ROUTE: Final = "unknown"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # Streams last as long as a page is looked at, and say nothing of how quick we are.
 _STREAMED: Final = frozenset({"text/event-stream"})
+# Whoever asked went away: no failure of ours, and no answer (a number that proxies use as well).
+LEFT: Final = 499
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -40,6 +42,12 @@ class Traffic:
                 response = await handler(request)
             except web.HTTPException as error:
                 status = error.status
+                raise
+            except ConnectionAbortedError:
+                # Cut off by us, for an answer that cannot be finished.
+                raise
+            except ConnectionError:
+                status = LEFT
                 raise
             else:
                 status, content_type = response.status, response.content_type

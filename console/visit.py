@@ -17,7 +17,7 @@ from aiohttp import web
 from wattwarden.alarms.acting.scope import Reader
 from wattwarden.alarms.decisions.body import Body
 from wattwarden.alarms.registry.nouns import Person
-from wattwarden.console.doors import Parts
+from wattwarden.console.doors import NOT_FOUND, Parts
 from wattwarden.console.forms import Form, no_form
 from wattwarden.console.visitor import Visitor
 from wattwarden.console.words import Language, Theme
@@ -25,6 +25,7 @@ from wattwarden.storage.database import Connection
 from wattwarden.storage.registry.decisions import Entered
 from wattwarden.storage.responses.activate import enact
 from wattwarden.storage.system_time import system_now
+from wattwarden.storage.text import is_number
 
 if TYPE_CHECKING:
     from wattwarden.console.routes import Route
@@ -90,6 +91,17 @@ class Visit:
     def parameter(self, name: str) -> str:
         """Return a part of the path."""
         return self.request.match_info[name]
+
+    def number(self, name: str) -> int:
+        """Return a part of the path that is a number of ours.
+
+        Raises:
+            PageError: It is none: there is no such thing.
+        """
+        text = self.parameter(name)
+        if not is_number(text):
+            raise NOT_FOUND
+        return int(text)
 
     def asked(self, name: str) -> str:
         """Return what the query says of something; "" where it says nothing."""

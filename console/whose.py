@@ -10,9 +10,8 @@ from wattwarden.storage.commands.entering import enterprises_of
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.registry.decisions import told
 from wattwarden.storage.registry.records import load_record
+from wattwarden.storage.text import is_number
 
-# No number of ours has more digits; PostgreSQL's bigint has one more.
-MAX_DIGITS: Final = 18
 # Meters' numbers are integers of four bytes.
 MAX_METER: Final = 2**31 - 1
 
@@ -77,11 +76,6 @@ async def _notice(connection: Connection, identity: str) -> Owned | None:
             "SELECT enterprise FROM outbox WHERE id = $1", int(identity)
         )
     return None if row is None else Owned(row["enterprise"] or None)
-
-
-def is_number(text: str) -> bool:
-    """Tell whether a text is a number as our tables have them."""
-    return text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
 
 
 async def _meter(connection: Connection, identity: str) -> Owned | None:

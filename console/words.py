@@ -11,6 +11,7 @@ from wattwarden.alarms.cases.case import LEVELS_ZH, STATES_ZH, Level, State
 from wattwarden.alarms.cases.lifecycle import DEEDS_ZH, VERBS_ZH, Deed
 from wattwarden.alarms.decisions.bodies import Absence
 from wattwarden.alarms.registry.nouns import Role
+from wattwarden.alarms.routing.words import LEVELS_EN
 from wattwarden.protocol.codec import DEFAULT_ZONE
 
 # A header with more is nobody's wish.
@@ -44,12 +45,6 @@ ROLES_EN: Final[Mapping[Role, str]] = {
     Role.LEADER: "Leader",
     Role.ADMINISTRATOR: "Administrator",
     Role.AUDITOR: "Auditor",
-}
-LEVELS_EN: Final[Mapping[Level, str]] = {
-    Level.REMINDER: "Reminder",
-    Level.WARNING: "Warning",
-    Level.ALARM: "Alarm",
-    Level.SEVERE: "Severe alarm",
 }
 STATES_EN: Final[Mapping[State, str]] = {
     State.PENDING: "being judged",

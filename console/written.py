@@ -4,7 +4,7 @@ fields ─► moments, percents, words, files ─► body ─► visit.act     r
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from wattwarden.alarms.registry.problems import Problem, RefusedError
 from wattwarden.console.drawing.said import Said
 from wattwarden.console.visit import Visit
 from wattwarden.protocol.codec import DEFAULT_ZONE
+from wattwarden.storage.text import is_number
 
 W = TypeVar("W", bound=StrEnum)
 
@@ -39,18 +40,19 @@ def refused(field: str, zh: str, en: str) -> RefusedError:
 
 
 def moment_in(visit: Visit, field: str) -> datetime | None:
-    """Return the local time of a field; None where it is empty.
+    """Return the local time of a field, in UTC; None where it is empty.
 
     Raises:
-        RefusedError: It is no time.
+        RefusedError: It is no time, or one before all calendars.
     """
     text = visit.field(field)
     if not text:
         return None
     try:
         moment = datetime.fromisoformat(text)
-        return moment if moment.tzinfo is not None else moment.replace(tzinfo=DEFAULT_ZONE)
-    except ValueError:
+        local = moment if moment.tzinfo is not None else moment.replace(tzinfo=DEFAULT_ZONE)
+        return local.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise refused(field, "时间填写有误", "this is no time") from None
 
 
@@ -64,6 +66,26 @@ def needed_moment(visit: Visit, field: str) -> datetime:
     if moment is None:
         raise refused(field, "请填写时间", "say when")
     return moment
+
+
+def place_in(visit: Visit, count: int, page: int) -> int:
+    """Return at which of so many rows the page begins that an address asks for (``from``)."""
+    asked = visit.asked("from")
+    wanted = int(asked) if is_number(asked) else 0
+    return min(wanted, max(0, count - 1)) // page * page
+
+
+def count_in(visit: Visit, field: str, most: int) -> int:
+    """Return how many a field says; 0 where it is empty.
+
+    Raises:
+        RefusedError: It is no number, or more than ``most``.
+    """
+    text = visit.field(field) or "0"
+    if not is_number(text) or int(text) > most:
+        zh, en = f"请填写0至{most}的整数", f"write a whole number up to {most}"
+        raise refused(field, zh, en)
+    return int(text)
 
 
 def share_in(visit: Visit, field: str) -> float:

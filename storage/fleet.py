@@ -80,7 +80,7 @@ _POINTS: Final = """
 WITH newest AS (
     SELECT DISTINCT ON (kind, id) kind, id, body FROM registry_entry
     WHERE kind IN ('point', 'unit', 'outlet', 'enterprise') ORDER BY kind, id, version DESC
-), points AS (
+), points AS MATERIALIZED (
     SELECT DISTINCT ON (p.body ->> 'meter') p.body ->> 'meter' AS meter, f.id AS firm,
         f.body ->> 'name' AS firm_name, o.body ->> 'name' AS unit_name
     FROM newest AS p
@@ -90,8 +90,11 @@ WITH newest AS (
     WHERE p.kind = 'point' ORDER BY p.body ->> 'meter', p.body ->> 'valid_from' DESC
 ), known AS MATERIALIZED (
     SELECT jsonb_object_agg(meter, to_jsonb(points)) AS points FROM points
+    WHERE {names}::text[] IS NULL OR meter = ANY({names})
 )
 """
+# Names of meters choose among points that were put together: chosen before, few of them are planned
+# as one, and all units gone through for each.
 # Points are looked up in one value: a join with what was just put together is planned as if it were
 # a single row, and goes through all points once a meter.
 _CHOSEN: Final = """
@@ -102,7 +105,7 @@ _CHOSEN: Final = """
     WHERE ($1::text[] IS NULL OR p.firm = ANY($1))
 """
 _LIST: Final = f"""
-{_POINTS}, chosen AS (
+{_POINTS.format(names="$8")}, chosen AS (
     SELECT m.id, m.codec, m.address, m.state, m.enrolled_at, coalesce(p.firm, '') AS firm,
         coalesce(p.firm_name, '') AS firm_name, coalesce(p.unit_name, '') AS unit_name
     {_CHOSEN} AND m.id > $2::bigint AND ($3 = '' OR m.state = $3)
@@ -121,14 +124,27 @@ LEFT JOIN LATERAL (SELECT what, at, peer FROM session_event
     WHERE identity = c.address AND codec = c.codec ORDER BY at DESC LIMIT 1) AS s ON TRUE
 ORDER BY c.id
 """  # noqa: S608  put together of texts of this module
-_COUNT: Final = f"""
-{_POINTS}, chosen AS (SELECT m.id, m.state {_CHOSEN})
+_COUNTS: Final = """
 SELECT count(*) AS meters, count(*) FILTER (WHERE state = 'unconfirmed') AS unconfirmed,
     count(*) FILTER (WHERE EXISTS (SELECT FROM collected_hour AS h
-        WHERE h.meter = chosen.id AND h.start >= $2)) AS reporting,
+        WHERE h.meter = chosen.id AND h.start >= $1)) AS reporting,
     (SELECT count(*) FROM (SELECT FROM quarantine WHERE state = 'open' LIMIT 10000) AS q) AS held
-FROM chosen
+"""
+_COUNT_ALL: Final = f"{_COUNTS} FROM meter AS chosen"
+_COUNT: Final = f"""
+{_POINTS.format(names="$3")}, chosen AS (SELECT m.id, m.state {_CHOSEN.replace("$1", "$2")})
+{_COUNTS} FROM chosen
 """  # noqa: S608  as above
+# By any version of a point: more than those that are the firms' now, and quickly found.
+_NAMES: Final = """
+SELECT DISTINCT body ->> 'meter' FROM registry_entry WHERE kind = 'point'
+AND coalesce(body ->> 'unit', body ->> 'outlet') IN (SELECT id FROM registry_entry
+    WHERE kind IN ('unit', 'outlet') AND body ->> 'enterprise' = ANY($1))
+"""
+_NEXT: Final = """
+SELECT codec || ':' || address FROM meter
+WHERE id > $1::bigint AND ($2 = '' OR state = $2) ORDER BY id LIMIT $3
+"""
 
 
 async def list_fleet(
@@ -155,16 +171,25 @@ async def list_fleet(
     Raises:
         StorageError: The database is away.
     """
+    first = after if only is None else only - 1
+    wanted, most = "" if state is None else state, PAGE + 1 if only is None else 1
     with errors("listing meters"):
+        # Points of meters that cannot be in it are left out: a city has thousands.
+        names = None
+        if only is not None or (firms is None and not said):
+            names = await _column(connection, _NEXT, first, wanted, most)
+        elif firms is not None:
+            names = await _column(connection, _NAMES, sorted(firms))
         rows = await connection.fetch(
             _LIST,
             None if firms is None else sorted(firms),
-            after if only is None else only - 1,
-            "" if state is None else state,
+            first,
+            wanted,
             said,
             like_of(said),
-            PAGE + 1 if only is None else 1,
+            most,
             now - 3 * RECENT,
+            names,
         )
     found = [FleetMeter(**{**row, "state": MeterState(row["state"])}) for row in rows]
     return [one for one in found if only is None or one.id == only]
@@ -178,10 +203,14 @@ async def count_fleet(
     Raises:
         StorageError: The database is away.
     """
+    since = now - 2 * RECENT
     with errors("counting meters"):
-        (row,) = await connection.fetch(
-            _COUNT, None if firms is None else sorted(firms), now - 2 * RECENT
-        )
+        if firms is None:
+            (row,) = await connection.fetch(_COUNT_ALL, since)
+        else:
+            wanted = sorted(firms)
+            names = await _column(connection, _NAMES, wanted)
+            (row,) = await connection.fetch(_COUNT, since, wanted, names)
     return FleetCount(**row)
 
 
@@ -200,3 +229,7 @@ async def session_events(connection: Connection, codec: str, address: str) -> li
             EVENTS,
         )
     return [SessionEvent(**row) for row in rows]
+
+
+async def _column(connection: Connection, query: str, *values: object) -> list[str]:
+    return [row[0] for row in await connection.fetch(query, *values) if row[0] is not None]

@@ -122,6 +122,17 @@ async def load_meter(connection: Connection, number: int) -> Meter | None:
     return None if row is None else _meter(row)
 
 
+async def hold_meter(connection: Connection, number: int) -> Meter | None:
+    """Return a meter, as ``load_meter``, that nobody configures until the transaction ends.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    with errors("holding a meter"):
+        await connection.execute("SELECT FROM meter WHERE id = $1 FOR UPDATE", number)
+    return await load_meter(connection, number)
+
+
 async def list_meters(
     connection: Connection,
     *,

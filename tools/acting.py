@@ -1,17 +1,17 @@
 """What the commands share with which people act and look: who, when, what was refused.
 
-    --as PERSON ─► acting_as ─► Desk(connection, person, now) ─► act(body) ─► a decision
-                │                                                       └──► CommandError: why not
+    --as PERSON ─► at_desk ─► Desk(connection, person, now) ─► act(body) ─► a decision
+                │       └────────────────────────────────────────────► CommandError: why not
                 └► reading ──► View(connection, reader) ─► only what that person may see
 
 Relative times of options are read by the system's time, ``Desk.now``, not by the wall's.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from cyclopts import Parameter
 
@@ -30,8 +30,10 @@ from wattwarden.storage.system_time import system_now
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
-from wattwarden.tools.running import database, run
-from wattwarden.tools.times import local, rfc3339
+from wattwarden.tools.running import database, run, settings_of
+from wattwarden.tools.times import local, parse_time, rfc3339
+
+T = TypeVar("T")
 
 AsPerson = Annotated[str, Parameter(name="--as", help="Who acts: a person's id in the registry.")]
 AsReader = Annotated[
@@ -77,53 +79,62 @@ class Desk:
     person: str
     now: datetime
 
-    async def act(
-        self, body: Body, *, enterprise: str | None = None, effective_at: datetime | None = None
-    ) -> Entered:
-        """Decide a body as this person; ``enterprise`` only where it refers to nothing that tells.
+    async def act(self, body: Body, *, effective_at: datetime | None = None) -> Entered:
+        """Decide a body as this person.
 
         Raises:
-            CommandError: They may not, or something stands against it; told in both languages.
+            RefusedError: They may not, or something stands against it; ``at_desk`` tells it.
             StorageError: The database is away.
         """
-        try:
-            return await decide(
-                self.connection,
-                body,
-                self.person,
-                self.now,
-                enterprise=enterprise,
-                effective_at=effective_at,
-            )
-        except RefusedError as error:
-            raise refused(error) from error
+        return await decide(self.connection, body, self.person, self.now, effective_at=effective_at)
+
+    def moment(self, text: str) -> datetime:
+        """Read a time as people write it; raises as ``parse_time``."""
+        return parse_time(text, self.now)
+
+    def moment_or_none(self, text: str | None) -> datetime | None:
+        """Read a time that may be left out; raises as ``parse_time``."""
+        return None if text is None else self.moment(text)
 
 
-@asynccontextmanager
-async def acting_as(settings: Settings, person: str, command: str) -> AsyncIterator[Desk]:
-    """Open the database for a command by which somebody acts.
+def at_desk(by: ActorForm, command: str, work: Callable[[Desk], Awaitable[T]]) -> T:
+    """Do something as a person, and return what came of it.
 
     Raises:
-        CommandError: Nobody acts in the system's name, or no database is known.
-        StorageError: It does not answer.
+        CommandError: They may not, or something stands against it, told in both languages; nobody
+            acts in the system's name; no database is known.
+        StorageError: The database is away.
     """
-    if person == SYSTEM:
-        message = f"the system itself is nobody's name: {person}"
+    if by.person == SYSTEM:
+        message = f"the system itself is nobody's name: {by.person}"
         raise CommandError(message, "act with --as and a person's id")
-    async with database(settings, command) as connection:
-        yield Desk(connection, person, await system_now(connection))
+    settings = settings_of(by.system)
+
+    async def acted() -> T:
+        async with database(settings, command) as connection:
+            try:
+                return await work(Desk(connection, by.person, await system_now(connection)))
+            except RefusedError as error:
+                raise refused(error) from error
+
+    return run(acted())
 
 
-def perform(
-    settings: Settings, body: Body, person: str, command: str, *, enterprise: str | None = None
-) -> Entered:
-    """Decide one body and return it as it was kept; raises as ``acting_as`` and ``Desk.act``."""
+def enter(by: ActorForm, command: str, work: Callable[[Desk], Awaitable[Entered]]) -> Entered:
+    """Do what ends in one decision, print what was kept, and return it; raises as ``at_desk``."""
+    entered = at_desk(by, command, work)
+    show_entered(entered, json=by.json)
+    return entered
 
-    async def work() -> Entered:
-        async with acting_as(settings, person, command) as desk:
-            return await desk.act(body, enterprise=enterprise)
 
-    return run(work())
+def keep(by: ActorForm, command: str, made: Callable[[Desk], Body]) -> Entered:
+    """Decide a body that is made when the system's time is known; else as ``enter``."""
+    return enter(by, command, lambda desk: desk.act(made(desk)))
+
+
+def perform(by: ActorForm, command: str, body: Body) -> Entered:
+    """Decide one body; else as ``enter``."""
+    return enter(by, command, lambda desk: desk.act(body))
 
 
 @dataclass(frozen=True, slots=True)

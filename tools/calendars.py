@@ -11,7 +11,7 @@ from wattwarden.alarms.decisions.body import NEW
 from wattwarden.alarms.responses.bodies import WEEKDAYS_ZH, Calendar, Span, Weekday
 from wattwarden.storage.responses.activate import Activated, keep_calendar
 from wattwarden.storage.responses.load import calendars_for, load_calendars
-from wattwarden.tools.acting import ActorForm, AsPerson, AsReader, Desk, reading
+from wattwarden.tools.acting import ActorForm, AsReader, Desk, reading
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError, UsageError
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
@@ -20,12 +20,11 @@ from wattwarden.tools.orders import (
     Ordered,
     activate,
     measure_text,
-    show_activated,
     subject_of,
 )
 from wattwarden.tools.render import show_table
 from wattwarden.tools.running import run, settings_of
-from wattwarden.tools.times import local, parse_time
+from wattwarden.tools.times import local
 
 CalendarId = Annotated[str, Parameter(name="CALENDAR", help="Its id, as list shows it.")]
 
@@ -58,11 +57,9 @@ def add(
     name: Annotated[str, Parameter(name="NAME", help="What people call it.")],
     /,
     *,
-    person: AsPerson,
+    by: ActorForm,
     terms: Terms,
     ordered: Ordered = A_STOP,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
 ) -> None:
     """Keep a calendar, new or in the place of another, and activate its plans.
 
@@ -85,8 +82,7 @@ def add(
         )
         return await keep_calendar(desk.connection, body, desk.person, desk.now)
 
-    done = activate(settings_of(system), person, "calendars add", work)
-    show_activated(done, json=json)
+    activate(by, "calendars add", work)
 
 
 @app.command(name="list")
@@ -141,8 +137,7 @@ def withdraw(
         message = f"there is no calendar {calendar}"
         raise CommandError(message, "see wattwarden calendars list")
 
-    done = activate(settings_of(by.system), by.person, "calendars withdraw", work)
-    show_activated(done, json=by.json)
+    activate(by, "calendars withdraw", work)
 
 
 def _span(text: str, desk: Desk) -> Span:
@@ -150,4 +145,4 @@ def _span(text: str, desk: Desk) -> Span:
     if not slash:
         message = f"{text!r} is no span"
         raise UsageError(message, "write 2026-11-15/2027-03-15")
-    return Span(start=parse_time(start, desk.now), end=parse_time(end, desk.now))
+    return Span(start=desk.moment(start), end=desk.moment(end))

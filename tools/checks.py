@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -47,6 +47,10 @@ TIME_ERROR: Final = 5
 TIMEX_BYTES: Final = 512
 
 
+# A day that closed is a file within hours; what came late rests, and somebody may read for long.
+SLACK_DAYS: Final = 3
+
+
 class State(StrEnum):
     """How a check ended."""
 
@@ -65,14 +69,41 @@ class Check:
     cure: str = ""
 
 
-def look(
-    settings: Settings, now: datetime, fill: StreamFacts | None, faulty: int | None
-) -> Iterator[Check]:
-    """Look at everything; changes nothing.
+@dataclass(frozen=True, slots=True)
+class ArchiveFacts:
+    """The store of closed days, and the oldest day that the database holds (None: none).
+
+    ``fault`` is what is wrong with the store, "" for nothing; ``free_bytes`` None where it does not
+    say; days before ``due`` are to be files.
+    """
+
+    url: str
+    fault: str
+    free_bytes: int | None
+    oldest: date | None
+    due: date
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What others say of themselves.
 
     ``fill`` is the journal's fullest stream, ``faulty`` how many addresses their gateways refuse;
-    None when no journal, or no database answers.
+    None when no journal, or no database answers.  ``misfits`` is what is wrong with the provider
+    of identities; None when none is configured.  ``forwarding`` is what is wrong with the table of
+    platforms above us; None when there is none.  ``archive`` is how closed days stand; None when no
+    database answers.
     """
+
+    fill: StreamFacts | None
+    faulty: int | None
+    misfits: Sequence[str] | None
+    forwarding: str | None = None
+    archive: ArchiveFacts | None = None
+
+
+def look(settings: Settings, now: datetime, asked: Asked) -> Iterator[Check]:
+    """Look at everything; changes nothing."""
     yield python()
     yield descriptors(settings.gateway.max_sessions)
     yield from checksums()
@@ -85,8 +116,11 @@ def look(
     yield zone()
     yield disk(settings.data)
     yield journal(settings)
-    yield journal_room(fill)
-    yield contacts(faulty)
+    yield journal_room(asked.fill)
+    yield contacts(asked.faulty)
+    yield sign_in(asked.misfits)
+    yield forwarding(asked.forwarding)
+    yield days(asked.archive)
 
 
 def python() -> Check:
@@ -261,6 +295,45 @@ def contacts(faulty: int | None) -> Check:
         return Check("contacts", State.OK, "no address is refused")
     cure = "see wattwarden notify faulty: correct them, then wattwarden notify test"
     return Check("contacts", State.WARN, f"{faulty} refused by their gateways", cure)
+
+
+def sign_in(misfits: Sequence[str] | None) -> Check:
+    """Whether people can sign in by the provider of identities; None: there is none."""
+    if misfits is None:
+        return Check("sign-in", State.OK, "by passwords; no provider of identities is configured")
+    if not misfits:
+        return Check("sign-in", State.OK, "the provider of identities answers, and fits")
+    cure = "passwords work meanwhile; see [console.oidc] in docs/sign-in.md"
+    return Check("sign-in", State.WARN, "; ".join(misfits), cure)
+
+
+def forwarding(wrong: str | None) -> Check:
+    """Whether platforms above us can be forwarded to; None: there are none."""
+    if wrong is None:
+        return Check("forwarding", State.OK, "to nobody: forward.toml names no platform")
+    if not wrong:
+        return Check("forwarding", State.OK, "the table of platforms can be used")
+    cure = "correct forward.toml, see docs/forwarding.md; wattwarden forward list says it as well"
+    return Check("forwarding", State.WARN, wrong, cure)
+
+
+def days(facts: ArchiveFacts | None) -> Check:
+    """Whether closed days become files: the store takes them, has room, and nothing holds them."""
+    if facts is None:
+        return Check("archive", State.OK, "no database runs here")
+    if facts.fault:
+        cure = "wattwarden archive run says more; see docs/archive.md, days_store of [archivist]"
+        return Check("archive", State.FAIL, facts.fault, cure)
+    room = "" if facts.free_bytes is None else f", {_gib(facts.free_bytes)} free"
+    oldest = "no day yet" if facts.oldest is None else f"oldest day in the database {facts.oldest}"
+    found = f"{facts.url}{room}; {oldest}"
+    if facts.free_bytes is not None and facts.free_bytes < LEAST_FREE_BYTES:
+        cure = "free some, or name another store as days_store of [archivist]"
+        return Check("archive", State.WARN, found, cure)
+    if facts.oldest is not None and facts.oldest < facts.due - timedelta(days=SLACK_DAYS):
+        cure = "wattwarden archive run says what keeps it there"
+        return Check("archive", State.WARN, found, cure)
+    return Check("archive", State.OK, found)
 
 
 def _unset_limit(settings: Settings) -> str:

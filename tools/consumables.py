@@ -14,19 +14,20 @@ from wattwarden.alarms.consumables.chain import Colour
 from wattwarden.alarms.consumables.numbers import default_numbers
 from wattwarden.alarms.decisions.bodies import Consumable, Replacement
 from wattwarden.alarms.decisions.body import NEW
-from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.storage.cases.evidence import Arrived
 from wattwarden.storage.consumables.check import calculate, check_replacement, replace_part
 from wattwarden.storage.consumables.load import PartNow, find_change, load_parts, parts_now
 from wattwarden.storage.registry.decisions import Entered
 from wattwarden.tools.acting import (
     TO_THE_OPERATOR,
-    AsPerson,
+    ActorForm,
+    Desk,
     ReaderForm,
-    acting_as,
+    at_desk,
+    enter,
     entered_row,
+    keep,
     reading,
-    refused,
     show_entered,
 )
 from wattwarden.tools.cases.acts import NO_PROOF, Proof
@@ -47,7 +48,6 @@ from wattwarden.tools.parts import (
 )
 from wattwarden.tools.render import show_table
 from wattwarden.tools.running import run, settings_of
-from wattwarden.tools.times import parse_time
 
 PartId = Annotated[str, Parameter(name="CONSUMABLE", help="Its id, as list shows it.")]
 ReplacementId = Annotated[str, Parameter(name="REPLACEMENT", help="Its id, as show shows it.")]
@@ -165,30 +165,24 @@ def add(
     kind: Annotated[str, Parameter(name="KIND", help="carbon, bags, lamp, service…")],
     /,
     *,
-    person: AsPerson,
+    by: ActorForm,
     lasting: Lasting = THE_USUAL_LASTING,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
 ) -> None:
     """Register a part, or a service that is due by run hours or days."""
-    settings = settings_of(system)
-
-    async def work() -> Entered:
-        async with acting_as(settings, person, "consumables add") as desk:
-            body = Consumable(
-                id=NEW,
-                unit=unit,
-                kind=kind,
-                replaced_at=parse_time(lasting.since, desk.now),
-                limit_hours=lasting.hours,
-                limit_days=lasting.days,
-                name=lasting.name,
-            )
-            return await desk.act(body)
-
-    entered = run(work())
-    show_entered(entered, json=json)
-    if isinstance(entered.body, Consumable) and not json:
+    entered = keep(
+        by,
+        "consumables add",
+        lambda desk: Consumable(
+            id=NEW,
+            unit=unit,
+            kind=kind,
+            replaced_at=desk.moment(lasting.since),
+            limit_hours=lasting.hours,
+            limit_days=lasting.days,
+            name=lasting.name,
+        ),
+    )
+    if isinstance(entered.body, Consumable) and not by.json:
         show_remarks(list(uncalculated(entered.body, None, default_numbers().carbon)))
 
 
@@ -197,37 +191,30 @@ def replace(
     consumable: PartId,
     /,
     *,
-    person: AsPerson,
+    by: ActorForm,
     fitted: Fitted = FITTED_NOW,
     proof: Proof = NO_PROOF,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
 ) -> None:
     """Record that a part was replaced, or the service done: its hours count from there.
 
     A firm shows it with --file or --evidence, such as a photograph of the new part.
     """
-    settings = settings_of(system)
     sent = [
         Arrived(read_file(file), file.name, Consumable.kind_name, consumable) for file in proof.file
     ]
 
-    async def work() -> Entered:
-        async with acting_as(settings, person, "consumables replace") as desk:
-            body = Replacement(
-                id=NEW,
-                consumable=consumable,
-                replaced_at=parse_time(fitted.at, desk.now),
-                amount=fitted.amount,
-                note=fitted.note,
-                evidence=proof.evidence,
-            )
-            try:
-                return await replace_part(desk.connection, body, sent, desk.person, desk.now)
-            except RefusedError as error:
-                raise refused(error) from error
+    async def work(desk: Desk) -> Entered:
+        body = Replacement(
+            id=NEW,
+            consumable=consumable,
+            replaced_at=desk.moment(fitted.at),
+            amount=fitted.amount,
+            note=fitted.note,
+            evidence=proof.evidence,
+        )
+        return await replace_part(desk.connection, body, sent, desk.person, desk.now)
 
-    show_entered(run(work()), json=json)
+    enter(by, "consumables replace", work)
 
 
 @app.command(name="store-waste")
@@ -235,34 +222,30 @@ def store_waste(
     replacement: ReplacementId,
     /,
     *,
-    person: AsPerson,
+    by: ActorForm,
     stored: Stored,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
 ) -> None:
     """Record that the used part is in store as hazardous waste (危废入库)."""
-    settings = settings_of(system)
 
-    async def work() -> Entered:
-        async with acting_as(settings, person, "consumables store-waste") as desk:
-            found = await find_change(desk.connection, replacement)
-            kind = found[0].body.kind if found else ""
-            code = stored.code or default_numbers().kind_of(kind).waste_code
-            if not code:
-                message = f"no waste code is known of {kind or replacement}"
-                raise UsageError(message, "give --code, such as 900-039-49")
-            body = WasteEntry(
-                id=NEW,
-                replacement=replacement,
-                code=code,
-                mass_kg=stored.mass_kg,
-                container=stored.container,
-                stored_at=parse_time(stored.at, desk.now),
-                place=stored.place,
-            )
-            return await desk.act(body)
+    async def work(desk: Desk) -> Entered:
+        found = await find_change(desk.connection, replacement)
+        kind = found[0].body.kind if found else ""
+        code = stored.code or default_numbers().kind_of(kind).waste_code
+        if not code:
+            message = f"no waste code is known of {kind or replacement}"
+            raise UsageError(message, "give --code, such as 900-039-49")
+        body = WasteEntry(
+            id=NEW,
+            replacement=replacement,
+            code=code,
+            mass_kg=stored.mass_kg,
+            container=stored.container,
+            stored_at=desk.moment(stored.at),
+            place=stored.place,
+        )
+        return await desk.act(body)
 
-    show_entered(run(work()), json=json)
+    enter(by, "consumables store-waste", work)
 
 
 @app.command
@@ -271,23 +254,16 @@ def check(
     result: Annotated[CheckResult, Parameter(name="RESULT", help="What it came to.")],
     /,
     *,
-    person: AsPerson,
+    by: ActorForm,
     opinion: Annotated[str, Parameter(help="Why; needed to reject.")] = "",
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
 ) -> None:
     """Check off-site what was uploaded; a replacement that is rejected has not been one."""
-    settings = settings_of(system)
     body = OffsiteCheck(id=NEW, replacement=replacement, result=result, opinion=opinion)
-
-    async def work() -> Entered:
-        async with acting_as(settings, person, "consumables check") as desk:
-            try:
-                return await check_replacement(desk.connection, body, desk.person, desk.now)
-            except RefusedError as error:
-                raise refused(error) from error
-
-    show_entered(run(work()), json=json)
+    enter(
+        by,
+        "consumables check",
+        lambda desk: check_replacement(desk.connection, body, desk.person, desk.now),
+    )
 
 
 @app.command
@@ -309,7 +285,13 @@ def carbon(
         msgspec.convert(msgspec.to_builtins(design), Carbon)
     except msgspec.ValidationError as error:
         raise UsageError(str(error), "masses, flows and hours are above 0") from error
-    entered = None if consumable is None else _calculated(design, person, system)
+    entered = None
+    if consumable is not None:
+        entered = at_desk(
+            ActorForm(person=person, system=system),
+            "consumables carbon",
+            lambda desk: calculate(desk.connection, design, desk.person, desk.now),
+        )
     remarks = list(objections(design, default_numbers().carbon))
     if json:
         told = {"run_hours": run_hours(design), "days": run_days(design)}
@@ -320,19 +302,6 @@ def carbon(
     show_remarks(remarks)
     if entered is not None:
         show_entered(entered, json=False)
-
-
-def _calculated(design: Carbon, person: str, system: System) -> Entered:
-    settings = settings_of(system)
-
-    async def work() -> Entered:
-        async with acting_as(settings, person, "consumables carbon") as desk:
-            try:
-                return await calculate(desk.connection, design, desk.person, desk.now)
-            except RefusedError as error:
-                raise refused(error) from error
-
-    return run(work())
 
 
 def _fields(filling: Filling) -> dict[str, Any]:

@@ -38,13 +38,14 @@ from wattwarden.tools.render import printable
 from wattwarden.tools.running import database, run, settings_with
 from wattwarden.tools.simulate import find_scenario
 from wattwarden.tools.simulator.fleet import Fleet
-from wattwarden.tools.simulator.live import Show, target_of
+from wattwarden.tools.simulator.live import Show
 from wattwarden.tools.simulator.moments import ZONE, midnight_ms
 from wattwarden.tools.simulator.registry import CITY
 from wattwarden.tools.simulator.scenario import Scenario
 from wattwarden.tools.simulator.steps import DAY_S
 from wattwarden.tools.simulator.straight import write_history
 from wattwarden.tools.simulator.world import Truth, World
+from wattwarden.tools.target import target_of
 
 # An offence of ten minutes is seen after ten seconds; a meter reports once in one.
 CLOCK_RATE: Final = 60

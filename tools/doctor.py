@@ -2,18 +2,28 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from rich.text import Text
 
+from wattwarden.console.oidc.errors import AwayError
+from wattwarden.console.oidc.provider import Provider
+from wattwarden.server.forward_rows import owned_of, shared_mns
+from wattwarden.server.forward_table import ForwardTableError, load_forward_table
+from wattwarden.server.identities import registration_of
 from wattwarden.server.journal import fullest_shard
+from wattwarden.server.places import Places, days_store_of
 from wattwarden.server.settings import Settings
+from wattwarden.storage.archive.catalogue import oldest_day
+from wattwarden.storage.archive.store import Store
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.journal.survey import StreamFacts
-from wattwarden.tools.checks import Check, State, look
+from wattwarden.storage.registry.registry import load_registry
+from wattwarden.tools.checks import ArchiveFacts, Asked, Check, State, look
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError
+from wattwarden.tools.forward import shared_text
 from wattwarden.tools.notify.faulty import load_faults
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
 from wattwarden.tools.render import console, plain_table
@@ -26,14 +36,14 @@ def doctor(*, system: System = THE_USUAL_SYSTEM, json: AsJson = False) -> int:
     """Check this machine and name the cure for what is wrong.
 
     Looks at Python, the limit of open files, checksums, engines and their versions, the meter port,
-    the clock, the disk, the data folder, the journal's settings and how full it is, and addresses
-    that gateways refuse; changes nothing.
+    the clock, the disk, the data folder, the journal's settings and how full it is, addresses that
+    gateways refuse, the provider of identities where one is configured, and the table of platforms
+    above us, and the store of closed days; changes nothing.
 
     The exit status is 1 when something would keep the system from working.
     """
     settings = settings_of(system)
-    fill, faulty = run(_asked(settings))
-    checks = list(look(settings, datetime.now(UTC), fill, faulty))
+    checks = list(look(settings, datetime.now(UTC), run(_asked(settings))))
     fit = all(check.state is not State.FAIL for check in checks)
     if json:
         rows = [
@@ -51,8 +61,66 @@ def doctor(*, system: System = THE_USUAL_SYSTEM, json: AsJson = False) -> int:
     return 0 if fit else 1
 
 
-async def _asked(settings: Settings) -> tuple[StreamFacts | None, int | None]:
-    return await journal_fill(settings), await faulty_addresses(settings)
+async def _asked(settings: Settings) -> Asked:
+    return Asked(
+        await journal_fill(settings),
+        await faulty_addresses(settings),
+        await provider_misfits(settings),
+        await forwarding_trouble(settings),
+        await archive_facts(settings),
+    )
+
+
+async def forwarding_trouble(settings: Settings) -> str | None:
+    """Return what is wrong with the table of platforms, "" for nothing; None where it has none."""
+    try:
+        table = load_forward_table(Places(settings.data).forward)
+    except ForwardTableError as error:
+        return str(error)
+    if not table:
+        return None
+    with suppress(StorageError, CommandError):
+        async with database(settings, "doctor") as connection:
+            registry = await load_registry(connection)
+        return "; ".join(
+            text
+            for one in table.values()
+            if (text := shared_text(shared_mns(one, owned_of(registry, one.enterprises))))
+        )
+    return ""
+
+
+async def archive_facts(settings: Settings) -> ArchiveFacts | None:
+    """Return how closed days stand; None where no database can be asked."""
+    url = days_store_of(settings)
+    now = datetime.now(UTC)
+    with suppress(StorageError, CommandError):
+        async with database(settings, "doctor") as connection:
+            oldest = await oldest_day(connection)
+        fault, free = "", None
+        try:
+            store = Store(url)
+            free = store.free_bytes()
+            store.try_out()
+        except StorageError as error:
+            fault = error.message
+        due = now.date() - timedelta(days=settings.archivist.hot_days)
+        return ArchiveFacts(url, fault, free, oldest, due)
+    return None
+
+
+async def provider_misfits(settings: Settings) -> tuple[str, ...] | None:
+    """Return what is wrong with the provider of identities; None where none is configured."""
+    registration = registration_of(settings, settings.console.public_url or "")
+    if registration is None:
+        return None
+    provider = Provider(registration)
+    try:
+        return await provider.misfits()
+    except AwayError as error:
+        return (str(error),)
+    finally:
+        await provider.close()
 
 
 async def faulty_addresses(settings: Settings) -> int | None:

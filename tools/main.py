@@ -141,6 +141,10 @@ COMMANDS: Final = {
     "grading": Command(
         "wattwarden.tools.grading:app", "See, try and change how alarms are graded and who is told."
     ),
+    "thresholds": Command(
+        "wattwarden.tools.thresholds:app",
+        "See and change the numbers that single units and outlets have.",
+    ),
     "backtest": Command(
         "wattwarden.tools.diagnosis.backtest:backtest",
         "Fold stored history by other rules: which alarms would appear, vanish or move.",
@@ -218,6 +222,9 @@ COMMANDS: Final = {
     "kinds": Command(
         "wattwarden.tools.kinds:kinds",
         "Print the kinds of frames that each codec tells apart, as Markdown.",
+    ),
+    "archive": Command(
+        "wattwarden.tools.archive:app", "See, make, verify and give back days that lie in files."
     ),
     "doctor": Command(
         "wattwarden.tools.doctor:doctor", "Check this machine and name the cure for what is wrong."

@@ -21,7 +21,8 @@ from wattwarden.storage.meters import (
     set_profile,
 )
 from wattwarden.storage.profiles import ProfileBody, read_key
-from wattwarden.storage.quarantine import Retried, Selection, list_held
+from wattwarden.storage.quarantine import Selection, list_held
+from wattwarden.storage.retrying import Retried
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import UsageError
 from wattwarden.tools.gaps import show_gaps

@@ -14,11 +14,11 @@ from wattwarden.storage.registry.norms import find_draft
 from wattwarden.tools.acting import (
     TO_THE_OPERATOR,
     ActorForm,
+    Desk,
     ReaderForm,
-    acting_as,
+    at_desk,
     perform,
     reading,
-    show_entered,
 )
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError
@@ -36,8 +36,7 @@ def draft(norm: Norm, file: tuple[str, str], reason: str, actor: ActorForm) -> N
     """Propose a file, given by its version and its text."""
     version, text = file
     body = NormDraft(id=NEW, norm=norm, version=version, text=text, reason=reason)
-    settings = settings_of(actor.system)
-    show_entered(perform(settings, body, actor.person, f"{norm} propose"), json=actor.json)
+    perform(actor, f"{norm} propose", body)
 
 
 def put_in_force(
@@ -60,18 +59,16 @@ def put_in_force(
         CommandError: There is no such draft, or the person may not put it in force.
         StorageError: The database is away.
     """
-    settings = settings_of(actor.system)
 
-    async def work() -> Entered:
-        async with acting_as(settings, actor.person, f"{norm} activate") as desk:
-            found = await find_draft(desk.connection, identity)
-            if found is None or found[1].norm is not norm:
-                message = f"没有草案{identity} / there is no draft {identity}"
-                raise CommandError(message, f"see wattwarden {norm} drafts")
-            effective_at = since(desk.now)
-            return await desk.act(made(found[1], desk.now), effective_at=effective_at)
+    async def work(desk: Desk) -> Entered:
+        found = await find_draft(desk.connection, identity)
+        if found is None or found[1].norm is not norm:
+            message = f"没有草案{identity} / there is no draft {identity}"
+            raise CommandError(message, f"see wattwarden {norm} drafts")
+        effective_at = since(desk.now)
+        return await desk.act(made(found[1], desk.now), effective_at=effective_at)
 
-    return run(work())
+    return at_desk(actor, f"{norm} activate", work)
 
 
 def drafts_of(norm: Norm) -> Callable[..., None]:

@@ -9,17 +9,14 @@ from cyclopts import Parameter
 
 from wattwarden.alarms.decisions.bodies import Cycle, Measure, Plan
 from wattwarden.alarms.decisions.body import Scope
-from wattwarden.alarms.registry.problems import RefusedError
-from wattwarden.server.settings import Settings
+from wattwarden.storage.books.sheets import LABELS
 from wattwarden.storage.responses.activate import Activated
-from wattwarden.tools.acting import Desk, acting_as, entered_row, refused, show_entered
+from wattwarden.tools.acting import ActorForm, Desk, at_desk, entered_row, show_entered
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import UsageError
-from wattwarden.tools.running import run
 from wattwarden.tools.times import rfc3339
 
 Daily = Annotated[str | None, Parameter(help="Only these hours of each day: 22:00-06:00.")]
-MEASURES_ZH: Final = {Measure.STOP: "停产", Measure.LIMIT: "限产"}
 _HOURS: Final = re.compile(r"([0-9]{2}:[0-9]{2})-([0-9]{2}:[0-9]{2})")
 _NUMBER: Final = r"[0-9]+(?:\.[0-9]+)?"
 _LIMIT: Final = re.compile(rf"([a-z]+:[^=]+)=({_NUMBER})(?:@({_NUMBER})kWh)?")
@@ -133,27 +130,12 @@ def hours_of(daily: str | None) -> Hours:
     return Hours(Cycle.DAILY, found[1], found[2])
 
 
-def activate(
-    settings: Settings, person: str, command: str, work: Callable[[Desk], Awaitable[Activated]]
-) -> Activated:
-    """Run a deed that activates plans as a person.
-
-    Raises:
-        CommandError: They may not, or something stands against it; told in both languages.
-        StorageError: The database is away.
-    """
-
-    async def acted() -> Activated:
-        async with acting_as(settings, person, command) as desk:
-            try:
-                return await work(desk)
-            except RefusedError as error:
-                raise refused(error) from error
-
-    return run(acted())
+def activate(by: ActorForm, command: str, work: Callable[[Desk], Awaitable[Activated]]) -> None:
+    """Do as a person what activates plans, and print what came of it; raises as ``at_desk``."""
+    _show(at_desk(by, command, work), json=by.json)
 
 
-def show_activated(activated: Activated, *, json: bool) -> None:
+def _show(activated: Activated, *, json: bool) -> None:
     """Print what was decided, and how many plans came of it."""
     plans = [one.body for one in activated.plans if isinstance(one.body, Plan)]
     if json:
@@ -198,4 +180,4 @@ def measure_text(
     """Say what is ordered, with a normal day's energy (Wh) where it was agreed."""
     share = f" {reduction:.0%}" if reduction is not None else ""
     base = f"(正常日{base_energy / 1000:g} kWh)" if base_energy is not None else ""
-    return f"{MEASURES_ZH[measure]}{share}{base}"
+    return f"{LABELS[Measure][measure]}{share}{base}"

@@ -17,16 +17,14 @@ from wattwarden.storage.responses.load import load_presets, newest_plans
 from wattwarden.tools.acting import (
     TO_THE_OPERATOR,
     ActorForm,
-    AsPerson,
+    Desk,
     ReaderForm,
-    acting_as,
-    perform,
+    enter,
+    keep,
     reading,
-    show_entered,
 )
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError
-from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
 from wattwarden.tools.orders import (
     A_STOP,
     Daily,
@@ -38,8 +36,8 @@ from wattwarden.tools.orders import (
     subject_of,
 )
 from wattwarden.tools.render import show_table
-from wattwarden.tools.running import database, run, settings_of
-from wattwarden.tools.times import local, parse_time
+from wattwarden.tools.running import run, settings_of
+from wattwarden.tools.times import local
 
 app = App(name="plans", help="See and order what is stopped or limited; keep firms' presets.")
 
@@ -147,32 +145,28 @@ def add(
     subject: Annotated[str, Parameter(name="SUBJECT", help="enterprise:ID, line:ID or unit:ID.")],
     /,
     *,
-    person: AsPerson,
+    by: ActorForm,
     terms: Terms,
     ordered: Ordered = A_STOP,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
 ) -> None:
     """Order a stop, or a limit, of an enterprise, a line or a unit."""
     chosen, fields = subject_of(subject), ordered.fields()
     energy_kwh = terms.base_energy_kwh
-    settings = settings_of(system)
 
-    async def work() -> Entered:
-        async with acting_as(settings, person, "plans add") as desk:
-            body = Plan(
-                id=NEW,
-                scope=chosen.scope,
-                subject=chosen.id,
-                start=parse_time(terms.start, desk.now),
-                end=parse_time(terms.end, desk.now),
-                base_energy=None if energy_kwh is None else 1000 * energy_kwh,
-                reason=terms.reason,
-                **fields,
-            )
-            return await desk.act(body)
-
-    show_entered(run(work()), json=json)
+    keep(
+        by,
+        "plans add",
+        lambda desk: Plan(
+            id=NEW,
+            scope=chosen.scope,
+            subject=chosen.id,
+            start=desk.moment(terms.start),
+            end=desk.moment(terms.end),
+            base_energy=None if energy_kwh is None else 1000 * energy_kwh,
+            reason=terms.reason,
+            **fields,
+        ),
+    )
 
 
 @app.command
@@ -183,19 +177,17 @@ def end(
     by: ActorForm,
 ) -> None:
     """End a plan now; one that has not begun is taken back."""
-    settings = settings_of(by.system)
 
-    async def work() -> Entered:
-        async with acting_as(settings, by.person, "plans end") as desk:
-            found = newest_plans(await told(desk.connection, [Plan.kind_name], where={"id": plan}))
-            if not found:
-                message = f"there is no plan {plan}"
-                raise CommandError(message, "see wattwarden plans list")
-            body = found[0][0]
-            changes = {"enabled": False} if body.start >= desk.now else {"end": desk.now}
-            return await desk.act(msgspec.structs.replace(body, **changes))
+    async def work(desk: Desk) -> Entered:
+        found = newest_plans(await told(desk.connection, [Plan.kind_name], where={"id": plan}))
+        if not found:
+            message = f"there is no plan {plan}"
+            raise CommandError(message, "see wattwarden plans list")
+        body = found[0][0]
+        changes = {"enabled": False} if body.start >= desk.now else {"end": desk.now}
+        return await desk.act(msgspec.structs.replace(body, **changes))
 
-    show_entered(run(work()), json=by.json)
+    enter(by, "plans end", work)
 
 
 @app.command
@@ -204,29 +196,25 @@ def preset(
     level: Annotated[WarningLevel, Parameter(name="LEVEL", help="Of the warning.")],
     /,
     *,
-    person: AsPerson,
+    by: ActorForm,
     curbed: Curbed = NOT_CURBED,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
 ) -> None:
     """Keep what an enterprise does at a warning level, in the place of what stood there."""
     curbs = curbed.curbs()
-    settings = settings_of(system)
 
-    async def work() -> Entered:
-        async with acting_as(settings, person, "plans preset") as desk:
-            standing = await load_presets(desk.connection, level, enterprise)
-            body = Preset(
-                id=standing[0].id if standing else NEW,
-                enterprise=enterprise,
-                level=level,
-                curbs=curbs,
-                exempt=curbed.exempt,
-                note=curbed.note,
-            )
-            return await desk.act(body)
+    async def work(desk: Desk) -> Entered:
+        standing = await load_presets(desk.connection, level, enterprise)
+        body = Preset(
+            id=standing[0].id if standing else NEW,
+            enterprise=enterprise,
+            level=level,
+            curbs=curbs,
+            exempt=curbed.exempt,
+            note=curbed.note,
+        )
+        return await desk.act(body)
 
-    show_entered(run(work()), json=json)
+    enter(by, "plans preset", work)
 
 
 @app.command
@@ -277,18 +265,15 @@ def withdraw(
     by: ActorForm,
 ) -> None:
     """Take a preset back; responses that run keep their plans."""
-    settings = settings_of(by.system)
 
-    async def work() -> Preset:
-        async with database(settings, "plans withdraw") as connection:
-            for one in await load_presets(connection):
-                if one.id == preset_id:
-                    return one
+    async def work(desk: Desk) -> Entered:
+        for one in await load_presets(desk.connection):
+            if one.id == preset_id:
+                return await desk.act(msgspec.structs.replace(one, enabled=False))
         message = f"there is no preset {preset_id}"
         raise CommandError(message, "see wattwarden plans presets")
 
-    body = msgspec.structs.replace(run(work()), enabled=False)
-    show_entered(perform(settings, body, by.person, "plans withdraw"), json=by.json)
+    enter(by, "plans withdraw", work)
 
 
 def _cells(plan: Plan, firm: str) -> tuple[object, ...]:

@@ -7,7 +7,8 @@ from cyclopts import App, Parameter
 
 from wattwarden.protocol.errors import Refusal
 from wattwarden.storage.database import Connection
-from wattwarden.storage.quarantine import Held, Retried, Selection, list_held
+from wattwarden.storage.quarantine import Held, Selection, list_held
+from wattwarden.storage.retrying import Retried
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import UsageError
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System

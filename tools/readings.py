@@ -74,17 +74,20 @@ def readings(
     now = datetime.now(UTC)
     if every is not None:
         spans = Every(WIDTHS[every], zone_of(zone))
-
-        async def rollups() -> tuple[str, list[Rollup]]:
-            async with database(settings, "readings") as connection:
-                return await find_rollups(connection, name, spans, span, now)
-
-        show_rollups(*run(rollups()), spans, json=json, as_csv=as_csv)
+        found = run(_rollups(settings, name, spans, span, now))
+        show_rollups(*found, spans, json=json, as_csv=as_csv)
         return
     since, until = span.bounds(now)
     wanted = StoredSpan(since=since, until=until, channel=name.channel)
     show = _as_json if json else _csv_lines() if as_csv else _as_text
     run(_print(settings, name, wanted, show))
+
+
+async def _rollups(
+    settings: Settings, name: MeterName, spans: Every, span: Span, now: datetime
+) -> tuple[str, list[Rollup]]:
+    async with database(settings, "readings") as connection:
+        return await find_rollups(connection, name, spans, span, now)
 
 
 async def _print(settings: Settings, name: MeterName, wanted: StoredSpan, show: Show) -> None:

@@ -12,7 +12,7 @@ from rich.text import Text
 from wattwarden.alarms.channels.channel import BuildError
 from wattwarden.alarms.channels.verify import TOLERANCE_S
 from wattwarden.alarms.channels.webhook import key_of
-from wattwarden.server.addresses import check_listen
+from wattwarden.server.addresses import check_listen, endpoint_of
 from wattwarden.server.lifetime import stop_event
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError, UsageError
@@ -111,8 +111,7 @@ def receive(
     if count is not None and count < 1:
         message = f"--count is 1 or more, got {count}"
         raise UsageError(message)
-    host, _, port = listen.rpartition(":")
-    run(_serve(keys, how, (host.strip("[]"), int(port)), count=count, json=json))
+    run(_serve(keys, how, endpoint_of(listen), count=count, json=json))
     return 0
 
 

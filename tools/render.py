@@ -155,6 +155,15 @@ def slot_progress(total: int) -> Iterator[Callable[[int], object]]:
 
 
 @contextmanager
+def row_progress(total: int | None) -> Iterator[Callable[[int], object]]:
+    """Show a bar of rows on standard error; what is yielded takes the rows done since."""
+    columns = (TextColumn("{task.completed:,} rows"), BarColumn(), TimeRemainingColumn())
+    with _bar(*columns) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda done: progress.advance(task, done)
+
+
+@contextmanager
 def share_progress() -> Iterator[Callable[[int, int], object]]:
     """Show a bar on standard error; what is yielded takes how many are done, of how many."""
     columns = (TaskProgressColumn(), BarColumn(), TimeRemainingColumn())

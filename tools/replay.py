@@ -23,6 +23,7 @@ from wattwarden.tools.player import Pace, Player
 from wattwarden.tools.render import frame_progress, show_table
 from wattwarden.tools.running import run, settings_of
 from wattwarden.tools.shots import KeyRing, Shot, Source
+from wattwarden.tools.target import target_of
 
 MAXIMUM: Final = "max"
 PERCENTILES: Final = (50, 90, 99)
@@ -112,7 +113,7 @@ def replay(
     source = Source(codecs, keys, origin.port)
     shots = _of_journal(origin, span, system) if origin.from_journal else _of_files(source, file)
     raise_descriptor_limit()
-    player = Player(_target(to), codecs, keys.profile_of, pace)
+    player = Player(target_of(to), codecs, keys.profile_of, pace)
     started = time.monotonic()
     with _progress() as seen:
         run(player.play(shots, seen))
@@ -134,14 +135,6 @@ def _factor(word: str) -> float:
         message = f"--speed is a number above 0 or {MAXIMUM}, got {word!r}"
         raise UsageError(message, "--speed 10 plays ten times as fast as it happened")
     return speed
-
-
-def _target(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
-        message = f"--to {text} is not HOST:PORT"
-        raise UsageError(message, "such as --to 127.0.0.1:10212")
-    return host.strip("[]"), int(port)
 
 
 def _of_journal(origin: Origin, span: Span, system: System) -> AsyncIterator[Shot]:

@@ -18,14 +18,14 @@ from wattwarden.storage.database import Connection
 from wattwarden.storage.responses.activate import Activated, issue, step
 from wattwarden.storage.responses.assess import Assessed, FirmAnswer, assess_response
 from wattwarden.storage.responses.load import load_responses, plans_of
-from wattwarden.tools.acting import TO_THE_OPERATOR, AsPerson, AsReader, Desk, ReaderForm, reading
+from wattwarden.tools.acting import TO_THE_OPERATOR, ActorForm, AsReader, Desk, ReaderForm, reading
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
-from wattwarden.tools.orders import activate, measure_text, plan_row, show_activated
+from wattwarden.tools.orders import activate, measure_text, plan_row
 from wattwarden.tools.render import show_table
 from wattwarden.tools.running import run, settings_of
-from wattwarden.tools.times import local, parse_time, rfc3339
+from wattwarden.tools.times import local, rfc3339
 
 ResponseId = Annotated[str, Parameter(name="RESPONSE", help="Its id, as list shows it.")]
 Regions = Annotated[
@@ -68,10 +68,8 @@ def issue_response(
     level: Annotated[WarningLevel, Parameter(name="LEVEL", help="Of the warning.")],
     /,
     *,
-    person: AsPerson,
+    by: ActorForm,
     terms: Terms,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
 ) -> None:
     """Issue a response: the presets of its level become plans of all firms in its area."""
 
@@ -79,16 +77,15 @@ def issue_response(
         body = Response(
             id=NEW,
             level=level,
-            start=parse_time(terms.start, desk.now),
-            end=parse_time(terms.end, desk.now),
+            start=desk.moment(terms.start),
+            end=desk.moment(terms.end),
             regions=terms.region,
             number=terms.number,
             reason=terms.reason,
         )
         return await issue(desk.connection, body, desk.person, desk.now)
 
-    done = activate(settings_of(system), person, "responses issue", work)
-    show_activated(done, json=json)
+    activate(by, "responses issue", work)
 
 
 @app.command
@@ -96,10 +93,8 @@ def change(
     response: ResponseId,
     /,
     *,
-    person: AsPerson,
+    by: ActorForm,
     changed: Changed = NOT_CHANGED,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
 ) -> None:
     """Change a response: its plans become those of the new level, area and end, from now on."""
 
@@ -110,14 +105,13 @@ def change(
             verb=ResponseVerb.CHANGE,
             level=changed.level,
             regions=changed.region or None,
-            start=None if changed.start is None else parse_time(changed.start, desk.now),
-            end=None if changed.end is None else parse_time(changed.end, desk.now),
+            start=desk.moment_or_none(changed.start),
+            end=desk.moment_or_none(changed.end),
             reason=changed.reason,
         )
         return await step(desk.connection, taken, desk.person, desk.now)
 
-    done = activate(settings_of(system), person, "responses change", work)
-    show_activated(done, json=json)
+    activate(by, "responses change", work)
 
 
 @app.command
@@ -125,10 +119,8 @@ def close(
     response: ResponseId,
     /,
     *,
-    person: AsPerson,
+    by: ActorForm,
     reason: Reason = "",
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
 ) -> None:
     """Close a response: its plans end now."""
 
@@ -136,8 +128,7 @@ def close(
         taken = ResponseStep(id=NEW, response=response, verb=ResponseVerb.CLOSE, reason=reason)
         return await step(desk.connection, taken, desk.person, desk.now)
 
-    done = activate(settings_of(system), person, "responses close", work)
-    show_activated(done, json=json)
+    activate(by, "responses close", work)
 
 
 @app.command(name="list")

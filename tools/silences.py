@@ -10,19 +10,12 @@ from wattwarden.alarms.decisions.body import NEW
 from wattwarden.alarms.routing.bodies import MOST_SILENCED, Silence, SilenceEnd
 from wattwarden.storage.outbox.load import load_silences
 from wattwarden.storage.registry.decisions import Entered
-from wattwarden.tools.acting import (
-    AsPerson,
-    AsReader,
-    acting_as,
-    perform,
-    reading,
-    show_entered,
-)
+from wattwarden.tools.acting import ActorForm, AsReader, keep, perform, reading
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
 from wattwarden.tools.render import show_table
 from wattwarden.tools.running import run, settings_of
-from wattwarden.tools.times import parse_time, rfc3339
+from wattwarden.tools.times import rfc3339
 
 app = App(name="silences", help="Keep notices of some alarms back until a moment (静默).")
 
@@ -74,29 +67,24 @@ def add(
     enterprise: Annotated[str, Parameter(name="ENTERPRISE", help="Whose alarms, by its id.")],
     /,
     *,
-    person: AsPerson,
+    by: ActorForm,
     form: Quiet,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
 ) -> None:
     """Silence a firm's alarms until a moment; whoever heard of a raise hears of its end."""
-    settings = settings_of(system)
-
-    async def work() -> Entered:
-        async with acting_as(settings, person, "silences add") as desk:
-            body = Silence(
-                id=NEW,
-                enterprise=enterprise,
-                start=desk.now if form.since is None else parse_time(form.since, desk.now),
-                end=parse_time(form.until, desk.now),
-                reason=form.reason,
-                rules=form.rule,
-                unit=form.unit,
-                level=form.level,
-            )
-            return await desk.act(body)
-
-    show_entered(run(work()), json=json)
+    keep(
+        by,
+        "silences add",
+        lambda desk: Silence(
+            id=NEW,
+            enterprise=enterprise,
+            start=desk.moment_or_none(form.since) or desk.now,
+            end=desk.moment(form.until),
+            reason=form.reason,
+            rules=form.rule,
+            unit=form.unit,
+            level=form.level,
+        ),
+    )
 
 
 @app.command
@@ -104,15 +92,11 @@ def end(
     silence: Annotated[str, Parameter(name="ID", help="The silence's id.")],
     /,
     *,
-    person: AsPerson,
+    by: ActorForm,
     reason: Annotated[str, Parameter(help="Why.")] = "",
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
 ) -> None:
     """End a silence now."""
-    body = SilenceEnd(silence=silence, reason=reason)
-    entered = perform(settings_of(system), body, person, "silences end")
-    show_entered(entered, json=json)
+    perform(by, "silences end", SilenceEnd(silence=silence, reason=reason))
 
 
 def _row(entered: Entered, one: Silence) -> dict[str, Any]:

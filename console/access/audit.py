@@ -6,10 +6,10 @@ from aiohttp import web
 
 from wattwarden.alarms.decisions.kinds import BODIES
 from wattwarden.console.visit import Visit
-from wattwarden.console.whose import is_number
 from wattwarden.storage.people.attempts import attempts_before
 from wattwarden.storage.people.decided import MOST, decisions_before
 from wattwarden.storage.people.log import events_before
+from wattwarden.storage.text import is_number
 
 # As many as somebody reads at a time.
 PAGE: Final = 100

@@ -1,6 +1,5 @@
 """One's own account: password, second factor, where one is signed in, tokens for programs."""
 
-from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -9,12 +8,12 @@ from aiohttp import web
 from markupsafe import Markup
 
 from wattwarden.console.access import second
+from wattwarden.console.access.own import end_own_session, make_own_token, revoke_own_token
 from wattwarden.console.access.parts import PASSWORDS
 from wattwarden.console.access.passwords import against
 from wattwarden.console.doors import NOT_FOUND
 from wattwarden.console.drawing.said import Said
 from wattwarden.console.visit import Visit
-from wattwarden.console.whose import is_number
 from wattwarden.storage.people.accounts import (
     begin_totp,
     drop_totp,
@@ -25,14 +24,7 @@ from wattwarden.storage.people.accounts import (
 from wattwarden.storage.people.attempts import PASSED, Hold, begin_attempt, end_attempt
 from wattwarden.storage.people.log import Deed, note_event
 from wattwarden.storage.people.sessions import end_sessions, open_sessions
-from wattwarden.storage.people.tokens import (
-    MOST_DAYS,
-    NAME_LETTERS,
-    Scope,
-    make_token,
-    revoke_token,
-    tokens_of,
-)
+from wattwarden.storage.people.tokens import MOST_DAYS, NAME_LETTERS, tokens_of
 
 # What a token may last, in days; whoever wants longer renews it.
 TOKEN_DAYS: Final = (7, 30, 90, MOST_DAYS)
@@ -83,12 +75,7 @@ async def change_password(visit: Visit) -> web.StreamResponse:
 
 async def end_session(visit: Visit) -> web.StreamResponse:
     """End one of one's own sessions; another's is as if it were not there."""
-    number = _number(visit, "session")
-    person = visit.person.id
-    async with visit.reading() as (connection, _reader), connection.transaction():
-        if not await end_sessions(connection, person, number):
-            raise NOT_FOUND
-        await note_event(connection, person, person, Deed.SESSIONS_ENDED, visit.address)
+    await end_own_session(visit)
     return visit.go(visit.url("me"))
 
 
@@ -157,7 +144,6 @@ async def drop_second(visit: Visit) -> web.StreamResponse:
 async def new_token(visit: Visit) -> web.StreamResponse:
     """Make a token for a program, and tell its secret this once."""
     name, days = visit.field("name"), visit.field("days")
-    scopes = frozenset({Scope.READ, *([Scope.ACT] if visit.field("act") == "yes" else [])})
     wrong: Said | None = None
     if not name or len(name) > NAME_LETTERS or not name.isprintable():
         wrong = Said(
@@ -168,12 +154,8 @@ async def new_token(visit: Visit) -> web.StreamResponse:
         wrong = Said("请选择有效期。", "Choose how long it lasts.")
     if wrong is not None:
         return await _page(visit, HTTPStatus.UNPROCESSABLE_ENTITY, token_said=wrong)
-    person = visit.person.id
-    async with visit.reading() as (connection, _reader), connection.transaction():
-        lasts = timedelta(days=int(days))
-        secret = await make_token(connection, person, name, scopes, lasts)
-        if secret is not None:
-            await note_event(connection, person, person, Deed.TOKEN_MADE, visit.address, name)
+    may_act = visit.field("act") == "yes"
+    secret = await make_own_token(visit, name, int(days), may_act=may_act)
     if secret is None:
         wrong = Said("令牌太多，请先停用不用的。", "Too many tokens; revoke some first.")
         return await _page(visit, HTTPStatus.CONFLICT, token_said=wrong)
@@ -182,12 +164,7 @@ async def new_token(visit: Visit) -> web.StreamResponse:
 
 async def end_token(visit: Visit) -> web.StreamResponse:
     """Revoke one of one's own tokens; another's is as if it were not there."""
-    number = _number(visit, "token")
-    person = visit.person.id
-    async with visit.reading() as (connection, _reader), connection.transaction():
-        if not await revoke_token(connection, person, number):
-            raise NOT_FOUND
-        await note_event(connection, person, person, Deed.TOKEN_REVOKED, visit.address)
+    await revoke_own_token(visit)
     return visit.go(visit.url("me"))
 
 
@@ -252,15 +229,3 @@ def _drawn(visit: Visit, file: str) -> dict[str, Any] | None:
 def _here(visit: Visit) -> list[int]:
     here = visit.known.session
     return [] if here is None else [here]
-
-
-def _number(visit: Visit, name: str) -> int:
-    """Return a number of the path.
-
-    Raises:
-        PageError: It is none.
-    """
-    text = visit.parameter(name)
-    if not is_number(text):
-        raise NOT_FOUND
-    return int(text)

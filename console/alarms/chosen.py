@@ -13,6 +13,7 @@ from wattwarden.alarms.cases.districts import firms_of
 from wattwarden.alarms.registry.nouns import Person
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.console.drawing.said import Said
+from wattwarden.console.moments import asked_moment
 from wattwarden.storage.cases.load import Chosen
 
 # A page that one reads to its end.
@@ -83,7 +84,7 @@ def wanted_of(query: Mapping[str, str]) -> Wanted:
         rule=query.get("rule", ""),
         district=query.get("district", ""),
         enterprise=query.get("enterprise", ""),
-        before=_moment(query.get("before", "")),
+        before=asked_moment(query.get("before", "")),
     )
 
 
@@ -108,11 +109,3 @@ def chosen_of(wanted: Wanted, person: Person, reader: Reader, registry: Registry
         overdue=wanted.view == "overdue",
         standing=wanted.view == "standing",
     )
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None else None

@@ -12,12 +12,13 @@ from wattwarden.alarms.cases.case import LEVELS_ZH, Done, Level
 from wattwarden.alarms.cases.ladder import Why
 from wattwarden.alarms.cases.lifecycle import DEEDS_ZH, VERBS_ZH, Deed
 from wattwarden.alarms.registry.nouns import Role
+from wattwarden.alarms.routing.words import LEVELS_EN
 from wattwarden.console.alarms.seen import Seen
 from wattwarden.console.alarms.words import CAUSES_EN, FAULTS_EN
 from wattwarden.console.board.rows import person_of
 from wattwarden.console.drawing.ladder import ladder_of
 from wattwarden.console.drawing.said import NOTHING_SAID, Said
-from wattwarden.console.words import DONE_EN, LEVELS_EN, Language, role_name
+from wattwarden.console.words import DONE_EN, Language, role_name
 
 # Told by the levels already; a repeated notice is no news in a story.
 _QUIET: Final = frozenset({Deed.RAISE, Deed.RECUR})

@@ -47,7 +47,9 @@ from wattwarden.storage.cases.together import keep_evidence
 from wattwarden.storage.commands.entering import Wish, check_wish, enter_as
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.errors import StorageError
-from wattwarden.storage.registry.decisions import Entered, hold_for, owner_of
+from wattwarden.storage.registry.decisions import Entered
+from wattwarden.storage.registry.holding import hold_for
+from wattwarden.storage.registry.owners import owner_of
 from wattwarden.storage.responses.activate import enact
 from wattwarden.storage.system_time import system_now
 

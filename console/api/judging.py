@@ -65,12 +65,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         decision=None if entered is None else entered.id,
         actor=None if entered is None else entered.actor,
         entered_at=None if entered is None else entered.entered_at,
-        rules=[
-            RuleRow(
-                id=one.id, zh=one.zh, en=one.en, grade=one.grade, numbers=numbers_of(rules, one.id)
-            )
-            for one in rules.rules.values()
-        ],
+        rules=[_row(rules, one) for one in rules.rules.values()],
         text=text,
     )
     return tagged(visit.request, told)

@@ -1,4 +1,4 @@
-"""Meters, what they said, and what is wanted of them."""
+"""Meters, what they said, and what is missing of it."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -12,16 +12,8 @@ from wattwarden.console.api.asked import Filters, Key, Spanned, Text, earlier
 from wattwarden.console.api.resource import Asked, Found, Resource, cut, numbered, sliced
 from wattwarden.console.api.rows import Row
 from wattwarden.console.doors import NOT_FOUND
+from wattwarden.console.whose import MAX_METER
 from wattwarden.protocol.quality import Quality
-from wattwarden.storage.commands.entering import meters_of
-from wattwarden.storage.commands.listing import (
-    PAGE,
-    Entered,
-    Happened,
-    find_command,
-    list_commands,
-    record_of,
-)
 from wattwarden.storage.database import Connection
 from wattwarden.storage.fleet import Heard, list_fleet
 from wattwarden.storage.gaps import open_gaps, read_gaps
@@ -34,8 +26,6 @@ _Told: TypeAlias = AsyncGenerator[StoredReading, None]
 # What is asked for without a time is looked at as far back.
 _USUAL: Final = timedelta(days=1)
 _USUAL_GAPS: Final = timedelta(days=7)
-# Meters are numbered by 31 bits.
-_MOST_METER: Final = 2**31 - 1
 
 
 class MeterFilters(Filters):
@@ -43,12 +33,6 @@ class MeterFilters(Filters):
 
     state: Annotated[MeterState | None, Field(description="Only in this state.")] = None
     q: Annotated[Text | None, Field(description="Only whose name, firm or unit holds this.")] = None
-
-
-class CommandFilters(Filters):
-    """Which commands."""
-
-    state: Annotated[Text | None, Field(description="Only in this state.")] = None
 
 
 class MeterRow(Row, frozen=True):
@@ -99,33 +83,10 @@ class ReadingRow(Row, frozen=True):
     values: list[ValueRow]
 
 
-class CommandRow(Row, frozen=True):
-    """What was wanted of a meter, and what became of it."""
-
-    id: int
-    meter: str
-    channel: str
-    state: str
-    actor: str
-    entered_at: datetime
-    expires_at: datetime
-    sent_at: datetime | None
-    finished_at: datetime | None
-    command: dict[str, Any]
-    reply: dict[str, Any]
-
-
-class CommandWhole(Row, frozen=True):
-    """A command with its record."""
-
-    command: CommandRow
-    record: list[Happened]
-
-
 async def _meters(asked: Asked[MeterFilters]) -> Found[MeterRow]:
     filters, after = asked.filters, 0
     if asked.after is not None:
-        after = min(max(int(asked.after[0]), 0), _MOST_METER)
+        after = min(max(int(asked.after[0]), 0), MAX_METER)
     rows: list[MeterRow] = []
     while len(rows) <= asked.limit:
         found = await list_fleet(
@@ -151,7 +112,7 @@ async def meter_row(connection: Connection, reader: Reader, identity: str) -> Me
 
 async def _fleet_meter(connection: Connection, reader: Reader, identity: str) -> Any | None:
     number = int(identity)
-    if number > _MOST_METER:
+    if number > MAX_METER:
         return None
     found = await list_fleet(connection, reader.enterprises, reader.now, only=number)
     return found[0] if found else None
@@ -236,35 +197,6 @@ def _reading_row(one: StoredReading) -> ReadingRow:
     )
 
 
-async def _commands(asked: Asked[CommandFilters]) -> Found[CommandRow]:
-    firms = asked.reader.enterprises
-    meters = None if firms is None else await meters_of(asked.connection, firms)
-    before = None if asked.after is None else int(asked.after[0])
-    found = await list_commands(
-        asked.connection,
-        state=asked.filters.state,
-        meters=meters,
-        before=before,
-        most=min(asked.limit, PAGE) + 1,
-    )
-    return cut([_command_row(one) for one in found], lambda row: (row.id,), asked.limit)
-
-
-async def _command(connection: Connection, reader: Reader, identity: str) -> CommandWhole | None:
-    found = await find_command(connection, int(identity))
-    if found is None:
-        return None
-    firms = reader.enterprises
-    if firms is not None and found.meter not in await meters_of(connection, firms):
-        return None
-    return CommandWhole(command=_command_row(found), record=await record_of(connection, found.id))
-
-
-def _command_row(one: Entered) -> CommandRow:
-    plain = {name: getattr(one, name) for name in CommandRow.__struct_fields__ if name != "command"}
-    return CommandRow(**plain, command=one.body)
-
-
 METERS: Final[tuple[Resource[Any, Any], ...]] = (
     Resource(
         name="meters",
@@ -296,18 +228,5 @@ METERS: Final[tuple[Resource[Any, Any], ...]] = (
         Read.STATES,
         Spanned,
         _gaps,
-    ),
-    Resource(
-        name="commands",
-        zh="召测与设置记录，最近的在前",
-        en="What was wanted of meters, the newest first",
-        row=CommandRow,
-        needs=Read.COMMANDS,
-        filters=CommandFilters,
-        key=(0,),
-        load=_commands,
-        one="command",
-        find=_command,
-        whole=CommandWhole,
     ),
 )

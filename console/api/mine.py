@@ -1,6 +1,6 @@
 """One's own tokens and sessions."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
@@ -8,25 +8,17 @@ import msgspec
 from aiohttp import web
 
 from wattwarden.alarms.acting.scope import Reader
+from wattwarden.console.access.own import end_own_session, make_own_token, revoke_own_token
 from wattwarden.console.api.asked import Filters, Shown, asked_for
 from wattwarden.console.api.operation import Operation
 from wattwarden.console.api.resource import Asked, Found, Resource, json_of, numbered, sliced
 from wattwarden.console.api.rows import Row
 from wattwarden.console.api.sent import read, sent_json
-from wattwarden.console.doors import NOT_FOUND, PageError
+from wattwarden.console.doors import PageError
 from wattwarden.console.routes import SIGNED_IN
 from wattwarden.console.visit import Visit
-from wattwarden.console.whose import is_number
-from wattwarden.storage.people.log import Deed, note_event
-from wattwarden.storage.people.sessions import end_sessions, open_sessions
-from wattwarden.storage.people.tokens import (
-    MOST_DAYS,
-    NAME_LETTERS,
-    Scope,
-    make_token,
-    revoke_token,
-    tokens_of,
-)
+from wattwarden.storage.people.sessions import open_sessions
+from wattwarden.storage.people.tokens import MOST_DAYS, NAME_LETTERS, Scope, tokens_of
 
 
 class TokenRow(Row, frozen=True):
@@ -72,36 +64,23 @@ async def make(visit: Visit) -> web.StreamResponse:
     wanted = read(await sent_json(visit), Making)
     if visit.known.token is not None:
         raise _BY_TOKEN
-    person = visit.person.id
-    scopes = frozenset({Scope.READ, Scope.ACT} if wanted.act else {Scope.READ})
-    async with visit.reading() as (connection, _reader), connection.transaction():
-        lasts = timedelta(days=wanted.days)
-        secret = await make_token(connection, person, wanted.name, scopes, lasts)
-        if secret is None:
-            raise _TOO_MANY
-        await note_event(connection, person, person, Deed.TOKEN_MADE, visit.address, wanted.name)
+    secret = await make_own_token(visit, wanted.name, wanted.days, may_act=wanted.act)
+    if secret is None:
+        raise _TOO_MANY
     return json_of(MadeRow(token=secret), HTTPStatus.CREATED)
 
 
 async def revoke(visit: Visit) -> web.StreamResponse:
     """Revoke one of one's own tokens; another's is as if it were not there."""
     asked_for(Shown, visit)
-    number, person = _number(visit, "token"), visit.person.id
-    async with visit.reading() as (connection, _reader), connection.transaction():
-        if not await revoke_token(connection, person, number):
-            raise NOT_FOUND
-        await note_event(connection, person, person, Deed.TOKEN_REVOKED, visit.address)
+    await revoke_own_token(visit)
     return web.Response(status=HTTPStatus.NO_CONTENT)
 
 
 async def end(visit: Visit) -> web.StreamResponse:
     """End one of one's own sessions; another's is as if it were not there."""
     asked_for(Shown, visit)
-    number, person = _number(visit, "session"), visit.person.id
-    async with visit.reading() as (connection, _reader), connection.transaction():
-        if not await end_sessions(connection, person, number):
-            raise NOT_FOUND
-        await note_event(connection, person, person, Deed.SESSIONS_ENDED, visit.address)
+    await end_own_session(visit)
     return web.Response(status=HTTPStatus.NO_CONTENT)
 
 
@@ -131,13 +110,6 @@ async def _sessions(asked: Asked[Filters]) -> Found[SessionRow]:
 
 def _who(reader: Reader) -> str:
     return "" if reader.person is None else reader.person.id
-
-
-def _number(visit: Visit, name: str) -> int:
-    text = visit.parameter(name)
-    if not is_number(text):
-        raise NOT_FOUND
-    return int(text)
 
 
 _BY_TOKEN: Final = PageError(

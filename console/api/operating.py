@@ -29,13 +29,13 @@ from wattwarden.console.api.sent import check_match, read, sent_json
 from wattwarden.console.api.singles import MOST_COUNTED_S, USUAL_COUNTED_S
 from wattwarden.console.doors import NOT_FOUND
 from wattwarden.console.meters.accepting import accept_meter
+from wattwarden.console.meters.quarantine import retry_frames
 from wattwarden.console.routes import Only
-from wattwarden.console.rules.channels import ADDRESS_LETTERS
+from wattwarden.console.rules.channels import ADDRESS_LETTERS, try_out
 from wattwarden.console.visit import Visit
 from wattwarden.protocol.errors import Refusal
 from wattwarden.storage.enforcement.flagged import FlaggedFirm, load_flags
 from wattwarden.storage.outbox.load import load_routing
-from wattwarden.storage.people.log import Deed, note_event
 from wattwarden.storage.quarantine import Selection
 from wattwarden.storage.registry.registry import load_registry
 from wattwarden.storage.statistics.plain import plain
@@ -105,14 +105,8 @@ async def retry(visit: Visit) -> web.StreamResponse:
     """Read frames in quarantine again, with today's codecs, configuration and keys."""
     asked_for(Shown, visit)
     wanted = read(await sent_json(visit), Retrying)
-    if any("\0" in one for one in (wanted.codec, wanted.meter, wanted.reason) if one):
-        raise unfit("含有不可用的字符", "a letter that is none: NUL")
     selection = Selection(**msgspec.structs.asdict(wanted))
-    async with visit.reading() as (connection, _reader):
-        done = await visit.parts.gateways.retry(connection, selection)
-        actor = visit.person.id
-        what = f"retried {done.tried}, resolved {done.resolved}"
-        await note_event(connection, actor, actor, Deed.QUARANTINE, visit.address, what)
+    done = await retry_frames(visit, selection)
     return json_of(RetriedRow(tried=done.tried, resolved=done.resolved, rows=done.rows))
 
 
@@ -141,11 +135,7 @@ async def send_test(visit: Visit) -> web.StreamResponse:
         raise unfit("没有此渠道", "there is no such endpoint")
     if configured.address is not None and not wanted.to:
         raise unfit("须给出接收地址", "it takes an address")
-    to = (wanted.to,) if wanted.to else ()
-    outcome = await visit.parts.gateways.try_out(wanted.endpoint, to)
-    async with visit.reading() as (connection, _reader):
-        actor, what = visit.person.id, f"tried {wanted.endpoint}"
-        await note_event(connection, actor, actor, Deed.CHANNEL, visit.address, what)
+    outcome = await try_out(visit, wanted.endpoint, wanted.to)
     reason = "" if isinstance(outcome, Delivered) else outcome.reason
     return json_of(TriedRow(delivered=isinstance(outcome, Delivered), reason=reason))
 

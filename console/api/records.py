@@ -3,6 +3,7 @@
 GET ─► tag ─► PUT, If-Match: tag ─► 200          somebody was faster ─► 412, and nothing is kept
 """
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from aiohttp import web
 
 from wattwarden.alarms.acting.roles import CITY_OFFICERS, CITY_WIDE
 from wattwarden.alarms.registry.changes import Change
-from wattwarden.alarms.registry.nouns import KINDS
+from wattwarden.alarms.registry.nouns import KINDS, Noun
 from wattwarden.console.api.asked import Shown, asked_for, unfit
 from wattwarden.console.api.operation import Operation
 from wattwarden.console.api.resource import tag_of, tagged
@@ -20,9 +21,8 @@ from wattwarden.console.api.sent import CHANGED, check_match, read, sent_json
 from wattwarden.console.doors import NOT_FOUND
 from wattwarden.console.routes import Only, Right
 from wattwarden.console.visit import Visit
-from wattwarden.storage.database import Connection, errors
-from wattwarden.storage.registry.decisions import hold_slices
-from wattwarden.storage.registry.registry import history, save_registry
+from wattwarden.storage.database import Connection
+from wattwarden.storage.registry.registry import history, history_held, save_registry
 from wattwarden.storage.system_time import system_now
 
 # Telephones of everybody stand in it.
@@ -46,7 +46,7 @@ async def get_record(visit: Visit) -> web.StreamResponse:
     asked_for(Shown, visit)
     kind, identity = _kind(visit), visit.parameter("record")
     async with visit.reading() as (connection, _reader):
-        found = await _standing(connection, kind, identity)
+        found = _standing(kind, identity, await history(connection, kind, identity))
     if found is None:
         raise NOT_FOUND
     return tagged(visit.request, found)
@@ -63,7 +63,7 @@ async def put_record(visit: Visit) -> web.StreamResponse:
         before = await _held(visit, connection, kind, identity)
         if before is None or before.record != msgspec.to_builtins(record):
             await _save(visit, connection, Change(kind, identity, record))
-        after = await _standing(connection, kind, identity)
+        after = _standing(kind, identity, await history(connection, kind, identity))
     assert after is not None  # noqa: S101  it was put there
     status = HTTPStatus.CREATED if before is None else HTTPStatus.OK
     return tagged(visit.request, after, status)
@@ -86,9 +86,7 @@ async def _held(visit: Visit, connection: Connection, kind: str, identity: str) 
     Raises:
         PageError: 412; whoever asks knows it otherwise.
     """
-    with errors("holding the registry"):
-        await hold_slices(connection, None)
-    found = await _standing(connection, kind, identity)
+    found = _standing(kind, identity, await history_held(connection, kind, identity))
     request = visit.request
     if found is None:
         if request.if_match is not None:
@@ -102,8 +100,9 @@ async def _held(visit: Visit, connection: Connection, kind: str, identity: str) 
     return found
 
 
-async def _standing(connection: Connection, kind: str, identity: str) -> RecordRow | None:
-    versions = await history(connection, kind, identity)
+def _standing(
+    kind: str, identity: str, versions: Sequence[tuple[Noun | None, int]]
+) -> RecordRow | None:
     record, decision = versions[-1] if versions else (None, 0)
     if record is None:
         return None

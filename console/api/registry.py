@@ -1,7 +1,6 @@
 """Who has what: firms, lines, units, points, people; and the ledgers of firms."""
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import Field
@@ -26,7 +25,6 @@ N = TypeVar("N", bound=nouns.Noun)
 
 # Years of a firm's ledger are read a page at a time by those who want all.
 _SOME: Final = 20
-_INSTANT: Final = timedelta(microseconds=1)
 
 
 class LedgerFilters(Spanned):

@@ -10,6 +10,8 @@ from wattwarden.console.api.accounts import ACCESS, ACCOUNTS
 from wattwarden.console.api.alarms import ALARMS
 from wattwarden.console.api.backtests import BACKTESTS, TRIALS
 from wattwarden.console.api.books import BOOKS
+from wattwarden.console.api.commands import COMMANDS
+from wattwarden.console.api.configured import CONFIGURATION
 from wattwarden.console.api.deeds import DEEDS
 from wattwarden.console.api.help import HELP
 from wattwarden.console.api.judging import JUDGING
@@ -37,6 +39,7 @@ RESOURCES: Final[tuple[Resource[Any, Any], ...]] = (
     *HELP,
     *REGISTRY,
     *METERS,
+    *COMMANDS,
     *SYSTEM,
     *BACKTESTS,
     *ACCOUNTS,
@@ -50,6 +53,7 @@ OTHERS: Final[tuple[Operation, ...]] = (
     *ACCESS,
     *ONESELF,
     *OPERATING,
+    *CONFIGURATION,
     *JUDGING,
 )
 _SERVED: Final[tuple[Route, ...]] = (

@@ -1,5 +1,6 @@
 """What programs send: bounded, in time, of a shape; and by which tag they know a thing."""
 
+import re
 from asyncio import timeout
 from http import HTTPStatus
 from typing import Final, TypeVar
@@ -14,6 +15,8 @@ from wattwarden.console.visit import Visit
 JSON: Final = "application/json"
 # A routing table with all endpoints of a city; a report has a fifth of it.
 BODY_BYTES: Final = 65_536
+# NUL, which JSON can write and no column takes; a backslash before it makes it plain letters.
+_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _FORMS: Final = ("multipart/", "application/x-www-form-urlencoded")
 
 M = TypeVar("M", bound=msgspec.Struct)
@@ -62,8 +65,10 @@ def read(raw: bytes, model: type[M]) -> M:
     """Read JSON of a shape.
 
     Raises:
-        PageError: 400, it is no JSON; 422, it is of another shape.
+        PageError: 400, it is no JSON; 422, it is of another shape, or has a NUL.
     """
+    if _NUL.search(raw):
+        raise unfit("含有不可用的字符", "a letter that is none: NUL")
     try:
         return msgspec.json.decode(raw, type=model)
     except msgspec.ValidationError as error:

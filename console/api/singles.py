@@ -25,6 +25,7 @@ from wattwarden.storage.cases.evidence import files_seen, load_file
 from wattwarden.storage.registry.records import load_kind
 from wattwarden.storage.registry.registry import load_registry
 from wattwarden.storage.service.firm import load_weak_points
+from wattwarden.storage.statistics.beginning import heard_since
 from wattwarden.storage.statistics.report import load_report
 from wattwarden.storage.views.curves import load_curves
 
@@ -87,10 +88,14 @@ class WeakPoints(Row, frozen=True):
 
 
 class Counted(Row, frozen=True):
-    """What a report says, row by row; `name` is empty for all together."""
+    """What a report says, row by row; `name` is empty for all together.
+
+    `heard_since` is when something was first read of these firms; null: never.
+    """
 
     since: datetime
     until: datetime
+    heard_since: datetime | None
     by: By
     items: list[dict[str, Any]]
 
@@ -167,8 +172,10 @@ async def statistics(visit: Visit) -> web.StreamResponse:
             if reader.sees(one) and asked.enterprise in (None, one)
         ]
         report = await load_report(connection, registry, firms, Period(since, until), asked.by)
+        heard = await heard_since(connection, registry, firms)
     rows = [msgspec.to_builtins(asdict(row), str_keys=True) for row in report.rows]
-    return json_of(Counted(since=since, until=until, by=asked.by, items=rows))
+    told = Counted(since=since, until=until, heard_since=heard, by=asked.by, items=rows)
+    return json_of(told)
 
 
 async def file_bytes(visit: Visit) -> web.StreamResponse:

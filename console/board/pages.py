@@ -17,7 +17,7 @@ from wattwarden.console.routes import Only, Route
 from wattwarden.console.visit import Visit
 from wattwarden.storage.cases.gradings import load_gradings
 from wattwarden.storage.cases.listing import Overview, look_over
-from wattwarden.storage.enforcement.seen import count_open_tasks
+from wattwarden.storage.enforcement.listing import count_open_tasks
 from wattwarden.storage.views.city import midnight_of
 from wattwarden.storage.views.day import load_day, load_told
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import io
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import quote
@@ -29,6 +31,7 @@ USUAL: Final = timedelta(days=7)
 LONGEST: Final = timedelta(days=366)
 # What a page shows; the book has all.
 MOST_ROWS: Final = 500
+_DAY_LETTERS: Final = len("2026-11-22")
 KINDS: Final = {
     LedgerKind.TREATMENT: Said("治污启停", "Treatment"),
     LedgerKind.PRODUCTION: Said("生产启停", "Production"),
@@ -40,6 +43,23 @@ KINDS: Final = {
     LedgerKind.SPECIAL: Said("特殊时段", "Special periods"),
 }
 _EXCEL: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A text of a ledger, and whether it is a time of the row's day."""
+
+    text: str
+    is_time: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerLine:
+    """A row of a ledger as it is written; its second cell is the time of its day."""
+
+    day: str
+    look: str
+    cells: Sequence[Cell]
 
 
 async def show_ledgers(visit: Visit) -> web.Response:
@@ -63,10 +83,8 @@ async def show_ledger(visit: Visit) -> web.Response:
     ledger, days = await _read(visit)
     kind = _kind(visit)
     page = ledger.pages((kind,))[0]
-    rows = [
-        (place in page.corrected, row)
-        for place, row in list(enumerate(page.rows))[::-1][:MOST_ROWS]
-    ]
+    shown = list(enumerate(page.rows))[::-1][:MOST_ROWS]
+    rows = [_line(row, is_struck=place in page.corrected) for place, row in shown]
     return visit.page(
         "firms/ledger.html",
         {
@@ -83,6 +101,17 @@ async def show_ledger(visit: Visit) -> web.Response:
             "printed": datetime.now(DEFAULT_ZONE),
         },
     )
+
+
+def _line(row: Sequence[object], *, is_struck: bool) -> LedgerLine:
+    texts = [_moment(cell) for cell in row]
+    day = texts[1][:_DAY_LETTERS]
+    is_amended = "更正" in texts[-1] or "撤销" in texts[-1]
+    cells = [
+        Cell(text[_DAY_LETTERS + 1 :] if place == 1 else text, is_time=text[:_DAY_LETTERS] == day)
+        for place, text in enumerate(texts)
+    ]
+    return LedgerLine(day, "struck" if is_struck else "amended" if is_amended else "", cells)
 
 
 async def give_book(visit: Visit) -> web.Response:

@@ -25,6 +25,7 @@ from wattwarden.console.firms.seen import FirmSeen, look_at
 from wattwarden.console.firms.words import WATCHED, WORN, order_of, part_name
 from wattwarden.console.routes import Only, Route
 from wattwarden.console.visit import Visit
+from wattwarden.console.written import place_in
 from wattwarden.storage.cases.gradings import load_gradings
 from wattwarden.storage.cases.listing import look_over
 from wattwarden.storage.registry.decisions import Entered, told
@@ -40,8 +41,8 @@ SPANS: Final[Mapping[str, timedelta]] = {
     "week": timedelta(days=7),
     "month": timedelta(days=31),
 }
-# Firms that a list shows at once; a search finds the others.
-MOST_FIRMS: Final = 400
+# Firms of a page: more take longer to write than to find by a search.
+PAGE_FIRMS: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +86,12 @@ async def show_firms(visit: Visit) -> web.Response:
     ]
     rows.sort(key=lambda row: (-(row.worst or 0), row.firm.name))
     regions = sorted({one.region for one in seen})
+    first = place_in(visit, len(rows), PAGE_FIRMS)
     return visit.page(
         "firms/list.html",
         {
-            "rows": rows[:MOST_FIRMS],
+            "rows": rows[first : first + PAGE_FIRMS],
+            "next": first + PAGE_FIRMS if first + PAGE_FIRMS < len(rows) else None,
             "count": len(rows),
             "q": visit.asked("q"),
             "district": district,

@@ -15,7 +15,6 @@ from wattwarden.console.doors import NOT_FOUND, told
 from wattwarden.console.meters.accepting import accept_meter
 from wattwarden.console.meters.shown import is_strength, shown_reading
 from wattwarden.console.visit import Visit
-from wattwarden.console.whose import is_number
 from wattwarden.protocol.command import CannotAskError, Command, Verb
 from wattwarden.storage.clocks import read_clocks
 from wattwarden.storage.commands.entering import Wish, check_wish, enter_as
@@ -27,6 +26,7 @@ from wattwarden.storage.gaps import read_gaps
 from wattwarden.storage.meters import Meter, MeterState, load_meter
 from wattwarden.storage.quarantine import Selection, list_held
 from wattwarden.storage.readings import Span, StoredReading, Value, read_readings
+from wattwarden.storage.text import is_number
 
 SEARCH_LETTERS: Final = 60
 # As many as somebody reads of each.

@@ -20,6 +20,7 @@ from wattwarden.codecs import load_codecs
 from wattwarden.console.doors import PARTS, OpenJournal, PageError
 from wattwarden.console.meters.fleet import meter_of
 from wattwarden.console.meters.shown import fields_of, is_strength
+from wattwarden.console.moments import asked_moment
 from wattwarden.console.visit import Visit
 from wattwarden.protocol.codec import Codec, Field, default_profile
 from wattwarden.protocol.envelope import Envelope, SessionRow, decode_envelope
@@ -213,17 +214,9 @@ async def show(visit: Visit) -> web.StreamResponse:
     """Show what a meter sent last, or before a moment that is asked for."""
     async with visit.reading() as (connection, _reader):
         meter = await meter_of(visit, connection)
-    before = _moment(visit.asked("before"))
+    before = asked_moment(visit.asked("before"))
     seen = await visit.request.app[LOOKS].frames(meter, before or _END)
     return visit.page("meters/frames.html", {"meter": meter, "seen": seen, "before": before})
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None else None
 
 
 async def keep_looks(app: web.Application) -> AsyncIterator[None]:

@@ -12,10 +12,11 @@ from wattwarden.console.doors import NOT_FOUND
 from wattwarden.console.drawing.said import Said
 from wattwarden.console.meters.shown import explained, fields_of, recognised
 from wattwarden.console.visit import Visit
-from wattwarden.console.whose import is_number
 from wattwarden.protocol.errors import Refusal
 from wattwarden.storage.people.log import Deed, note_event
 from wattwarden.storage.quarantine import Held, Selection, list_held
+from wattwarden.storage.retrying import Retried
+from wattwarden.storage.text import is_number
 
 # As many as somebody reads.
 PAGE: Final = 50
@@ -74,12 +75,18 @@ async def retry_many(visit: Visit) -> web.StreamResponse:
     """Read all that waits of a meter, or of one kind, again."""
     kind, meter = visit.field("kind"), visit.field("meter")[:METER_LETTERS]
     selection = Selection(meter=meter or None, kind=kind if kind in tuple(Refusal) else None)
+    await retry_frames(visit, selection)
+    return visit.go(visit.url("quarantine"))
+
+
+async def retry_frames(visit: Visit, selection: Selection) -> Retried:
+    """Read frames again as the visitor, which is noted with what came of it."""
     async with visit.reading() as (connection, _reader):
         done = await visit.parts.gateways.retry(connection, selection)
         actor = visit.person.id
         what = f"retried {done.tried}, resolved {done.resolved}"
         await note_event(connection, actor, actor, Deed.QUARANTINE, visit.address, what)
-    return visit.go(visit.url("quarantine"))
+    return done
 
 
 async def ask_frame(visit: Visit) -> web.StreamResponse:
@@ -125,11 +132,9 @@ def _explained(visit: Visit, name: str, text: str, said: Said | None) -> web.Res
 
 
 async def _held(visit: Visit) -> Held:
-    number = visit.parameter("held")
-    if not is_number(number):
-        raise NOT_FOUND
+    number = visit.number("held")
     async with visit.reading() as (connection, _reader):
-        found = await list_held(connection, Selection(ids=(int(number),)), most=1)
+        found = await list_held(connection, Selection(ids=(number,)), most=1)
     if not found:
         raise NOT_FOUND
     return found[0]

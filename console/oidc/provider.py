@@ -18,6 +18,7 @@ from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, T
 
 from wattwarden.console.oidc.discovery import Key, Place, document_address, keys_of, place_of
 from wattwarden.console.oidc.errors import AwayError, NoWordError
+from wattwarden.console.oidc.fitting import misfits
 from wattwarden.console.oidc.leaving import Ties, leave_address
 from wattwarden.console.oidc.registration import Registration
 from wattwarden.console.oidc.words import UnknownKeyError, subject_in
@@ -80,6 +81,19 @@ class Provider:
             if newer is keys:
                 raise
             return subject_in(token, newer, self.registration, ties.nonce)
+
+    async def misfits(self) -> tuple[str, ...]:
+        """Return in what it is not what the registration takes it for; () where nobody is let down.
+
+        Raises:
+            AwayError: It cannot be asked, or describes another provider; or our own secret for it
+                cannot be read.
+        """
+        self._secret()
+        document = await self._get(document_address(self.registration.issuer))
+        place = place_of(document, self.registration)
+        keys = keys_of(await self._get(place.keys))
+        return tuple(misfits(document, keys, self.registration))
 
     async def close(self) -> None:
         """Close all connections."""

@@ -112,10 +112,6 @@ async def _page(visit: Visit, refused: RefusedError | None) -> web.Response:
     return answer(visit, "plans/calendars.html", parts, refused)
 
 
-def _name_of(firm: str, registry: Registry) -> str:
-    return registry.enterprise[firm].name if firm in registry.enterprise else firm
-
-
 def _firm_of(one: Calendar, registry: Registry) -> str:
     """Return whose the subject of a calendar is."""
     if one.scope is None or one.scope is Scope.ENTERPRISE:

@@ -122,10 +122,7 @@ def _curbs(visit: Visit, firm: str, registry: Registry) -> tuple[Curb, ...]:
     """
     hours = hours_in(visit)
     found = []
-    for name, _, scope in [
-        (f"enterprise:{firm}", "", Scope.ENTERPRISE),
-        *subjects_of(firm, registry),
-    ]:
+    for name, _, scope in _parts_of(firm, registry):
         measure = word_in(visit, f"measure-{name}", Measure)
         if measure is None:
             continue

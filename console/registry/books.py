@@ -9,10 +9,11 @@ from typing import Any, Final
 from aiohttp import web
 
 from wattwarden.console.visit import Visit
-from wattwarden.storage.books.book import SENT, packed_book, packed_csv
+from wattwarden.storage.books.book import SENT
 from wattwarden.storage.books.exchange import Sent, Taken, load_tables
 from wattwarden.storage.books.sheets import SHEETS
 from wattwarden.storage.books.tables import notes, tables_of
+from wattwarden.storage.books.writing import packed_book, packed_csv
 
 # The form around a file: its fields, and what browsers put between them.
 BOOK_BYTES: Final = SENT.file_bytes + 65_536

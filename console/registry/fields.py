@@ -15,8 +15,8 @@ import msgspec
 from msgspec import inspect
 
 from wattwarden.alarms.registry.nouns import KINDS, Noun
-from wattwarden.console.drawing.said import Said
-from wattwarden.console.registry.names import FIELDS
+from wattwarden.console.drawing.said import NOTHING_SAID, Said
+from wattwarden.console.registry.names import CHOICES, FIELDS
 from wattwarden.protocol.codec import DEFAULT_ZONE
 
 # What a browser's control for a moment sends.
@@ -28,14 +28,15 @@ MOST_LETTERS: Final = 2_000
 class Input:
     """One field of a form.
 
-    ``control`` is text, number, whole, choice, check, moment or many (JSON).
+    ``control`` is text, number, whole, choice, check, moment or many (JSON); ``choices`` are what
+    is kept and what it is called.
     """
 
     name: str
     label: Said
     control: str
     value: str
-    choices: tuple[str, ...]
+    choices: Mapping[str, Said]
     is_required: bool
     leads_to: str
 
@@ -115,11 +116,11 @@ def _control(plain: inspect.Type) -> str:
     return next((name for declared, name in _CONTROLS if isinstance(plain, declared)), "many")
 
 
-def _choices(plain: inspect.Type, declared: inspect.Type) -> tuple[str, ...]:
+def _choices(plain: inspect.Type, declared: inspect.Type) -> Mapping[str, Said]:
     if not isinstance(plain, inspect.EnumType):
-        return ()
-    values = tuple(str(one.value) for one in plain.cls)
-    return ("", *values) if isinstance(declared, inspect.UnionType) else values
+        return {}
+    named = {str(one): said for one, said in CHOICES[plain.cls].items()}
+    return {"": NOTHING_SAID, **named} if isinstance(declared, inspect.UnionType) else named
 
 
 def _raw(plain: inspect.Type, text: str) -> Any:

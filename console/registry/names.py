@@ -1,9 +1,14 @@
 """What kinds and fields of the registry are called, in both languages."""
 
 from collections.abc import Mapping
-from typing import Final
+from enum import Enum
+from typing import Any, Final
 
+from wattwarden.alarms.acting.roles import ROLES_ZH
+from wattwarden.alarms.registry.nouns import Drive, EquipmentKind, Role, Supervision, UnitKind
 from wattwarden.console.drawing.said import Said
+from wattwarden.console.firms.words import WATCHED
+from wattwarden.console.words import ROLES_EN
 
 KIND_NAMES: Final[Mapping[str, Said]] = {
     "enterprise": Said("企业", "Firms"),
@@ -75,4 +80,27 @@ FIELDS: Final[Mapping[str, Said]] = {
     "valid_from": Said("起用时间", "From"),
     "valid_to": Said("停用时间", "Until"),
     "video": Said("视频", "Video"),
+}
+# What may be chosen, by the enum and then as it is kept.
+CHOICES: Final[Mapping[type[Enum], Mapping[Any, Said]]] = {
+    UnitKind: {
+        UnitKind.PRODUCTION: Said("产污设施", "production"),
+        UnitKind.TREATMENT: Said("治污设施", "treatment"),
+        UnitKind.BOTH: Said("产治一体", "production and treatment in one"),
+        UnitKind.INDIRECT: Said("间接用电", "indirect"),
+        UnitKind.MAIN: Said("企业总电", "the firm's supply"),
+    },
+    Drive: {
+        Drive.DIRECT: Said("工频直驱", "on the mains"),
+        Drive.VFD: Said("变频", "behind a converter"),
+        Drive.RESISTIVE: Said("电阻加热", "heater"),
+        Drive.PULSED: Said("间歇通断", "switches by itself"),
+    },
+    Supervision: WATCHED,
+    Role: {one: Said(ROLES_ZH[one], ROLES_EN[one]) for one in Role},
+    EquipmentKind: {
+        EquipmentKind.TERMINAL: Said("智能终端", "terminal"),
+        EquipmentKind.VIDEO: Said("视频", "video"),
+        EquipmentKind.MONITORING: Said("自动监测", "monitoring"),
+    },
 }

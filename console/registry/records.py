@@ -9,18 +9,19 @@ from aiohttp import web
 from wattwarden.alarms.acting.rights import RIGHTS
 from wattwarden.alarms.registry.changes import Change
 from wattwarden.alarms.registry.nouns import KINDS, Noun
-from wattwarden.alarms.registry.problems import RefusedError
+from wattwarden.alarms.registry.problems import Problem, RefusedError
 from wattwarden.console.doors import NOT_FOUND, told
 from wattwarden.console.registry.fields import inputs, record_of, values_of
 from wattwarden.console.registry.names import KIND_NAMES
 from wattwarden.console.visit import Visit
 from wattwarden.storage.database import Connection
 from wattwarden.storage.registry.book import PAGE, count_kinds, find_records
-from wattwarden.storage.registry.records import load_record
-from wattwarden.storage.registry.registry import history, save_registry
+from wattwarden.storage.registry.registry import history, history_held, save_registry
 from wattwarden.storage.system_time import system_now
 
 SEARCH_LETTERS: Final = 60
+# How many versions there were as the form was shown; no field of a record is called so.
+SEEN_FIELD: Final = "seen_versions"
 
 
 async def show(visit: Visit) -> web.StreamResponse:
@@ -60,14 +61,12 @@ async def enter(visit: Visit) -> web.StreamResponse:
     record = record_of(kind, form)
     if not isinstance(record, Noun):
         return _form(visit, kind, form, [(record.zh, record.en)])
-    async with visit.reading() as (connection, _reader):
-        if await load_record(connection, KINDS[kind], record.id) is not None:
-            taken = (f"编号 {record.id} 已被使用。", f"The id {record.id} is taken.")
-            return _form(visit, kind, form, [taken])
-        try:
+    try:
+        async with visit.reading() as (connection, _reader), connection.transaction():
+            await _check_free(connection, kind, record.id)
             await _save(visit, connection, Change(kind, record.id, record))
-        except RefusedError as error:
-            return _form(visit, kind, form, [(one.zh, one.en) for one in error.problems])
+    except RefusedError as error:
+        return _form(visit, kind, form, [(one.zh, one.en) for one in error.problems])
     return visit.go(visit.url("record", kind=kind, record=record.id))
 
 
@@ -79,10 +78,8 @@ async def change(visit: Visit) -> web.StreamResponse:
     if not isinstance(record, Noun):
         return await _page(visit, form, [(record.zh, record.en)])
     try:
-        async with visit.reading() as (connection, _reader):
-            before = await load_record(connection, KINDS[kind], identity)
-            if before is None:
-                raise NOT_FOUND
+        async with visit.reading() as (connection, _reader), connection.transaction():
+            before = await _as_seen(visit, connection)
             if before != record:
                 await _save(visit, connection, Change(kind, identity, record))
     except RefusedError as error:
@@ -94,13 +91,44 @@ async def remove(visit: Visit) -> web.StreamResponse:
     """Remove a record; its history stays."""
     kind, identity = _kind(visit), visit.parameter("record")
     try:
-        async with visit.reading() as (connection, _reader):
-            if await load_record(connection, KINDS[kind], identity) is None:
-                raise NOT_FOUND
+        async with visit.reading() as (connection, _reader), connection.transaction():
+            await _as_seen(visit, connection)
             await _save(visit, connection, Change(kind, identity, None))
     except RefusedError as error:
         return await _page(visit, {}, [(one.zh, one.en) for one in error.problems])
     return visit.go(f"{visit.url('registry')}?kind={kind}")
+
+
+async def _check_free(connection: Connection, kind: str, identity: str) -> None:
+    """Refuse an id that a record has, and let nobody else take it until the transaction ends.
+
+    Raises:
+        RefusedError: There is a record of this id.
+    """
+    versions = await history_held(connection, kind, identity)
+    if versions and versions[-1][0] is not None:
+        zh, en = f"编号 {identity} 已被使用。", f"The id {identity} is taken."
+        raise RefusedError([Problem(kind, identity, "id", zh, en)])
+
+
+async def _as_seen(visit: Visit, connection: Connection) -> Noun:
+    """Return the record of the path, which nobody else changes until the transaction ends.
+
+    Raises:
+        PageError: There is none.
+        RefusedError: Somebody saved another version since the form was shown.
+    """
+    kind, identity = _kind(visit), visit.parameter("record")
+    versions = await history_held(connection, kind, identity)
+    record = versions[-1][0] if versions else None
+    if record is None:
+        raise NOT_FOUND
+    if visit.field(SEEN_FIELD) != str(len(versions)):
+        zh = "这条记录在您打开之后已被他人改动，没有保存。请对照历史版本，再保存则以您填写的为准。"
+        en = "Somebody changed this record since you opened it; nothing was saved. Compare the"
+        en += " versions: if you save again, it will be as you have it."
+        raise RefusedError([Problem(kind, identity, "", zh, en)])
+    return record
 
 
 async def _save(visit: Visit, connection: Connection, change: Change) -> None:
@@ -122,6 +150,7 @@ async def _page(
         "names": KIND_NAMES,
         "identity": identity,
         "record": record,
+        "seen_field": SEEN_FIELD,
         "inputs": [] if record is None else inputs(kind, record, form),
         "versions": [
             (number, decision, [] if one is None else values_of(one))

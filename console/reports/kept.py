@@ -20,6 +20,7 @@ from wattwarden.alarms.statistics.response import Period
 from wattwarden.console.store import Store
 from wattwarden.storage.database import connect
 from wattwarden.storage.errors import StorageError
+from wattwarden.storage.statistics.beginning import heard_since
 from wattwarden.storage.statistics.report import Report, load_reports
 
 # A month's share moves by less than what is written of it.
@@ -34,9 +35,13 @@ Key: TypeAlias = tuple[frozenset[str], datetime, datetime | None]
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Reports by what their rows are, the span that they are of, and when they were counted."""
+    """Reports by what their rows are, the span that they are of, and when they were counted.
+
+    ``heard`` is when something was first heard of these firms; None: never.
+    """
 
     reports: Mapping[By, Report]
+    heard: datetime | None
     period: Period
     registry: Registry
     at_s: float
@@ -89,10 +94,10 @@ class ReportsKept:
 
     async def _counted(self, key: Key, store: Store, registry: Registry, period: Period) -> Counted:
         try:
-            reports = await asyncio.to_thread(_loaded, store.dsn, registry, sorted(key[0]), period)
+            loaded = await asyncio.to_thread(_loaded, store.dsn, registry, sorted(key[0]), period)
         finally:
             del self._counting[key]
-        counted = Counted(reports, period, registry, self._clock())
+        counted = Counted(*loaded, period, registry, self._clock())
         self._held.pop(key, None)
         self._held[key] = counted
         while len(self._held) > MOST_KEPT:
@@ -108,13 +113,14 @@ def _heard(task: asyncio.Task[Counted]) -> None:
 
 def _loaded(
     dsn: str, registry: Registry, firms: Collection[str], period: Period
-) -> Mapping[By, Report]:
+) -> tuple[Mapping[By, Report], datetime | None]:
     """Count with a loop and a connection of one's own: pages are served on meanwhile."""
 
-    async def load() -> Mapping[By, Report]:
+    async def load() -> tuple[Mapping[By, Report], datetime | None]:
         connection = await connect(dsn, name="console reports")
         try:
-            return await load_reports(connection, registry, firms, period, tuple(By))
+            reports = await load_reports(connection, registry, firms, period, tuple(By))
+            return reports, await heard_since(connection, registry, firms)
         finally:
             await connection.close()
 

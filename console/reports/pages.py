@@ -6,6 +6,7 @@ Every row leads to what it is made of: the city's districts, a district's firms,
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from aiohttp import web
@@ -30,6 +31,9 @@ from wattwarden.console.words import Language
 from wattwarden.storage.database import Connection
 from wattwarden.storage.registry.rules import rules_now
 from wattwarden.storage.statistics.report import Report, Row
+
+# A period begins at midnight; what begins within its first day has all of its days.
+_FIRST_DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,8 @@ async def show_statistics(visit: Visit) -> web.Response:
             "percent": percent,
             "minutes": _minutes,
             "period": period,
+            "heard": counted.heard,
+            "is_young": counted.heard is None or counted.heard > period.since + _FIRST_DAY,
             "district": registry.region.get(wanted.district),
             "By": By,
         },

@@ -5,7 +5,7 @@ from typing import Final
 
 from aiohttp import web
 
-from wattwarden.alarms.channels.channel import Delivered
+from wattwarden.alarms.channels.channel import Delivered, Outcome
 from wattwarden.alarms.registry.nouns import Role
 from wattwarden.console.doors import NOT_FOUND
 from wattwarden.console.drawing.said import Said
@@ -35,14 +35,20 @@ async def send_test(visit: Visit) -> web.StreamResponse:
     if configured.address is not None and not to:
         said = Said("请填写接收地址。", "Say to which address.")
         return await _page(visit, name, said, HTTPStatus.UNPROCESSABLE_ENTITY)
-    outcome = await visit.parts.gateways.try_out(name, (to,) if to else ())
-    async with visit.reading() as (connection, _reader):
-        actor = visit.person.id
-        await note_event(connection, actor, actor, Deed.CHANNEL, visit.address, f"tried {name}")
+    outcome = await try_out(visit, name, to)
     if isinstance(outcome, Delivered):
         return await _page(visit, name, Said("已送达。", "Delivered."), is_good=True)
     said = Said(f"没有送达：{outcome.reason}", f"Not delivered: {outcome.reason}")
     return await _page(visit, name, said, HTTPStatus.BAD_GATEWAY)
+
+
+async def try_out(visit: Visit, endpoint: str, to: str) -> Outcome:
+    """Send one message by an endpoint as the visitor, which is noted; ``to`` "": nobody."""
+    outcome = await visit.parts.gateways.try_out(endpoint, (to,) if to else ())
+    async with visit.reading() as (connection, _reader):
+        actor = visit.person.id
+        await note_event(connection, actor, actor, Deed.CHANNEL, visit.address, f"tried {endpoint}")
+    return outcome
 
 
 async def _page(

@@ -14,7 +14,6 @@ from wattwarden.alarms.decisions.norms import Norm, NormDraft
 from wattwarden.alarms.registry.nouns import Enterprise
 from wattwarden.console.doors import NOT_FOUND, PARTS, PageError, told
 from wattwarden.console.visit import Visit
-from wattwarden.console.whose import is_number
 from wattwarden.protocol.codec import DEFAULT_ZONE
 from wattwarden.storage.backtests import (
     Backtest,
@@ -29,6 +28,7 @@ from wattwarden.storage.database import Connection
 from wattwarden.storage.registry.decisions import told as decided
 from wattwarden.storage.registry.norms import find_draft
 from wattwarden.storage.registry.records import load_some
+from wattwarden.storage.text import is_number
 
 # A month: longer ones take more than an hour for a city, and rules are judged by fewer days.
 MOST_SPAN: Final = timedelta(days=31)

@@ -26,6 +26,7 @@ from wattwarden.console.service.words import GUIDANCE, TOPICS
 from wattwarden.console.visit import Visit
 from wattwarden.console.written import (
     answer,
+    count_in,
     local_field,
     moment_in,
     needed_moment,
@@ -42,6 +43,8 @@ from wattwarden.storage.service.load import (
 
 # A list that one reads to its end.
 MOST_SHOWN: Final = 200
+# As many as a training of a whole industry may have had (``Training``).
+MOST_ATTENDEES: Final = 100_000
 
 
 async def show_guidance(visit: Visit) -> web.Response:
@@ -54,7 +57,6 @@ async def enter_training(visit: Visit) -> web.Response:
 
     def body() -> Body:
         industry = visit.field("industry")
-        attendees = visit.field("attendees")
         return Training(
             id=NEW,
             guidance=needed_word(visit, "guidance", Guidance),
@@ -62,7 +64,7 @@ async def enter_training(visit: Visit) -> web.Response:
             at=needed_moment(visit, "at"),
             enterprises=visit.many("enterprise"),
             industry=industry or None,
-            attendees=int(attendees) if attendees.isascii() and attendees.isdigit() else 0,
+            attendees=count_in(visit, "attendees", MOST_ATTENDEES),
             report=visit.field("report"),
         )
 

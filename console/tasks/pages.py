@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from aiohttp import web
 
 from wattwarden.alarms.acting.rights import RIGHTS, reaches
 from wattwarden.alarms.acting.roles import OFFICERS
-from wattwarden.alarms.acting.scope import Read
+from wattwarden.alarms.acting.scope import Read, Reader
 from wattwarden.alarms.decisions.bodies import Review
 from wattwarden.alarms.enforcement.bodies import TaskStep
 from wattwarden.alarms.enforcement.lives import TASK_OVER, TASK_TABLE, TaskLife, TaskState
@@ -22,16 +22,23 @@ from wattwarden.console.board.kept import KNOWN
 from wattwarden.console.board.rows import person_of
 from wattwarden.console.doors import NOT_FOUND
 from wattwarden.console.drawing.said import Said
+from wattwarden.console.plans.seen import subject_name
 from wattwarden.console.routes import Right, Route
 from wattwarden.console.tasks.words import OUTCOMES, STATES, STATES_OF_DECLARED, VERBS
 from wattwarden.console.visit import Visit
 from wattwarden.console.words import ABSENCES
+from wattwarden.console.written import answer, place_in
 from wattwarden.storage.cases.declared import Standing, load_declarations
+from wattwarden.storage.database import Connection
+from wattwarden.storage.enforcement.listing import count_open_tasks, list_tasks
 from wattwarden.storage.enforcement.lives import TASK
-from wattwarden.storage.enforcement.seen import find_seen, load_seen
+from wattwarden.storage.enforcement.seen import find_seen
+from wattwarden.storage.text import is_number
 
 # A page that one reads to its end.
-MOST_SHOWN: Final = 200
+PAGE_ROWS: Final = 50
+# Of the few firms whose tasks wait for a leader.
+MOST_WAITING: Final = 200
 # Quiet days after a visit, unless somebody says otherwise.
 OBSERVED_DAYS: Final = 14
 _BEFORE_VISIT: Final = frozenset(
@@ -68,7 +75,7 @@ class DeclaredRow:
 
     standing: Standing
     firm: str
-    subject: str
+    subject: Said
     what: Said
     state: Said
     who: str
@@ -76,21 +83,39 @@ class DeclaredRow:
 
 
 async def show_tasks(visit: Visit) -> web.Response:
-    """List tasks, the open ones first."""
+    """List the tasks in hand, or with ``?view=over`` those that are over, a page at a time."""
+    over, asked = visit.asked("view") == "over", visit.asked("before")
+    before = int(asked) if is_number(asked) else None
     async with visit.reading() as (connection, reader):
         registry = await visit.request.app[KNOWN].registry(connection)
-        lives = await load_seen(connection, TASK, reader)
-    rows = [_task_row(one, registry) for one in reversed(lives)]
-    leads = visit.person.role in RIGHTS["task.endorse"]
-    rows.sort(key=lambda row: (row.over, leads and not row.for_leader))
+        lives = await list_tasks(connection, reader, over=over, limit=PAGE_ROWS + 1, before=before)
+        count = await count_open_tasks(connection, reader)
+        waiting = await _waiting(connection, reader, registry)
+    # Whoever leads begins with what waits for them.
+    first = [] if over or before else waiting
+    known = {row.life.id for row in first}
+    rows = [_task_row(one, registry) for one in lives[:PAGE_ROWS] if one.id not in known]
     return visit.page(
         "tasks/tasks.html",
         {
-            "rows": rows[:MOST_SHOWN],
-            "count": sum(not row.over for row in rows),
-            "for_leader": sum(row.for_leader for row in rows) if leads else 0,
+            "rows": [*first, *rows],
+            "older": lives[PAGE_ROWS - 1].told.number if len(lives) > PAGE_ROWS else None,
+            "over": over,
+            "count": count,
+            "for_leader": len(waiting),
         },
     )
+
+
+async def _waiting(connection: Connection, reader: Reader, registry: Registry) -> list[TaskRow]:
+    """Return to a leader the tasks that wait for their word: of firms of the positive list."""
+    if reader.person is None or reader.person.role not in RIGHTS["task.endorse"]:
+        return []
+    firms = [
+        one.id for one in registry.enterprise.values() if one.supervision is Supervision.POSITIVE
+    ]
+    found = await list_tasks(connection, reader, over=False, limit=MOST_WAITING, enterprises=firms)
+    return [row for one in found if (row := _task_row(one, registry)).for_leader]
 
 
 async def show_task(visit: Visit) -> web.Response:
@@ -155,7 +180,7 @@ async def _task_page(visit: Visit, refused: RefusedError | None) -> web.Response
         and role in RIGHTS[f"task.{verb}"]
         and not (verb is TaskVerb.ENDORSE and led_by_leader(life))
     ]
-    return _answer(
+    return answer(
         visit,
         "tasks/task.html",
         {
@@ -178,20 +203,17 @@ async def _declared_page(visit: Visit, refused: RefusedError | None) -> web.Resp
     async with visit.reading() as (connection, reader):
         registry = await visit.request.app[KNOWN].registry(connection)
         found = await load_declarations(connection, reader.enterprises)
-    rows = [_declared_row(one, registry, visit.person) for one in reversed(found)]
-    shown = sorted(rows, key=lambda row: row.standing.body.state is not Review.PENDING)
-    count = sum(row.standing.body.state is Review.PENDING for row in rows)
-    parts = {"rows": shown[:MOST_SHOWN], "count": count}
-    return _answer(visit, "tasks/declarations.html", parts, refused)
-
-
-def _answer(
-    visit: Visit, name: str, parts: dict[str, Any], refused: RefusedError | None
-) -> web.Response:
-    problems = [] if refused is None else [Said(one.zh, one.en) for one in refused.problems]
-    response = visit.page(name, {**parts, "refused": problems})
-    response.set_status(409 if problems else 200)
-    return response
+    # Those to review first, then as they last changed.
+    found.reverse()
+    listed = sorted(found, key=lambda one: one.body.state is not Review.PENDING)
+    first = place_in(visit, len(listed), PAGE_ROWS)
+    shown = listed[first : first + PAGE_ROWS]
+    parts = {
+        "rows": [_declared_row(one, registry, visit.person) for one in shown],
+        "next": first + PAGE_ROWS if first + PAGE_ROWS < len(listed) else None,
+        "count": sum(one.body.state is Review.PENDING for one in found),
+    }
+    return answer(visit, "tasks/declarations.html", parts, refused)
 
 
 def _task_row(life: TaskLife, registry: Registry) -> TaskRow:
@@ -209,12 +231,11 @@ def _task_row(life: TaskLife, registry: Registry) -> TaskRow:
 
 def _declared_row(one: Standing, registry: Registry, person: Person) -> DeclaredRow:
     firm = registry.enterprise.get(one.entered.enterprise or "")
-    record = getattr(registry, one.body.scope.value, {}).get(one.body.subject)
     pending = one.body.state is Review.PENDING
     return DeclaredRow(
         standing=one,
         firm="" if firm is None else firm.name,
-        subject=one.body.subject if record is None else str(record.name),
+        subject=subject_name(one.body.scope, one.body.subject, registry),
         what=Said(*ABSENCES[one.body.kind]),
         state=STATES_OF_DECLARED[one.body.state],
         who=person_of(one.entered.actor, registry),

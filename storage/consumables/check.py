@@ -14,7 +14,8 @@ from wattwarden.storage.cases.evidence import Arrived
 from wattwarden.storage.cases.together import keep_evidence
 from wattwarden.storage.consumables.load import find_change, load_parts
 from wattwarden.storage.database import Connection, errors
-from wattwarden.storage.registry.decisions import Decision, Entered, enter
+from wattwarden.storage.registry.decisions import Decision, Entered
+from wattwarden.storage.registry.entering import enter
 
 
 async def check_replacement(

@@ -24,7 +24,8 @@ from wattwarden.alarms.responses.numbers import default_numbers
 from wattwarden.storage.acting.admissions import decide
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.ledgers.record import record
-from wattwarden.storage.registry.decisions import Decision, Entered, enter_all
+from wattwarden.storage.registry.decisions import Decision, Entered
+from wattwarden.storage.registry.entering import enter_all
 from wattwarden.storage.registry.records import load_kind
 from wattwarden.storage.responses.load import load_presets, load_responses, plans_of
 

@@ -13,7 +13,7 @@ from wattwarden.protocol.errors import Refusal
 from wattwarden.storage.database import Connection
 from wattwarden.storage.journal.entry import Entry
 from wattwarden.storage.moments import us_of
-from wattwarden.storage.quarantine import Readers
+from wattwarden.storage.retrying import Readers
 from wattwarden.storage.rows import position
 from wattwarden.storage.rows.counters import WriterCounters
 from wattwarden.storage.rows.filing import UNKNOWN_CODEC, Allowance, file

@@ -22,7 +22,7 @@ from wattwarden.protocol.spread import ANSWER_BOUNDS_S, BATCH_BOUNDS, Spread
 from wattwarden.storage.database import Connection, connect, deadline, errors
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.journal.entry import Entry
-from wattwarden.storage.quarantine import Readers
+from wattwarden.storage.retrying import Readers
 from wattwarden.storage.rows import position
 from wattwarden.storage.rows.counters import WriterCounters
 from wattwarden.storage.rows.filing import Allowance

@@ -164,7 +164,7 @@ def _office(upload: Upload) -> Paper:
     try:
         with zipfile.ZipFile(io.BytesIO(upload.data)) as archive:
             parts = archive.namelist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
+    except (zipfile.BadZipFile, ValueError, RuntimeError, OSError) as error:
         raise _unfit(upload, *_NOTHING_TO_READ) from error
     if len(parts) > MAX_PARTS or _CONTENTS not in parts:
         raise _unfit(upload, *_NOTHING_TO_READ)

@@ -1,12 +1,16 @@
 """Browsers that keep cookies as browsers do, and people who sign in with them."""
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from http.cookies import SimpleCookie
+from pathlib import Path
 from typing import Final
 
 import asyncpg
 from argon2 import PasswordHasher
 from tests.console.desk import Desk, Page
+from tests.storage.acting.two_firms import PEOPLE
 
 PASSWORD: Final = "Kestrel-over-9-fields"  # noqa: S105  of a test's own accounts
 # A hash as ours, of a strength that tests can wait for.
@@ -64,6 +68,16 @@ class Browser:
         found = _MARK.search(page.html)
         if found is not None:
             self.mark = found[1]
+
+
+@asynccontextmanager
+async def inhabited(dsn: str, secrets: Path) -> AsyncIterator[Desk]:
+    """Lend a console before a store, in which everybody has an account."""
+    await with_accounts(dsn, *(one.id for one in PEOPLE))
+    made = Desk(dsn, secrets)
+    await made.start()
+    yield made
+    await made.stop()
 
 
 async def with_accounts(dsn: str, *people: str) -> None:

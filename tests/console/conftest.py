@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from tests.console.browser import Browser, inhabited
 from tests.console.desk import Desk
 from tests.storage.acting.two_firms import with_two_firms
 from tests.storage.store import EMPTY_STORE, Hand
@@ -59,6 +60,21 @@ async def desk(city_dsn: str, tmp_path: Path) -> AsyncIterator[Desk]:
     await made.start()
     yield made
     await made.stop()
+
+
+@pytest_asyncio.fixture
+async def house(city_dsn: str, tmp_path: Path) -> AsyncIterator[Desk]:
+    """The console; everybody has an account."""
+    async with inhabited(city_dsn, tmp_path / "secrets") as made:
+        yield made
+
+
+@pytest_asyncio.fixture
+async def admin(house: Desk) -> Browser:
+    """The administrator's browser, signed in."""
+    made = Browser(house)
+    await made.sign_in("admin")
+    return made
 
 
 @pytest_asyncio.fixture

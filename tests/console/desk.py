@@ -25,7 +25,8 @@ from wattwarden.console.wecom_crypt import Callback
 from wattwarden.storage.backtests import Wanted, begin
 from wattwarden.storage.books.exchange import Sent, Taken, take_in
 from wattwarden.storage.database import Connection
-from wattwarden.storage.quarantine import Retried, Selection
+from wattwarden.storage.quarantine import Selection
+from wattwarden.storage.retrying import Retried
 
 _MARK: Final = re.compile(r'name="mark" value="([^"]+)"')
 

@@ -18,7 +18,8 @@ from wattwarden.alarms.registry.nouns import UnitKind
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.storage.database import Connection
 from wattwarden.storage.ledgers.ledger import enter_drafts
-from wattwarden.storage.registry.decisions import Decision, enter_all
+from wattwarden.storage.registry.decisions import Decision
+from wattwarden.storage.registry.entering import enter_all
 from wattwarden.storage.registry.registry import load_registry
 
 Names = dict[str, str]

@@ -9,9 +9,11 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from zoneinfo import ZoneInfoNotFoundError
 
 import pytest
@@ -22,13 +24,14 @@ from wattwarden.server.settings import (
     ConsoleSettings,
     GatewaySettings,
     JournalSettings,
+    OidcSettings,
     Settings,
 )
 from wattwarden.storage.engines.engine_report import EngineFact
 from wattwarden.storage.journal.journal import Journal, JournalAway, Kind, StreamLimits
 from wattwarden.storage.journal.survey import StreamFacts
 from wattwarden.tools import checks, doctor
-from wattwarden.tools.checks import Check, State
+from wattwarden.tools.checks import ArchiveFacts, Asked, Check, State
 from wattwarden.tools.main import main
 
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
@@ -258,11 +261,59 @@ def test_without_a_database_no_address_is_known_to_be_refused(tmp_path: Path) ->
     assert asyncio.run(doctor.faulty_addresses(away)) is None
 
 
-Look = Callable[[Settings, datetime, StreamFacts | None, int | None], list[Check]]
+# A name of a file, no secret.
+OF_PROVIDER = "of-the-provider"
+
+
+def with_provider(data: Path, **said: Any) -> Settings:
+    oidc = OidcSettings(issuer="http://127.0.0.1:9", client_id="ww", **said)
+    return Settings(data=data, console=ConsoleSettings(public_url="https://ww.example", oidc=oidc))
+
+
+def test_a_provider_of_identities_that_is_away_is_told_and_keeps_nobody_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert asyncio.run(doctor.provider_misfits(settings(tmp_path))) is None
+    found = asyncio.run(doctor.provider_misfits(with_provider(tmp_path)))
+    assert found == ("the provider does not answer: ClientConnectorError",)
+    (tmp_path / "wattwarden.toml").write_text(
+        '[console]\npublic_url = "https://ww.example"\n'
+        '[console.oidc]\nissuer = "http://127.0.0.1:9"\nclient_id = "ww"\n'
+    )
+    main(["doctor", "--data", str(tmp_path), "--json"])
+    rows = json.loads(capsys.readouterr().out)["checks"]
+    assert [row["state"] for row in rows if row["name"] == "sign-in"] == ["warn"]
+
+
+def test_a_secret_of_ours_that_cannot_be_read_is_told_before_anybody_signs_in(
+    tmp_path: Path,
+) -> None:
+    made = with_provider(tmp_path, client_secret_file=OF_PROVIDER)
+    found = asyncio.run(doctor.provider_misfits(made))
+    assert found == ("secret file of-the-provider cannot be read",)
+
+
+@pytest.mark.parametrize(
+    ("misfits", "state", "found"),
+    [
+        (None, State.OK, "no provider"),
+        ((), State.OK, "fits"),
+        (("one", "other"), State.WARN, "one; other"),
+    ],
+    ids=["none", "fits", "does not"],
+)
+def test_how_people_sign_in_is_told(
+    misfits: tuple[str, ...] | None, state: State, found: str
+) -> None:
+    check = checks.sign_in(misfits)
+    assert (check.state, found in check.found) == (state, True)
+
+
+Look = Callable[[Settings, datetime, Asked], list[Check]]
 
 
 def one_check(check: Check) -> Look:
-    return lambda _settings, _now, _fill, _faulty: [check]
+    return lambda _settings, _now, _asked: [check]
 
 
 @pytest.mark.parametrize(("state", "status"), [(State.OK, 0), (State.WARN, 0), (State.FAIL, 1)])
@@ -288,11 +339,11 @@ def test_only_what_fails_is_status_1(
 
 
 def test_everything_is_looked_at(tmp_path: Path) -> None:
-    names = {one.name for one in checks.look(settings(tmp_path), NOW, None, None)}
+    names = {one.name for one in checks.look(settings(tmp_path), NOW, Asked(None, None, None))}
     assert {
         "python", "open files", "checksums", "odd checksums", "uvloop", "PostgreSQL version",
         "nats-server version", "data folder", "meter port", "clock", "clock kept", "time zones",
-        "disk", "journal", "journal room",
+        "disk", "journal", "journal room", "sign-in",
     } <= names  # fmt: skip
 
 
@@ -336,3 +387,22 @@ def test_the_console_of_the_running_system_is_looked_at(tmp_path: Path) -> None:
     assert (ours.state, "held by our side" in ours.found) == (State.OK, True)
     gone = checks.console_port(Settings(data=tmp_path))
     assert (gone.state, "though our side runs" in gone.found) == (State.WARN, True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "said"),
+    [
+        pytest.param({}, State.OK, "3.0 GiB free; oldest day in the database 2026-09-13", id="ok"),
+        pytest.param({"fault": "no folder"}, State.FAIL, "no folder", id="not to be written to"),
+        pytest.param({"free_bytes": GIB}, State.WARN, "1.0 GiB free", id="little room"),
+        pytest.param({"oldest": date(2026, 9, 9)}, State.WARN, "2026-09-09", id="days stay"),
+        pytest.param({"oldest": None, "free_bytes": None}, State.OK, "no day yet", id="new"),
+    ],
+)
+def test_the_archive_is_looked_at(changes: dict[str, Any], state: State, said: str) -> None:
+    facts = ArchiveFacts("file:///a", "", 3 * GIB, date(2026, 9, 13), date(2026, 9, 13))
+
+    found = checks.days(replace(facts, **changes))
+
+    assert (found.state, said in found.found) == (state, True), found
+    assert bool(found.cure) == (state is not State.OK)

@@ -1,6 +1,6 @@
 """``wattwarden alarms ack|handle|plan|rectify|verify|reject|close|declare|escalate|comment``."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,19 +15,16 @@ from wattwarden.alarms.cases.declaring import explained
 from wattwarden.alarms.cases.proof import fault_of
 from wattwarden.alarms.decisions.bodies import Absence, Declaration, Repeat
 from wattwarden.alarms.decisions.body import NEW
-from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.storage.cases.evidence import Arrived
 from wattwarden.storage.cases.load import load_case
 from wattwarden.storage.cases.together import act_with_files
 from wattwarden.storage.cases.together import declare as declare_together
 from wattwarden.storage.registry.decisions import Entered
-from wattwarden.tools.acting import AsPerson, Desk, acting_as, entered_row, refused
+from wattwarden.tools.acting import ActorForm, Desk, at_desk, entered_row
 from wattwarden.tools.cases.files import read_file
 from wattwarden.tools.cases.shown import case_row
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError, UsageError
-from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
-from wattwarden.tools.running import run, settings_of
 from wattwarden.tools.times import local, parse_time
 
 Number = Annotated[int, Parameter(name="ID", help="The alarm's number, as list shows it.")]
@@ -101,13 +98,11 @@ def ack(
     number: Number,
     /,
     *,
-    person: AsPerson,
+    by: ActorForm,
     note: Note = "",
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
 ) -> None:
     """Acknowledge an alarm (确认): you saw it. Nothing is handled by that."""
-    _do(_action(number, Verb.ACK, reason=note), person, system, json=json)
+    _do(_action(number, Verb.ACK, reason=note), by)
 
 
 def handle(
@@ -116,30 +111,26 @@ def handle(
     *,
     form: Handling,
     proof: Proof = NO_PROOF,
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Say why an alarm happened and what is done about it (处置)."""
     values = {"cause": form.cause, "part": form.part, "evidence": proof.evidence}
     action = _action(number, Verb.HANDLE, reason=form.reason, **values)
-    _do(action, person, system, json=json, files=proof.file, deadline=form.deadline)
+    _do(action, by, files=proof.file, deadline=form.deadline)
 
 
 def plan(
     number: Number,
     /,
     *,
-    person: AsPerson,
+    by: ActorForm,
     step: Steps,
     deadline: Deadline,
     note: Note = "",
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
 ) -> None:
     """Give a rectification plan (整改方案): steps, and a deadline for all of them."""
     action = _action(number, Verb.PLAN, reason=note)
-    _do(action, person, system, json=json, deadline=deadline, steps=step)
+    _do(action, by, deadline=deadline, steps=step)
 
 
 def rectify(
@@ -148,28 +139,24 @@ def rectify(
     *,
     form: Rectification,
     proof: Proof = NO_PROOF,
-    person: AsPerson,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
+    by: ActorForm,
 ) -> None:
     """Report that it is rectified (整改完成), with the files that show it."""
     values = {"cause": form.cause, "part": form.part, "evidence": proof.evidence}
     action = _action(number, Verb.RECTIFY, reason=form.reason, **values)
-    _do(action, person, system, json=json, files=proof.file)
+    _do(action, by, files=proof.file)
 
 
 def verify(
     number: Number,
     /,
     *,
-    person: AsPerson,
+    by: ActorForm,
     fault: Annotated[
         Fault | None, Parameter(help="Where the fault was; by class and cause when left out.")
     ] = None,
     note: Note = "",
     proof: Proof = NO_PROOF,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
 ) -> None:
     """Verify that it is rectified (核实), and say whether firm or meter was at fault."""
     sent = [Arrived(read_file(file), file.name, "alarm", str(number)) for file in proof.file]
@@ -182,84 +169,74 @@ def verify(
         action = _action(number, Verb.VERIFY, reason=note, **values)
         return await act_with_files(desk.connection, action, sent, desk.person, desk.now)
 
-    _perform(work, number, person, system, json=json)
+    _perform(work, number, by)
 
 
 def reject(
     number: Number,
     /,
     *,
-    person: AsPerson,
+    by: ActorForm,
     reason: Reason,
     deadline: Deadline | None = None,
     proof: Proof = NO_PROOF,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
 ) -> None:
     """Send a rectification back (退回): it is not what it should be."""
     action = _action(number, Verb.REJECT, reason=reason, evidence=proof.evidence)
-    _do(action, person, system, json=json, files=proof.file, deadline=deadline)
+    _do(action, by, files=proof.file, deadline=deadline)
 
 
 def close(
     number: Number,
     /,
     *,
-    person: AsPerson,
+    by: ActorForm,
     reason: Reason,
     fault: Annotated[Fault | None, Parameter(help="Where the fault was.")] = None,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
 ) -> None:
     """Close a case (办结) of which nothing more is needed."""
-    _do(_action(number, Verb.CLOSE, reason=reason, fault=fault), person, system, json=json)
+    _do(_action(number, Verb.CLOSE, reason=reason, fault=fault), by)
 
 
 def escalate(
     number: Number,
     /,
     *,
-    person: AsPerson,
+    by: ActorForm,
     reason: Reason,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
 ) -> None:
     """Make an alarm graver by a level (升级): who hears of that level is told at once."""
-    _do(_action(number, Verb.ESCALATE, reason=reason), person, system, json=json)
+    _do(_action(number, Verb.ESCALATE, reason=reason), by)
 
 
 def comment(
     number: Number,
     /,
     *,
-    person: AsPerson,
+    by: ActorForm,
     reason: Reason,
     proof: Proof = NO_PROOF,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
 ) -> None:
     """Say something about an alarm (备注), in whatever state it is."""
     action = _action(number, Verb.COMMENT, reason=reason, evidence=proof.evidence)
-    _do(action, person, system, json=json, files=proof.file)
+    _do(action, by, files=proof.file)
 
 
 def declare(
     number: Number,
     /,
     *,
-    person: AsPerson,
+    by: ActorForm,
     declaration: Annotated[
         str | None, Parameter(help="One that was entered before, by its id.")
     ] = None,
     form: Explanation = NOTHING_NEW,
     reason: Reason = "",
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
 ) -> None:
     """Declare what explains an alarm (申报): a stop, maintenance, a meter's fault, a power cut."""
     if declaration is not None:
         action = _action(number, Verb.DECLARE, reason=reason, declaration=declaration)
-        _do(action, person, system, json=json)
+        _do(action, by)
         return
     kind, end = form.kind, form.end
     if kind is None or end is None:
@@ -275,15 +252,15 @@ def declare(
             scope=scope,
             subject=subject,
             kind=kind,
-            start=case.episode.began if form.start is None else parse_time(form.start, desk.now),
-            end=parse_time(end, desk.now),
+            start=desk.moment_or_none(form.start) or case.episode.began,
+            end=desk.moment(end),
             repeats=form.repeats,
-            until=None if form.until is None else parse_time(form.until, desk.now),
+            until=desk.moment_or_none(form.until),
             reason=reason,
         )
         return await declare_together(desk.connection, body, number, desk.person, desk.now)
 
-    _perform(work, number, person, system, json=json)
+    _perform(work, number, by)
 
 
 def _action(number: int, verb: Verb, **values: Any) -> Action:
@@ -292,10 +269,8 @@ def _action(number: int, verb: Verb, **values: Any) -> Action:
 
 def _do(
     action: Action,
-    person: str,
-    system: System,
+    by: ActorForm,
     *,
-    json: bool,
     files: Sequence[Path] = (),
     deadline: str | None = None,
     steps: Sequence[str] = (),
@@ -306,28 +281,23 @@ def _do(
     async def work(desk: Desk) -> Entered:
         body = msgspec.structs.replace(
             action,
-            deadline=None if deadline is None else parse_time(deadline, desk.now),
+            deadline=desk.moment_or_none(deadline),
             steps=tuple(_step(text, desk.now) for text in steps),
         )
         return await act_with_files(desk.connection, body, sent, desk.person, desk.now)
 
-    _perform(work, int(action.alarm), person, system, json=json)
+    _perform(work, int(action.alarm), by)
 
 
-def _perform(work: Any, number: int, person: str, system: System, *, json: bool) -> None:
-    """Run a deed at the desk of a person; ``work`` takes it and returns what was entered."""
-    settings = settings_of(system)
+def _perform(work: Callable[[Desk], Awaitable[Entered]], number: int, by: ActorForm) -> None:
+    """Run a deed at the desk of a person, and print where the alarm's case stands then."""
 
-    async def whole() -> tuple[Entered, Any]:
-        async with acting_as(settings, person, "alarms") as desk:
-            try:
-                entered = await work(desk)
-            except RefusedError as error:
-                raise refused(error) from error
-            return entered, await load_case(desk.connection, number, now=desk.now)
+    async def whole(desk: Desk) -> tuple[Entered, Any]:
+        entered = await work(desk)
+        return entered, await load_case(desk.connection, number, now=desk.now)
 
-    entered, case = run(whole())
-    if json:
+    entered, case = at_desk(by, "alarms", whole)
+    if by.json:
         print(as_json({**entered_row(entered), "case": case_row(case)}))
         return
     at = local(entered.entered_at)

@@ -17,9 +17,11 @@ from wattwarden.storage.cases.declared import Standing, load_declarations
 from wattwarden.storage.registry.decisions import Entered
 from wattwarden.tools.acting import (
     TO_THE_OPERATOR,
-    AsPerson,
+    ActorForm,
+    Desk,
     ReaderForm,
-    acting_as,
+    at_desk,
+    enter,
     entered_row,
     reading,
     show_entered,
@@ -27,7 +29,6 @@ from wattwarden.tools.acting import (
 from wattwarden.tools.cases.naming import Naming, load_naming
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError
-from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
 from wattwarden.tools.render import show_table
 from wattwarden.tools.running import run, settings_of
 from wattwarden.tools.times import local, parse_time, rfc3339
@@ -88,34 +89,30 @@ def list_declared(
 @app.command
 def add(
     *,
-    person: AsPerson,
+    by: ActorForm,
     form: Declared,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
 ) -> None:
     """Declare a stop, maintenance, a meter's fault, a trial or a power cut; also in advance."""
-    settings = settings_of(system)
 
-    async def work() -> tuple[Entered, list[Standing]]:
-        async with acting_as(settings, person, "declarations add") as desk:
-            body = Declaration(
-                id=NEW,
-                scope=form.scope,
-                subject=form.subject,
-                kind=form.kind,
-                start=parse_time(form.start, desk.now),
-                end=parse_time(form.end, desk.now),
-                repeats=form.repeats,
-                until=None if form.until is None else parse_time(form.until, desk.now),
-                reason=form.reason,
-            )
-            entered = await desk.act(body)
-            named = str(getattr(entered.body, "id", ""))
-            return entered, await load_declarations(desk.connection, declaration=named)
+    async def work(desk: Desk) -> tuple[Entered, list[Standing]]:
+        body = Declaration(
+            id=NEW,
+            scope=form.scope,
+            subject=form.subject,
+            kind=form.kind,
+            start=desk.moment(form.start),
+            end=desk.moment(form.end),
+            repeats=form.repeats,
+            until=desk.moment_or_none(form.until),
+            reason=form.reason,
+        )
+        entered = await desk.act(body)
+        named = str(getattr(entered.body, "id", ""))
+        return entered, await load_declarations(desk.connection, declaration=named)
 
-    entered, standing = run(work())
-    show_entered(entered, json=json)
-    for one in () if json else standing:
+    entered, standing = at_desk(by, "declarations add", work)
+    show_entered(entered, json=by.json)
+    for one in () if by.json else standing:
         _tell(one)
 
 
@@ -125,20 +122,18 @@ def review(
     verdict: Annotated[Literal["approve", "reject"], Parameter(name="VERDICT")],
     /,
     *,
-    person: AsPerson,
+    by: ActorForm,
     opinion: Annotated[str, Parameter(help="What you say to it.")] = "",
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
 ) -> None:
     """Approve or reject a declaration; an alarm that it explains is exempt, or open again."""
     state = Review.APPROVED if verdict == "approve" else Review.REJECTED
 
     def reviewed(standing: Standing, _now: datetime) -> Declaration:
-        if not json:
+        if not by.json:
             _tell(standing)
         return msgspec.structs.replace(standing.body, state=state, opinion=opinion)
 
-    _change(declaration, reviewed, person, system, json=json)
+    _change(declaration, reviewed, by)
 
 
 @app.command
@@ -146,20 +141,18 @@ def end(
     declaration: DeclarationId,
     /,
     *,
-    person: AsPerson,
+    by: ActorForm,
     reason: Annotated[str, Parameter(help="Why it ends sooner.")],
     at: Annotated[
         str, Parameter(allow_leading_hyphen=True, help="When it ends; now when left out.")
     ] = "now",
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
 ) -> None:
     """End a declaration sooner (提前结束), or withdraw it (撤回) before it begins."""
 
     def over(standing: Standing, now: datetime) -> Declaration:
         return ended(standing.body, parse_time(at, now), reason)
 
-    _change(declaration, over, person, system, json=json)
+    _change(declaration, over, by)
 
 
 @app.command
@@ -167,41 +160,30 @@ def revoke(
     declaration: DeclarationId,
     /,
     *,
-    person: AsPerson,
+    by: ActorForm,
     reason: Annotated[str, Parameter(help="Why it should not have been approved.")],
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
 ) -> None:
     """Revoke an approval (撤销): it excuses nothing, from its start; its alarms are open again."""
 
     def revoked(standing: Standing, _now: datetime) -> Declaration:
         return msgspec.structs.replace(standing.body, state=Review.REVOKED, opinion=reason)
 
-    _change(declaration, revoked, person, system, json=json)
+    _change(declaration, revoked, by)
 
 
 def _change(
-    declaration: str,
-    changed: Callable[[Standing, datetime], Declaration],
-    person: str,
-    system: System,
-    *,
-    json: bool,
+    declaration: str, changed: Callable[[Standing, datetime], Declaration], by: ActorForm
 ) -> None:
     """Enter what takes a declaration's place, and print it."""
-    settings = settings_of(system)
 
-    async def work() -> Entered:
-        async with acting_as(settings, person, "declarations") as desk:
-            (standing,) = await load_declarations(desk.connection, declaration=declaration) or (
-                None,
-            )
-            if standing is None:
-                message = f"there is no declaration {declaration}"
-                raise CommandError(message, "see wattwarden declarations list")
-            return await desk.act(changed(standing, desk.now))
+    async def work(desk: Desk) -> Entered:
+        found = await load_declarations(desk.connection, declaration=declaration)
+        if not found:
+            message = f"there is no declaration {declaration}"
+            raise CommandError(message, "see wattwarden declarations list")
+        return await desk.act(changed(found[0], desk.now))
 
-    show_entered(run(work()), json=json)
+    enter(by, "declarations", work)
 
 
 def _tell(one: Standing) -> None:

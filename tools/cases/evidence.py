@@ -8,7 +8,6 @@ from cyclopts import App, Parameter
 
 from wattwarden.alarms.acting.scope import Read
 from wattwarden.alarms.cases.bodies import Evidence
-from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.storage.cases.evidence import (
     Arrived,
     KeptFile,
@@ -20,13 +19,12 @@ from wattwarden.storage.cases.together import keep_evidence
 from wattwarden.storage.registry.decisions import Entered
 from wattwarden.tools.acting import (
     TO_THE_OPERATOR,
-    AsPerson,
+    ActorForm,
     AsReader,
     ReaderForm,
-    acting_as,
+    at_desk,
     entered_row,
     reading,
-    refused,
 )
 from wattwarden.tools.cases.files import read_file
 from wattwarden.tools.decode import as_json
@@ -52,26 +50,20 @@ def add(
     file: Annotated[Path, Parameter(name="FILE", help="The file.")],
     /,
     *,
-    person: AsPerson,
+    by: ActorForm,
     about: Annotated[
         str, Parameter(help="What the subject is: alarm, task, unit, enterprise…")
     ] = "alarm",
     note: Annotated[str, Parameter(help="What it shows.")] = "",
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
 ) -> None:
     """Keep a file; one that is older than the alarm it should prove something about is refused."""
     arrived = Arrived(read_file(file), file.name, about, subject, note)
-    settings = settings_of(system)
-
-    async def work() -> Entered:
-        async with acting_as(settings, person, "evidence add") as desk:
-            try:
-                return await keep_evidence(desk.connection, arrived, person, desk.now)
-            except RefusedError as error:
-                raise refused(error) from error
-
-    _show(run(work()), json=json)
+    entered = at_desk(
+        by,
+        "evidence add",
+        lambda desk: keep_evidence(desk.connection, arrived, desk.person, desk.now),
+    )
+    _show(entered, json=by.json)
 
 
 @app.command(name="list")

@@ -10,7 +10,7 @@ from wattwarden.alarms.enforcement.bodies import Clue, ClueStep
 from wattwarden.alarms.enforcement.lives import ClueLife
 from wattwarden.alarms.enforcement.words import ClueVerb
 from wattwarden.storage.enforcement.lives import CLUE
-from wattwarden.tools.acting import TO_THE_OPERATOR, ActorForm, ReaderForm
+from wattwarden.tools.acting import TO_THE_OPERATOR, ActorForm, ReaderForm, perform
 from wattwarden.tools.enforcement.forms import (
     AlarmNumbers,
     Enterprise,
@@ -18,7 +18,6 @@ from wattwarden.tools.enforcement.forms import (
     OfEnterprise,
     TaskId,
     Thing,
-    enter,
     life_row,
     listed,
     show,
@@ -57,7 +56,7 @@ def add(
         findings=form.finding,
         person=form.to,
     )
-    enter(by, body, "clues add")
+    perform(by, "clues add", body)
 
 
 @app.command(name="list")
@@ -94,7 +93,7 @@ def assign(
 ) -> None:
     """Give a clue to an officer."""
     body = ClueStep(clue=identity, verb=ClueVerb.ASSIGN, person=to)
-    enter(by, body, "clues assign")
+    perform(by, "clues assign", body)
 
 
 @app.command
@@ -108,7 +107,7 @@ def confirm(
 ) -> None:
     """Tell that a clue was borne out, and which task it led to."""
     body = ClueStep(clue=identity, verb=ClueVerb.CONFIRM, note=note, task=task)
-    enter(by, body, "clues confirm")
+    perform(by, "clues confirm", body)
 
 
 @app.command
@@ -121,7 +120,7 @@ def dismiss(
 ) -> None:
     """Tell that there was nothing in a clue."""
     body = ClueStep(clue=identity, verb=ClueVerb.DISMISS, note=note)
-    enter(by, body, "clues dismiss")
+    perform(by, "clues dismiss", body)
 
 
 def holder(clue: ClueLife) -> str:

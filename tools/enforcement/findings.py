@@ -10,7 +10,7 @@ from wattwarden.alarms.decisions.body import NEW
 from wattwarden.alarms.enforcement.bodies import Finding, FindingLink
 from wattwarden.alarms.enforcement.words import SOURCES_ZH, Source
 from wattwarden.storage.enforcement.lives import FINDING, Found
-from wattwarden.tools.acting import TO_THE_OPERATOR, ActorForm, ReaderForm
+from wattwarden.tools.acting import TO_THE_OPERATOR, ActorForm, ReaderForm, keep, perform
 from wattwarden.tools.enforcement.forms import (
     NOW,
     AlarmNumbers,
@@ -20,8 +20,6 @@ from wattwarden.tools.enforcement.forms import (
     OfEnterprise,
     TaskId,
     Thing,
-    act,
-    enter,
     listed,
     show,
     texts,
@@ -57,14 +55,14 @@ def add(
     by: ActorForm,
 ) -> None:
     """Enter a finding, with what it belongs to as far as that is known."""
-    act(
+    keep(
         by,
         "findings add",
-        lambda moment: Finding(
+        lambda desk: Finding(
             id=NEW,
             enterprise=enterprise,
             source=form.source,
-            at=moment(form.at),
+            at=desk.moment(form.at),
             what=form.what,
             place=form.place,
             alarms=texts(form.alarm),
@@ -87,7 +85,7 @@ def attach(
 ) -> None:
     """Tie a finding to alarms, a task or an inspection of the same enterprise."""
     body = FindingLink(finding=identity, alarms=texts(alarm), task=task, inspection=inspection)
-    enter(by, body, "findings attach")
+    perform(by, "findings attach", body)
 
 
 @app.command(name="list")

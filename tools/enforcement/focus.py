@@ -9,7 +9,7 @@ from wattwarden.alarms.decisions.body import NEW, Scope
 from wattwarden.alarms.enforcement.bodies import Focus, FocusStep
 from wattwarden.alarms.enforcement.words import FocusVerb
 from wattwarden.storage.enforcement.lives import FOCUS
-from wattwarden.tools.acting import TO_THE_OPERATOR, ActorForm, ReaderForm
+from wattwarden.tools.acting import TO_THE_OPERATOR, ActorForm, ReaderForm, keep, perform
 from wattwarden.tools.enforcement.forms import (
     AlarmNumbers,
     At,
@@ -17,8 +17,6 @@ from wattwarden.tools.enforcement.forms import (
     Note,
     OfEnterprise,
     Thing,
-    act,
-    enter,
     life_row,
     listed,
     show,
@@ -53,10 +51,10 @@ def add(
     by: ActorForm,
 ) -> None:
     """Put a weak point on a firm's list."""
-    act(
+    keep(
         by,
         "focus add",
-        lambda moment: Focus(
+        lambda desk: Focus(
             id=NEW,
             scope=form.scope,
             subject=subject,
@@ -64,7 +62,7 @@ def add(
             measure=form.measure,
             alarms=texts(form.alarm),
             officer=form.officer,
-            due=None if form.due is None else moment(form.due),
+            due=desk.moment_or_none(form.due),
         ),
     )
 
@@ -104,7 +102,7 @@ def rectify(
 ) -> None:
     """Tell, as the firm, that a weak point was put right, and how."""
     body = FocusStep(focus=identity, verb=FocusVerb.RECTIFY, note=note, files=file)
-    enter(by, body, "focus rectify")
+    perform(by, "focus rectify", body)
 
 
 @app.command
@@ -117,7 +115,7 @@ def confirm(
 ) -> None:
     """Confirm, as an officer, that it is."""
     body = FocusStep(focus=identity, verb=FocusVerb.CONFIRM, note=note)
-    enter(by, body, "focus confirm")
+    perform(by, "focus confirm", body)
 
 
 @app.command(name="return")
@@ -130,4 +128,4 @@ def give_back(
 ) -> None:
     """Return it to the firm, saying what is still missing."""
     body = FocusStep(focus=identity, verb=FocusVerb.RETURN, note=note)
-    enter(by, body, "focus return")
+    perform(by, "focus return", body)

@@ -1,7 +1,6 @@
-"""What the commands of enforcement share: options, one way to act, one way to show."""
+"""What the commands of enforcement share: options, and one way to show."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
@@ -14,22 +13,13 @@ from wattwarden.alarms.registry.nouns import Person
 from wattwarden.storage.database import Connection
 from wattwarden.storage.enforcement.lives import Kind
 from wattwarden.storage.enforcement.seen import READ_OF, find_seen, load_seen
-from wattwarden.storage.registry.decisions import Entered
 from wattwarden.storage.registry.records import load_kind
-from wattwarden.tools.acting import (
-    ActorForm,
-    ReaderForm,
-    View,
-    acting_as,
-    perform,
-    reading,
-    show_entered,
-)
+from wattwarden.tools.acting import ReaderForm, View, reading
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError
 from wattwarden.tools.render import show_table
 from wattwarden.tools.running import run, settings_of
-from wattwarden.tools.times import parse_time, rfc3339
+from wattwarden.tools.times import rfc3339
 
 Enterprise = Annotated[str, Parameter(name="ENTERPRISE", help="An enterprise's id.")]
 OfEnterprise = Annotated[str | None, Parameter(help="Only this enterprise's, by its id.")]
@@ -55,31 +45,6 @@ NOW: Final = "now"
 B = TypeVar("B", bound=Body)
 T = TypeVar("T", bound=Body)
 L = TypeVar("L")
-# Makes a body once the system's time is known: moments are read by it.
-Maker = Callable[[Callable[[str], datetime]], Body]
-
-
-def enter(by: ActorForm, body: Body, command: str) -> None:
-    """Decide a body, and print what was kept.
-
-    Raises:
-        CommandError: The person may not, or something stands against it.
-    """
-    show_entered(perform(settings_of(by.system), body, by.person, command), json=by.json)
-
-
-def act(by: ActorForm, command: str, make: Maker) -> None:
-    """Decide a body whose moments are relative to the system's time, and print what was kept.
-
-    Raises:
-        CommandError: The person may not, or something stands against it.
-    """
-
-    async def work() -> Entered:
-        async with acting_as(settings_of(by.system), by.person, command) as desk:
-            return await desk.act(make(lambda text: parse_time(text, desk.now)))
-
-    show_entered(run(work()), json=by.json)
 
 
 def listed(

@@ -11,7 +11,7 @@ from wattwarden.alarms.enforcement.bodies import Inspection, InspectionStep
 from wattwarden.alarms.enforcement.inspections import count, problems_found
 from wattwarden.alarms.enforcement.words import MEANS_ZH, MODES_ZH, InspectionVerb, Means, Mode
 from wattwarden.storage.enforcement.lives import INSPECTION
-from wattwarden.tools.acting import TO_THE_OPERATOR, ActorForm, ReaderForm
+from wattwarden.tools.acting import TO_THE_OPERATOR, ActorForm, ReaderForm, keep
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.enforcement.forms import (
     NOW,
@@ -22,7 +22,6 @@ from wattwarden.tools.enforcement.forms import (
     OfEnterprise,
     TaskId,
     Thing,
-    act,
     life_row,
     listed,
     show,
@@ -65,14 +64,14 @@ def add(
 
     A visit to a firm of the positive list takes a leader, or a task that a leader has approved.
     """
-    act(
+    keep(
         by,
         "inspections add",
-        lambda moment: Inspection(
+        lambda desk: Inspection(
             id=NEW,
             enterprise=enterprise,
             mode=form.mode,
-            at=moment(form.at),
+            at=desk.moment(form.at),
             means=form.means,
             people=form.with_person,
             alarms=texts(form.alarm),
@@ -140,11 +139,11 @@ def switch(
     by: ActorForm,
 ) -> None:
     """Go on site with an inspection that began from afar, saying why."""
-    act(
+    keep(
         by,
         "inspections switch",
-        lambda moment: InspectionStep(
-            inspection=identity, verb=InspectionVerb.SWITCH, at=moment(at), report=note
+        lambda desk: InspectionStep(
+            inspection=identity, verb=InspectionVerb.SWITCH, at=desk.moment(at), report=note
         ),
     )
 
@@ -160,13 +159,13 @@ def conclude(
     by: ActorForm,
 ) -> None:
     """End an inspection, telling how many problems it found."""
-    act(
+    keep(
         by,
         "inspections conclude",
-        lambda moment: InspectionStep(
+        lambda desk: InspectionStep(
             inspection=identity,
             verb=InspectionVerb.CONCLUDE,
-            at=moment(at),
+            at=desk.moment(at),
             problems=problems,
             report=note,
         ),

@@ -10,7 +10,7 @@ from wattwarden.alarms.enforcement.bodies import Station, StationStep
 from wattwarden.alarms.enforcement.lives import StationLife
 from wattwarden.alarms.enforcement.words import StationVerb
 from wattwarden.storage.enforcement.lives import STATION
-from wattwarden.tools.acting import TO_THE_OPERATOR, ActorForm, ReaderForm
+from wattwarden.tools.acting import TO_THE_OPERATOR, ActorForm, ReaderForm, keep
 from wattwarden.tools.enforcement.forms import (
     NOW,
     At,
@@ -19,7 +19,6 @@ from wattwarden.tools.enforcement.forms import (
     OfEnterprise,
     TaskId,
     Thing,
-    act,
     life_row,
     listed,
     show,
@@ -51,14 +50,14 @@ def add(
     by: ActorForm,
 ) -> None:
     """Station a supervisor at a firm."""
-    act(
+    keep(
         by,
         "stations add",
-        lambda moment: Station(
+        lambda desk: Station(
             id=NEW,
             enterprise=enterprise,
             person=form.supervisor,
-            start=moment(form.start),
+            start=desk.moment(form.start),
             reason=form.reason,
             task=form.task,
         ),
@@ -129,11 +128,11 @@ def _step(
     by: ActorForm,
 ) -> None:
     at, who, note = said
-    act(
+    keep(
         by,
         f"stations {verb}",
-        lambda moment: StationStep(
-            station=identity, verb=verb, at=moment(at), person=who, note=note
+        lambda desk: StationStep(
+            station=identity, verb=verb, at=desk.moment(at), person=who, note=note
         ),
     )
 

@@ -22,7 +22,7 @@ from wattwarden.alarms.enforcement.words import (
 )
 from wattwarden.storage.enforcement.lives import FINDING, TASK, Found
 from wattwarden.storage.enforcement.seen import load_seen
-from wattwarden.tools.acting import TO_THE_OPERATOR, ActorForm, ReaderForm, reading
+from wattwarden.tools.acting import TO_THE_OPERATOR, ActorForm, ReaderForm, perform, reading
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.enforcement.forms import (
     AlarmNumbers,
@@ -31,7 +31,6 @@ from wattwarden.tools.enforcement.forms import (
     Note,
     OfEnterprise,
     Thing,
-    enter,
     life_row,
     listed,
     names,
@@ -130,7 +129,7 @@ def propose(
 ) -> None:
     """Propose a visit; an enterprise has one open task at most."""
     body = Task(id=NEW, enterprise=enterprise, text=text, alarms=texts(alarm))
-    enter(by, body, "tasks propose")
+    perform(by, "tasks propose", body)
 
 
 @app.command
@@ -302,7 +301,7 @@ def attach(
 
 
 def _step(body: TaskStep, by: ActorForm) -> None:
-    enter(by, body, f"tasks {body.verb}")
+    perform(by, f"tasks {body.verb}", body)
 
 
 def _said(step: TaskStep, called: Mapping[str, str]) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -10,7 +9,7 @@ import msgspec
 from cyclopts import App, Parameter
 
 from wattwarden.alarms.acting.scope import Read
-from wattwarden.alarms.decisions.body import NEW, Body
+from wattwarden.alarms.decisions.body import NEW
 from wattwarden.alarms.ledgers.bodies import Abnormal, LedgerCorrection, Occasion, SpecialPeriod
 from wattwarden.alarms.ledgers.entries import Entry, LedgerKind
 from wattwarden.alarms.ledgers.sheets import SHEETS, count_text
@@ -19,7 +18,7 @@ from wattwarden.storage.ledgers.ledger import Chosen
 from wattwarden.storage.ledgers.reading import Ledger, read_ledger
 from wattwarden.storage.ledgers.verify import LedgerFault, Printed, keepers, unentered
 from wattwarden.storage.ledgers.verify import verify as verify_one
-from wattwarden.tools.acting import TO_THE_OPERATOR, ReaderForm, reading
+from wattwarden.tools.acting import TO_THE_OPERATOR, ActorForm, ReaderForm, keep, reading
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import UsageError
 from wattwarden.tools.ledgers.writing import (
@@ -27,14 +26,11 @@ from wattwarden.tools.ledgers.writing import (
     About,
     MaybeMoment,
     Moment,
-    Who,
-    at_or_none,
-    write_down,
 )
-from wattwarden.tools.options import ALL_TIMES, THE_USUAL_SYSTEM, Span, System
+from wattwarden.tools.options import ALL_TIMES, Span, System
 from wattwarden.tools.render import show_table
 from wattwarden.tools.running import run, settings_of
-from wattwarden.tools.times import parse_time, rfc3339
+from wattwarden.tools.times import rfc3339
 
 Whose = Annotated[str, Parameter(name="ENTERPRISE", help="Whose ledger, by the enterprise's id.")]
 Kinds = Annotated[
@@ -159,24 +155,23 @@ def correct(
     text: Annotated[str, Parameter(name="TEXT", help="What it should have said.")],
     /,
     *,
-    who: Who,
+    by: ActorForm,
     reason: Annotated[str, Parameter(help="Why it said otherwise.")],
     at: MaybeMoment = None,
-    system: System = THE_USUAL_SYSTEM,
 ) -> None:
     """Correct an entry that a person made, by another; both stay. `--at`: when it truly was."""
-
-    def body(now: datetime) -> Body:
-        return LedgerCorrection(
+    keep(
+        by,
+        "ledger correct",
+        lambda desk: LedgerCorrection(
             id=NEW,
             enterprise=enterprise,
             entry=number,
             text=text,
             reason=reason,
-            occurred_at=at_or_none(at, now),
-        )
-
-    write_down(system, who, "ledger correct", body)
+            occurred_at=desk.moment_or_none(at),
+        ),
+    )
 
 
 @app.command
@@ -184,30 +179,30 @@ def add_abnormal(
     condition: Annotated[str, Parameter(name="CONDITION", help="What was abnormal.")],
     /,
     *,
-    who: Who,
+    by: ActorForm,
     start: Moment,
     about: About = NOTHING,
     end: MaybeMoment = None,
     details: Details = NO_DETAILS,
-    system: System = THE_USUAL_SYSTEM,
 ) -> None:
     """Write down an abnormal condition (异常情况) of an enterprise, a line or a unit."""
     scope, subject = about.subject()
 
-    def body(now: datetime) -> Body:
-        return Abnormal(
+    keep(
+        by,
+        "ledger add-abnormal",
+        lambda desk: Abnormal(
             id=NEW,
             scope=scope,
             subject=subject,
-            start=parse_time(start, now),
-            end=at_or_none(end, now),
+            start=desk.moment(start),
+            end=desk.moment_or_none(end),
             condition=condition,
             cause=details.cause,
             measure=details.measure,
             reported=details.reported,
-        )
-
-    write_down(system, who, "ledger add-abnormal", body)
+        ),
+    )
 
 
 @app.command
@@ -216,25 +211,24 @@ def add_special(
     measure: Annotated[str, Parameter(name="MEASURE", help="What was done.")],
     /,
     *,
-    who: Who,
+    by: ActorForm,
     occasion: Annotated[Occasion, Parameter(help="Why the period is special.")],
     start: Moment,
     end: MaybeMoment = None,
-    system: System = THE_USUAL_SYSTEM,
 ) -> None:
     """Write down what was done in a special period (特殊时段): one entry a day."""
-
-    def body(now: datetime) -> Body:
-        return SpecialPeriod(
+    keep(
+        by,
+        "ledger add-special",
+        lambda desk: SpecialPeriod(
             id=NEW,
             enterprise=enterprise,
             occasion=occasion,
-            start=parse_time(start, now),
-            end=at_or_none(end, now),
+            start=desk.moment(start),
+            end=desk.moment_or_none(end),
             measure=measure,
-        )
-
-    write_down(system, who, "ledger add-special", body)
+        ),
+    )
 
 
 class _Asked(NamedTuple):

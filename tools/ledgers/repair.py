@@ -1,16 +1,14 @@
 """``wattwarden repair``: what was repaired or serviced, by whom (检修)."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Final
 
 from cyclopts import App, Parameter
 
-from wattwarden.alarms.decisions.body import NEW, Body
+from wattwarden.alarms.decisions.body import NEW
 from wattwarden.alarms.ledgers.bodies import Repair
-from wattwarden.tools.ledgers.writing import MaybeMoment, Moment, Who, at_or_none, write_down
-from wattwarden.tools.options import THE_USUAL_SYSTEM, System
-from wattwarden.tools.times import parse_time
+from wattwarden.tools.acting import ActorForm, keep
+from wattwarden.tools.ledgers.writing import MaybeMoment, Moment
 
 app = App(name="repair", help="Enter repairs (检修) of units.")
 
@@ -36,24 +34,23 @@ def add(
     work: Annotated[str, Parameter(name="WORK", help="What was done.")],
     /,
     *,
-    who: Who,
+    by: ActorForm,
     began: Moment,
     ended: MaybeMoment = None,
     details: Details = NO_DETAILS,
-    system: System = THE_USUAL_SYSTEM,
 ) -> None:
     """Enter a repair of a unit. It is entered now, whenever it was."""
-
-    def body(now: datetime) -> Body:
-        return Repair(
+    keep(
+        by,
+        "repair add",
+        lambda desk: Repair(
             id=NEW,
             unit=unit,
-            person=details.by or who.person,
-            began=parse_time(began, now),
-            ended=at_or_none(ended, now),
+            person=details.by or by.person,
+            began=desk.moment(began),
+            ended=desk.moment_or_none(ended),
             work=work,
             cause=details.cause,
             parts=details.parts,
-        )
-
-    write_down(system, who, "repair add", body)
+        ),
+    )

@@ -1,18 +1,12 @@
 """What the commands share that write into ledgers: what an entry is about, when it was."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-from wattwarden.alarms.decisions.body import Body, Scope
-from wattwarden.tools.acting import AsPerson, acting_as, show_entered
+from wattwarden.alarms.decisions.body import Scope
 from wattwarden.tools.errors import UsageError
-from wattwarden.tools.options import AsJson, System
-from wattwarden.tools.running import run, settings_of
-from wattwarden.tools.times import parse_time
 
 Moment = Annotated[
     str,
@@ -60,33 +54,4 @@ class About:
         return given[0]
 
 
-@Parameter(name="*")
-@dataclass(frozen=True, slots=True)
-class Who:
-    """Who enters, and for whom the answer is."""
-
-    person: AsPerson
-    json: AsJson = False
-
-
 NOTHING: Final = About()
-
-
-def at_or_none(text: str | None, now: datetime) -> datetime | None:
-    """Read a time that may be left out."""
-    return None if text is None else parse_time(text, now)
-
-
-def write_down(system: System, who: Who, command: str, body_of: Callable[[datetime], Body]) -> None:
-    """Decide a body that is made when the system's time is known, and say what was kept.
-
-    Raises:
-        CommandError: The person may not, or something stands against it.
-    """
-    settings = settings_of(system)
-
-    async def work() -> None:
-        async with acting_as(settings, who.person, command) as desk:
-            show_entered(await desk.act(body_of(desk.now)), json=who.json)
-
-    run(work())

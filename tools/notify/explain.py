@@ -68,13 +68,14 @@ def explain(
 
     would, refused, last = run(work())
     if json:
-        for row in would:
-            print(as_json({"would": row}))
-        for row in refused:
-            print(as_json({"faulty": row}))
-        for row in last:
-            print(as_json({"last": row}))
+        for name, rows in (("would", would), ("faulty", refused), ("last", last)):
+            for row in rows:
+                print(as_json({name: row}))
         return
+    _show(would, refused, last)
+
+
+def _show(would: Rows, refused: Rows, last: Rows) -> None:
     shown = ("class", "level", "answer", "endpoint", "to", "from", "then")
     show_table(shown, [[row[name] for name in shown] for row in would])
     print()

@@ -10,11 +10,8 @@ from wattwarden.alarms.routing.bodies import Reach
 from wattwarden.alarms.routing.hours import Hours
 from wattwarden.storage.outbox.load import load_reaches
 from wattwarden.storage.registry.decisions import Entered
-from wattwarden.tools.acting import AsPerson, acting_as, show_entered
+from wattwarden.tools.acting import ActorForm, Desk, enter
 from wattwarden.tools.errors import UsageError
-from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
-from wattwarden.tools.running import run, settings_of
-from wattwarden.tools.times import parse_time
 
 _NEVER: Final = "never"
 
@@ -47,33 +44,24 @@ def reach(
     somebody: Annotated[str, Parameter(name="PERSON", help="Of whom, by id.")],
     /,
     *,
-    person: AsPerson,
+    by: ActorForm,
     form: Ways = NOTHING,
-    system: System = THE_USUAL_SYSTEM,
-    json: AsJson = False,
 ) -> None:
     """Say how somebody is reached; what is not given stays as it was said before."""
-    settings = settings_of(system)
 
-    async def work() -> Entered:
-        async with acting_as(settings, person, "notify reach") as desk:
-            known = (await load_reaches(desk.connection)).get(somebody, Reach(id=somebody))
-            return await desk.act(
-                msgspec.structs.replace(
-                    known,
-                    addresses={**known.addresses, **dict(map(_address, form.address))},
-                    chain=form.way or known.chain,
-                    duty=tuple(map(_hours, form.duty)) or known.duty,
-                    quiet=known.quiet if form.quiet is None else _quiet(form.quiet),
-                    away_until=(
-                        known.away_until
-                        if form.away_until is None
-                        else parse_time(form.away_until, desk.now)
-                    ),
-                )
-            )
+    async def work(desk: Desk) -> Entered:
+        known = (await load_reaches(desk.connection)).get(somebody, Reach(id=somebody))
+        body = msgspec.structs.replace(
+            known,
+            addresses={**known.addresses, **dict(map(_address, form.address))},
+            chain=form.way or known.chain,
+            duty=tuple(map(_hours, form.duty)) or known.duty,
+            quiet=known.quiet if form.quiet is None else _quiet(form.quiet),
+            away_until=desk.moment_or_none(form.away_until) or known.away_until,
+        )
+        return await desk.act(body)
 
-    show_entered(run(work()), json=json)
+    enter(by, "notify reach", work)
 
 
 def _address(text: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from wattwarden.alarms.routing.bodies import Routing
 from wattwarden.alarms.routing.table import RoutingError, default_text, load_table
 from wattwarden.storage.registry.decisions import in_force
-from wattwarden.tools.acting import perform, show_entered
+from wattwarden.tools.acting import ActorForm, perform
 from wattwarden.tools.errors import CommandError, UsageError
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
 from wattwarden.tools.running import database, run, settings_of
@@ -44,4 +44,4 @@ def routing(
     except RoutingError as error:
         raise CommandError(str(error), "nothing was changed") from error
     body = Routing(version=table.version, text=text)
-    show_entered(perform(settings, body, person, "notify routing"), json=json)
+    perform(ActorForm(person=person, system=system, json=json), "notify routing", body)

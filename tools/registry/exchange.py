@@ -13,11 +13,13 @@ from wattwarden.alarms.decisions.kinds import AnyBody
 from wattwarden.alarms.registry.changes import Change, difference
 from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.alarms.registry.registry import Registry
-from wattwarden.storage.books.book import ON_DISK, BookError, Table, read_book, write_book
+from wattwarden.storage.books.book import ON_DISK, BookError, Table
 from wattwarden.storage.books.exchange import draft_of, load_tables
 from wattwarden.storage.books.importing import Draft, nobody_leaves, unnamed_leave
 from wattwarden.storage.books.parse import Fault
+from wattwarden.storage.books.reading import read_book
 from wattwarden.storage.books.tables import known_of, notes, tables_of
+from wattwarden.storage.books.writing import write_book
 from wattwarden.storage.database import Connection
 from wattwarden.storage.registry.registry import load_registry, save_all
 from wattwarden.tools.decode import as_json

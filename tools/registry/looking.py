@@ -12,9 +12,9 @@ from wattwarden.alarms.registry.problems import Problem
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.storage.books.exchange import load_known
 from wattwarden.storage.books.sheets import SHEETS
-from wattwarden.storage.registry.decisions import first_broken
 from wattwarden.storage.registry.meters import unknown_meters
 from wattwarden.storage.registry.registry import first_altered, history, load_registry
+from wattwarden.storage.registry.sealing import first_broken
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError, UsageError
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System

@@ -1,13 +1,12 @@
 """``wattwarden assist train, round-table, solution, publish, remind…``: what firms are offered."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-from wattwarden.alarms.decisions.body import NEW, Body
+from wattwarden.alarms.decisions.body import NEW
 from wattwarden.alarms.service.bodies import (
     MAX_DOCUMENT_LETTERS,
     Document,
@@ -19,10 +18,10 @@ from wattwarden.alarms.service.bodies import (
     Topic,
     Training,
 )
-from wattwarden.storage.database import Connection
+from wattwarden.storage.registry.decisions import Entered
+from wattwarden.tools.acting import ActorForm, Desk, enter, keep
 from wattwarden.tools.errors import CommandError
-from wattwarden.tools.service.entering import Deciding, enter, own_firm
-from wattwarden.tools.times import parse_time
+from wattwarden.tools.service.entering import COMMAND, own_firm
 
 Firms = Annotated[
     tuple[str, ...], Parameter(name="--enterprise", help="A firm that took part; repeatable.")
@@ -52,31 +51,31 @@ def solution(
     answer: Annotated[str, Parameter(name="SOLUTION", help="How it was solved.")],
     /,
     *,
-    deciding: Deciding,
+    by: ActorForm,
     enterprise: Annotated[str, Parameter(help="Whose problem it was.")],
     topic: Annotated[Topic, Parameter(help="What it was about.")] = Topic.OTHER,
     round_table: Annotated[str | None, Parameter(help="The round table where it came up.")] = None,
 ) -> None:
     """Enter a problem that was solved without a request."""
-
-    async def body(_connection: Connection, _now: datetime) -> Body:
-        return Solution(
+    keep(
+        by,
+        COMMAND,
+        lambda _desk: Solution(
             id=NEW,
             enterprise=enterprise,
             topic=topic,
             problem_text=problem,
             solution=answer,
             round_table=round_table,
-        )
-
-    enter(deciding, body)
+        ),
+    )
 
 
 def train(
     title: Annotated[str, Parameter(name="TITLE", help="What was taught.")],
     /,
     *,
-    deciding: Deciding,
+    by: ActorForm,
     at: Held,
     guidance: Annotated[Guidance, Parameter(help="What firms were helped with.")] = (
         Guidance.TRAINING
@@ -85,46 +84,46 @@ def train(
     text: Told = "",
 ) -> None:
     """Enter training of workers, guidance on patrols and rules, or a technical change."""
-
-    async def body(_connection: Connection, now: datetime) -> Body:
-        return Training(
+    keep(
+        by,
+        COMMAND,
+        lambda desk: Training(
             id=NEW,
             guidance=guidance,
             title=title,
-            at=parse_time(at, now),
+            at=desk.moment(at),
             enterprises=audience.enterprise,
             industry=audience.industry,
             attendees=audience.attendees,
             report=text,
-        )
-
-    enter(deciding, body)
+        ),
+    )
 
 
 def round_table(
     title: Annotated[str, Parameter(name="TITLE", help="What it was about.")],
     /,
     *,
-    deciding: Deciding,
+    by: ActorForm,
     at: Held,
     enterprise: Firms = (),
     text: Told = "",
 ) -> None:
     """Enter a round table with entrepreneurs."""
-
-    async def body(_connection: Connection, now: datetime) -> Body:
-        return RoundTable(
-            id=NEW, title=title, at=parse_time(at, now), enterprises=enterprise, report=text
-        )
-
-    enter(deciding, body)
+    keep(
+        by,
+        COMMAND,
+        lambda desk: RoundTable(
+            id=NEW, title=title, at=desk.moment(at), enterprises=enterprise, report=text
+        ),
+    )
 
 
 def publish(
     file: Annotated[Path, Parameter(name="FILE", help="The manual, as text (Markdown).")],
     /,
     *,
-    deciding: Deciding,
+    by: ActorForm,
     industry: Annotated[str, Parameter(help="Whose firms are shown it.")],
     title: Annotated[str, Parameter(help="What it is called.")],
     identity: Annotated[
@@ -137,53 +136,54 @@ def publish(
     """Publish a compliance manual for an industry, or a newer one in its place."""
     text = _manual(file)
 
-    async def body(_connection: Connection, _now: datetime) -> Body:
-        return Document(
+    keep(
+        by,
+        COMMAND,
+        lambda _desk: Document(
             id=identity, industry=industry, title=title, text=text, enabled=not withdrawn
-        )
-
-    enter(deciding, body)
+        ),
+    )
 
 
 def remind(
     text: Annotated[str, Parameter(name="TEXT", help="What firms should see to.")],
     /,
     *,
-    deciding: Deciding,
+    by: ActorForm,
     enterprise: Annotated[str | None, Parameter(help="This firm.")] = None,
     industry: Industry = None,
     due: Annotated[str | None, Parameter(help="Until when: a time as --since takes it.")] = None,
 ) -> None:
     """Remind a firm, or all of an industry, of what to see to in time."""
-
-    async def body(_connection: Connection, now: datetime) -> Body:
-        return Reminder(
+    keep(
+        by,
+        COMMAND,
+        lambda desk: Reminder(
             id=NEW,
             text=text,
             enterprise=enterprise,
             industry=industry,
-            due=None if due is None else parse_time(due, now),
-        )
-
-    enter(deciding, body)
+            due=desk.moment_or_none(due),
+        ),
+    )
 
 
 def read(
     identity: Annotated[str, Parameter(name="ID", help="A reminder's id.")],
     /,
     *,
-    deciding: Deciding,
+    by: ActorForm,
     enterprise: Annotated[
         str | None, Parameter(help="The firm; the person's own when left out.")
     ] = None,
 ) -> None:
     """Say that a reminder was read, as the firm."""
 
-    async def body(connection: Connection, _now: datetime) -> Body:
-        firm = await own_firm(connection, deciding.person, enterprise)
-        return ReminderRead(enterprise=firm, reminder=identity)
+    async def work(desk: Desk) -> Entered:
+        firm = await own_firm(desk, enterprise)
+        return await desk.act(ReminderRead(enterprise=firm, reminder=identity))
 
-    enter(deciding, body)
+    enter(by, COMMAND, work)
 
 
 def _manual(file: Path) -> str:

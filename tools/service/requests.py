@@ -1,15 +1,14 @@
 """``wattwarden assist request, accept, schedule, solve…``: requests for help and their steps."""
 
-from datetime import datetime
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from wattwarden.alarms.decisions.body import NEW, Body
+from wattwarden.alarms.decisions.body import NEW
 from wattwarden.alarms.service.bodies import Assistance, AssistanceStep, Deed, Topic
-from wattwarden.storage.database import Connection
-from wattwarden.tools.service.entering import Deciding, enter, own_firm
-from wattwarden.tools.times import parse_time
+from wattwarden.storage.registry.decisions import Entered
+from wattwarden.tools.acting import ActorForm, Desk, enter, keep, perform
+from wattwarden.tools.service.entering import COMMAND, own_firm
 
 RequestId = Annotated[str, Parameter(name="ID", help="A request's id, as list shows it.")]
 Words = Annotated[str, Parameter(name="--text", help="In words.")]
@@ -20,7 +19,7 @@ def request(
     text: Annotated[str, Parameter(name="PROBLEM", help="What help is needed with.")],
     /,
     *,
-    deciding: Deciding,
+    by: ActorForm,
     topic: Annotated[Topic, Parameter(help="What it is about.")] = Topic.OTHER,
     enterprise: Annotated[
         str | None, Parameter(help="The firm; the person's own when left out.")
@@ -32,110 +31,108 @@ def request(
 ) -> None:
     """Ask for help, as a firm; each request is one problem."""
 
-    async def body(connection: Connection, now: datetime) -> Body:
-        return Assistance(
+    async def work(desk: Desk) -> Entered:
+        body = Assistance(
             id=NEW,
-            enterprise=await own_firm(connection, deciding.person, enterprise),
+            enterprise=await own_firm(desk, enterprise),
             topic=topic,
             problem_text=text,
-            wanted_at=None if wanted is None else parse_time(wanted, now),
+            wanted_at=desk.moment_or_none(wanted),
             contact=contact,
         )
+        return await desk.act(body)
 
-    enter(deciding, body)
+    enter(by, COMMAND, work)
 
 
 def accept(
     identity: RequestId,
     /,
     *,
-    deciding: Deciding,
+    by: ActorForm,
     text: Words = "",
 ) -> None:
     """Accept a request, as an officer."""
-    _step(deciding, identity, Deed.ACCEPT, text)
+    _step(by, identity, Deed.ACCEPT, text)
 
 
 def decline(
     identity: RequestId,
     /,
     *,
-    deciding: Deciding,
+    by: ActorForm,
     text: Words,
 ) -> None:
     """Decline a request, with the reason."""
-    _step(deciding, identity, Deed.DECLINE, text)
+    _step(by, identity, Deed.DECLINE, text)
 
 
 def schedule(
     identity: RequestId,
     /,
     *,
-    deciding: Deciding,
+    by: ActorForm,
     at: Annotated[str, Parameter(help="When the visit is: a time as --since takes it.")],
     visitor: Visitor = None,
     text: Words = "",
 ) -> None:
     """Agree on a visit; another time takes the place of the one before."""
-
-    async def body(_connection: Connection, now: datetime) -> Body:
-        return AssistanceStep(
+    keep(
+        by,
+        COMMAND,
+        lambda desk: AssistanceStep(
             assistance=identity,
             deed=Deed.SCHEDULE,
-            at=parse_time(at, now),
+            at=desk.moment(at),
             person=visitor,
             text=text,
-        )
-
-    enter(deciding, body)
+        ),
+    )
 
 
 def solve(
     identity: RequestId,
     /,
     *,
-    deciding: Deciding,
+    by: ActorForm,
     text: Words,
 ) -> None:
     """Give the solution of a request; the firm may say that it is none."""
-    _step(deciding, identity, Deed.SOLVE, text)
+    _step(by, identity, Deed.SOLVE, text)
 
 
 def confirm(
     identity: RequestId,
     /,
     *,
-    deciding: Deciding,
+    by: ActorForm,
     text: Words = "",
 ) -> None:
     """Confirm that the problem is solved, as the firm."""
-    _step(deciding, identity, Deed.CONFIRM, text)
+    _step(by, identity, Deed.CONFIRM, text)
 
 
 def reopen(
     identity: RequestId,
     /,
     *,
-    deciding: Deciding,
+    by: ActorForm,
     text: Words,
 ) -> None:
     """Say that the problem is not solved, as the firm."""
-    _step(deciding, identity, Deed.REOPEN, text)
+    _step(by, identity, Deed.REOPEN, text)
 
 
 def withdraw(
     identity: RequestId,
     /,
     *,
-    deciding: Deciding,
+    by: ActorForm,
     text: Words = "",
 ) -> None:
     """Take a request back, as the firm."""
-    _step(deciding, identity, Deed.WITHDRAW, text)
+    _step(by, identity, Deed.WITHDRAW, text)
 
 
-def _step(deciding: Deciding, identity: str, deed: Deed, text: str) -> None:
-    async def body(_connection: Connection, _now: datetime) -> Body:
-        return AssistanceStep(assistance=identity, deed=deed, text=text)
-
-    enter(deciding, body)
+def _step(by: ActorForm, identity: str, deed: Deed, text: str) -> None:
+    perform(by, COMMAND, AssistanceStep(assistance=identity, deed=deed, text=text))

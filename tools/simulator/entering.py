@@ -6,7 +6,8 @@ from typing import Final
 from wattwarden.storage.database import Connection
 from wattwarden.storage.meters import add_meter, list_meters
 from wattwarden.storage.profiles import ProfileBody
-from wattwarden.storage.registry.decisions import Decision, enter
+from wattwarden.storage.registry.decisions import Decision
+from wattwarden.storage.registry.entering import enter
 from wattwarden.storage.registry.registry import load_registry, save_registry
 from wattwarden.storage.warden.slices import least_position
 from wattwarden.tools.simulator.frames import protocol_of

@@ -27,6 +27,7 @@ from wattwarden.tools.simulator.sendings import sendings
 from wattwarden.tools.simulator.steps import DAY_S
 from wattwarden.tools.simulator.truth import progress, write_truth
 from wattwarden.tools.simulator.world import World
+from wattwarden.tools.target import target_of
 
 MILLI: Final = 1000
 
@@ -134,19 +135,6 @@ def simulate_live(
         "seconds": round(time.monotonic() - started, 1),
         "interrupted": interrupted,
     }
-
-
-def target_of(text: str) -> tuple[str, int]:
-    """Read HOST:PORT.
-
-    Raises:
-        UsageError: it is not.
-    """
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
-        message = f"--to {text} is not HOST:PORT"
-        raise UsageError(message, "such as --to 127.0.0.1:10212")
-    return host.strip("[]"), int(port)
 
 
 async def _play(

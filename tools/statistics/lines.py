@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from wattwarden.alarms.enforcement.words import Outcome
+from wattwarden.alarms.enforcement.words import OUTCOMES_ZH
 from wattwarden.alarms.statistics.compliance import STANDINGS_ZH
 from wattwarden.alarms.statistics.durations import Sort
 from wattwarden.alarms.statistics.figures import Figures
@@ -26,13 +26,6 @@ SORTS_ZH: Final[Mapping[Sort, str]] = {
 _PRIORITIES_ZH: Final[Mapping[str, str]] = {"high": "高", "medium": "中", "low": "低"}
 # Of the hours since then rows have come that are not counted yet.
 COUNTED_ZH: Final = "采集率、传输有效率统计至"
-OUTCOMES_ZH: Final[Mapping[Outcome, str]] = {
-    Outcome.NO_PROBLEM: "未发现问题",
-    Outcome.GUIDED: "现场指导",
-    Outcome.ORDERED: "责令改正",
-    Outcome.FILED: "立案查处",
-    Outcome.EXEMPTED: "免罚",
-}
 
 
 def lines(row: Row) -> Iterator[tuple[str, object]]:

@@ -28,7 +28,7 @@ from tests.console.browser import Browser, with_accounts
 from tests.console.desk import Desk, Page
 
 from wattwarden.console.access.by_provider import LEAVE_COOKIE
-from wattwarden.console.oidc.errors import NoWordError
+from wattwarden.console.oidc.errors import AwayError, NoWordError
 from wattwarden.console.oidc.leaving import Ties
 from wattwarden.console.oidc.provider import AGAIN_S, KEPT_S, Provider
 from wattwarden.console.oidc.registration import BACK_PATH, Algorithm, Claim, Registration
@@ -373,3 +373,53 @@ async def test_without_a_provider_there_is_none(browser: Browser) -> None:
 
 def test_secrets_show_themselves_to_nobody() -> None:
     assert SECRET not in repr(registered("https://x"))
+
+
+@pytest.mark.parametrize(
+    ("document", "found"),
+    [
+        ({}, ()),
+        (
+            {
+                "response_types_supported": ["code", "id_token"],
+                "code_challenge_methods_supported": ["plain", "S256"],
+                "id_token_signing_alg_values_supported": ["none", "ES256"],
+                "claims_supported": ["sub", "email"],
+                "scopes_supported": ["openid"],
+            },
+            (),
+        ),
+        (
+            {"code_challenge_methods_supported": ["plain"]},
+            ("code_challenge_methods_supported has not S256",),
+        ),
+        (
+            {"response_types_supported": ["id_token"], "claims_supported": ["email", 7]},
+            ("response_types_supported has not code", "claims_supported has not sub"),
+        ),
+        (
+            {"id_token_signing_alg_values_supported": ["HS256"]},
+            ("id_token_signing_alg_values_supported has not ES256, RS256",),
+        ),
+    ],
+    ids=["says little", "fits", "no S256", "no code, no subject", "shares its key"],
+)
+async def test_a_provider_is_told_in_what_it_does_not_fit(
+    provider: IdentityProvider, document: dict[str, Any], found: tuple[str, ...]
+) -> None:
+    provider.document = document
+    asked = Provider(registered(provider.issuer))
+    assert await asked.misfits() == found
+    await asked.close()
+
+
+async def test_a_provider_without_a_key_that_is_taken_does_not_fit(
+    provider: IdentityProvider,
+) -> None:
+    provider.shown = [ec_shown()]
+    asked = Provider(replace(registered(provider.issuer), algorithms=(Algorithm.RS256,)))
+    assert await asked.misfits() == ("no key of the provider signs by RS256",)
+    provider.issuer = "https://elsewhere.example"
+    with pytest.raises(AwayError, match="another issuer"):
+        await asked.misfits()
+    await asked.close()

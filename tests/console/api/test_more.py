@@ -9,7 +9,9 @@ from tests.console.api.caller import Answer, Caller
 from tests.console.browser import Browser
 
 from wattwarden.alarms.rulebook import default_text
-from wattwarden.storage.books.book import Table, packed_book, read_sent
+from wattwarden.storage.books.book import Table
+from wattwarden.storage.books.reading import read_sent
+from wattwarden.storage.books.writing import packed_book
 
 REGION = {"id": "R7", "name": "新区", "parent": "R", "emissions": {}}
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from tests.console.browser import Browser, with_accounts
+from tests.console.browser import Browser, inhabited
 from tests.console.desk import Desk
-from tests.storage.acting.two_firms import PEOPLE
 
 from wattwarden.storage.quarantine import Selection
 
@@ -16,11 +15,8 @@ from wattwarden.storage.quarantine import Selection
 @pytest_asyncio.fixture
 async def house(metered: str, tmp_path: Path) -> AsyncIterator[Desk]:
     """The console before that store."""
-    await with_accounts(metered, *(one.id for one in PEOPLE))
-    made = Desk(metered, tmp_path / "secrets")
-    await made.start()
-    yield made
-    await made.stop()
+    async with inhabited(metered, tmp_path / "secrets") as made:
+        yield made
 
 
 async def _signed_in(house: Desk, person: str) -> Browser:

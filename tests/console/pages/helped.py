@@ -20,7 +20,8 @@ from wattwarden.alarms.service.bodies import (
     Training,
 )
 from wattwarden.storage.database import Connection
-from wattwarden.storage.registry.decisions import Decision, enter_all
+from wattwarden.storage.registry.decisions import Decision
+from wattwarden.storage.registry.entering import enter_all
 from wattwarden.storage.responses.activate import issue, keep_calendar
 from wattwarden.storage.service.papers import Upload, publish
 

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
-from tests.console.pages.city import pass_time, shut_down
+from tests.console.pages.happened import pass_time, shut_down
 from tests.console.pages.town import Town
 
 from wattwarden.console.visitor import SESSION_COOKIE

@@ -170,3 +170,25 @@ async def test_a_manual_is_published_replaced_and_taken_back(helped: Town) -> No
     assert ("手册.docx" in page.text, "手册.pdf" in page.text) == (True, False)
     assert (await helped.post("zhou", f"{path}/withdraw")).status == 303
     assert (await helped.get("liang", path)).status == 404
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"attendees": "9" * 5000}, "请填写0至100000的整数"),
+        ({"attendees": "若干"}, "请填写0至100000的整数"),
+        ({"at": "0001-01-01T00:00"}, "时间填写有误"),
+    ],
+    ids=["endless", "no number", "before all calendars"],
+)
+async def test_what_is_no_number_and_no_time_is_said_where_it_was_written(
+    helped: Town, fields: dict[str, str], said: str
+) -> None:
+    form = {
+        "title": "培训",
+        "guidance": "training",
+        "at": "2026-11-20T09:00",
+        "industry": "printing",
+    }
+    answer = await helped.post("zhou", "/guidance/training", form | fields)
+    assert (answer.status, said in answer.text) == (409, True)

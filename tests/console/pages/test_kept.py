@@ -3,7 +3,7 @@
 import asyncio
 
 import asyncpg
-from tests.console.pages.city import pass_time
+from tests.console.pages.happened import pass_time
 from tests.console.pages.town import Town
 
 from wattwarden.console.board.kept import CityKept

@@ -13,7 +13,8 @@ import asyncpg
 import msgspec
 import pytest
 from openpyxl import load_workbook
-from tests.console.pages.city import NOW, pass_time
+from tests.console.pages.city import NOW
+from tests.console.pages.happened import pass_time
 from tests.console.pages.town import Town
 
 from wattwarden.alarms.registry.changes import Change
@@ -325,6 +326,44 @@ async def test_days_that_nobody_measured_are_not_asked(town: Town, path: str) ->
     assert 'value="2026-11-22"' in page.html
 
 
+async def test_figures_of_a_time_before_the_first_reading_say_so(town: Town) -> None:
+    young = await town.get("zhou", "/statistics")
+    assert "数据自 2026-11-2" in young.text
+    assert "Data since 2026-11-2" in (await town.get("zhou", "/statistics?lang=en")).text
+    today = await town.get("zhou", "/statistics?from=2026-11-22&lang=zh")
+    assert "数据自" not in today.text
+
+
+@pytest.mark.parametrize(
+    ("room", "page", "path", "what"),
+    [
+        ("firms.pages", "PAGE_FIRMS", "/enterprises", 'href="/enterprises/'),
+        ("tasks.pages", "PAGE_ROWS", "/declarations", "<li>"),
+    ],
+    ids=["firms", "declarations"],
+)
+async def test_long_lists_come_a_page_at_a_time(
+    town: Town, monkeypatch: pytest.MonkeyPatch, room: str, page: str, path: str, what: str
+) -> None:
+    def listed(html: str) -> list[str]:
+        (card,) = re.findall(r'<ul class="rows">(.*?)</ul>', html, re.DOTALL)
+        # Each page's forms carry a mark of their own.
+        card = re.sub(r'name="csrf" value="[^"]+"', "", card)
+        return re.findall(r"<li>.*?</li>", card, re.DOTALL)
+
+    whole = listed((await town.get("zhou", path)).html)
+    assert what in whole[0]
+    monkeypatch.setattr(f"wattwarden.console.{room}.{page}", 1)
+    seen, at = [], path
+    for _ in whole:
+        html = (await town.get("zhou", at)).html
+        seen += listed(html)
+        at = unescape("".join(re.findall(r'href="([^"]+)">下一页', html)))
+    assert (seen, at) == (whole, "")
+    beyond = await town.get("zhou", f"{path}?from=999999999999")
+    assert listed(beyond.html) == whole[-1:]
+
+
 async def test_a_list_of_firms_counts_all_that_is_open_there(town: Town) -> None:
     page = await town.get("zhou", "/enterprises")
     rows = re.findall(r"<li>(?:(?!</li>).)*</li>", page.html, re.DOTALL)
@@ -339,6 +378,19 @@ async def test_an_officer_reviews_what_was_declared(town: Town) -> None:
     done = await town.post("zhou", path + "/review", {"verdict": "approve", "reason": "同意"})
     assert done.status == 303
     assert "已办结" in (await town.get("liang", path)).text
+
+
+async def test_tasks_that_are_over_stand_on_a_page_of_their_own(town: Town) -> None:
+    path = await filled(town, "/tasks/{task}")
+    link = f'href="{path}"'
+    assert link in (await town.get("zhou", "/tasks")).html
+    assert link not in (await town.get("zhou", "/tasks?view=over")).html
+    assert (await town.post("zhou", f"{path}/reject", {"note": "重复"})).status == 303
+    in_hand, over = await town.get("zhou", "/tasks"), await town.get("zhou", "/tasks?view=over")
+    assert "没有在办的任务" in in_hand.text
+    assert (link in in_hand.html, link in over.html) == (False, True)
+    assert "更早的任务" not in over.text
+    assert link not in (await town.get("zhou", "/tasks?view=over&before=1")).html
 
 
 async def test_a_task_goes_from_its_proposal_to_a_result(town: Town) -> None:

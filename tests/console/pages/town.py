@@ -12,7 +12,8 @@ import aiohttp
 import asyncpg
 from tests.console.browser import with_accounts
 from tests.console.desk import Gateways, Page, Time
-from tests.console.pages.city import PEOPLE, with_city
+from tests.console.pages.city import PEOPLE
+from tests.console.pages.happened import with_city
 from tests.storage.store import EMPTY_STORE
 
 from wattwarden.console.app import Console

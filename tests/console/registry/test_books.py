@@ -3,17 +3,17 @@
 import io
 import re
 import zipfile
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 
 import aiohttp
 import pytest
 import pytest_asyncio
-from tests.console.browser import Browser, with_accounts
-from tests.console.desk import Desk, Page
-from tests.storage.acting.two_firms import PEOPLE
+from tests.console.browser import Browser
+from tests.console.desk import Page
 
-from wattwarden.storage.books.book import SENT, Table, packed_book, packed_csv, read_sent
+from wattwarden.storage.books.book import SENT, Table
+from wattwarden.storage.books.reading import read_sent
+from wattwarden.storage.books.writing import packed_book, packed_csv
 
 REGION = ("编号", "名称", "上级")
 Pack = Callable[[list[Table]], bytes]
@@ -21,15 +21,10 @@ Rows = tuple[tuple[str | None, ...], ...]
 
 
 @pytest_asyncio.fixture
-async def admin(city_dsn: str, tmp_path: Path) -> AsyncIterator[Browser]:
-    await with_accounts(city_dsn, *(one.id for one in PEOPLE))
-    desk = Desk(city_dsn, tmp_path / "secrets")
-    await desk.start()
-    browser = Browser(desk)
-    await browser.sign_in("admin")
-    await browser.get("/registry/book")
-    yield browser
-    await desk.stop()
+async def admin(admin: Browser) -> Browser:
+    """Before the page of books."""
+    await admin.get("/registry/book")
+    return admin
 
 
 def table(rows: Rows, title: str = "区域", heads: tuple[str, ...] = REGION) -> Table:

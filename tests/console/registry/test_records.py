@@ -1,39 +1,20 @@
 """The registry on pages: shown, entered, put in another's place, removed."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
-import pytest_asyncio
-from tests.console.browser import Browser, with_accounts
+from tests.console.browser import Browser
 from tests.console.desk import Desk
-from tests.storage.acting.two_firms import PEOPLE
 
 from wattwarden.alarms.registry.nouns import KINDS
 from wattwarden.console.drawing.said import Said
-from wattwarden.console.registry.fields import record_of
-from wattwarden.console.registry.names import FIELDS, KIND_NAMES
+from wattwarden.console.registry.fields import inputs, record_of
+from wattwarden.console.registry.names import CHOICES, FIELDS, KIND_NAMES
 
 FIRM = {
     "id": "E7", "name": "<b>新厂</b>", "agency": "A1", "region": "R2", "industry": "cement",
     "supervision": "ordinary", "zone": "Asia/Shanghai", "longitude": "120.5",
 }  # fmt: skip
-
-
-@pytest_asyncio.fixture
-async def house(city_dsn: str, tmp_path: Path) -> AsyncIterator[Desk]:
-    await with_accounts(city_dsn, *(one.id for one in PEOPLE))
-    made = Desk(city_dsn, tmp_path / "secrets")
-    await made.start()
-    yield made
-    await made.stop()
-
-
-@pytest_asyncio.fixture
-async def admin(house: Desk) -> Browser:
-    browser = Browser(house)
-    await browser.sign_in("admin")
-    return browser
+# What the form of a record with one version carries.
+SEEN = {"seen_versions": "1"}
 
 
 async def test_every_kind_is_listed_and_has_a_form(admin: Browser) -> None:
@@ -51,6 +32,21 @@ def test_every_kind_and_field_has_a_name() -> None:
     assert named <= set(FIELDS)
 
 
+def test_every_choice_of_a_form_has_a_name() -> None:
+    for kind in KINDS:
+        for one in inputs(kind, None, {}):
+            assert (one.control == "choice") == bool(one.choices)
+    for enum, named in CHOICES.items():
+        assert set(named) == set(enum)
+
+
+async def test_what_may_be_chosen_is_called_in_the_readers_language(admin: Browser) -> None:
+    page = await admin.get("/registry/unit/new")
+    assert '<option value="treatment">治污设施</option>' in page.html
+    page = await admin.get("/registry/unit/new?lang=en")
+    assert '<option value="vfd">behind a converter</option>' in page.html
+
+
 async def test_a_firm_is_entered_changed_and_removed(admin: Browser) -> None:
     await admin.get("/registry/enterprise/new")
     answer = await admin.post("/registry/enterprise/new", FIRM)
@@ -60,10 +56,11 @@ async def test_a_firm_is_entered_changed_and_removed(admin: Browser) -> None:
     assert "<b>新厂" not in page.html
     assert 'value="120.5"' in page.html
     path = "/registry/enterprise/of/E7"
-    assert (await admin.post(path, {**FIRM, "name": "老厂"})).status == 303
+    assert 'name="seen_versions" value="1"' in page.html
+    assert (await admin.post(path, {**FIRM, "name": "老厂", **SEEN})).status == 303
     page = await admin.get(path)
     assert "第 2 版" in page.text
-    assert (await admin.post(f"{path}/remove")).status == 303
+    assert (await admin.post(f"{path}/remove", {"seen_versions": "2"})).status == 303
     page = await admin.get(path)
     assert "已删除" in page.text
     assert "第 1 版" in page.text
@@ -107,7 +104,7 @@ def test_a_moment_before_all_calendars_is_none() -> None:
 
 async def test_what_others_refer_to_stays(admin: Browser) -> None:
     await admin.get("/registry/agency/of/A2")
-    answer = await admin.post("/registry/agency/of/A2/remove")
+    answer = await admin.post("/registry/agency/of/A2/remove", SEEN)
     assert answer.status == 422
     assert 'class="error"' in answer.html
     assert (await admin.get("/registry/agency/of/A2")).text.count("已删除") == 0
@@ -116,7 +113,7 @@ async def test_what_others_refer_to_stays(admin: Browser) -> None:
 async def test_saving_the_same_again_is_no_decision(admin: Browser) -> None:
     await admin.get("/registry/region/of/R2")
     before = await admin.desk.decided()
-    form = {"name": "即墨区", "parent": "R"}
+    form = {"name": "即墨区", "parent": "R", **SEEN}
     assert (await admin.post("/registry/region/of/R2", form)).status == 303
     assert await admin.desk.decided() == before
 
@@ -131,3 +128,22 @@ async def test_officers_look_and_firms_do_not(house: Desk) -> None:
     duty = Browser(house)
     await duty.sign_in("duty1")
     assert (await duty.get("/registry")).status == 403
+
+
+async def test_nobody_overwrites_what_they_did_not_see(admin: Browser) -> None:
+    path = "/registry/region/of/R2"
+    await admin.get(path)
+    mine, theirs = {"parent": "R", "name": "我的区"}, {"parent": "R", "name": "别人的区"}
+    assert (await admin.post(path, {**theirs, **SEEN})).status == 303
+    before = await admin.desk.decided()
+    for form in ({**mine, **SEEN}, mine, {**mine, "seen_versions": "<b>"}):
+        answer = await admin.post(path, form)
+        assert answer.status == 422
+        assert "已被他人改动，没有保存" in answer.text
+        assert 'value="我的区"' in answer.html, "what was typed is still there"
+        assert "别人的区" in answer.text
+    assert (await admin.post(f"{path}/remove", SEEN)).status == 422
+    assert await admin.desk.decided() == before
+    assert 'name="seen_versions" value="2"' in answer.html
+    assert (await admin.post(path, {**mine, "seen_versions": "2"})).status == 303
+    assert "我的区" in (await admin.get(path)).text

@@ -1,24 +1,11 @@
 """Rules and the ways of notices on pages: shown, proposed, decided by somebody else, tried."""
 
 import re
-from collections.abc import AsyncIterator
-from pathlib import Path
 
-import pytest_asyncio
-from tests.console.browser import Browser, with_accounts
+from tests.console.browser import Browser
 from tests.console.desk import Desk
-from tests.storage.acting.two_firms import PEOPLE
 
 from wattwarden.alarms.rulebook import default_text
-
-
-@pytest_asyncio.fixture
-async def house(city_dsn: str, tmp_path: Path) -> AsyncIterator[Desk]:
-    await with_accounts(city_dsn, *(one.id for one in PEOPLE))
-    made = Desk(city_dsn, tmp_path / "secrets")
-    await made.start()
-    yield made
-    await made.stop()
 
 
 async def _signed_in(house: Desk, person: str, path: str) -> Browser:

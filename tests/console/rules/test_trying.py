@@ -2,16 +2,13 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import asyncpg
 import pytest
 import pytest_asyncio
-from tests.console.browser import Browser, with_accounts
+from tests.console.browser import Browser
 from tests.console.desk import Desk
-from tests.storage.acting.two_firms import PEOPLE
 
 from wattwarden.alarms.rulebook import default_text
 from wattwarden.storage.backtests import Differing, Outcome, State, Times, finish, follow
@@ -38,13 +35,10 @@ OUTCOME = Outcome(
 
 
 @pytest_asyncio.fixture
-async def house(city_dsn: str, tmp_path: Path) -> AsyncIterator[Desk]:
-    await with_accounts(city_dsn, *(one.id for one in PEOPLE))
-    made = Desk(city_dsn, tmp_path / "secrets")
-    await made.fetch("DELETE FROM backtest")
-    await made.start()
-    yield made
-    await made.stop()
+async def house(house: Desk) -> Desk:
+    """Without what other tests tried."""
+    await house.fetch("DELETE FROM backtest")
+    return house
 
 
 async def drafter(house: Desk) -> tuple[Browser, dict[str, str]]:

@@ -11,8 +11,9 @@ import pytest
 from tests.alarms.registry.firm import registry
 from tests.tools.conftest import Execute
 
-from wattwarden.storage.books.book import Table, write_book
+from wattwarden.storage.books.book import Table
 from wattwarden.storage.books.tables import known_of, tables_of
+from wattwarden.storage.books.writing import write_book
 from wattwarden.tools.main import main
 
 NOW = datetime.now(UTC)

@@ -15,7 +15,6 @@ from wattwarden.server.secret_files import SecretError, read_secret
 from wattwarden.server.settings import Settings
 from wattwarden.tools.errors import UsageError
 from wattwarden.tools.running import run
-from wattwarden.tools.simulator.live import target_of
 from wattwarden.tools.simulator.options import Extent, Live
 from wattwarden.tools.simulator.protocols.cast import Cast, Doors, make_cast
 from wattwarden.tools.simulator.protocols.entering import enter_cast
@@ -24,6 +23,7 @@ from wattwarden.tools.simulator.protocols.play import Plan, Show
 from wattwarden.tools.simulator.protocols.rows import Truth
 from wattwarden.tools.simulator.protocols.stage import Stage
 from wattwarden.tools.simulator.truth import progress
+from wattwarden.tools.target import target_of
 
 DEFAULT_SEED: Final = 1
 # A gateway follows the profiles that were changed within a second.

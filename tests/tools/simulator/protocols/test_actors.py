@@ -114,6 +114,15 @@ async def test_a_meter_keeps_its_reports_when_nobody_listens_and_tells_so(
     assert (line.state, line.meter, run.tally.acked) == (KEPT, dialect.address, 0)
 
 
+async def hung_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Wait until the other side hangs up, and hang up too."""
+    with suppress(OSError):
+        await reader.read()
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+
+
 async def test_a_meter_hangs_up_on_who_does_not_answer(
     made: Made,
 ) -> None:
@@ -122,11 +131,7 @@ async def test_a_meter_hangs_up_on_who_does_not_answer(
 
     async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heard.append(await reader.read(100))
-        with suppress(OSError):
-            await reader.read()
-        writer.close()
-        with suppress(OSError):
-            await writer.wait_closed()
+        await hung_up(reader, writer)
         gone.append(b"")
 
     server = await asyncio.start_server(deaf, "127.0.0.1", 0)
@@ -167,11 +172,7 @@ async def test_a_dtu_answers_who_asks_and_dials_anew_when_nobody_does(
         if len(heard) == 1:
             writer.write(asked)
             heard.append(await reader.read(300))
-        with suppress(OSError):
-            await reader.read()
-        writer.close()
-        with suppress(OSError):
-            await writer.wait_closed()
+        await hung_up(reader, writer)
         gone.append(b"")
 
     server = await asyncio.start_server(asking, "127.0.0.1", 0)
