@@ -47,7 +47,8 @@ def tree(tmp_path: Path) -> Path:
     (tmp_path / "codecs").mkdir()
     (tmp_path / "codecs" / "tideway.py").write_text(CODEC, "utf-8")
     (tmp_path / "conftest.py").write_text(CONFTEST.format(folder=str(tmp_path / "codecs")), "utf-8")
-    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --import-mode=importlib\n", "utf-8")
+    options = "--import-mode=importlib --disable-plugin-autoload"
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\naddopts = {options}\n", "utf-8")
     return tmp_path
 
 
