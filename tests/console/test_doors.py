@@ -5,16 +5,24 @@ from collections import Counter
 
 import aiohttp
 import pytest
+import structlog
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 from multidict import CIMultiDict
 from structlog.testing import capture_logs
 
+import wattwarden.console.doors
 from wattwarden.console.doors import POLICY, Doors, Parts, add_headers
 from wattwarden.console.limiter import MAX_ASKERS, Limiter
 from wattwarden.console.pages import Pages
 from wattwarden.console.traffic import LEFT, Traffic
 from wattwarden.storage.errors import StorageError
+
+
+@pytest.fixture(autouse=True)
+def fresh_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that no test before has bound to where it once wrote."""
+    monkeypatch.setattr(wattwarden.console.doors, "_log", structlog.get_logger())
 
 
 class Transport:
