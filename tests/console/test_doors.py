@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator
 
 import aiohttp
 import pytest
@@ -20,9 +21,13 @@ from wattwarden.storage.errors import StorageError
 
 
 @pytest.fixture(autouse=True)
-def fresh_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A log that no test before has bound to where it once wrote."""
+def plain_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A log that takes every level, whatever a test before has configured."""
+    kept = structlog.get_config()
+    structlog.reset_defaults()
     monkeypatch.setattr(wattwarden.console.doors, "_log", structlog.get_logger())
+    yield
+    structlog.configure(**kept)
 
 
 class Transport:
