@@ -265,9 +265,10 @@ def lines_of(names: list[str]) -> list[tuple[str, str]]:
     return found
 
 
+# Written so that no pattern finds itself, and this file is searched as well.
 FORBIDDEN = {
-    "an open thing is no comment": r"TODO|FIXME|XXX",
-    "machines have no name here": r"/work/|/root/[.]|/home/[a-z]",
+    "an open thing is no comment": r"TOD[O]|FIXM[E]|XX[X]",
+    "machines have no name here": r"/wor[k]/|/roo[t]/[.]|/hom[e]/[a-z]",
     "nor have registries": r"pypi[.]org|pythonhosted[.]org|index-url[ =]+http|npmjs[.]org",
     "nor has whoever helped": r"(?i)\bchatgpt|\bclaude\b|\banthropic|\bcopilot\b",
 }
