@@ -265,7 +265,7 @@ def lines_of(names: list[str]) -> list[tuple[str, str]]:
     return found
 
 
-# Written so that no pattern finds itself, and this file is searched as well.
+# The first two are written so that they do not find themselves.
 FORBIDDEN = {
     "an open thing is no comment": r"TOD[O]|FIXM[E]|XX[X]",
     "machines have no name here": r"/wor[k]/|/roo[t]/[.]|/hom[e]/[a-z]",
