@@ -3,8 +3,8 @@ r"""What the writer reaches of psql's speed: journal → rows, beside ``\copy`` 
 Both fill the same day's partition with the same rows, freshly made for each turn, with its key and
 its index, in the same database.  The journal is in memory, so that no journal server is measured;
 all behind it is the writer's own: reading envelopes, decoding, checksums of sections, positions,
-ticks, a transaction and its commit a round.  psql's file is one COPY and one commit, its rows in the
-order in which they came; the writer puts each meter's side by side.
+ticks, a transaction and its commit a round.  psql's file is one COPY and one commit, its rows in
+the order in which they came; the writer puts each meter's side by side.
 """
 
 import asyncio

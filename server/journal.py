@@ -43,7 +43,7 @@ async def open_journal(settings: Settings, url: str) -> Journal:
     told = ""
     while True:
         try:
-            return await _open(settings, url, await _limits(settings, url))
+            return await _open(settings, url, await limits_for(settings, url))
         except StorageError as error:
             if not error.retryable or asyncio.get_running_loop().time() > give_up:
                 raise
@@ -101,8 +101,12 @@ async def _open(settings: Settings, url: str, limits: Iterable[StreamLimits]) ->
     raise refused
 
 
-async def _limits(settings: Settings, url: str) -> Iterable[StreamLimits]:
-    """The limits that each shard may have, the best first."""
+async def limits_for(settings: Settings, url: str) -> Iterable[StreamLimits]:
+    """Return the limits that each shard may have, the best first.
+
+    Raises:
+        StorageError: a server of somebody else's, which was asked, does not answer.
+    """
     shards, replicas = settings.journal.shards, settings.journal.replicas
     whole = settings.journal.max_bytes
     if whole is None and settings.nats is not None:

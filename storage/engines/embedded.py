@@ -6,6 +6,7 @@ An engine lives in the data folder D of its ``wattwarden up``:
     D/run                   sockets, ports, written configuration, mode 0700, the engine's user
     D/log, D/secrets        ours, mode 0700; engines get an open descriptor, never a name
     D/engines               copies of programs that the engine's user cannot reach otherwise
+    D/.restore.part         all of these while they are made from a backup
     D/*.lock                held while an engine is ours
 """
 
@@ -27,6 +28,8 @@ RUN_FOLDER: Final = "run"
 LOG_FOLDER: Final = "log"
 SECRETS_FOLDER: Final = "secrets"
 ENGINES_FOLDER: Final = "engines"
+# What a restore builds in; where it stands, one was killed.
+RESTORING_FOLDER: Final = ".restore.part"
 # Debian's and most images' user for the purpose, then one that exists on every Linux.
 UNPRIVILEGED_USERS: Final = ("postgres", "nobody")
 PRIVATE: Final = 0o700
@@ -76,8 +79,13 @@ def prepare_data(data: Path, user: EngineUser) -> None:
     """Make the data folder and those inside it that belong to no single engine.
 
     Raises:
-        EngineError: The engine's user cannot enter, or a folder belongs to somebody else.
+        EngineError: The engine's user cannot enter, a folder belongs to somebody else, or a
+            restore into it was not finished.
     """
+    if (data / RESTORING_FOLDER).exists():
+        message = f"{data} waits for the end of a restore that was interrupted"
+        cure = f"restore once more (wattwarden restore … --data {data}), or remove the folder"
+        raise EngineError(message, cure=cure)
     blocked = first_blocked(data, user)
     if blocked is not None:
         message = f"{blocked} is closed to the user {user.name}, whose rights the engines have"

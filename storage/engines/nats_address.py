@@ -13,6 +13,7 @@ from wattwarden.storage.errors import EngineError
 
 # 256 bits, in letters that need no quoting in a URL.
 TOKEN_BYTES: Final = 32
+TOKEN_FILE: Final = "nats-token"  # noqa: S105  its name, not what it holds
 
 _log = logging.getLogger(__name__)
 
@@ -72,4 +73,4 @@ def _memory_file(data: Path) -> Path:
 
 
 def _token_file(data: Path) -> Path:
-    return data / SECRETS_FOLDER / "nats-token"
+    return data / SECRETS_FOLDER / TOKEN_FILE

@@ -38,10 +38,8 @@ async def make_stream(call: Call, shard: Shard, limits: StreamLimits) -> None:
         JournalFull: The server has no room for it.
         JournalRefused: The one that is there would lose entries.
     """
-    subjects = f"{shard.subjects}.*"
-    wanted = jetstream.wanted_config(
-        shard.stream, subjects, f"{shard.nudges}.{{{{wildcard(1)}}}}", limits
-    )
+    wanted = wanted_stream(shard, limits)
+    [subjects] = wanted["subjects"]
     found = await _found_or_made(call, shard, wanted)
     if faults := jetstream.complaints(found, subjects):
         text = f"stream {shard.stream} is no journal: {'; '.join(faults)}"
@@ -52,6 +50,12 @@ async def make_stream(call: Call, shard: Shard, limits: StreamLimits) -> None:
         reply = await call(f"STREAM.UPDATE.{shard.stream}", found | ours)
         if reply.error is not None:
             raise unexpected(reply, f"limits of stream {shard.stream}")
+
+
+def wanted_stream(shard: Shard, limits: StreamLimits) -> dict[str, Any]:
+    """Return the configuration of a shard's stream."""
+    nudges = f"{shard.nudges}.{{{{wildcard(1)}}}}"
+    return jetstream.wanted_config(shard.stream, f"{shard.subjects}.*", nudges, limits)
 
 
 async def _found_or_made(call: Call, shard: Shard, wanted: dict[str, Any]) -> dict[str, Any]:

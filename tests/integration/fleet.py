@@ -113,6 +113,7 @@ class Meter(asyncio.Protocol):
         self.acked: set[int] = set()
         self.sent = 0
         self.resent = 0
+        self.refused = 0
         self.last_ack_s = 0.0
         self.latencies_s: list[float] = []
         self.faults: list[str] = []
@@ -147,6 +148,7 @@ class Meter(asyncio.Protocol):
                     lambda: self, *self._target, local_addr=(self._source, 0)
                 )
             except OSError:
+                self.refused += 1
                 await asyncio.sleep(self._random.uniform(*REDIAL_PAUSE_S))
                 continue
             await self._lost.wait()

@@ -1,0 +1,1 @@
+"""A whole installation as one folder of plain files, and back."""
