@@ -33,7 +33,7 @@ async def build(store: Connection, days: int, raw_days: int) -> City:
     await mark_simulated(store)
     await store.execute("INSERT INTO tick VALUES (0, 1, $1, 1)", int(NOW.timestamp()))
     await store.execute("INSERT INTO journal_position (shard, sequence, tick) VALUES (0, 1, 1)")
-    city = City(registry, _course(registry, began, days), began, await _meters(store, registry))
+    city = City(registry, course_of(registry, began, days), began, await _meters(store, registry))
     await rollups(store, city, days)
     await readings(store, city, days, raw_days)
     await states(store, city)
@@ -47,10 +47,16 @@ async def build(store: Connection, days: int, raw_days: int) -> City:
     return city
 
 
-def _course(registry: Registry, began: datetime, days: int) -> Course:
+def course_of(registry: Registry, began: datetime, days: int) -> Course:
+    """Return what the machines of a registry did; each has a meter, behind its transformers."""
+    ratios = {one.unit: one.ct * one.pt for one in registry.point.values()}
     machines = [
         Machine(
-            one.enterprise, one.id, one.kind is UnitKind.TREATMENT, float(one.rated_power or 10_000)
+            one.enterprise,
+            one.id,
+            one.kind is UnitKind.TREATMENT,
+            one.rated_power,
+            ratios[one.id],
         )
         for one in registry.unit.values()
     ]

@@ -58,12 +58,16 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A unit as its course is drawn: whose it is, whether it treats, its usual power in W."""
+    """A unit as its course is drawn: whose it is, whether it treats, its usual power in W.
+
+    ``ratio`` is that of its transformers: its meter sees so much less.
+    """
 
     firm: str
     name: str
     treats: bool
     watts: float
+    ratio: float
 
 
 @dataclass(slots=True)
@@ -76,7 +80,7 @@ class Course:
     troubles: list[Trouble] = field(default_factory=list)
 
     def day(self, number: int) -> NDArray[np.float32]:
-        """Return the power of each unit in each minute of a day, W; NaN where nothing was heard."""
+        """Return what each unit's meter saw in each minute of a day, W; NaN: nothing was heard."""
         begin = number * DAY_MIN
         shares = np.full((len(self.machines), DAY_MIN), STANDBY, np.float32)
         for row, many in enumerate(self.stretches):
@@ -86,7 +90,7 @@ class Course:
                     break
                 within = slice(one.since - begin, one.until - begin)
                 shares[row, within] = np.nan if one.state == "offline" else one.share
-        watts = np.array([one.watts for one in self.machines], np.float32)
+        watts = np.array([one.watts / one.ratio for one in self.machines], np.float32)
         noise = np.random.default_rng(number)
         drift = 1 + 0.07 * np.sin(np.arange(DAY_MIN) / 67.0 + np.arange(len(watts))[:, None])
         scatter = 1 + 0.02 * noise.standard_normal(shares.shape, np.float32)

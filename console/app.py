@@ -66,6 +66,9 @@ class Console:
             keepalive_timeout=KEEPALIVE_S,
             shutdown_timeout=DRAIN_S,
             handle_signals=False,
+            # Browsers pack nothing that they send; what somebody packed would be unpacked, all of
+            # it, before anybody is asked who he is.
+            auto_decompress=False,
         )
 
     async def start(self, door: socket.socket) -> None:

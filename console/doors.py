@@ -67,6 +67,8 @@ T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 OpenJournal = Callable[[], Awaitable[Journal]]
 """Joins the journal as it stands; whoever gets it closes it."""
+MakePackage = Callable[[int], Awaitable[bytes | None]]
+"""Makes the package of evidence about an alarm by its number; None where there is none."""
 
 
 class PageError(Exception):
@@ -105,6 +107,8 @@ class Parts:
     journal: OpenJournal | None = None
     # Who else may say who somebody is; None: passwords of ours alone.
     registration: Registration | None = None
+    # None where no packages of evidence are made.
+    packages: MakePackage | None = None
 
     @property
     def is_secure(self) -> bool:

@@ -41,6 +41,7 @@ ITEMS: Final = (
     Item("quarantine", "i-meter", "隔离帧", "Quarantine"),
     Item("registry", "i-factory", "档案", "Registry"),
     Item("rules", "i-filter", "规则", "Rules"),
+    Item("thresholds", "i-filter", "单独阈值", "Thresholds"),
     Item("channels", "i-bell", "通知渠道", "Channels"),
     Item("people", "i-people", "用户与权限", "Users"),
     Item("audit", "i-lock", "审计日志", "Audit log"),

@@ -8,6 +8,7 @@ from aiohttp import web
 from wattwarden.console.access.parts import with_passwords, with_provider
 from wattwarden.console.access.routes import ROUTES as ACCESS
 from wattwarden.console.alarms.acting import ROUTES as ALARM_DEEDS
+from wattwarden.console.alarms.packages import ROUTES as PACKAGES
 from wattwarden.console.alarms.pages import ROUTES as ALARMS
 from wattwarden.console.alarms.saved import ROUTES as SAVED_VIEWS
 from wattwarden.console.api.routes import API
@@ -40,6 +41,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *API,
     *BOARD,
     *ALARMS,
+    *PACKAGES,
     *ALARM_DEEDS,
     *SAVED_VIEWS,
     *FIRMS,

@@ -77,10 +77,11 @@ async def _gaps(
     connection: Connection, meters: list[int] | None, since: datetime, until: datetime
 ) -> list[Gap]:
     """Return all gaps of a span, page by page."""
-    found = page = await read_gaps(connection, meters, since, until)
+    found = await read_gaps(connection, meters, since, until)
+    page = found
     while page:
-        page = await read_gaps(connection, meters, since, until, found[-1])
-        found = found + page
+        page = await read_gaps(connection, meters, since, until, page[-1])
+        found.extend(page)
     return found
 
 

@@ -29,7 +29,7 @@ from wattwarden.tools.acting import (
 )
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError, UsageError
-from wattwarden.tools.norms import DraftId, Reason, draft, drafts_of, put_in_force
+from wattwarden.tools.norms import DraftId, Reason, draft, drafts_of, put_in_force, refusing
 from wattwarden.tools.options import Span
 from wattwarden.tools.render import show_table
 from wattwarden.tools.running import run, settings_of
@@ -114,6 +114,7 @@ def activate(
     show_entered(entered, json=actor.json)
 
 
+app.command(refusing(Norm.GRADING), name="refuse")
 app.command(drafts_of(Norm.GRADING), name="drafts")
 
 

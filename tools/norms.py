@@ -1,4 +1,4 @@
-"""What ``wattwarden rules`` and ``grading`` share: drafts, and deciding upon those of others."""
+"""What ``wattwarden rules``, ``grading`` and ``thresholds`` share: drafts, decided upon."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -8,15 +8,16 @@ from cyclopts import Parameter
 
 from wattwarden.alarms.acting.scope import Read
 from wattwarden.alarms.decisions.body import NEW, Body
-from wattwarden.alarms.decisions.norms import Norm, NormDraft
+from wattwarden.alarms.decisions.norms import Norm, NormDraft, NormRefusal
 from wattwarden.storage.registry.decisions import Entered, told
-from wattwarden.storage.registry.norms import find_draft
+from wattwarden.storage.registry.norms import fates_of, find_draft
 from wattwarden.tools.acting import (
     TO_THE_OPERATOR,
     ActorForm,
     Desk,
     ReaderForm,
     at_desk,
+    enter,
     perform,
     reading,
 )
@@ -61,21 +62,52 @@ def put_in_force(
     """
 
     async def work(desk: Desk) -> Entered:
-        found = await find_draft(desk.connection, identity)
-        if found is None or found[1].norm is not norm:
-            message = f"没有草案{identity} / there is no draft {identity}"
-            raise CommandError(message, f"see wattwarden {norm} drafts")
+        found = await _draft(desk, norm, identity)
         effective_at = since(desk.now)
-        return await desk.act(made(found[1], desk.now), effective_at=effective_at)
+        return await desk.act(made(found, desk.now), effective_at=effective_at)
 
     return at_desk(actor, f"{norm} activate", work)
 
 
+def refusing(norm: Norm) -> Callable[..., None]:
+    """Return the command that refuses drafts of rules, gradings or thresholds."""
+
+    def refuse(
+        identity: DraftId,
+        /,
+        *,
+        actor: ActorForm,
+        reason: Annotated[str, Parameter(help="Why it comes to nothing.")],
+    ) -> None:
+        """Refuse a draft, as who could put it in force; or withdraw one's own."""
+
+        async def work(desk: Desk) -> Entered:
+            found = await _draft(desk, norm, identity)
+            return await desk.act(NormRefusal(draft=found.id, reason=reason))
+
+        enter(actor, f"{norm} refuse", work)
+
+    return refuse
+
+
+async def _draft(desk: Desk, norm: Norm, identity: str) -> NormDraft:
+    """Return a draft.
+
+    Raises:
+        CommandError: There is none of this id.
+    """
+    found = await find_draft(desk.connection, identity)
+    if found is None or found[1].norm is not norm:
+        message = f"没有草案{identity} / there is no draft {identity}"
+        raise CommandError(message, f"see wattwarden {norm} drafts")
+    return found[1]
+
+
 def drafts_of(norm: Norm) -> Callable[..., None]:
-    """Return the command that lists the drafts of rules or of gradings."""
+    """Return the command that lists the drafts of rules, gradings or thresholds."""
 
     def drafts(*, reader: ReaderForm = TO_THE_OPERATOR) -> None:
-        """List drafts, oldest first: who proposed what and why, and who put it in force."""
+        """List drafts, oldest first: who proposed what and why, and what became of it."""
         settings = settings_of(reader.system)
 
         async def work() -> tuple[list[Entered], dict[str, Entered]]:
@@ -83,30 +115,32 @@ def drafts_of(norm: Norm) -> Callable[..., None]:
                 made = await told(
                     view.connection, [NormDraft.kind_name], where={"norm": norm.value}
                 )
-                decided = await told(view.connection, [norm.value])
-                return made, {str(getattr(one.body, "draft", "")): one for one in decided}
+                return made, await fates_of(view.connection, norm)
 
-        made, decided = run(work())
-        rows = [_row(one, decided) for one in made]
+        made, fates = run(work())
+        rows = [_row(one, fates) for one in made]
         if reader.json:
             for row in rows:
                 print(as_json(row))
             return
-        shown = ("id", "version", "by", "at", "in_force_by", "reason")
+        shown = ("id", "version", "by", "at", "in_force_by", "refused_by", "reason")
         show_table(shown, [[row[name] for name in shown] for row in rows])
 
     return drafts
 
 
-def _row(one: Entered, decided: dict[str, Entered]) -> dict[str, str | None]:
+def _row(one: Entered, fates: dict[str, Entered]) -> dict[str, str | None]:
     body = one.body
     assert isinstance(body, NormDraft)  # noqa: S101  by the query
-    done = decided.get(body.id)
+    fate = fates.get(body.id)
+    by = None if fate is None else f"{fate.actor} {local(fate.entered_at)}"
+    refused = fate is not None and isinstance(fate.body, NormRefusal)
     return {
         "id": body.id,
         "version": body.version,
         "by": one.actor,
         "at": rfc3339(one.entered_at),
         "reason": body.reason,
-        "in_force_by": None if done is None else f"{done.actor} {local(done.entered_at)}",
+        "in_force_by": None if refused else by,
+        "refused_by": by if refused else None,
     }

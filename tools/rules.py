@@ -11,13 +11,19 @@ from rich.text import Text
 from wattwarden.alarms.decisions.bodies import RuleSet
 from wattwarden.alarms.decisions.body import Body
 from wattwarden.alarms.decisions.norms import Norm, NormDraft
-from wattwarden.alarms.rulebook import RuleError, Rules, default_rules, load_rules
+from wattwarden.alarms.rulebook import (
+    RuleError,
+    Rules,
+    default_rules,
+    default_text,
+    load_rules,
+)
 from wattwarden.storage.database import Connection
 from wattwarden.storage.registry.decisions import Entered, in_force
 from wattwarden.tools.acting import ActorForm
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError, UsageError
-from wattwarden.tools.norms import DraftId, Reason, draft, drafts_of, put_in_force
+from wattwarden.tools.norms import DraftId, Reason, draft, drafts_of, put_in_force, refusing
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
 from wattwarden.tools.render import console, show_table
 from wattwarden.tools.running import database, run, settings_of
@@ -51,6 +57,20 @@ def show(*, system: System = THE_USUAL_SYSTEM, json: AsJson = False) -> None:
         at = rfc3339(entered.entered_at)
         print(f"rules {rules.version}, decision {entered.id} by {entered.actor} at {at}")
     _show(rules)
+
+
+@app.command
+def template(*, system: System = THE_USUAL_SYSTEM) -> None:
+    """Print the rule file in force, to be changed and proposed."""
+    settings = settings_of(system)
+
+    async def work() -> str:
+        async with database(settings, "rules template") as connection:
+            entered = await in_force(connection, "rules")
+            texts = [one.body.text for one in entered if isinstance(one.body, RuleSet)]
+            return texts[-1] if texts else default_text()
+
+    print(run(work()), end="")
 
 
 @app.command
@@ -118,6 +138,7 @@ def activate(
     _show_activated(entered, json=actor.json)
 
 
+app.command(refusing(Norm.RULES), name="refuse")
 app.command(drafts_of(Norm.RULES), name="drafts")
 
 

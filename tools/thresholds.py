@@ -16,7 +16,7 @@ from wattwarden.storage.registry.registry import load_registry
 from wattwarden.tools.acting import ActorForm, show_entered
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError, UsageError
-from wattwarden.tools.norms import DraftId, Reason, draft, drafts_of, put_in_force
+from wattwarden.tools.norms import DraftId, Reason, draft, drafts_of, put_in_force, refusing
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
 from wattwarden.tools.render import show_table
 from wattwarden.tools.running import database, run, settings_of
@@ -69,6 +69,7 @@ def activate(identity: DraftId, /, *, actor: ActorForm) -> None:
     show_entered(entered, json=actor.json)
 
 
+app.command(refusing(Norm.THRESHOLDS), name="refuse")
 app.command(drafts_of(Norm.THRESHOLDS), name="drafts")
 
 

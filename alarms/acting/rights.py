@@ -60,6 +60,8 @@ RIGHTS: Final[Mapping[str, Roles]] = {
     "norm_draft": norms.DRAFTERS,
     "grading": norms.DECIDERS,
     "thresholds": norms.DECIDERS,
+    # Whoever proposes may withdraw; what others proposed takes who decides.
+    "norm_refusal": norms.DRAFTERS,
     **cases.RIGHTS,
     **consumables.RIGHTS,
     **enforcement.RIGHTS,

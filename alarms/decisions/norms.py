@@ -4,6 +4,7 @@ norm_draft   a rule file or a grading as a whole, with the reason for it
 rules        the rule file of a draft is in force (``bodies.RuleSet``)
 grading      the grading of a draft is in force, for alarms raised from a moment on
 thresholds   single units and outlets have the numbers of a draft (``registry.thresholds``)
+norm_refusal a draft comes to nothing: refused by who decides, or withdrawn by who proposed it
 """
 
 from enum import StrEnum
@@ -69,7 +70,20 @@ class ThresholdSet(Body, frozen=True, kw_only=True):
         return (Reference("draft", NormDraft.kind_name, self.draft),)
 
 
-BODIES: Final[tuple[type[Body], ...]] = (NormDraft, GradingSet, ThresholdSet)
+class NormRefusal(Body, frozen=True, kw_only=True):
+    """A draft is refused, or withdrawn; nobody puts it in force any more."""
+
+    kind_name: ClassVar[str] = "norm_refusal"
+
+    draft: Id
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+
+    def references(self) -> tuple[Reference, ...]:
+        """Return the draft."""
+        return (Reference("draft", NormDraft.kind_name, self.draft),)
+
+
+BODIES: Final[tuple[type[Body], ...]] = (NormDraft, GradingSet, ThresholdSet, NormRefusal)
 # Whoever runs the computers may prepare what officers decide.
 DRAFTERS: Final[Roles] = CITY_OFFICERS | {Role.ADMINISTRATOR}
 DECIDERS: Final[Roles] = CITY_OFFICERS

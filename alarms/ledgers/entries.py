@@ -79,6 +79,26 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Corrector:
+    """The entry by its number that stands in another's place, or withdraws it for good."""
+
+    number: int
+    withdraws: bool
+
+    @property
+    def mark_zh(self) -> str:
+        """What the entry that fell is marked with."""
+        return "作废" if self.withdraws else "已更正"
+
+    @property
+    def remark_zh(self) -> str:
+        """What is said of the entry that fell."""
+        if self.withdraws:
+            return f"作废,由第{self.number}条撤销"
+        return f"已由第{self.number}条更正"
+
+
+@dataclass(frozen=True, slots=True)
 class Head:
     """The end of a ledger: its last entry's number, digest and moment of entry."""
 

@@ -4,6 +4,7 @@ Every sheet has the same columns around its own: number and moment of occurrence
 it and when and what became of it behind.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -26,7 +27,7 @@ from wattwarden.alarms.ledgers.contents import (
     Stored,
     Withdrawn,
 )
-from wattwarden.alarms.ledgers.entries import Entry, LedgerKind
+from wattwarden.alarms.ledgers.entries import Corrector, Entry, LedgerKind
 from wattwarden.alarms.ledgers.reconcile import BY_ITSELF
 from wattwarden.alarms.states.codes import NAMES_ZH
 
@@ -135,12 +136,14 @@ _NOTHING_FOUND: Final = "无异常"
 _GOES_ON: Final = "未结束"
 
 
-def cells(entry: Entry, corrector: int | None, zone: tzinfo, name_of: NameOf) -> tuple[Cell, ...]:
+def cells(
+    entry: Entry, corrector: Corrector | None, zone: tzinfo, name_of: NameOf
+) -> tuple[Cell, ...]:
     """Return what stands in the columns of an entry's sheet.
 
     Args:
         entry: The entry.
-        corrector: The number of the entry that corrects it.
+        corrector: What stands in its place; None: it stands itself.
         zone: The enterprise's.
         name_of: What a person is called.
     """
@@ -179,9 +182,16 @@ def backfilled(entries: Iterable[Entry]) -> int:
     return sum(one.late and one.corrects is None and one.actor != BY_ITSELF for one in entries)
 
 
-def count_text(entries: Sequence[Entry]) -> str:
-    """Say how many entries there are, and how many of them were made long after the fact."""
-    return f"共{len(entries)}条,其中补录{backfilled(entries)}条"
+def count_text(entries: Sequence[Entry], correctors: Mapping[int, Corrector]) -> str:
+    """Say how many entries there are, how many were made long after the fact, how many fell.
+
+    ``correctors`` are what stands in the place of entries, by the number of these.
+    """
+    fell = Counter(
+        corrector.mark_zh for one in entries if (corrector := correctors.get(one.number))
+    )
+    fallen = "".join(f",{mark}{many}条" for mark, many in sorted(fell.items(), reverse=True))
+    return f"共{len(entries)}条,其中补录{backfilled(entries)}条{fallen}"
 
 
 def _own(content: Content, zone: tzinfo, name_of: NameOf) -> tuple[Cell, ...] | None:
@@ -299,17 +309,19 @@ def _hidden(content: Motion, zone: tzinfo) -> str:
     return f"{_text(since)}起{state},启停发生在其间"
 
 
-def _remark(entry: Entry, corrector: int | None) -> str:
+def _remark(entry: Entry, corrector: Corrector | None) -> str:
     """What to know of an entry besides: made late, corrects, was corrected."""
     remarks = []
     if entry.corrects is not None:
         verb = "撤销" if isinstance(entry.content, Withdrawn) else "更正"
         remarks.append(f"{verb}第{entry.corrects}条")
+    elif entry.late and entry.actor == BY_ITSELF:
+        remarks.append("补传数据后记入")
     elif entry.late:
         why = entry.content.why if isinstance(entry.content, Patrolled) else ""
         remarks.append(f"补录(原因:{why})" if why else "补录")
     if corrector is not None:
-        remarks.append(f"已由第{corrector}条更正")
+        remarks.append(corrector.remark_zh)
     return ",".join(remarks)
 
 

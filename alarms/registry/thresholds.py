@@ -10,6 +10,7 @@
 A firm that is new brings its numbers along; from then on nobody changes them alone.
 """
 
+import json
 import math
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -72,12 +73,21 @@ def load_thresholds(text: str) -> Thresholds:
     return found
 
 
+def written(thresholds: Thresholds) -> str:
+    """Return the file that says the same, as ``load_thresholds`` reads it."""
+    lines = [f"version = {_quoted(thresholds.version)}"]
+    for kind, name, numbers in thresholds.named():
+        lines += ["", f"[{kind}.{_quoted(name)}]"]
+        lines += [f"{_quoted(one)} = {float(number)!r}" for one, number in numbers.items()]
+    return "\n".join([*lines, ""])
+
+
 def asked_for(thresholds: Thresholds, registry: Registry) -> list[Change]:
     """Return the records that become others; those that are not in the registry are left out."""
     changes = []
     for kind, name, numbers in thresholds.named():
         record: Noun | None = getattr(registry, kind).get(name)
-        if record is not None and _numbers(record) != numbers:
+        if record is not None and numbers_of(record) != numbers:
             new = msgspec.structs.replace(record, **{FIELDS[kind]: dict(numbers)})
             changes.append(Change(kind, name, new))
     return changes
@@ -110,8 +120,8 @@ def undecided(
             continue
         if before is None and (_OWNER, record.enterprise) not in known:
             continue
-        numbers = _numbers(record)
-        was = {} if before is None else _numbers(before)
+        numbers = numbers_of(record)
+        was = numbers_of(before)
         if numbers != was and agreed.get((change.kind, change.id)) != numbers:
             zh, en = f"阈值{_HOW_ZH}", f"thresholds: {_HOW_EN}"
             problems.append(Problem(change.kind, change.id, FIELDS[change.kind], zh, en))
@@ -133,7 +143,8 @@ def wanted_of(changes: Iterable[Change]) -> list[tuple[str, str]]:
     return sorted(wanted)
 
 
-def _numbers(record: Noun) -> Numbers:
+def numbers_of(record: Noun | None) -> Numbers:
+    """Return the numbers that a record has of its own; none of what is not there."""
     match record:
         case Unit():
             return record.thresholds
@@ -141,3 +152,8 @@ def _numbers(record: Noun) -> Numbers:
             return record.limits
         case _:
             return {}
+
+
+def _quoted(text: str) -> str:
+    """Write a text as TOML has it: as JSON, but for the one letter that JSON leaves as it is."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

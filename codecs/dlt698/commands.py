@@ -184,13 +184,23 @@ def _link(frame: bytes) -> Link | None:
 
 def _read(number: int, raw: bytes) -> Apdu | None:
     """Return an APDU that answers under a number, None for any other."""
+    apdu = _whole(raw)
+    return apdu if apdu is not None and _is_answer(number, apdu) else None
+
+
+def _whole(raw: bytes) -> Apdu | None:
+    """Return an APDU, None where nobody can read it."""
     try:
-        apdu = read_apdu(raw)
+        return read_apdu(raw)
     except ProtocolError:
         return None
+
+
+def _is_answer(number: int, apdu: Apdu) -> bool:
+    """Whether an APDU answers under a number."""
     piid = apdu.fields.get("piid")
     is_ours = isinstance(piid, int) and piid & _NUMBER == number
-    return apdu if is_ours and (apdu.kind == _ERROR or "_response" in apdu.kind) else None
+    return is_ours and (apdu.kind == _ERROR or "_response" in apdu.kind)
 
 
 def _heard(number: int, frame: bytes) -> Answer | None:
@@ -222,9 +232,11 @@ class _Telling:
         before = self._pieces.join(link)
         if link.place != LAST:
             return Answer(is_last=False)
-        said = _read(self._number, before + link.apdu) if before else None
-        # Without its beginning nobody can read it; it is in the journal, as it came.
-        return Answer({self._name: "in fragments"}) if said is None else _told(self._name, said)
+        said = _whole(before + link.apdu) if before else None
+        if said is None:
+            # Without its beginning nobody can read it; it is in the journal, as it came.
+            return Answer({self._name: "in fragments"})
+        return _told(self._name, said) if _is_answer(self._number, said) else None
 
 
 def _told(name: str, said: Apdu) -> Answer:

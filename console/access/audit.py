@@ -5,6 +5,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from wattwarden.alarms.decisions.kinds import BODIES
+from wattwarden.console.access.words import DEEDS
 from wattwarden.console.visit import Visit
 from wattwarden.storage.people.attempts import attempts_before
 from wattwarden.storage.people.decided import MOST, decisions_before
@@ -37,6 +38,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         "view": view,
         "rows": rows[:PAGE],
         "older": rows[PAGE - 1].id if len(rows) > PAGE else None,
+        "deeds": DEEDS,
         "kind": kind,
         "actor": actor,
         "kinds": sorted(BODIES),

@@ -19,6 +19,7 @@ from wattwarden.console.alarms.cameras import Camera, cameras_of
 from wattwarden.console.alarms.chosen import PAGE_ROWS, VIEWS, Wanted, chosen_of, wanted_of
 from wattwarden.console.alarms.deeds import deeds_of
 from wattwarden.console.alarms.outlets import charted, outlets_of, points_of_outlets
+from wattwarden.console.alarms.packages import is_offered
 from wattwarden.console.alarms.seen import Seen, look, points_of
 from wattwarden.console.alarms.story import story_of
 from wattwarden.console.alarms.words import CAUSES, FAULTS, SIGNALS, STATES
@@ -208,6 +209,7 @@ def _parts(visit: Visit, seen: Seen) -> Mapping[str, Any]:
         "marks": _marks(since, until),
         "story": story_of(seen),
         "deeds": deeds_of(seen, visit.person),
+        "has_package": is_offered(visit),
         "signals": _signals(seen),
         "name_of": lambda who: person_of(who, registry),
         "now": seen.now,

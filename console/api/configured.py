@@ -35,17 +35,28 @@ from wattwarden.storage.meters import (
     set_profile,
 )
 from wattwarden.storage.people.log import Deed, note_event
-from wattwarden.storage.profiles import ProfileBody, RecallPolicy, check_body, read_key
+from wattwarden.storage.profiles import (
+    AccessBody,
+    ProfileBody,
+    RecallPolicy,
+    check_body,
+    read_access,
+    read_key,
+)
 from wattwarden.storage.quarantine import Selection
 from wattwarden.storage.rows.decoding import MAX_ADDRESS_LETTERS
 
 _PATH: Final = "/meters/{meter}/configuration"
+# Options by which terminals and meters are written to; only who sets them reads them.
+PASSWORDS: Final = frozenset({"password", "password_645"})
+HIDDEN: Final = "…"
 
 
 class ConfigurationRow(Row, frozen=True):
     """How a meter is configured; `version` is 0 where nobody has.
 
-    `key` is the name of a file in the secrets folder. `problem` says why it cannot be used so.
+    `key` is the name of a file in the secrets folder, as is `access.password`. `problem` says why
+    it cannot be used so.
     """
 
     meter: int
@@ -59,6 +70,7 @@ class ConfigurationRow(Row, frozen=True):
     clock: ClockPolicy | None
     recall: RecallPolicy | None
     key: str | None
+    access: AccessBody | None
     options: dict[str, Any]
     problem: str | None
 
@@ -162,15 +174,20 @@ def _checked(visit: Visit, body: ProfileBody) -> ProfileBody:
 
 
 def _problem(visit: Visit, body: ProfileBody) -> str | None:
-    """Return why the key of a configuration cannot be used; where the folder is stays untold."""
-    if body.key is None:
-        return None
+    """Return why a secret of a configuration cannot be used; where the folder is stays untold."""
     folder = visit.parts.secrets
+    problem = ""
     try:
-        read_key(folder, body.key)
+        if body.key is not None:
+            read_key(folder, body.key)
     except ValueError as error:
-        return str(error).replace(f"{folder}/", "")
-    return None
+        problem = str(error)
+    problem = problem or read_access(body.access, folder)[1]
+    return problem.replace(f"{folder}/", "") or None
+
+
+def _is_administrator(visit: Visit) -> bool:
+    return visit.person.role is Role.ADMINISTRATOR
 
 
 def _row(visit: Visit, meter: Meter) -> ConfigurationRow:
@@ -187,7 +204,11 @@ def _row(visit: Visit, meter: Meter) -> ConfigurationRow:
         clock=profile.clock,
         recall=profile.recall,
         key=profile.key,
-        options=profile.options,
+        access=profile.access,
+        options={
+            name: HIDDEN if name in PASSWORDS and not _is_administrator(visit) else value
+            for name, value in profile.options.items()
+        },
         problem=_problem(visit, profile),
     )
 

@@ -16,9 +16,11 @@ from wattwarden.storage.views.city import City
 _SHADES: Final = ((0.995, 3), (0.985, 2), (0.97, 1))
 _WARM: Final = 4
 _UNKNOWN: Final = 0
-# More marks than that say no more than their number.
-MOST_MARKS: Final = 5
-_MARK_STEP: Final = 19.0
+# So many stand in a row within a tile, apart from each other and from its edges.
+MOST_MARKS: Final = 4
+# The widest mark with its edge.
+MARK_WIDTH: Final = 18.0
+_MARK_STEP: Final = 22.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,9 @@ from wattwarden.console.drawing.said import Said
 from wattwarden.console.drawing.span import Days, days_of
 from wattwarden.console.routes import Route
 from wattwarden.console.visit import Visit
+from wattwarden.console.written import place_in
 from wattwarden.protocol.codec import DEFAULT_ZONE
-from wattwarden.storage.ledgers.book import write_ledger
+from wattwarden.storage.ledgers.book import Page, write_ledger
 from wattwarden.storage.ledgers.ledger import Chosen
 from wattwarden.storage.ledgers.reading import Ledger, read_ledger
 from wattwarden.storage.registry.records import load_record
@@ -29,6 +30,8 @@ from wattwarden.storage.registry.records import load_record
 # A week is what one looks back; a book of five years has some hundred thousand rows.
 USUAL: Final = timedelta(days=7)
 LONGEST: Final = timedelta(days=366)
+# As many as somebody looks through before they search.
+PAGE_FIRMS: Final = 80
 # What a page shows; the book has all.
 MOST_ROWS: Final = 500
 _DAY_LETTERS: Final = len("2026-11-22")
@@ -55,10 +58,14 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class LedgerLine:
-    """A row of a ledger as it is written; its second cell is the time of its day."""
+    """A row of a ledger as it is written; its second cell is the time of its day.
+
+    ``mark`` is that of a row that stands no more, "" for one that does.
+    """
 
     day: str
     look: str
+    mark: str
     cells: Sequence[Cell]
 
 
@@ -74,7 +81,13 @@ async def show_ledgers(visit: Visit) -> web.Response:
         for one in registry.enterprise.values()
         if reader.sees(one.id) and text in f"{one.name} {one.id}".casefold()
     ]
-    parts = {"firms": sorted(firms, key=lambda one: one.name), "q": visit.asked("q")}
+    firms.sort(key=lambda one: one.name)
+    first = place_in(visit, len(firms), PAGE_FIRMS)
+    parts = {
+        "firms": firms[first : first + PAGE_FIRMS],
+        "next": first + PAGE_FIRMS if first + PAGE_FIRMS < len(firms) else None,
+        "q": visit.asked("q"),
+    }
     return visit.page("firms/ledgers.html", parts)
 
 
@@ -84,7 +97,7 @@ async def show_ledger(visit: Visit) -> web.Response:
     kind = _kind(visit)
     page = ledger.pages((kind,))[0]
     shown = list(enumerate(page.rows))[::-1][:MOST_ROWS]
-    rows = [_line(row, is_struck=place in page.corrected) for place, row in shown]
+    rows = [_line(page, place, row) for place, row in shown]
     return visit.page(
         "firms/ledger.html",
         {
@@ -103,15 +116,16 @@ async def show_ledger(visit: Visit) -> web.Response:
     )
 
 
-def _line(row: Sequence[object], *, is_struck: bool) -> LedgerLine:
+def _line(page: Page, place_in_page: int, row: Sequence[object]) -> LedgerLine:
     texts = [_moment(cell) for cell in row]
     day = texts[1][:_DAY_LETTERS]
-    is_amended = "更正" in texts[-1] or "撤销" in texts[-1]
+    mark = page.fallen.get(place_in_page, "")
+    look = "struck" if mark else "amended" if place_in_page in page.amending else ""
     cells = [
         Cell(text[_DAY_LETTERS + 1 :] if place == 1 else text, is_time=text[:_DAY_LETTERS] == day)
         for place, text in enumerate(texts)
     ]
-    return LedgerLine(day, "struck" if is_struck else "amended" if is_amended else "", cells)
+    return LedgerLine(day, look, mark, cells)
 
 
 async def give_book(visit: Visit) -> web.Response:

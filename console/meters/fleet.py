@@ -13,6 +13,7 @@ from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.codecs import load_codecs
 from wattwarden.console.doors import NOT_FOUND, told
 from wattwarden.console.meters.accepting import accept_meter
+from wattwarden.console.meters.reasons import reason_of
 from wattwarden.console.meters.shown import is_strength, shown_reading
 from wattwarden.console.visit import Visit
 from wattwarden.protocol.command import CannotAskError, Command, Verb
@@ -172,6 +173,7 @@ async def _page(visit: Visit, refused: list[tuple[str, str]] | None = None) -> w
         "looks": role in FRAME_READERS,
         "verbs": [one for one in Verb if asks and role in RIGHTS[COMMAND_RIGHT[one]]],
         "hours": RECALL_HOURS,
+        "why": reason_of,
         "refused": told(refused or []),
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if refused else HTTPStatus.OK

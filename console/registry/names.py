@@ -49,7 +49,7 @@ FIELDS: Final[Mapping[str, Said]] = {
     "officer": Said("责任执法员", "Officer"),
     "supervision": Said("监管类别", "Supervision"),
     "performance_grade": Said("绩效等级", "Performance grade"),
-    "emissions": Said("排放占比", "Emission shares"),
+    "emissions": Said("年排放量（吨，按污染物）", "Emissions (t a year, by pollutant)"),
     "registered_power": Said("报装功率（W）", "Registered power (W)"),
     "zone": Said("时区", "Time zone"),
     "equipment": Said("设备种类", "Kind of equipment"),
@@ -69,7 +69,7 @@ FIELDS: Final[Mapping[str, Said]] = {
     "required": Said("至少运行台数", "Least that run"),
     "pre_start_s": Said("提前开启（秒）", "Starts before (s)"),
     "run_on_s": Said("延后关停（秒）", "Runs on (s)"),
-    "limits": Said("排放限值", "Limits"),
+    "limits": Said("排放限值（因子编码）", "Limits (by factor code)"),
     "meter": Said("表计（规约:表号）", "Meter (codec:address)"),
     "channel": Said("回路", "Channel"),
     "factor": Said("因子", "Factor"),
@@ -80,6 +80,17 @@ FIELDS: Final[Mapping[str, Said]] = {
     "valid_from": Said("起用时间", "From"),
     "valid_to": Said("停用时间", "Until"),
     "video": Said("视频", "Video"),
+}
+# The same of fields that keep a word and no member of an enum.
+WORDS: Final[Mapping[tuple[str, str], Mapping[str, Said]]] = {
+    ("person", "language"): {"zh": Said("中文", "Chinese"), "en": Said("英文", "English")},
+    ("point", "measures"): {
+        "": Said("用电（无因子）", "electricity (no factor)"),
+        "power": Said("功率", "power"),
+        "current": Said("电流", "current"),
+        "status": Said("启停状态", "running status"),
+        "pollutant": Said("污染物", "pollutant"),
+    },
 }
 # What may be chosen, by the enum and then as it is kept.
 CHOICES: Final[Mapping[type[Enum], Mapping[Any, Said]]] = {

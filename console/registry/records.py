@@ -11,7 +11,7 @@ from wattwarden.alarms.registry.changes import Change
 from wattwarden.alarms.registry.nouns import KINDS, Noun
 from wattwarden.alarms.registry.problems import Problem, RefusedError
 from wattwarden.console.doors import NOT_FOUND, told
-from wattwarden.console.registry.fields import inputs, record_of, values_of
+from wattwarden.console.registry.fields import inputs, record_of, values_of, with_decided
 from wattwarden.console.registry.names import KIND_NAMES
 from wattwarden.console.visit import Visit
 from wattwarden.storage.database import Connection
@@ -80,8 +80,9 @@ async def change(visit: Visit) -> web.StreamResponse:
     try:
         async with visit.reading() as (connection, _reader), connection.transaction():
             before = await _as_seen(visit, connection)
-            if before != record:
-                await _save(visit, connection, Change(kind, identity, record))
+            wanted = with_decided(kind, record, before)
+            if before != wanted:
+                await _save(visit, connection, Change(kind, identity, wanted))
     except RefusedError as error:
         return await _page(visit, form, [(one.zh, one.en) for one in error.problems])
     return visit.go(visit.url("record", kind=kind, record=identity))

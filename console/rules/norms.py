@@ -9,14 +9,21 @@ from wattwarden.alarms.acting.rights import RIGHTS
 from wattwarden.alarms.decisions.bodies import RuleSet
 from wattwarden.alarms.decisions.body import NEW
 from wattwarden.alarms.decisions.norms import Norm, NormDraft
-from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.alarms.rulebook import RuleError, Rules, default_rules, default_text, load_rules
-from wattwarden.console.doors import NOT_FOUND, told
+from wattwarden.console.board.kept import KNOWN
+from wattwarden.console.board.rows import person_of
+from wattwarden.console.doors import told
+from wattwarden.console.rules.drafts import (
+    Problems,
+    decided,
+    difference,
+    put_in_force,
+    refuse,
+    rows_of,
+)
 from wattwarden.console.visit import Visit
 from wattwarden.storage.database import Connection
 from wattwarden.storage.registry.decisions import Entered, in_force
-from wattwarden.storage.registry.decisions import told as decisions_of
-from wattwarden.storage.registry.norms import find_draft
 
 # The shipped file has a tenth of that.
 TEXT_BYTES: Final = 262_144
@@ -40,44 +47,44 @@ async def propose(visit: Visit) -> web.StreamResponse:
     if not reason or len(reason) > REASON_LETTERS:
         return await _page(visit, text, reason, [("请说明理由。", "Say why.")])
     body = NormDraft(id=NEW, norm=Norm.RULES, version=version, text=text, reason=reason)
-    try:
-        await visit.act(body)
-    except RefusedError as error:
-        refused = [(one.zh, one.en) for one in error.problems]
-        return await _page(visit, text, reason, refused)
-    return visit.go(visit.url("rules"))
+    problems = await decided(visit, body)
+    return await _page(visit, text, reason, problems) if problems else _back(visit)
 
 
 async def activate(visit: Visit) -> web.StreamResponse:
     """Put in force what somebody else proposed."""
-    async with visit.reading() as (connection, _reader):
-        found = await find_draft(connection, visit.field("draft"))
-    if found is None or found[1].norm is not Norm.RULES:
-        raise NOT_FOUND
-    drafted = found[1]
-    body = RuleSet(version=drafted.version, text=drafted.text, draft=drafted.id)
-    try:
-        await visit.act(body)
-    except RefusedError as error:
-        return await _page(visit, "", "", [(one.zh, one.en) for one in error.problems])
+
+    def made(drafted: NormDraft) -> RuleSet:
+        return RuleSet(version=drafted.version, text=drafted.text, draft=drafted.id)
+
+    problems = await put_in_force(visit, Norm.RULES, made)
+    return await _page(visit, "", "", problems) if problems else _back(visit)
+
+
+async def give_up(visit: Visit) -> web.StreamResponse:
+    """Refuse what somebody else proposed, or withdraw one's own."""
+    problems = await refuse(visit, Norm.RULES)
+    return await _page(visit, "", "", problems) if problems else _back(visit)
+
+
+def _back(visit: Visit) -> web.StreamResponse:
     return visit.go(visit.url("rules"))
 
 
-async def _page(
-    visit: Visit, text: str, reason: str, refused: list[tuple[str, str]]
-) -> web.Response:
+async def _page(visit: Visit, text: str, reason: str, refused: Problems) -> web.Response:
     async with visit.reading() as (connection, _reader):
         rules, standing, entered = await in_force_now(connection)
-        drafts = await decisions_of(
-            connection, [NormDraft.kind_name], where={"norm": Norm.RULES.value}
-        )
-        decided = await decisions_of(connection, [RuleSet.kind_name])
-    done = {str(getattr(one.body, "draft", "")): one for one in decided}
+        drafts = await rows_of(connection, Norm.RULES)
+        registry = await visit.request.app[KNOWN].registry(connection)
     role = visit.person.role
     shown = {
         "rules": rules,
         "entered": entered,
-        "drafts": [(one, done.get(str(getattr(one.body, "id", "")))) for one in reversed(drafts)],
+        "name_of": lambda person: person_of(person, registry) or person,
+        "drafts": drafts,
+        "changes": {
+            one.draft.id: difference(standing, one.draft.text) for one in drafts if one.fate is None
+        },
         "numbers": {one: numbers_of(rules, one) for one in rules.rules},
         "text": text or standing,
         "reason": reason,

@@ -28,7 +28,12 @@ from wattwarden.console.tasks.words import OUTCOMES, STATES, STATES_OF_DECLARED,
 from wattwarden.console.visit import Visit
 from wattwarden.console.words import ABSENCES
 from wattwarden.console.written import answer, place_in
-from wattwarden.storage.cases.declared import Standing, load_declarations
+from wattwarden.storage.cases.declared import (
+    Standing,
+    count_declarations,
+    list_declarations,
+    load_declarations,
+)
 from wattwarden.storage.database import Connection
 from wattwarden.storage.enforcement.listing import count_open_tasks, list_tasks
 from wattwarden.storage.enforcement.lives import TASK
@@ -91,9 +96,9 @@ async def show_tasks(visit: Visit) -> web.Response:
         lives = await list_tasks(connection, reader, over=over, limit=PAGE_ROWS + 1, before=before)
         count = await count_open_tasks(connection, reader)
         waiting = await _waiting(connection, reader, registry)
-    # Whoever leads begins with what waits for them.
+    # Whoever leads begins with what waits for them, and finds it nowhere else.
     first = [] if over or before else waiting
-    known = {row.life.id for row in first}
+    known = {row.life.id for row in waiting}
     rows = [_task_row(one, registry) for one in lives[:PAGE_ROWS] if one.id not in known]
     return visit.page(
         "tasks/tasks.html",
@@ -125,7 +130,7 @@ async def show_task(visit: Visit) -> web.Response:
 
 async def step_task(visit: Visit) -> web.Response:
     """Take a task a step further."""
-    verb = TaskVerb(visit.route.path.rpartition("/")[2])
+    verb = _verb_of(visit)
     person, outcome = visit.field("person"), visit.field("outcome")
     body = TaskStep(
         task=visit.parameter("task"),
@@ -141,6 +146,11 @@ async def step_task(visit: Visit) -> web.Response:
     except RefusedError as error:
         return await _task_page(visit, error)
     return visit.go(visit.url("task", task=body.task))
+
+
+def _verb_of(visit: Visit) -> TaskVerb:
+    """Return the step that a form was sent for: the end of its route."""
+    return TaskVerb(visit.route.path.rpartition("/")[2])
 
 
 async def show_declarations(visit: Visit) -> web.Response:
@@ -194,6 +204,7 @@ async def _task_page(visit: Visit, refused: RefusedError | None) -> web.Response
             "holder": assignee(life) or "",
             "name_of": lambda who: person_of(who, registry) or who,
             "days": OBSERVED_DAYS,
+            "typed": {} if refused is None else {_verb_of(visit): visit.field("note")},
         },
         refused,
     )
@@ -202,16 +213,16 @@ async def _task_page(visit: Visit, refused: RefusedError | None) -> web.Response
 async def _declared_page(visit: Visit, refused: RefusedError | None) -> web.Response:
     async with visit.reading() as (connection, reader):
         registry = await visit.request.app[KNOWN].registry(connection)
-        found = await load_declarations(connection, reader.enterprises)
-    # Those to review first, then as they last changed.
-    found.reverse()
-    listed = sorted(found, key=lambda one: one.body.state is not Review.PENDING)
-    first = place_in(visit, len(listed), PAGE_ROWS)
-    shown = listed[first : first + PAGE_ROWS]
+        count, waiting = await count_declarations(connection, reader.enterprises)
+        first = place_in(visit, count, PAGE_ROWS)
+        shown = await list_declarations(connection, reader.enterprises, first, PAGE_ROWS)
     parts = {
         "rows": [_declared_row(one, registry, visit.person) for one in shown],
-        "next": first + PAGE_ROWS if first + PAGE_ROWS < len(listed) else None,
-        "count": sum(one.body.state is Review.PENDING for one in found),
+        "next": first + PAGE_ROWS if first + PAGE_ROWS < count else None,
+        "count": waiting,
+        "typed": {}
+        if refused is None
+        else {visit.parameter("declaration"): visit.field("opinion")},
     }
     return answer(visit, "tasks/declarations.html", parts, refused)
 

@@ -1,15 +1,27 @@
 """Declarations as they stand, and when somebody first declared what they say."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from wattwarden.alarms.cases.declaring import is_late, is_long
 from wattwarden.alarms.cases.grading import Grading
-from wattwarden.alarms.decisions.bodies import Declaration
+from wattwarden.alarms.cases.gradings import Gradings
+from wattwarden.alarms.decisions.bodies import Declaration, Review
 from wattwarden.storage.cases.gradings import load_gradings
-from wattwarden.storage.database import Connection
-from wattwarden.storage.registry.decisions import Entered, told
+from wattwarden.storage.database import Connection, errors
+from wattwarden.storage.registry.decisions import Entered, numbered, told
+
+# The last decision of each declaration.
+_NEWEST: Final = """
+WITH newest AS (
+    SELECT DISTINCT ON (body ->> 'id') id, body ->> 'id' AS name,
+        coalesce(body ->> 'state', 'pending') = 'pending' AS waits
+    FROM decision WHERE kind = 'declaration' AND ($1::text[] IS NULL OR enterprise = ANY($1))
+    ORDER BY body ->> 'id', id DESC
+)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +62,64 @@ async def load_declarations(
         StorageError: The database is away.
     """
     where = {} if declaration is None else {"id": declaration}
-    found: dict[str, Standing] = {}
     gradings = await load_gradings(connection)
     kinds = [Declaration.kind_name]
-    for one in await told(connection, kinds, where=where, enterprises=enterprises):
+    return _standing(await told(connection, kinds, where=where, enterprises=enterprises), gradings)
+
+
+async def count_declarations(
+    connection: Connection, enterprises: Collection[str] | None
+) -> tuple[int, int]:
+    """Return how many declarations there are, and how many of them wait for a review.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    with errors("counting declarations"):
+        row = await connection.fetchrow(
+            f"{_NEWEST} SELECT count(*) AS everything,"  # noqa: S608  words of this module
+            " count(*) FILTER (WHERE waits) AS waiting FROM newest",
+            None if enterprises is None else list(enterprises),
+        )
+    assert row is not None  # noqa: S101  a count is one row
+    return row["everything"], row["waiting"]
+
+
+async def list_declarations(
+    connection: Connection, enterprises: Collection[str] | None, first: int, most: int
+) -> list[Standing]:
+    """Return some declarations as they stand: those to review, then as they last changed.
+
+    Only those that are returned are read and folded.
+
+    Args:
+        connection: To the store.
+        enterprises: Only what concerns these; None for all.
+        first: Leave out so many.
+        most: Return so many at most.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    with errors("listing declarations"):
+        rows = await connection.fetch(
+            f"{_NEWEST}, page AS (SELECT name FROM newest ORDER BY waits DESC, id DESC"  # noqa: S608  words of this module
+            " OFFSET $2 LIMIT $3) SELECT d.id FROM page JOIN decision AS d"
+            " ON d.kind = 'declaration' AND d.body ->> 'id' = page.name",
+            None if enterprises is None else list(enterprises),
+            first,
+            most,
+        )
+    known = await numbered(connection, [row["id"] for row in rows])
+    # The last change first; sorting keeps that order.
+    found = _standing(known, await load_gradings(connection))[::-1]
+    return sorted(found, key=lambda one: one.body.state is not Review.PENDING)
+
+
+def _standing(known: Iterable[Entered], gradings: Gradings) -> list[Standing]:
+    """Fold decisions, oldest first, into declarations in the order in which they last changed."""
+    found: dict[str, Standing] = {}
+    for one in known:
         if not isinstance(one.body, Declaration):
             continue
         before = found.pop(one.body.id, None)

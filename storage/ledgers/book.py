@@ -11,8 +11,8 @@ In the footer of every page: its number, and where the ledger ended when it was 
 ``wattwarden ledger verify --printed`` tells years later whether anything was touched since.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Final
@@ -39,6 +39,8 @@ _THIN: Final = Side(style="thin", color="808080")
 _GRID: Final = Border(left=_THIN, right=_THIN, top=_THIN, bottom=_THIN)
 # As a correction by hand: struck out, and still to be read.
 _STRUCK: Final = Font(strike=True, color="808080")
+# Said of what was struck out, and not struck out itself.
+_REMARK: Final = Font(bold=True)
 # What a book's format cannot hold, wherever it came from.
 _UNWRITABLE: Final = "\ufffd"
 _SHADE: Final = PatternFill("solid", fgColor="E7EEF4")
@@ -67,13 +69,15 @@ class Cover:
 class Page:
     """A sheet and its rows, moments in the enterprise's zone; ``count`` says how many in words.
 
-    ``corrected`` are the places of rows that another one takes the place of: they are struck out.
+    ``fallen`` are the places of rows that stand no more, with their mark: they are struck out, and
+    their remark, in bold, says by which row.  ``amending`` are the places of those rows.
     """
 
     sheet: Sheet
     rows: Sequence[Sequence[Cell]]
     count: str
-    corrected: frozenset[int] = frozenset()
+    fallen: Mapping[int, str] = field(default_factory=dict)
+    amending: frozenset[int] = frozenset()
 
 
 def write_ledger(to: Path | IO[bytes], cover: Cover, pages: Sequence[Page]) -> None:
@@ -113,9 +117,8 @@ def _write(sheet: Worksheet, cover: Cover, page: Page) -> None:
     for at, row in enumerate(page.rows):
         for place, cell in enumerate(row, 1):
             put = _put(sheet, FIRST_ROW + at, place, cell)
-            # Not the remark, which says what stands in its place.
-            if at in page.corrected and place < width:
-                put.font = _STRUCK
+            if at in page.fallen:
+                put.font = _STRUCK if place < width else _REMARK
     signed = FIRST_ROW + len(page.rows) + 1
     _line(sheet, signed, width, SIGNATURES)
     sheet.row_dimensions[signed].height = 30

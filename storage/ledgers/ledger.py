@@ -12,8 +12,16 @@ from typing import Any, Final
 import asyncpg
 
 from wattwarden.alarms.decisions.chain import canonical
-from wattwarden.alarms.ledgers.contents import decode_content
-from wattwarden.alarms.ledgers.entries import LATE, Draft, Entry, Head, LedgerKind, append
+from wattwarden.alarms.ledgers.contents import Withdrawn, decode_content
+from wattwarden.alarms.ledgers.entries import (
+    LATE,
+    Corrector,
+    Draft,
+    Entry,
+    Head,
+    LedgerKind,
+    append,
+)
 from wattwarden.alarms.ledgers.reconcile import BY_ITSELF
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.errors import StorageError
@@ -98,13 +106,15 @@ async def corrector_of(connection: Connection, enterprise: str, number: int) -> 
     return found
 
 
-async def correctors(connection: Connection, enterprise: str) -> dict[int, int]:
+async def correctors(connection: Connection, enterprise: str) -> dict[int, Corrector]:
     """Return by which entry each one is corrected that is."""
     rows = await connection.fetch(
-        "SELECT corrects, number FROM ledger WHERE enterprise = $1 AND corrects IS NOT NULL",
+        "SELECT corrects, number, body ->> 'type' = $2 AS withdraws FROM ledger"
+        " WHERE enterprise = $1 AND corrects IS NOT NULL",
         enterprise,
+        Withdrawn.__struct_config__.tag,
     )
-    return {row["corrects"]: row["number"] for row in rows}
+    return {row["corrects"]: Corrector(row["number"], row["withdraws"]) for row in rows}
 
 
 async def standing_of(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from wattwarden.alarms.ledgers.entries import Entry, Head, LedgerKind
+from wattwarden.alarms.ledgers.entries import Corrector, Entry, Head, LedgerKind
 from wattwarden.alarms.ledgers.sheets import SHEETS, Cell, cells, count_text, said
 from wattwarden.alarms.registry.nouns import Enterprise, Person
 from wattwarden.storage.database import Connection
@@ -22,7 +22,7 @@ class Ledger:
     entries: list[Entry]
     head: Head
     # By the number of the entry that is corrected.
-    correctors: Mapping[int, int]
+    correctors: Mapping[int, Corrector]
     persons: Mapping[str, str]
 
     @property
@@ -48,8 +48,14 @@ class Ledger:
         for kind in kinds or tuple(LedgerKind):
             entries = [one for one in self.entries if one.kind is kind]
             rows = [self.cells(one) for one in entries]
-            corrected = (at for at, one in enumerate(entries) if one.number in self.correctors)
-            pages.append(Page(SHEETS[kind], rows, count_text(entries), frozenset(corrected)))
+            fallen = {
+                at: corrector.mark_zh
+                for at, one in enumerate(entries)
+                if (corrector := self.correctors.get(one.number))
+            }
+            amending = frozenset(at for at, one in enumerate(entries) if one.corrects is not None)
+            count = count_text(entries, self.correctors)
+            pages.append(Page(SHEETS[kind], rows, count, fallen, amending))
         return pages
 
     def cover(self, since: datetime | None, until: datetime | None) -> Cover:

@@ -1,4 +1,9 @@
-"""What stands against putting rules, a grading or thresholds in force: nobody does it alone."""
+"""Drafts of rules, gradings and thresholds: what became of each, and what stands against it.
+
+                 ┌─ somebody else ─► in force
+draft ─ waits ──┤
+                 └─ who decides, or proposed it ─► refused
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
@@ -6,7 +11,14 @@ from typing import Final
 from wattwarden.alarms.cases.grading import load_grading
 from wattwarden.alarms.decisions.bodies import RegistryChange, RuleSet
 from wattwarden.alarms.decisions.body import Body
-from wattwarden.alarms.decisions.norms import GradingSet, Norm, NormDraft, ThresholdSet
+from wattwarden.alarms.decisions.norms import (
+    DECIDERS,
+    GradingSet,
+    Norm,
+    NormDraft,
+    NormRefusal,
+    ThresholdSet,
+)
 from wattwarden.alarms.registry.changes import changed
 from wattwarden.alarms.registry.check import check
 from wattwarden.alarms.registry.problems import Problem, RefusedError
@@ -22,6 +34,18 @@ async def find_draft(connection: Connection, draft: str) -> tuple[Entered, NormD
     """Return a draft and how it was entered; None where there is none of this id."""
     known = await told(connection, [NormDraft.kind_name], where={"id": draft})
     return next(((one, one.body) for one in known if isinstance(one.body, NormDraft)), None)
+
+
+async def fates_of(
+    connection: Connection, norm: Norm, draft: str | None = None
+) -> dict[str, Entered]:
+    """Return what became of drafts, by their ids: the decision that put each in force, or refused.
+
+    Drafts of other norms that were refused are among them.  With ``draft`` of this one alone.
+    """
+    kinds = [norm.value, NormRefusal.kind_name]
+    known = await told(connection, kinds, where=None if draft is None else {"draft": draft})
+    return {str(getattr(one.body, "draft", "")): one for one in known}
 
 
 async def admit_draft(acting: Acting) -> Body:
@@ -51,16 +75,43 @@ async def admit_norm(acting: Acting) -> Body:
         zh = f"草案{draft.id}由本人提出,须由他人审定"
         en = f"draft {draft.id} is {entered.actor}'s own: somebody else decides"
         raise RefusedError([body.problem("draft", zh, en)])
-    before = await told(acting.connection, [body.kind_name], where={"draft": draft.id})
-    if before:
-        at = f"{before[-1].entered_at:%Y-%m-%dT%H:%M:%SZ}"
-        zh = f"草案{draft.id}已由{before[-1].actor}于{at}审定"
-        en = f"draft {draft.id} was put in force by {before[-1].actor} at {at}"
-        raise RefusedError([body.problem("draft", zh, en)])
+    await _check_waits(acting, draft)
     if isinstance(body, GradingSet) and body.since is not None and body.since < acting.now:
         zh, en = "分级只对今后的报警生效", "a grading is for alarms that are to come"
         raise RefusedError([body.problem("since", zh, en)])
     return body
+
+
+async def admit_refusal(acting: Acting) -> Body:
+    """Take the refusal of a draft that waits: by who decides, or by who proposed it."""
+    body = acting.body
+    assert isinstance(body, NormRefusal)  # noqa: S101  by its kind
+    found = await find_draft(acting.connection, body.draft)
+    assert found is not None  # noqa: S101  what a body refers to is there
+    entered, draft = found
+    person = acting.person
+    if person is not None and person.id != entered.actor and person.role not in DECIDERS:
+        zh = f"草案{draft.id}由他人提出,须由市级执法员或领导退回"
+        en = f"draft {draft.id} is {entered.actor}'s: an officer of the city or a leader refuses it"
+        raise RefusedError([body.problem("draft", zh, en)])
+    await _check_waits(acting, draft)
+    return body
+
+
+async def _check_waits(acting: Acting, draft: NormDraft) -> None:
+    """Refuse what comes after a draft was decided upon.
+
+    Raises:
+        RefusedError: It was put in force, or refused.
+    """
+    fate = (await fates_of(acting.connection, draft.norm, draft.id)).get(draft.id)
+    if fate is None:
+        return
+    at = f"{fate.entered_at:%Y-%m-%dT%H:%M:%SZ}"
+    refused = isinstance(fate.body, NormRefusal)
+    zh = f"草案{draft.id}已由{fate.actor}于{at}{'退回' if refused else '审定'}"
+    en = f"draft {draft.id} was {'refused' if refused else 'put in force'} by {fate.actor} at {at}"
+    raise RefusedError([acting.body.problem("draft", zh, en)])
 
 
 async def admit_records(acting: Acting) -> Body:
@@ -119,4 +170,5 @@ NORM_ADMISSIONS: Final[Mapping[str, Admission]] = {
     RuleSet.kind_name: admit_norm,
     GradingSet.kind_name: admit_norm,
     ThresholdSet.kind_name: admit_norm,
+    NormRefusal.kind_name: admit_refusal,
 }

@@ -14,7 +14,7 @@ from tests.storage.acting.two_firms import NOW
 
 from wattwarden.alarms.channels.channel import Delivered, Fault, Outcome, Refused
 from wattwarden.console.app import Console
-from wattwarden.console.doors import OpenJournal, Parts
+from wattwarden.console.doors import MakePackage, OpenJournal, Parts
 from wattwarden.console.gateways import Bindable, UnknownVisitorError
 from wattwarden.console.keys import KeyRing
 from wattwarden.console.links import Answer, answer_address
@@ -120,6 +120,7 @@ class Desk:
         secrets: Path,
         registration: Registration | None = None,
         journal: OpenJournal | None = None,
+        packages: MakePackage | None = None,
     ) -> None:
         self.time = Time()
         self.keys = KeyRing(secrets, self.time)
@@ -134,6 +135,7 @@ class Desk:
             secrets=secrets,
             registration=registration,
             journal=journal,
+            packages=packages,
         )
         self.console = Console(parts)
         self.dsn = dsn

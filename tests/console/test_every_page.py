@@ -43,7 +43,7 @@ DRIVERS_OWN: Final = re.compile(r"typeinfo_tree|LISTEN|_(config|setting)\('jit'"
 # A page, or one that leads on to another.
 THERE: Final = frozenset({200, 303})
 # Files and what the journal holds: there is neither here.
-ELSEWHERE: Final = frozenset({"alarm_file", "document_paper", "meter_frames"})
+ELSEWHERE: Final = frozenset({"alarm_file", "alarm_package", "document_paper", "meter_frames"})
 # What is around all pages is looked at with the pages of each kind.
 RUN_INSIDE: Final = RUN.replace("(document,", "(document.querySelector('main') ?? document,")
 # As many tabs of one browser as two cores keep busy.

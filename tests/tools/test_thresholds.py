@@ -50,6 +50,21 @@ def test_numbers_of_a_unit_are_proposed_by_one_and_put_in_force_by_another(
     assert rows(capsys, "drafts", *city)[0]["in_force_by"].startswith("C1 ")
 
 
+def test_a_draft_is_refused_and_stays_refused(
+    city: list[str], tmp_path: Path, capsys: Capture
+) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text('version = "2"\n[unit.U2]\ntheta_off = 0.05\n', "utf-8")
+    draft = rows(capsys, "propose", str(file), "--reason", "风机小", "--as", "C1", *city)[0]["id"]
+    rows(capsys, "refuse", draft, "--reason", "证据不足", "--as", "C2", *city)
+    assert main(["thresholds", "activate", draft, "--as", "C2", *city]) == 1
+    assert "退回" in capsys.readouterr().err
+    (row,) = rows(capsys, "drafts", *city)
+    assert (row["in_force_by"], row["refused_by"][:3]) == (None, "C2 ")
+    assert main(["rules", "refuse", draft, "--reason", "x", "--as", "C2", *city]) == 1
+    assert "there is no draft" in capsys.readouterr().err
+
+
 def test_where_there_are_none_that_is_said(where: list[str], capsys: Capture) -> None:
     assert main(["thresholds", "show", *where]) == 0
     assert "nothing has numbers of its own" in capsys.readouterr().out

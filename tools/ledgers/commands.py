@@ -59,7 +59,7 @@ def show(
         ("序号", "发生时间", "台账", "内容", "录入人", "录入时间", "备注"),
         [_row(entry, ledger) for entry in ledger.entries],
     )
-    print(count_text(ledger.entries))
+    print(count_text(ledger.entries, ledger.correctors))
 
 
 @app.command
@@ -270,6 +270,7 @@ def _row(entry: Entry, ledger: Ledger) -> tuple[object, ...]:
 
 def _plain(entry: Entry, ledger: Ledger) -> dict[str, Any]:
     """An entry as JSON holds it."""
+    corrector = ledger.correctors.get(entry.number)
     return {
         "enterprise": entry.enterprise,
         "number": entry.number,
@@ -280,7 +281,8 @@ def _plain(entry: Entry, ledger: Ledger) -> dict[str, Any]:
         "late": entry.late,
         "actor": entry.actor,
         "corrects": entry.corrects,
-        "corrected_by": ledger.correctors.get(entry.number),
+        "corrected_by": None if corrector is None else corrector.number,
+        "withdrawn": corrector is not None and corrector.withdraws,
         "content": msgspec.to_builtins(entry.content),
         "digest": entry.digest.hex(),
     }

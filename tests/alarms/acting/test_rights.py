@@ -26,6 +26,7 @@ ABLE = {
     "rules": "city_officer leader",
     "grading": "city_officer leader",
     "thresholds": "city_officer leader",
+    "norm_refusal": "administrator city_officer leader",
     "plan": "district_officer city_officer leader",
     "declaration": "duty head",
     "declaration.review": "district_officer city_officer leader",

@@ -49,6 +49,7 @@ ABLE = {
     "findings": AUTHORITY,
     "flags": AUTHORITY,
     "shares": AUTHORITY,
+    "packages": AUTHORITY,
     "clues": f"{_OFFICERS} auditor",
     "commands": f"{AUTHORITY} maintenance",
     "audit": _CITY,

@@ -15,7 +15,14 @@ from wattwarden.alarms.ledgers.contents import (
     Patrolled,
     Withdrawn,
 )
-from wattwarden.alarms.ledgers.entries import Draft, Entry, Head, LedgerKind, append
+from wattwarden.alarms.ledgers.entries import (
+    Corrector,
+    Draft,
+    Entry,
+    Head,
+    LedgerKind,
+    append,
+)
 from wattwarden.alarms.ledgers.reconcile import BY_ITSELF
 from wattwarden.alarms.ledgers.sheets import SHEETS, backfilled, cells, count_text, said
 from wattwarden.alarms.registry.nouns import UnitKind
@@ -72,6 +79,8 @@ def test_what_is_taken_back_says_why() -> None:
     shown = cells(taken, None, CHINA, str)
     assert shown[2:5] == ("磨机", "", "补传数据表明未发生")
     assert shown[-1] == "撤销第4条"
+    fell = entry(LedgerKind.PRODUCTION, motion())
+    assert cells(fell, Corrector(9, withdraws=True), CHINA, str)[-1] == "作废,由第9条撤销"
 
 
 def test_every_ledger_has_a_sheet_of_its_own() -> None:
@@ -100,6 +109,10 @@ def test_what_people_enter_late_is_counted_and_told_with_the_reason() -> None:
     )  # fmt: skip
     (late,) = append("E1", Head(), [draft])
     assert cells(late, None, CHINA, str)[-1] == "补录(原因:值班表遗失)"
+    by_itself = replace(late, actor=BY_ITSELF)
+    assert cells(by_itself, None, CHINA, str)[-1] == "补传数据后记入", "not counted as 补录"
     mine = entry(LedgerKind.ALARM, ALARM)
-    assert count_text([late, mine]) == "共2条,其中补录1条"
+    assert count_text([late, mine], {}) == "共2条,其中补录1条"
+    fell = {late.number: Corrector(8, withdraws=False), mine.number: Corrector(9, withdraws=True)}
+    assert count_text([late, mine], fell) == "共2条,其中补录1条,已更正1条,作废1条"
     assert backfilled([replace(late, corrects=1), replace(late, actor=BY_ITSELF)]) == 0

@@ -25,7 +25,7 @@ from wattwarden.alarms.ledgers.bodies import (
     SpecialPeriod,
 )
 from wattwarden.alarms.ledgers.contents import decode_content
-from wattwarden.alarms.ledgers.entries import Entry, Head, LedgerKind, append
+from wattwarden.alarms.ledgers.entries import Corrector, Entry, Head, LedgerKind, append
 from wattwarden.alarms.ledgers.sheets import SHEETS, cells, said
 from wattwarden.alarms.ledgers.telling import TOLD_KINDS, Decided, draft_of, occurred, told_by
 from wattwarden.alarms.registry.problems import RefusedError
@@ -175,7 +175,7 @@ def test_a_correction_stands_in_the_ledger_of_what_it_corrects() -> None:
     assert occurred(body) == NOW - 2 * HOUR
     shown = cells(entry, None, CHINA, str)
     assert shown[2:] == ("物", "", "更正为:皮带松(原因:漏记)", "P2", NOW, "更正第1条")
-    assert cells(first, 2, CHINA, str)[-1] == "已由第2条更正"
+    assert cells(first, Corrector(2, withdraws=False), CHINA, str)[-1] == "已由第2条更正"
     assert said(entry, CHINA, str) == "物 更正为:皮带松(原因:漏记)"
     assert draft_of(Decided(18, "P2", NOW, body), "", None) is None
 

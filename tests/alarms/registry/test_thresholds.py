@@ -16,6 +16,7 @@ from wattwarden.alarms.registry.thresholds import (
     strangers,
     undecided,
     wanted_of,
+    written,
 )
 from wattwarden.alarms.rulebook import RuleError
 
@@ -80,6 +81,12 @@ def test_a_record_gets_all_that_a_file_names_and_nothing_else() -> None:
     assert new.outlet["O9"].limits == {"SO2": 35.0}
     assert [one.id for one in strangers(thresholds, was)] == ["U7"]
     assert asked_for(thresholds, new) == []
+
+
+@pytest.mark.parametrize("name", ["U2", '一"线\\[x]', "a.b = c", "\x7f#\n"])
+def test_what_is_written_is_read_as_the_same(name: str) -> None:
+    made = Thresholds(version=name, unit={name: {"R1.delay_s": 1e-7, name: 900}}, outlet={"O": {}})
+    assert load_thresholds(written(made)) == made
 
 
 @pytest.mark.parametrize(

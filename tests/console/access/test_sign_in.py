@@ -1,6 +1,7 @@
 """Signing in: what is let in, what is not, and what a session is worth."""
 
 import asyncio
+import gzip
 
 import pytest
 from tests.console.browser import PASSWORD, Browser
@@ -202,6 +203,13 @@ async def test_scripts_in_what_was_typed_are_text(browser: Browser) -> None:
     answer = await browser.sign_in(script, "wrong", next=script)
     assert "<script>alert" not in answer.html
     assert script in answer.text or "&lt;script&gt;" in answer.html
+
+
+async def test_a_packed_form_is_not_unpacked_for_whoever_sends_it(house: Desk) -> None:
+    form = {"Content_Type": "application/x-www-form-urlencoded", "Content_Encoding": "gzip"}
+    bomb = gzip.compress(b"user=" + b"x" * 20_000_000)
+    # Read as it came it is no form; unpacked it would be a form too long.
+    assert (await house.post("/sign-in", bomb, **form)).status == 400
 
 
 async def test_letters_that_no_column_takes_are_no_mistake_of_ours(browser: Browser) -> None:

@@ -6,6 +6,9 @@ import pytest
 from tests.console.browser import Browser
 from tests.console.desk import Desk
 
+from wattwarden.console.access.words import DEEDS
+from wattwarden.storage.people.log import Deed
+
 NEW = "Heron-and-42-reeds"
 
 
@@ -154,3 +157,8 @@ async def test_pages_hold_no_script_and_no_style_of_their_own(admin: Browser) ->
     own = re.compile(r"<script(?! src=)|<style|\sstyle=|\son[a-z]+=|https?://(?!ww\.example)")
     for path in ("/me", "/people", "/people/duty1", "/audit", "/more"):
         assert not own.search((await admin.get(path)).html), path
+
+
+def test_every_deed_of_the_log_has_a_name_in_both_languages() -> None:
+    assert set(DEEDS) == set(Deed)
+    assert all(re.search("[\u4e00-\u9fff]", one.zh) and one.en.isascii() for one in DEEDS.values())

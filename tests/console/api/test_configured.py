@@ -16,6 +16,7 @@ WHOLE: Final = {
     "clock": "sync",
     "recall": "auto",
     "key": "acrel-key",
+    "access": {"password": "pw", "networks": ["10.0.0.0/8"], "sim": "898604*"},
     "options": {"ack_cp": "QnRtn=1"},
 }
 
@@ -25,7 +26,7 @@ async def path(caller: Caller) -> AsyncIterator[str]:
     """The address of what a meter is configured as; its key is in the secrets folder."""
     folder = caller.desk.console._parts.secrets
     folder.mkdir(exist_ok=True)
-    for name, mode in (("acrel-key", 0o600), ("open-key", 0o644)):
+    for name, mode in (("acrel-key", 0o600), ("open-key", 0o644), ("pw", 0o600)):
         (folder / name).write_text(KEY)
         (folder / name).chmod(mode)
     (row,) = await caller.desk.fetch(
@@ -70,6 +71,15 @@ async def test_a_meter_is_configured_by_its_tag_and_its_key_stays_where_it_is(
     assert lost.told["problem"].startswith("key file acrel-key")
 
 
+async def test_who_does_not_set_passwords_does_not_read_them(caller: Caller, path: str) -> None:
+    options = {"password": "1234", "password_645": "02123456", "slave": 7}
+    assert (await put(caller, path, {"options": options})).status == 200
+    assert (await caller.get(path, "admin")).told["options"] == options
+    read = await caller.get(path, "auditor")
+    assert read.told["options"] == {"password": "…", "password_645": "…", "slave": 7}
+    assert (b"1234" in read.body, b"02123456" in read.body) == (False, False)
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -80,6 +90,9 @@ async def test_a_meter_is_configured_by_its_tag_and_its_key_stays_where_it_is(
         {"key": "../journal"},
         {"key": "nowhere"},
         {"key": "open-key"},
+        {"access": {"password": "open-key"}},
+        {"access": {"networks": ["10.0.0.1/8"]}},
+        {"access": {"certificate": "M1"}},
         {"clock": "guess"},
         {"options": {"x": "y" * 20_000}},
         {"options": {"x": "\0"}},

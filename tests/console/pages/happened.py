@@ -10,9 +10,7 @@ from wattwarden.alarms.ledgers.contents import Motion
 from wattwarden.alarms.ledgers.entries import Draft, LedgerKind
 from wattwarden.alarms.ledgers.reconcile import BY_ITSELF
 from wattwarden.alarms.registry.changes import difference
-from wattwarden.alarms.registry.nouns import (
-    UnitKind,
-)
+from wattwarden.alarms.registry.nouns import UnitKind
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.storage.database import Connection
 from wattwarden.storage.ledgers.ledger import enter_drafts
@@ -152,13 +150,12 @@ async def _with_readings(store: Connection) -> None:
     """A day and more of one-minute readings of the firm that is looked at."""
     wrong = next(one for one in WRONG if one.unit == "QH-T1")
     fan_off = NOW - timedelta(minutes=wrong.began)
-    for unit, address, high, since, until in (
-        ("QH-P1", "02P01", 124_000, NOW - timedelta(hours=4, minutes=23), NOW),
-        ("QH-P2", "02P02", 48_000, NOW - timedelta(hours=4, minutes=16), NOW),
-        ("QH-T1", "02T01", 36_500, NOW - timedelta(hours=4, minutes=29), fan_off),
-        ("QH-T2", "02T02", 7_200, NOW - timedelta(hours=4, minutes=22), NOW),
+    for address, high, since, until in (
+        ("02P01", 124_000, NOW - timedelta(hours=4, minutes=23), NOW),
+        ("02P02", 48_000, NOW - timedelta(hours=4, minutes=16), NOW),
+        ("02T01", 36_500, NOW - timedelta(hours=4, minutes=29), fan_off),
+        ("02T02", 7_200, NOW - timedelta(hours=4, minutes=22), NOW),
     ):
-        del unit
         meter = await store.fetchval(
             "INSERT INTO meter (codec, address, state, enrolled_at) VALUES ('acrel', $1,"
             " 'accepted', $2) RETURNING id",

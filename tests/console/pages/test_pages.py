@@ -5,6 +5,7 @@ import contextlib
 import csv
 import io
 import re
+from datetime import timedelta
 from html import unescape
 from typing import Any, Final
 
@@ -17,9 +18,12 @@ from tests.console.pages.city import NOW
 from tests.console.pages.happened import pass_time
 from tests.console.pages.town import Town
 
+from wattwarden.alarms.ledgers.contents import Motion, Withdrawn
+from wattwarden.alarms.ledgers.entries import Draft, LedgerKind
 from wattwarden.alarms.registry.changes import Change
-from wattwarden.alarms.registry.nouns import Supervision
+from wattwarden.alarms.registry.nouns import Supervision, UnitKind
 from wattwarden.console.live.streams import MOST_OF_A_PERSON
+from wattwarden.storage.ledgers.ledger import enter_drafts
 from wattwarden.storage.registry.registry import load_registry, save_registry
 from wattwarden.storage.views.saved import MOST_SAVED
 
@@ -240,8 +244,14 @@ async def test_a_leaders_word_lets_a_visit_to_the_positive_list_go_on(town: Town
     await watch_as(town, "HC", "positive")
     assert "1 件须领导批示" in (await town.get("leader", "/tasks")).text
     assert "1 件须领导批示" not in (await town.get("zhou", "/tasks")).text
-    stopped = await town.post("zhou", f"{task}/arrive", {"note": ""})
+    link = f'href="{task}"'
+    assert (await town.get("leader", "/tasks")).html.count(link) == 1
+    behind = "/tasks?before=999999999"
+    assert link not in (await town.get("leader", behind)).html, "it stood on the first page"
+    assert link in (await town.get("zhou", behind)).html
+    stopped = await town.post("zhou", f"{task}/arrive", {"note": "<已到>厂门"})
     assert (stopped.status, "到场前须经领导批准" in stopped.text) == (409, True)
+    assert ">&lt;已到&gt;厂门</textarea>" in stopped.html, "what was typed is still there"
     assert (await town.post("zhou", f"{task}/endorse", {"note": "同意"})).status == 403
     assert f"{task}/endorse" in (await town.get("leader", task)).html
     assert (await town.post("leader", f"{task}/endorse", {"note": "同意到场"})).status == 303
@@ -338,9 +348,10 @@ async def test_figures_of_a_time_before_the_first_reading_say_so(town: Town) -> 
     ("room", "page", "path", "what"),
     [
         ("firms.pages", "PAGE_FIRMS", "/enterprises", 'href="/enterprises/'),
+        ("firms.ledgers", "PAGE_FIRMS", "/ledgers", 'href="/enterprises/'),
         ("tasks.pages", "PAGE_ROWS", "/declarations", "<li>"),
     ],
-    ids=["firms", "declarations"],
+    ids=["firms", "ledgers", "declarations"],
 )
 async def test_long_lists_come_a_page_at_a_time(
     town: Town, monkeypatch: pytest.MonkeyPatch, room: str, page: str, path: str, what: str
@@ -451,6 +462,36 @@ async def test_what_people_write_is_text_wherever_it_is_shown(town: Town) -> Non
     page = await town.get("zhou", path)
     assert "<script>alert(" not in page.html
     assert said in page.text or said in unescape(page.html)
+
+
+async def test_rows_of_a_ledger_that_stand_no_more_say_so(town: Town) -> None:
+    connection = await asyncpg.connect(town.dsn)
+    (first, *_, last) = await connection.fetch(
+        "SELECT number FROM ledger WHERE enterprise = 'QH' AND kind = 'treatment' ORDER BY number"
+    )
+    changes = (
+        (first["number"], Motion(name="风机", unit="QH-T1", kind=UnitKind.TREATMENT, running=True)),
+        (last["number"], Withdrawn(name="更正泵", what="start")),
+    )
+    drafts = [
+        Draft(
+            kind=LedgerKind.TREATMENT,
+            source="unit:QH-T1",
+            occurred_at=NOW - timedelta(hours=2),
+            entered_at=NOW,
+            actor="system",
+            content=content,
+            corrects=number,
+        )
+        for number, content in changes
+    ]
+    await enter_drafts(connection, "QH", drafts)
+    await connection.close()
+    page = await town.get("sun", "/enterprises/QH/ledger?kind=treatment")
+    fell = re.findall(r'<tr class="struck">.*?</tr>', page.html, re.DOTALL)
+    assert [re.findall(r'<b class="fell">(.*?)</b>', row) for row in fell] == [["作废"], ["已更正"]]
+    assert page.html.count('<tr class="amended">') == 2
+    assert ",已更正1条,作废1条" in page.text
 
 
 async def test_a_ledger_is_shown_and_given_as_a_book(town: Town) -> None:

@@ -1,13 +1,19 @@
 """The registry on pages: shown, entered, put in another's place, removed."""
 
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import asyncpg
 import pytest
 from tests.console.browser import Browser
 from tests.console.desk import Desk
 
-from wattwarden.alarms.registry.nouns import KINDS
+from wattwarden.alarms.registry.nouns import KINDS, Outlet, Person, Point, Role
 from wattwarden.console.drawing.said import Said
 from wattwarden.console.registry.fields import inputs, record_of
 from wattwarden.console.registry.names import CHOICES, FIELDS, KIND_NAMES
+from wattwarden.storage.registry.records import load_record
 
 FIRM = {
     "id": "E7", "name": "<b>新厂</b>", "agency": "A1", "region": "R2", "industry": "cement",
@@ -77,13 +83,21 @@ async def test_a_firm_is_entered_changed_and_removed(admin: Browser) -> None:
         ({"agency": "nobody"}, "nobody"),
         ({"longitude": "far"}, "不能是“far”"),
         ({"name": ""}, "不符合要求"),
-        ({"emissions": "{"}, "不能是“{”"),
-        ({"emissions": "[" * 2000}, "不能是“[["),
+        ({"emissions-name-1": "SO2", "emissions-number-1": "far"}, "不能是“SO2 far”"),
+        ({"emissions-name-1": "SO2"}, "不能是“SO2”"),
+        ({"emissions-number-2": "7", "emissions-name-2": ""}, "不能是“7”"),
+        (
+            {f"emissions-{what}-{row}": "9" for row in (1, 2) for what in ("name", "number")},
+            "不能是“9 9”",
+        ),
         ({"registered_power": "1e999"}, "不能是“1e999”"),
         ({"supervision": "lax"}, "不符合要求"),
     ],
-    ids=["taken", "dangling", "number", "missing", "json", "deep json", "infinite", "choice"],
-)
+    ids=[
+        "taken", "dangling", "number", "missing", "no number of a name", "a name without a number",
+        "a number without a name", "a name twice", "infinite", "choice",
+    ],
+)  # fmt: skip
 async def test_what_does_not_hold_together_is_not_entered(
     admin: Browser, form: dict[str, str], said: str
 ) -> None:
@@ -93,6 +107,86 @@ async def test_what_does_not_hold_together_is_not_entered(
     assert answer.status == 422
     assert said in answer.text
     assert await admin.desk.decided() == before
+
+
+async def test_numbers_by_name_have_rows_and_none_is_lost(admin: Browser) -> None:
+    await admin.get("/registry/enterprise/new")
+    rows = {
+        "emissions-name-1": "SO2", "emissions-number-1": "35.12345678901234",
+        "emissions-name-2": "", "emissions-number-2": "",
+        "emissions-name-7": "a b", "emissions-number-7": "0",
+    }  # fmt: skip
+    assert (await admin.post("/registry/enterprise/new", {**FIRM, **rows})).status == 303
+    path = "/registry/enterprise/of/E7"
+    page = await admin.get(path)
+    assert 'name="emissions-name-1" value="SO2"' in page.html
+    assert 'name="emissions-number-1" value="35.12345678901234"' in page.html
+    assert 'name="emissions-name-2" value="a b"' in page.html
+    assert 'name="emissions-name-5" value=""' in page.html
+    refused = await admin.post(path, {**FIRM, **SEEN, "agency": "nobody", **rows})
+    assert 'name="emissions-name-2" value="a b"' in refused.html
+    assert (await admin.post(path, {**FIRM, **SEEN})).status == 303
+    assert 'value="SO2"' not in (await admin.get(path)).html
+
+
+async def test_a_form_that_is_refused_keeps_what_was_ticked_and_what_was_not(
+    admin: Browser,
+) -> None:
+    await admin.get("/registry/unit/of/U1")
+    form = {
+        "name": "磨机", "enterprise": "nobody", "kind": "production", "rated_power": "9", **SEEN
+    }  # fmt: skip
+    for ticked in ({}, {"sync": "yes"}):
+        page = await admin.post("/registry/unit/of/U1", {**form, **ticked})
+        assert page.status == 422
+        box = re.findall(r'name="sync" value="yes"( checked)?', page.html)
+        assert box == ([" checked"] if ticked else [""])
+
+
+async def test_what_two_people_decide_upon_is_shown_and_stays_as_it_is(
+    admin: Browser, city_dsn: str
+) -> None:
+    page = await admin.get("/registry/outlet/of/O1")
+    assert 'name="limits' not in page.html
+    assert "/thresholds?kind=outlet&amp;id=O1" in page.html
+    before = await _limits(city_dsn)
+    assert before
+    form = {"name": "新排口", "enterprise": "E1", **SEEN, "limits-name-1": "x"}
+    assert (await admin.post("/registry/outlet/of/O1", form)).status == 303
+    assert await _limits(city_dsn) == before
+    assert "新排口" in (await admin.get("/registry/outlet/of/O1")).text
+
+
+async def _limits(dsn: str) -> Mapping[str, float]:
+    connection = await asyncpg.connect(dsn)
+    outlet = await load_record(connection, Outlet, "O1")
+    await connection.close()
+    assert outlet is not None
+    return outlet.limits
+
+
+def test_a_moment_keeps_its_seconds_and_a_number_its_digits() -> None:
+    since = datetime(2026, 3, 1, 2, 3, 4, 500_000, tzinfo=UTC)
+    point = Point(id="P1", meter="acrel:1", unit="U1", valid_from=since, ct=1 / 3)
+    form = {one.name: one.value for one in inputs("point", point, {})}
+    assert form["valid_from"] == "2026-03-01T10:03:04.500000"
+    assert record_of("point", form) == point
+    assert isinstance(record_of("point", {**form, "valid_from": f"{since:%FT%T}+00:00"}), Said)
+
+
+def test_words_are_chosen_and_none_is_lost() -> None:
+    point = Point(id="P1", meter="acrel:1", unit="U1", valid_from=datetime(2026, 3, 1, tzinfo=UTC))
+    (chosen,) = [one for one in inputs("point", point, {}) if one.name == "measures"]
+    assert (chosen.control, chosen.value, next(iter(chosen.choices))) == ("choice", "", "")
+    odd = Person(id="P1", name="王建国", role=Role.DUTY, language="ja")
+    (chosen,) = [one for one in inputs("person", odd, {}) if one.name == "language"]
+    assert list(chosen.choices) == ["zh", "en", "ja"]
+
+
+async def test_versions_are_told_in_the_readers_language(admin: Browser) -> None:
+    page = await admin.get("/registry/unit/of/U1")
+    assert "<dd>产污设施</dd>" in page.html
+    assert "<dd>production</dd>" in (await admin.get("/registry/unit/of/U1?lang=en")).html
 
 
 def test_a_moment_before_all_calendars_is_none() -> None:

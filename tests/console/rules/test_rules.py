@@ -1,11 +1,14 @@
 """Rules and the ways of notices on pages: shown, proposed, decided by somebody else, tried."""
 
 import re
+from html import unescape
 
 from tests.console.browser import Browser
 from tests.console.desk import Desk
 
 from wattwarden.alarms.rulebook import default_text
+from wattwarden.console.drawing.said import Said
+from wattwarden.console.rules.drafts import MOST_LINES, difference
 
 
 async def _signed_in(house: Desk, person: str, path: str) -> Browser:
@@ -26,6 +29,8 @@ async def test_rules_take_two_people(house: Desk) -> None:
     # An administrator proposes and does not decide.
     assert (await admin.post("/rules/activate", {"draft": draft})).status == 403
     leader = await _signed_in(house, "leader", "/rules")
+    shown = (await leader.get("/rules")).text
+    assert '+version = "try-7"' in unescape(shown), "who decides sees what it changes"
     assert (await leader.post("/rules/activate", {"draft": "ND0"})).status == 404
     assert (await leader.post("/rules/activate", {"draft": draft})).status == 303
     assert "try-7" in (await leader.get("/rules")).text
@@ -43,6 +48,23 @@ async def test_nobody_decides_their_own_draft(house: Desk) -> None:
     refused = await leader.post("/rules/activate", {"draft": draft})
     assert refused.status == 422
     assert "由本人提出" in refused.text
+
+
+async def test_a_draft_of_rules_is_refused(house: Desk) -> None:
+    admin = await _signed_in(house, "admin", "/rules")
+    text = re.sub(r'(?m)^version = "[^"]*"', 'version = "try-9"', default_text())
+    await admin.post("/rules/propose", {"text": text, "reason": "试"})
+    draft = re.findall(r"(ND\d+)", (await admin.get("/rules")).text)[0]
+    leader = await _signed_in(house, "leader", "/rules")
+    assert (await leader.post("/rules/refuse", {"draft": draft, "why": "过严"})).status == 303
+    assert "已由 吴局 退回" in (await leader.get("/rules")).text
+    assert (await leader.post("/rules/activate", {"draft": draft})).status == 422
+
+
+def test_files_too_long_to_compare_are_shown_as_they_are() -> None:
+    long = "a\n" * MOST_LINES
+    assert difference("b", long) == Said(long, long)
+    assert difference("a", "a").zh == "与现行内容相同"
 
 
 async def test_a_file_that_is_none_is_not_proposed(house: Desk) -> None:

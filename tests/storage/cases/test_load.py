@@ -12,7 +12,11 @@ from wattwarden.alarms.cases.declaring import ended
 from wattwarden.alarms.decisions.bodies import Declaration, Review
 from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.storage.acting.admissions import decide
-from wattwarden.storage.cases.declared import load_declarations
+from wattwarden.storage.cases.declared import (
+    count_declarations,
+    list_declarations,
+    load_declarations,
+)
 from wattwarden.storage.cases.load import ALL, Chosen, load_case, load_cases
 from wattwarden.storage.cases.together import declare
 from wattwarden.storage.database import Connection
@@ -248,3 +252,20 @@ async def test_declarations_stand_with_the_time_at_which_they_were_declared(
     assert [(one.body, one.declared_at) for one in found] == [(body, after(1)), (moved, after(8))]
     assert await load_declarations(store, declaration="DC99") == []
     assert await load_declarations(store, ["E2"]) == []
+
+
+async def test_declarations_are_listed_a_page_at_a_time_those_to_review_first(
+    store: Connection,
+) -> None:
+    await with_firm(store)
+    done = await approved(store)
+    for minute, subject in ((7, "U1"), (8, "U2")):
+        await decide(store, declaration(subject=subject, start=after(200)), "P2", after(minute))
+    whole = await load_declarations(store)
+    assert await count_declarations(store, None) == (3, 2)
+    listed = [one for place in range(4) for one in await list_declarations(store, None, place, 1)]
+    assert listed == [whole[2], whole[1], whole[0]]
+    assert (listed[0].body.subject, listed[2].body) == ("U2", done)
+    assert await list_declarations(store, ["E1"], 0, 9) == listed
+    assert await count_declarations(store, ["E2"]) == (0, 0)
+    assert await list_declarations(store, ["E2"], 0, 9) == []

@@ -10,13 +10,14 @@ from tests.storage.registry.council import SHIPPED, STRICT, with_council
 from wattwarden.alarms.cases.case import Level
 from wattwarden.alarms.decisions.bodies import RuleSet
 from wattwarden.alarms.decisions.body import NEW, Body
-from wattwarden.alarms.decisions.norms import GradingSet, Norm, NormDraft
+from wattwarden.alarms.decisions.norms import GradingSet, Norm, NormDraft, NormRefusal
 from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.alarms.rulebook import default_text
 from wattwarden.storage.acting.admissions import decide
 from wattwarden.storage.cases.load import load_case
 from wattwarden.storage.database import Connection
 from wattwarden.storage.registry.decisions import Entered, told
+from wattwarden.storage.registry.norms import fates_of
 
 
 async def propose(store: Connection, person: str = "C1", **more: Any) -> str:
@@ -48,6 +49,48 @@ async def test_a_draft_is_decided_upon_once(store: Connection) -> None:
     await put(store, grading(draft), "C1")
     with pytest.raises(RefusedError, match="was put in force by C1"):
         await put(store, grading(draft), "C2")
+
+
+@pytest.mark.parametrize(
+    ("proposer", "refuser", "why"),
+    [
+        ("C1", "C2", None),
+        ("C1", "C1", None),
+        ("S1", "S1", None),
+        ("S1", "P5", None),
+        ("C1", "S1", "an officer of the city or a leader refuses it"),
+        ("C1", "P1", "takes administrator, city_officer, leader"),
+        ("C1", "P3", "takes administrator, city_officer, leader"),
+    ],
+    ids=[
+        "another-officer", "withdrawn", "withdrawn-by-the-administrator", "a-leader",
+        "the-administrator-anothers", "who-is-not-of-the-city", "the-firm",
+    ],
+)  # fmt: skip
+async def test_a_draft_comes_to_nothing_by_who_decides_or_proposed_it(
+    store: Connection, proposer: str, refuser: str, why: str | None
+) -> None:
+    await with_council(store)
+    draft = await propose(store, proposer)
+    refusal = NormRefusal(draft=draft, reason="数值过严")
+    if why is not None:
+        with pytest.raises(RefusedError, match=why):
+            await put(store, refusal, refuser)
+        assert await fates_of(store, Norm.GRADING) == {}
+        return
+    await put(store, refusal, refuser)
+    assert (await fates_of(store, Norm.GRADING))[draft].actor == refuser
+    for body in (refusal, grading(draft)):
+        with pytest.raises(RefusedError, match=f"was refused by {refuser}"):
+            await put(store, body, "P5")
+
+
+async def test_what_is_in_force_is_refused_no_more(store: Connection) -> None:
+    await with_council(store)
+    draft = await propose(store)
+    await put(store, grading(draft), "C2")
+    with pytest.raises(RefusedError, match="was put in force by C2"):
+        await put(store, NormRefusal(draft=draft, reason="过严"), "C2")
 
 
 @pytest.mark.parametrize("person", ["P1", "P2", "P3", "S1"])

@@ -343,6 +343,8 @@ def test_what_was_corrected_is_struck_out_and_still_to_be_read(
     assert [bool(struck) for struck, _ in shown] == ["已由" in remark for _, remark in shown]
     assert any(struck for struck, _ in shown)
     assert sheet.cell(FIRST_ROW, sheet.max_column).font.strike is not True
+    assert sheet.cell(FIRST_ROW, sheet.max_column).font.bold
+    assert sheet["A3"].value.endswith(",已更正1条")
 
 
 def test_a_letter_that_no_book_can_hold_does_not_keep_a_ledger_from_being_printed(
