@@ -116,11 +116,14 @@ async def rsyslog(configuration: str) -> AsyncIterator[Rsyslog]:
             port = free_port()
             text = configuration.format(dsn=engine.dsn, port=port)
             with _started(programs, folder, text) as process:
-                await _listening(process, port, folder)
-                pids = {"gateway": (process.pid,), "postgres": (engine.pid,)}
-                yield Rsyslog(Server(port, pids), store)
-                process.terminate()
-                process.wait(STOP_LIMIT_S)
+                try:
+                    await _listening(process, port, folder)
+                    pids = {"gateway": (process.pid,), "postgres": (engine.pid,)}
+                    yield Rsyslog(Server(port, pids), store)
+                finally:
+                    # It is waited for, whatever became of the measurement.
+                    process.terminate()
+                    await asyncio.to_thread(_ended, process)
             await store.close()
         finally:
             await engine.stop()
@@ -145,6 +148,14 @@ def _started(programs: Programs, folder: Path, text: str) -> subprocess.Popen[by
         return subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
+
+
+def _ended(process: subprocess.Popen[bytes]) -> None:
+    """Wait until it has written what its queue still held; end it where it cannot."""
+    try:
+        process.wait(STOP_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 async def _listening(process: subprocess.Popen[bytes], port: int, folder: Path) -> None:

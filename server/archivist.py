@@ -11,7 +11,8 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import Enum
 from typing import Final, Protocol
 
 import structlog
@@ -23,8 +24,35 @@ from wattwarden.storage.moments import moment_of
 
 # A fifth of a lease's time to live: four renewals may fail.
 LEASE_INTERVAL_S: Final = 1.0
+# What failed is tried again as soon: who was away for a moment is no fault for an hour.
+RETRY_INTERVAL: Final = timedelta(minutes=1)
 
 _log: Final = structlog.get_logger(__name__)
+
+
+class Rested(Enum):
+    """Why a chore had nothing done: that says neither that it is well nor that it fails."""
+
+    NOT_DUE = "it was done, or tried, a while ago"
+
+
+class Due:
+    """When something is to be done next: every so often, sooner where it failed."""
+
+    def __init__(self, every: timedelta) -> None:
+        self._every = every
+        self._next: datetime | None = None
+
+    def begins(self, now: datetime) -> bool:
+        """Whether it is due now; then it counts as tried."""
+        if self._next is not None and now < self._next:
+            return False
+        self._next = now + min(self._every, RETRY_INTERVAL)
+        return True
+
+    def done(self, now: datetime) -> None:
+        """Take note that it was done."""
+        self._next = now + self._every
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +60,7 @@ class Chore:
     """Something to be done now and then: ``do(now)``, and a name for the log."""
 
     name: str
-    do: Callable[[datetime], Awaitable[None]]
+    do: Callable[[datetime], Awaitable[Rested | None]]
 
 
 @dataclass(slots=True)
@@ -66,7 +94,7 @@ class Archivist:
         self.counters = ArchivistCounters()
         self._lease = lease
         self._chores = chores
-        self._interval_s = interval_s
+        self.interval_s = interval_s
         self._clock = clock
         self._told: dict[str, str] = {}
 
@@ -103,20 +131,22 @@ class Archivist:
     async def _work(self) -> None:
         while True:
             await self.round(moment_of(self._clock.now_us()))
-            await asyncio.sleep(self._interval_s)
+            await asyncio.sleep(self.interval_s)
 
     async def round(self, now: datetime) -> None:
         """Do each chore once."""
         self.counters.rounds += 1
         for chore in self._chores:
             try:
-                await chore.do(now)
+                rested = await chore.do(now)
             except StorageError as error:
                 self._failed(chore.name, error.message)
             # The journal would fill if a fault in one chore kept the others from being done.
             except Exception as error:  # noqa: BLE001  logged, counted, and tried again
                 self._failed(chore.name, f"{type(error).__name__}: {error}")
             else:
+                if rested is not None:
+                    continue
                 self.counters.done[chore.name] = self.counters.done.get(chore.name, 0) + 1
                 if self._told.pop(chore.name, None) is not None:
                     _log.info("chore is done again", chore=chore.name)

@@ -35,6 +35,7 @@ class WardenCounters:
     rows_too_old: int = 0
     raised: int = 0
     days_again: int = 0
+    days_put_off: int = 0
     corrections: int = 0
     states_kept: int = 0
     rebuilt: int = 0

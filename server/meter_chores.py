@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from wattwarden.protocol.command import Command, Verb
-from wattwarden.server.archivist import Chore
+from wattwarden.server.archivist import Chore, Due, Rested
 from wattwarden.storage.clocks import astray, note_sync
 from wattwarden.storage.commands.queue import enter
 from wattwarden.storage.database import Connection, connect
@@ -41,34 +41,36 @@ class MeterChoreCounters:
 
 def recall_chore(dsn: str, counters: MeterChoreCounters) -> Chore:
     """Return the chore that asks for what is missing again, once a minute."""
-    last: list[datetime] = []
+    due = Due(INTERVAL)
 
-    async def recall(now: datetime) -> None:
-        if last and now - last[0] < INTERVAL:
-            return
-        last[:] = [now]
+    async def recall(now: datetime) -> Rested | None:
+        if not due.begins(now):
+            return Rested.NOT_DUE
         connection = await connect(dsn, name="recalls")
         try:
             await queue_recalls(connection, counters, now)
         finally:
             connection.terminate()
+        due.done(now)
+        return None
 
     return Chore("recalls", recall)
 
 
 def clock_chore(dsn: str, counters: MeterChoreCounters) -> Chore:
     """Return the chore that has clocks set right, once a minute."""
-    last: list[datetime] = []
+    due = Due(INTERVAL)
 
-    async def sync(now: datetime) -> None:
-        if last and now - last[0] < INTERVAL:
-            return
-        last[:] = [now]
+    async def sync(now: datetime) -> Rested | None:
+        if not due.begins(now):
+            return Rested.NOT_DUE
         connection = await connect(dsn, name="clocks")
         try:
             await queue_syncs(connection, counters, now)
         finally:
             connection.terminate()
+        due.done(now)
+        return None
 
     return Chore("clocks", sync)
 

@@ -4,16 +4,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 import numpy as np
+import structlog
 
 from wattwarden.alarms.episodes.corrections import changes
 from wattwarden.alarms.episodes.findings import Transition
 from wattwarden.alarms.folding import late
 from wattwarden.alarms.folding.again import Again, Redone
 from wattwarden.alarms.folding.foldtime import local_day
-from wattwarden.alarms.folding.late import LateDay
+from wattwarden.alarms.folding.late import LONGEST_WAIT_S, SETTLE_S, LateDay, Span
 from wattwarden.alarms.folding.stamped import Rows
 from wattwarden.server.memory import Memory, WardenCounters, rows_of
-from wattwarden.storage.archive.across import across
+from wattwarden.storage.archive.across import DayUnreadableError, across
 from wattwarden.storage.database import Connection
 from wattwarden.storage.moments import moment_of
 from wattwarden.storage.warden import findings as found
@@ -24,33 +25,68 @@ from wattwarden.storage.warden.steps import Wanted, read_span
 AHEAD_SLACK_MS = 600_000
 US_PER_MS = 1_000
 
+_log = structlog.get_logger(__name__)
+
 
 async def fold_again(
     connection: Connection, memory: Memory, step: int, second: int, counters: WardenCounters
 ) -> set[str]:
-    """Fold the days again that are due at a step; return the enterprises of which these were."""
+    """Fold the days again that are due at a step; return the enterprises of which these were.
+
+    A day that needs a file which cannot be read waits on, and keeps no other.
+    """
     finished: set[LateDay] = set()
+    asked: set[LateDay] = set()
+    waits: set[LateDay] = set()
     by_day: dict[date, list[str]] = {}
     for one in late.due_at(memory.waiting, second):
         by_day.setdefault(one.day, []).append(one.enterprise)
     for day, names in sorted(by_day.items()):
         # An older day of the same enterprise may have gone through this one.
         left = [name for name in names if LateDay(day, name) not in finished]
-        finished |= {LateDay(day, name) for name in left}
-        counters.days_again += len(left)
+        asked |= {LateDay(day, name) for name in left}
+        finished |= asked
         packs = await kept.load_days(connection, [(name, day) for name in left])
         for group in memory.city.groups:
             ours = {firm.name for firm in group.firms}
             mine = {name: pack for (name, _), pack in packs.items() if name in ours}
             if mine:
                 again = Again(memory.city, group, day, mine)
-                await _run(connection, memory, again, step)
-                await _correct(connection, again, step, counters)
-                finished |= set(_passed(memory, day, again))
+                if await _redone(connection, memory, again, step, counters):
+                    finished |= set(_passed(memory, day, again))
+                else:
+                    waits |= {LateDay(day, name) for name in mine}
+    finished -= waits
+    counters.days_again += len(asked - waits)
+    counters.days_put_off += len(waits)
+    for one in waits:
+        # As long as a day waits for its rows at most, by its ticks as they are.
+        last = second + LONGEST_WAIT_S - SETTLE_S
+        memory.waiting[one] = Span(second, last, memory.waiting[one].rows)
     for one in finished:
         memory.waiting.pop(one, None)
     await kept.drop_late_days(connection, finished)
     return {one.enterprise for one in finished}
+
+
+async def _redone(
+    connection: Connection, memory: Memory, again: Again, step: int, counters: WardenCounters
+) -> bool:
+    """Fold days again and store what that changes; False, and nothing is, where one is unreadable.
+
+    Raises:
+        DayUnreadableError: What is in memory is ahead of that: the pass has to begin anew.
+    """
+    try:
+        async with connection.transaction():
+            await _run(connection, memory, again, step)
+            await _correct(connection, again, step, counters)
+    except DayUnreadableError as error:
+        if any(done.reached_now for done in again.done.values()):
+            raise
+        _log.warning("a day cannot be folded again yet", reason=error.message)
+        return False
+    return True
 
 
 async def _run(connection: Connection, memory: Memory, again: Again, step: int) -> None:

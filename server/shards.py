@@ -4,6 +4,7 @@
                                ├─► lost: it ends
                                └─► surplus: it finishes its round, then the shard is let go
 
+Nobody waits for a round that is finished: who is not seen meanwhile would lose all that he has.
 While the database is away everybody keeps what he has; the position says whose work counts.
 """
 
@@ -40,13 +41,17 @@ class _Work:
         self._stop = asyncio.Event()
         self.task = asyncio.create_task(writer.run(self._stop))
 
+    def stop(self) -> None:
+        """Let it finish its round."""
+        self._stop.set()
+
     async def finish(self) -> None:
-        """Let it finish its round.
+        """Let it finish its round, and wait for that.
 
         Raises:
             StorageError: What does not pass by itself ended it.
         """
-        self._stop.set()
+        self.stop()
         try:
             await self.task
         except Fenced as error:
@@ -69,7 +74,7 @@ class Shards:
 
     @property
     def held(self) -> list[int]:
-        """Which shards are worked on now."""
+        """Which shards are worked on now, those that are just finished among them."""
         return sorted(self._work)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -98,9 +103,10 @@ class Shards:
             connection = await self._ready()
             with errors("sharing shards"):
                 shares = await share_shards(connection, self._holder, self._shards)
-                await self._follow(shares.held.keys() - set(shares.surplus))
-                if shares.surplus:
-                    await release_shards(connection, self._holder, shares.surplus)
+                self._follow(shares.held.keys() - set(shares.surplus))
+                finished = tuple(shard for shard in shares.surplus if shard not in self._work)
+                if finished:
+                    await release_shards(connection, self._holder, finished)
         except StorageError as error:
             await self._failed(error)
             return
@@ -108,22 +114,23 @@ class Shards:
             self._failing = ""
             _log.info("shards are shared again")
 
-    async def _follow(self, wanted: set[int]) -> None:
-        ended = sorted(self._work.keys() - wanted)
+    def _follow(self, wanted: set[int]) -> None:
+        for shard in self._work.keys() - wanted:
+            self._work[shard].stop()
         begun = sorted(wanted - self._work.keys())
-        for shard in ended:
-            await self._work.pop(shard).finish()
         for shard in begun:
             self._work[shard] = _Work(self._make(shard))
-        if begun or ended:
+        if begun:
             _log.info("shards held", shards=sorted(self._work))
 
     async def _look_after(self) -> None:
-        """Forget writers that gave way to others; raise what ended one for good."""
-        for shard, work in list(self._work.items()):
-            if work.task.done():
-                del self._work[shard]
-                await work.finish()
+        """Forget writers that finished or gave way to others; raise what ended one for good."""
+        ended = [(shard, work) for shard, work in self._work.items() if work.task.done()]
+        for shard, work in ended:
+            del self._work[shard]
+            await work.finish()
+        if ended:
+            _log.info("shards held", shards=sorted(self._work))
 
     async def _ready(self) -> Connection:
         if self._connection is None or self._connection.is_closed():

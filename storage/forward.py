@@ -13,6 +13,7 @@ from typing import Final
 from zlib import crc32
 
 from wattwarden.storage.database import Connection, errors
+from wattwarden.storage.errors import StorageError
 from wattwarden.storage.forward_rows import Row, rows_between, upto
 from wattwarden.storage.warden.steps import last_complete_step
 
@@ -84,7 +85,7 @@ async def hold(connection: Connection, platform: str) -> bool:
     """
     with errors("asking to forward"):
         held: bool = await connection.fetchval(
-            "SELECT pg_try_advisory_lock($1, $2)", LOCK_CLASS, crc32(platform.encode()) - 2**31
+            "SELECT pg_try_advisory_lock($1, $2)", LOCK_CLASS, _lock_of(platform)
         )
     return held
 
@@ -278,6 +279,30 @@ async def take_back(connection: Connection, platform: str) -> int:
     return len(rows)
 
 
+async def forget(connection: Connection, platform: str) -> int | None:
+    """Forget a platform that gets nothing more; return how many items it was owed.
+
+    None where it is not known.
+
+    Raises:
+        StorageError: Somebody forwards to it, or the database is away.
+    """
+    with errors("forgetting a platform"):
+        async with connection.transaction():
+            free = await connection.fetchval(
+                "SELECT pg_try_advisory_xact_lock($1, $2)", LOCK_CLASS, _lock_of(platform)
+            )
+            if not free:
+                message = f"{platform} is forwarded to now"
+                raise StorageError(message, retryable=True)
+            owed: int | None = await connection.fetchval(
+                "WITH owed AS (SELECT count(*) AS items FROM forward_item WHERE platform = $1)"
+                " DELETE FROM forward_position USING owed WHERE platform = $1 RETURNING items",
+                platform,
+            )
+    return owed
+
+
 async def note_line(connection: Connection, platform: str, now: datetime, trouble: str) -> None:
     """Note that the platform is reached ("" for no trouble), or what is in the way.
 
@@ -311,6 +336,10 @@ async def read_forwarded(connection: Connection) -> list[Forwarded]:
             " FROM forward_position AS p ORDER BY platform"
         )
     return [Forwarded(**{name: row[name] for name in _FIELDS}) for row in rows]
+
+
+def _lock_of(platform: str) -> int:
+    return crc32(platform.encode()) - 2**31
 
 
 _FIELDS: Final = tuple(Forwarded.__dataclass_fields__)

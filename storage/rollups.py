@@ -9,7 +9,7 @@ channel has instantaneous rows in an hour, the averages that the meter made itse
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -17,10 +17,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from wattwarden.storage.archive.across import DayUnreadableError
+from wattwarden.storage.archive.catalogue import day_start
 from wattwarden.storage.clocks import measure_clocks
 from wattwarden.storage.counting import count_hours
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.gaps import note_gaps
+from wattwarden.storage.moments import us_of
 from wattwarden.storage.rolling import (
     ENERGY_LOOKBACK_H,
     HOUR_US,
@@ -42,6 +45,7 @@ HOURS_PER_NOTE: Final = 240
 LOCK_KEY: Final = int.from_bytes(b"wwrollup", "big")
 
 _SHIFT: Final = 32
+_DAY_HOURS: Final = 24
 
 
 class Width(StrEnum):
@@ -95,26 +99,63 @@ async def note_touched(connection: Connection, touched: NDArray[np.int64]) -> No
 
 
 async def recompute_due(connection: Connection) -> int:
-    """Recompute what is due; return how many hours of meters that were.
+    """Recompute what is due now; return how many hours of meters that were.
 
     Raises:
+        DayUnreadableError: Hours about an archived day wait for its file; all others are done.
         StorageError: The database is away; what was done stays, and doing it again changes nothing.
     """
-    done = 0
+    done, unread = 0, list[DayUnreadableError]()
     with errors("computing rollups"):
+        # What waits on is noted anew, behind this.
+        last = await connection.fetchval("SELECT max(id) FROM rollup_due")
         while True:
             async with connection.transaction():
                 taken = await connection.fetch(
-                    "DELETE FROM rollup_due WHERE id IN (SELECT id FROM rollup_due ORDER BY id"
-                    " LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING touched",
+                    "DELETE FROM rollup_due WHERE id IN (SELECT id FROM rollup_due WHERE id <= $2"
+                    " ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING touched",
                     NOTES_PER_ROUND,
+                    last,
                 )
                 if not taken:
-                    return done
+                    break
                 touched = np.unique(np.concatenate([np.array(row[0], np.int64) for row in taken]))
                 for start in range(0, len(touched), HOURS_PER_STATEMENT):
-                    await recompute(connection, touched[start : start + HOURS_PER_STATEMENT])
-                done += len(touched)
+                    part = touched[start : start + HOURS_PER_STATEMENT]
+                    done += await _recompute_readable(connection, part, unread)
+    if unread:
+        raise unread[0]
+    return done
+
+
+async def _recompute_readable(
+    connection: Connection, touched: NDArray[np.int64], unread: list[DayUnreadableError]
+) -> int:
+    """Recompute hours, note anew those that need a file which nobody can read; return how many."""
+    while len(touched):
+        try:
+            async with connection.transaction():
+                await recompute(connection, touched)
+        except DayUnreadableError as error:
+            waits = _of_day(touched, error.day)
+            if len(touched) > 1 and not waits.any():
+                # The end of a gap, weeks later: which of them it is turns out by halves.
+                halves = np.array_split(touched, 2)
+                return sum([await _recompute_readable(connection, one, unread) for one in halves])
+            unread.append(error)
+            waits |= len(touched) == 1
+            await note_touched(connection, touched[waits])
+            touched = touched[~waits]
+        else:
+            break
+    return len(touched)
+
+
+def _of_day(touched: NDArray[np.int64], day: date) -> NDArray[np.bool_]:
+    """Which hours surely need a day's rows: its own, and those whose counters rose from them."""
+    first = us_of(day_start(day)) // HOUR_US
+    hours = touched >> _SHIFT
+    return (hours >= first) & (hours < first + _DAY_HOURS + ENERGY_LOOKBACK_H)
 
 
 async def recompute(connection: Connection, touched: NDArray[np.int64]) -> None:

@@ -1,9 +1,9 @@
 """``wattwarden archive``: days that lie in files."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from cyclopts import App, Parameter
 
@@ -31,7 +31,13 @@ from wattwarden.tools.times import rfc3339
 
 # A question is settled within a week; whoever needs longer says so.
 PIN_DAYS: Final = 7
+# Whoever needs a day for longer keeps it longer: hot_days.
+MOST_PIN_DAYS: Final = 366
 HEADINGS: Final = ("day", "kind", "rows", "bytes", "generation", "stands", "sha256", "path")
+
+Became = ArchiveFile | Waits | StorageError | None
+"""What became of a closed day: its file, why it waits, why it failed; None where it was empty."""
+T = TypeVar("T")
 
 Day = Annotated[date, Parameter(name="DAY", help="UTC days, such as 2026-11-22; else all.")]
 
@@ -84,23 +90,29 @@ def run_now(
 ) -> None:
     """Take every closed day into the store now, and say what keeps the others.
 
-    The archivist does the same by itself, a day at a time. The exit status is 1 when a day failed.
+    The archivist does the same by itself, a day at a time. The exit status is 1 when a day failed;
+    the others go all the same.
     """
     settings = _settings(system)
     kept = settings.archivist.hot_days if hot_days is None else hot_days
     if kept < 0:
         raise UsageError("--hot-days is 0 or more", "such as --hot-days 30")
 
-    async def work() -> list[tuple[Closed, ArchiveFile | Waits | None]]:
+    async def work() -> tuple[list[tuple[Closed, Became]], list[str]]:
         now = datetime.now(UTC)
         async with archiving(dsn_of(settings)) as connection:
-            await sweep(connection, now, settings.archivist.archive_days)
             with row_progress(None) as tell:
                 exporter = Exporter(connection, Store(days_store_of(settings)), tell=tell)
                 closed = await closed_days(connection, now, kept)
-                return [(one, await exporter.archive(one, now)) for one in closed]
+                done = [(one, await _tried(exporter.archive(one, now))) for one in closed]
+            swept = await _tried(sweep(connection, now, settings.archivist.archive_days))
+        tried = (*(what for _, what in done), swept)
+        return done, [one.message for one in tried if isinstance(one, StorageError)]
 
-    _show_run(run(work()), json=json)
+    done, faults = run(work())
+    _show_run(done, json=json)
+    if faults:
+        raise CommandError("; ".join(faults), "see wattwarden doctor, and run it again")
 
 
 @app.command
@@ -144,6 +156,9 @@ def restore(
     """
     if not day:
         raise UsageError("no day named", "such as wattwarden archive restore 2026-08-01")
+    if not 0 < days <= MOST_PIN_DAYS:
+        message = f"--for-days is from 1 to {MOST_PIN_DAYS}"
+        raise UsageError(message, "such as --for-days 7")
     settings = _settings(system)
 
     async def work() -> list[tuple[ArchiveFile, GivenBack]]:
@@ -171,6 +186,14 @@ def _settings(system: System) -> Settings:
     return as_running(settings_of(system))
 
 
+async def _tried(work: Awaitable[T]) -> T | StorageError:
+    """Return what came of it, or why nothing did."""
+    try:
+        return await work
+    except StorageError as error:
+        return error
+
+
 async def _verified(file: ArchiveFile, tell: Callable[[int], object]) -> tuple[ArchiveFile, str]:
     """Verify one; say what is wrong with it, "" for nothing."""
     try:
@@ -181,7 +204,7 @@ async def _verified(file: ArchiveFile, tell: Callable[[int], object]) -> tuple[A
     return file, ""
 
 
-def _show_run(done: Sequence[tuple[Closed, ArchiveFile | Waits | None]], *, json: bool) -> None:
+def _show_run(done: Sequence[tuple[Closed, Became]], *, json: bool) -> None:
     for closed, what in done:
         row: dict[str, Any] = {"day": str(closed.day), "kind": closed.kind}
         match what:
@@ -191,6 +214,9 @@ def _show_run(done: Sequence[tuple[Closed, ArchiveFile | Waits | None]], *, json
             case Waits(why):
                 said = f"waits: {why}"
                 row |= {"waits": why}
+            case StorageError():
+                said = f"failed: {what.message}"
+                row |= {"fault": what.message}
             case None:
                 said = "nothing was in it"
                 row |= {"rows": 0}

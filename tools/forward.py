@@ -15,7 +15,7 @@ from wattwarden.server.forwarder import outgoing
 from wattwarden.server.places import Places
 from wattwarden.server.secret_files import SecretError, read_secret
 from wattwarden.server.settings import Settings
-from wattwarden.storage.forward import Forwarded, Owed, aside, read_forwarded, take_back
+from wattwarden.storage.forward import Forwarded, Owed, aside, forget, read_forwarded, take_back
 from wattwarden.storage.forward_rows import newest_row
 from wattwarden.storage.registry.registry import load_registry
 from wattwarden.tools.decode import as_json
@@ -148,6 +148,9 @@ def list_aside(
     async def work() -> list[Owed]:
         found: list[Owed] = []
         async with database(settings, "forward aside") as connection:
+            if platform not in {one.platform for one in await read_forwarded(connection)}:
+                message = f"nothing was ever forwarded to {platform}"
+                raise CommandError(message, "see wattwarden forward status")
             while page := await aside(
                 connection, platform, found[-1].qn if found else 0, ASIDE_AT_ONCE
             ):
@@ -185,6 +188,30 @@ def retry(
     print(as_json({"platform": platform, "owed": count}) if json else f"{count} owed again")
 
 
+@app.command(name="forget")
+def forget_platform(
+    platform: NameArgument, /, *, system: System = THE_USUAL_SYSTEM, json: AsJson = False
+) -> None:
+    """Forget a platform that was taken out of forward.toml, with what it was still owed.
+
+    Closed days wait until every platform has taken their rows; one that is forgotten holds none.
+    """
+    settings = settings_of(system)
+    if platform in _written(settings):
+        message = f"{platform} stands in {Places(settings.data).forward}"
+        raise UsageError(message, "take it out there first")
+
+    async def work() -> int | None:
+        async with database(settings, "forward forget") as connection:
+            return await forget(connection, platform)
+
+    owed = run(work())
+    if owed is None:
+        message = f"nothing was ever forwarded to {platform}"
+        raise UsageError(message, "see `wattwarden forward status`")
+    print(as_json({"platform": platform, "owed": owed}) if json else f"forgotten, {owed} were owed")
+
+
 async def _tried(platform: Platform, upload: Outgoing) -> dict[str, Any]:
     """Send one upload; return whether it was taken, in what time, and what was said."""
     started = time.monotonic()
@@ -207,11 +234,15 @@ async def _tried(platform: Platform, upload: Outgoing) -> dict[str, Any]:
     return {"taken": False, "ms": None, "reason": reason}
 
 
-def _table(settings: Settings) -> dict[str, Platform]:
+def _written(settings: Settings) -> dict[str, Platform]:
     try:
-        table = load_forward_table(Places(settings.data).forward)
+        return load_forward_table(Places(settings.data).forward)
     except ForwardTableError as error:
         raise CommandError(str(error), "see docs/forwarding.md") from error
+
+
+def _table(settings: Settings) -> dict[str, Platform]:
+    table = _written(settings)
     if not table:
         message = f"nothing is forwarded: {Places(settings.data).forward} names no platform"
         raise CommandError(message, "see docs/forwarding.md")

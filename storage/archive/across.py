@@ -10,18 +10,27 @@ nothing is made and the tables are themselves.
 
 import contextlib
 from collections.abc import AsyncIterator, Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Final
 
 from wattwarden.storage.archive.catalogue import DAY, ArchiveFile, archived, day_start
 from wattwarden.storage.database import Connection
+from wattwarden.storage.errors import StorageError
 from wattwarden.storage.rows.tables import FACTOR, READING, Table
 
 # What is put into a temporary table at once where somebody reads on and on: a month of a meter.
 STRETCH: Final = timedelta(days=31)
 
 _TABLES: Final = {table.name: table for table in (READING, FACTOR)}
+
+
+class DayUnreadableError(StorageError):
+    """The file of an archived day cannot be read now: it is not there, or its store is away."""
+
+    def __init__(self, day: date, message: str) -> None:
+        super().__init__(message, retryable=True)
+        self.day = day
 
 
 @contextlib.asynccontextmanager
@@ -57,7 +66,8 @@ async def across(
         until: To when, excluded; None: to the last.
 
     Raises:
-        StorageError: A file cannot be read.
+        DayUnreadableError: A file cannot be read; what was made goes with the transaction, or with
+            the savepoint of whoever goes on without the day.
     """
     async with holding(connection):
         files = await archived(connection, since, until)
@@ -113,7 +123,10 @@ async def _make(
         f" (LIKE {hot}, PRIMARY KEY ({', '.join(table.key)})) ON COMMIT DROP"
     )
     for file in files:
-        await load_rows(connection, file, meters, span, into=f"archived_{table.name}")
+        try:
+            await load_rows(connection, file, meters, span, into=f"archived_{table.name}")
+        except StorageError as error:
+            raise DayUnreadableError(file.day, error.message) from error
     days = _runs(files)
     # Rows that came since for these days: the archived row of the same key was there first.
     await connection.execute(

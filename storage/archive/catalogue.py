@@ -115,10 +115,8 @@ async def find_newest(connection: Connection, kind: str, day: date) -> ArchiveFi
     return None if row is None else _file(row)
 
 
-async def list_files(
-    connection: Connection, since: date | None = None, until: date | None = None
-) -> list[ListedFile]:
-    """Return the files of days from ``since`` to before ``until``, replaced ones left out.
+async def list_files(connection: Connection) -> list[ListedFile]:
+    """Return the files in order of their days, replaced ones left out.
 
     Raises:
         StorageError: The database is away.
@@ -127,11 +125,7 @@ async def list_files(
         rows = await connection.fetch(
             f"SELECT {_COLUMNS}, EXISTS (SELECT FROM archive_day AS d WHERE d.kind = f.kind"  # noqa: S608  as above
             " AND d.day = f.day AND d.generation = f.generation) AS current"
-            " FROM archive_file AS f WHERE f.replaced_at IS NULL"
-            " AND ($1::date IS NULL OR f.day >= $1) AND ($2::date IS NULL OR f.day < $2)"
-            " ORDER BY f.day, f.kind",
-            since,
-            until,
+            " FROM archive_file AS f WHERE f.replaced_at IS NULL ORDER BY f.day, f.kind"
         )
     return [ListedFile(_file(row), row["current"]) for row in rows]
 

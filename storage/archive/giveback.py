@@ -117,6 +117,7 @@ async def _join(
     done.inserted += int(inserted.split()[-1])
     unlike = await connection.fetch(_unlike_query(table, partition), *meters)
     codes = await _codes(connection, unlike) if table is FACTOR else {}
+    changed, revisions = list[tuple[Any, ...]](), list[tuple[Any, ...]]()
     for row in unlike:
         names = codes[row["layout"]] if table is FACTOR else None
         first = said_of(table, row, "stored_", names)
@@ -127,11 +128,15 @@ async def _join(
                 step, quality = row["later_step"], quality | row["later_quality"]
                 done.complements += 1
             case Revision(offered):
-                await _revise(connection, table, row, offered)
+                revisions.append(_revision(table, row, offered))
                 done.revised += 1
             case None:
                 pass
-        await _write(connection, table, partition, row, (step, quality, *columns_of(table, first)))
+        key = (row[name] for name in table.key)
+        values = columns_of(table, first)
+        changed.append((*key, row["stored_received_at"], step, quality, *values))
+    await connection.executemany(_write_query(table, partition), changed)
+    await connection.executemany(_REVISE, revisions)
 
 
 def _unlike_query(table: Table, partition: str) -> str:
@@ -157,37 +162,31 @@ async def _codes(connection: Connection, rows: list[asyncpg.Record]) -> Mapping[
     return {row["id"]: row["codes"] for row in found}
 
 
-async def _write(
-    connection: Connection,
-    table: Table,
-    partition: str,
-    row: asyncpg.Record,
-    values: tuple[Any, ...],
-) -> None:
+def _write_query(table: Table, partition: str) -> str:
     """Write a row as it would stand had the archived one been there first."""
-    key = [row[name] for name in table.key]
+    width = len(table.key)
     names = ("received_at", "step", "quality", *table.values)
-    sets = ", ".join(f"{name} = ${len(key) + place}" for place, name in enumerate(names, 1))
+    sets = ", ".join(f"{name} = ${width + place}" for place, name in enumerate(names, 1))
     where = " AND ".join(f"{name} = ${place}" for place, name in enumerate(table.key, 1))
-    await connection.execute(
-        f"UPDATE {partition} SET {sets} WHERE {where}",  # noqa: S608  names of this room
-        *key,
-        row["stored_received_at"],
-        *values,
-    )
+    return f"UPDATE {partition} SET {sets} WHERE {where}"  # noqa: S608  names of this room
 
 
-async def _revise(connection: Connection, table: Table, row: asyncpg.Record, offered: Said) -> None:
+_REVISE: Final = (
+    "INSERT INTO revision (meter, channel, period, at, layout, offered, digest, received_at,"
+    " step, shard, sequence, frame) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0)"
+    " ON CONFLICT (meter, channel, period, at, layout, digest)"
+    " DO UPDATE SET times = revision.times + 1"
+)
+
+
+def _revision(table: Table, row: asyncpg.Record, offered: Said) -> tuple[Any, ...]:
+    """The values of a row of ``revision``."""
     plain = {
         name: shortest(said) if isinstance(said, float) else said
         for (_, name), said in offered.items()
     }
     body = orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
-    await connection.execute(
-        "INSERT INTO revision (meter, channel, period, at, layout, offered, digest, received_at,"
-        " step, shard, sequence, frame) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0)"
-        " ON CONFLICT (meter, channel, period, at, layout, digest)"
-        " DO UPDATE SET times = revision.times + 1",
+    return (
         *(row[name] for name in ("meter", "channel", "period", "at")),
         row["layout"] if table is FACTOR else 0,
         body.decode(),

@@ -2,11 +2,16 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from wattwarden.storage.archive.catalogue import forget_file, replaced_files, retire_before
+from wattwarden.storage.archive.catalogue import (
+    ArchiveFile,
+    forget_file,
+    replaced_files,
+    retire_before,
+)
 from wattwarden.storage.archive.store import Opener, Store
 from wattwarden.storage.database import Connection, connect, errors
 from wattwarden.storage.errors import StorageError
@@ -46,18 +51,37 @@ async def archiving(dsn: str) -> AsyncIterator[Connection]:
 
 
 async def sweep(
-    connection: Connection, now: datetime, archive_days: int, opener: Opener = Store
+    connection: Connection,
+    now: datetime,
+    archive_days: int,
+    opener: Opener = Store,
+    tell: Callable[[int], object] = int,
 ) -> int:
     """Retire days that were kept long enough, remove files that nobody reads; return how many.
 
+    ``tell`` is told how many are gone since it was told last.
+
     Raises:
-        StorageError: The database or a store is away; the rest follows the next time.
+        StorageError: The database is away; or a store is, and files of others are gone all the
+            same.  The rest follows the next time.
     """
     oldest = now.astimezone(UTC).date() - timedelta(days=archive_days)
+    removed, faults = 0, list[StorageError]()
     with errors("sweeping the archive"):
         await retire_before(connection, oldest, now)
-        gone = await replaced_files(connection, now)
-        for file in gone:
-            await asyncio.to_thread(opener(file.store).remove, file.path)
+        for file in await replaced_files(connection, now):
+            try:
+                await asyncio.to_thread(_remove, opener, file)
+            except StorageError as error:
+                faults.append(error)
+                continue
             await forget_file(connection, file)
-    return len(gone)
+            removed += 1
+            tell(1)
+    if faults:
+        raise faults[0]
+    return removed
+
+
+def _remove(opener: Opener, file: ArchiveFile) -> None:
+    opener(file.store).remove(file.path)

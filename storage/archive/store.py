@@ -31,7 +31,7 @@ class Store:
     """Files by their path below a root, with / between its parts."""
 
     def __init__(self, url: str) -> None:
-        """Open a store; nothing is asked of it yet.
+        """Open a store; nothing is asked of it yet, but for where a bucket without a region lies.
 
         Raises:
             StorageError: No store can be at this address.
@@ -54,7 +54,7 @@ class Store:
         """
         with _errors(f"{self.url}/{path}"):
             if self.folder is None:
-                with self.files.open_output_stream(self.located(path)) as stream:
+                with _uploaded(self.files, self.located(path)) as stream:
                     yield stream
             else:
                 with _written(self.folder / path) as file:
@@ -143,16 +143,36 @@ def _written(path: Path) -> Iterator[IO[bytes]]:
     """A file that gets its name when it is on the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + DRAFT)
-    with draft.open("wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with draft.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        # On a disk that is full it would stand in the way of the next attempt.
+        draft.unlink(missing_ok=True)
+        raise
     draft.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+@contextlib.contextmanager
+def _uploaded(files: fs.FileSystem, place: str) -> Iterator[IO[bytes]]:
+    """An object that is there when the block ends well."""
+    stream = files.open_output_stream(place)
+    try:
+        yield stream
+    except BaseException:
+        # A stream knows no other end than to make an object of what came.
+        with contextlib.suppress(OSError, pa.ArrowException):
+            stream.close()
+            files.delete_file(place)
+        raise
+    stream.close()
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ alarm ⋈ alarm_case ─► numbers, tallies ─► the page is folded: the late
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -14,6 +14,7 @@ import asyncpg
 
 from wattwarden.alarms.cases.case import DONE, Case, Level, State
 from wattwarden.alarms.cases.gradings import Rulebooks
+from wattwarden.alarms.rulebook import Rules
 from wattwarden.storage.cases.load import Basis, Chosen, listed, load_basis, load_cases
 from wattwarden.storage.database import Connection, errors
 
@@ -91,18 +92,20 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What the queries of one look take; ``behind`` are the chosen cases that nobody followed."""
+    """What the queries of one look take; ``behind`` are the chosen cases that nobody followed.
+
+    ``books`` are the rules of each era, between which some got other classes.
+    """
 
     basis: Basis
+    books: Sequence[Rules]
     behind: list[Case]
     values: tuple[object, ...]
 
     def grade(self, row: asyncpg.Record) -> str:
         """Return the class that a row's rule had in the row's era."""
-        rules = self.basis.rules
-        changes = rules.classes_changed()
-        book = rules.at(changes[row["era"] - 1]) if row["era"] else rules.shipped
-        return book.rules[row["rule"]].grade
+        era: int = row["era"]
+        return self.books[era].rules[row["rule"]].grade
 
 
 async def list_cases(
@@ -190,7 +193,7 @@ async def _asked(connection: Connection, chosen: Chosen, now: datetime) -> _Aske
     of_alarms = _of_alarms(chosen, basis.rules, now)
     rows = await connection.fetch(f"SELECT a.id{_ALARMS} AND {_BEHIND}", *of_alarms)
     behind = await _behind(connection, chosen, basis, now, [row["id"] for row in rows])
-    return _Asked(basis, behind, (*of_alarms, *_of_cases(chosen)))
+    return _Asked(basis, _books(basis.rules), behind, (*of_alarms, *_of_cases(chosen)))
 
 
 async def _tallies(connection: Connection, asked: _Asked) -> Counter[Tally]:
@@ -271,13 +274,17 @@ def _graded(chosen: Chosen, rules: Rulebooks) -> list[str] | None:
     """Return the rules that are of the chosen classes, each with the eras in which it is."""
     if chosen.grades is None:
         return None
-    books = [rules.shipped, *map(rules.at, rules.classes_changed())]
     return [
         f"{one.id}:{era}"
-        for era, book in enumerate(books)
+        for era, book in enumerate(_books(rules))
         for one in book.rules.values()
         if one.grade in chosen.grades
     ]
+
+
+def _books(rules: Rulebooks) -> list[Rules]:
+    """Return the rules of each era, as ``_ERA`` counts them."""
+    return [rules.shipped, *map(rules.at, rules.classes_changed())]
 
 
 def _tally(case: Case) -> Tally:

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
 from wattwarden.server import archivist as module
-from wattwarden.server.archivist import Archivist, Chore
+from wattwarden.server.archivist import RETRY_INTERVAL, Archivist, Chore, Due, Rested
 from wattwarden.server.clock import Clock
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.journal.lease import Verdict
@@ -98,6 +98,38 @@ async def test_a_failure_is_told_once_until_it_changes_or_ends() -> None:
         ("chore is done again", None),
     ]
     assert {line["chore"] for line in lines} == {"a"}
+
+
+async def test_what_is_not_due_yet_goes_on_to_fail() -> None:
+    away = StorageError("away", retryable=True)
+    answers: list[StorageError | Rested | None] = [away, Rested.NOT_DUE, Rested.NOT_DUE, None]
+
+    async def do(_now: datetime) -> Rested | None:
+        answer = answers.pop(0)
+        if isinstance(answer, StorageError):
+            raise answer
+        return answer
+
+    made = archivist([Chore("hourly", do)])
+    failing = []
+    with capture_logs() as lines:
+        for _ in range(4):
+            await made.round(NOW)
+            failing.append("hourly" in made.failing)
+    assert failing == [True, True, True, False]
+    assert (made.counters.done, made.counters.failed) == ({"hourly": 1}, {"hourly": 1})
+    assert [line["event"] for line in lines] == ["chore failed", "chore is done again"]
+
+
+def test_what_failed_is_due_again_sooner() -> None:
+    due = Due(timedelta(hours=1))
+    assert due.begins(NOW)
+    assert not due.begins(NOW + RETRY_INTERVAL / 2)
+    later = NOW + RETRY_INTERVAL
+    assert due.begins(later)
+    due.done(later)
+    assert not due.begins(later + timedelta(minutes=59))
+    assert due.begins(later + timedelta(hours=1))
 
 
 async def test_two_archivists_do_not_work_at_the_same_time() -> None:

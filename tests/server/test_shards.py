@@ -8,6 +8,7 @@ import pytest
 from tests.storage.store import EMPTY_STORE
 
 from wattwarden.server.shards import Shards
+from wattwarden.storage import presence
 from wattwarden.storage.database import Connection
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.rows.position import Fenced
@@ -22,11 +23,15 @@ class FakeWriter:
     def __init__(self, error: StorageError | None) -> None:
         self.error = error
         self.done = False
+        # Until then it cannot finish its round.
+        self.may_finish = asyncio.Event()
+        self.may_finish.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         if self.error is not None:
             raise self.error
         await stop.wait()
+        await self.may_finish.wait()
         self.done = True
 
 
@@ -52,6 +57,13 @@ async def database(store_server: str) -> AsyncIterator[Connection]:
     await connection.close()
 
 
+@pytest.fixture(autouse=True)
+def _nobody_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is between two rounds."""
+    monkeypatch.setattr(presence, "TTL_S", 600.0)
+    monkeypatch.setattr(presence, "GRACE_S", 600.0)
+
+
 async def stopped(crew: Crew) -> None:
     """Run it with the order to stop given already."""
     stop = asyncio.Event()
@@ -67,9 +79,24 @@ async def test_it_works_on_what_it_has_and_lets_others_have_their_share(
     assert one.shards.held == [0, 1, 2, 3]
     await other.shards.round()
     assert other.shards.held == []
+    one.made[2][1].may_finish.clear()
+    await one.shards.round()
+    await other.shards.round()
+    assert other.shards.held == []
+    await one.shards.round()
+    assert one.shards.held == [0, 1, 2]
+    assert [writer.done for _, writer in one.made] == [False, False, False, True]
+    await other.shards.round()
+    assert other.shards.held == [3]
+    # However long a round takes, who finishes it is seen.
+    seen = "SELECT seen_at > $1 FROM writer WHERE holder = 'writer-a'"
+    before = await database.fetchval("SELECT clock_timestamp()")
+    await one.shards.round()
+    assert await database.fetchval(seen, before)
+    one.made[2][1].may_finish.set()
+    await asyncio.sleep(0)
     await one.shards.round()
     assert one.shards.held == [0, 1]
-    assert [writer.done for _, writer in one.made] == [False, False, True, True]
     await other.shards.round()
     assert other.shards.held == [2, 3]
     await stopped(one)
@@ -100,6 +127,8 @@ async def test_what_was_taken_is_no_longer_worked_on(
     await crew.shards.round()
     await database.execute("DELETE FROM writer")
     assert (await share_shards(database, "thief", SHARDS)).held.keys() == set(range(SHARDS))
+    await crew.shards.round()
+    await asyncio.sleep(0)
     await crew.shards.round()
     assert crew.shards.held == []
     assert all(writer.done for _, writer in crew.made)

@@ -30,6 +30,7 @@ from wattwarden.server.forward_table import Platform
 from wattwarden.server.forwarder import ASIDE_TRIES, Forwarder, ForwardPlace
 from wattwarden.storage import forward, forward_rows
 from wattwarden.storage.database import Connection, connect
+from wattwarden.storage.errors import StorageError
 from wattwarden.storage.forward import Item
 from wattwarden.storage.forward_rows import Row
 from wattwarden.storage.moments import moment_of, us_of
@@ -194,6 +195,11 @@ async def test_one_forwards_at_a_time(city: Connection, store_dsn: str) -> None:
     assert await forward.hold(other, "up")
     assert not await forward.hold(city, "up")
     assert await forward.hold(city, "another")
+    with pytest.raises(StorageError, match="up is forwarded to now"):
+        await forward.forget(city, "up")
+    await other.execute("SELECT pg_advisory_unlock_all()")
+    assert (await forward.forget(city, "up"), await forward.forget(city, "up")) == (0, None)
+    assert await forward.read_forwarded(city) == []
     await other.close()
     await city.execute("SELECT pg_advisory_unlock_all()")
 

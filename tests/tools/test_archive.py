@@ -81,10 +81,26 @@ def test_what_cannot_be_done_is_said(
     told("restore", "2026-07-01", status=1)
     assert main(["archive", "restore", *where]) == 2
     assert main(["archive", "run", "--hot-days=-1", *where]) == 2
+    for days in ("0", "-3", "999999999"):
+        words = ["restore", "2026-08-01", f"--for-days={days}"]
+        assert main(["archive", *words, *where]) == 2
     hand.do(behind)
     capsys.readouterr()
     assert main(["archive", "run", *where]) == 0
     assert "waits: the warden has taken steps up to 0 of 21601" in capsys.readouterr().out
+
+
+def test_a_day_that_fails_keeps_no_other_from_going(told: Run, data: Path, hand: Hand) -> None:
+    (data / "archive/days").mkdir(parents=True)
+    # No folder can be made where a file is.
+    (data / "archive/days/factor").touch()
+
+    done = told("run", status=1)
+
+    assert [(one["kind"], "fault" in one) for one in done] == [
+        ("factor", True), ("reading", False), ("factor", True), ("reading", False),
+    ]  # fmt: skip
+    assert hand.do(partitions) == {"factor_20260801", "factor_20260802"}
 
 
 def test_people_get_tables_and_sentences(

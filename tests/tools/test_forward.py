@@ -144,7 +144,7 @@ def test_without_a_table_the_cure_is_said(
 
 
 def test_how_far_a_platform_is_and_what_is_in_the_way(
-    where: list[str], execute: Execute, capsys: pytest.CaptureFixture[str]
+    where: list[str], data: Path, execute: Execute, capsys: pytest.CaptureFixture[str]
 ) -> None:
     execute(
         "INSERT INTO forward_position (platform, step, qn, sent, acknowledged, acknowledged_at,"
@@ -165,10 +165,20 @@ def test_how_far_a_platform_is_and_what_is_in_the_way(
     assert main(["forward", "aside", "city", *where]) == 0
     assert "2011" in capsys.readouterr().out
     execute("UPDATE forward_item SET aside = FALSE")
+    assert main(["forward", "aside", "nobody", *where]) == 1
+    assert "nothing was ever forwarded to nobody" in capsys.readouterr().err
     execute("UPDATE forward_position SET trouble = ''")
     assert main(["forward", "status", *where]) == 0
     capsys.readouterr()
     assert rows(capsys, "forward", "status", *where)[0]["owed"] == 3
+    (data / "forward.toml").write_text(TABLE.format(port=9))
+    assert main(["forward", "forget", "city", *where]) == 2
+    assert "take it out there first" in capsys.readouterr().err
+    (data / "forward.toml").unlink()
+    assert rows(capsys, "forward", "forget", "city", *where) == [{"platform": "city", "owed": 3}]
+    assert rows(capsys, "forward", "status", *where) == []
+    assert main(["forward", "forget", "city", *where]) == 2
+    assert "nothing was ever forwarded" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("_configured", "_measured")

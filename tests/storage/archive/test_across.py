@@ -22,9 +22,8 @@ from tests.storage.archive.days import (
 )
 
 from wattwarden.alarms.registry.nouns import Point
-from wattwarden.storage.archive.across import across, holding, stretches
+from wattwarden.storage.archive.across import DayUnreadableError, across, holding, stretches
 from wattwarden.storage.archive.export import Closed
-from wattwarden.storage.archive.files import ArchiveDamagedError
 from wattwarden.storage.database import Connection
 from wattwarden.storage.readings import Span
 from wattwarden.storage.registry.meters import first_readings
@@ -121,8 +120,9 @@ async def test_a_day_of_which_the_file_is_gone_is_an_error_and_no_empty_day(
     (file,) = await archive(store, tmp_path, READING)
     (tmp_path / file.path).unlink()
 
-    with pytest.raises(ArchiveDamagedError, match="reading_20260801-g1"):
+    with pytest.raises(DayUnreadableError, match="reading_20260801-g1") as refused:
         await read_all(store)
+    assert refused.value.retryable
     assert not store.is_in_transaction()
 
 
@@ -188,6 +188,40 @@ async def test_rollups_and_gaps_of_an_archived_day_count_its_rows_with_the_late_
     after = await derived()
     assert after[-1] == []
     assert [row[3] for row in after[1]] == [60]
+
+
+async def test_hours_about_a_day_that_cannot_be_read_wait_and_keep_no_others(
+    store: Connection, tmp_path: Path
+) -> None:
+    (one, other) = await meters(store, 2)
+    # Only of the first it is known how often it reports: its gap since then is looked for.
+    await store.execute(
+        "INSERT INTO meter_profile (meter, version, body, entered_at, actor)"
+        " VALUES ($1, 1, '{\"cycle_s\": 60}', $2, 'test')",
+        one,
+        START,
+    )
+    await make_days(store, 0, 5)
+    hours = [(int(START.timestamp()) // 3600 + 24 * day) for day in (0, 5)]
+    touched = [(hour << 32) | meter for hour in hours for meter in (one, other)]
+    for day in (0, 5):
+        for meter in (one, other):
+            await put_reading(store, meter, "", "i", START + day * DAY, voltage_a=230.0)
+    await taken(store)
+    await note_touched(store, np.array(touched))
+    assert await recompute_due(store) == len(touched)
+    (file,) = await archive(store, tmp_path, READING)
+    (tmp_path / file.path).rename(tmp_path / "away")
+
+    await note_touched(store, np.array(touched))
+    with pytest.raises(DayUnreadableError, match="reading_20260801-g1"):
+        await recompute_due(store)
+
+    waiting = await store.fetch("SELECT unnest(touched) AS pair FROM rollup_due ORDER BY 1")
+    assert [row["pair"] for row in waiting] == touched[:3]
+    (tmp_path / "away").rename(tmp_path / file.path)
+    assert await recompute_due(store) == 3
+    assert await recompute_due(store) == 0
 
 
 async def test_curves_folds_and_first_readings_read_files(

@@ -59,17 +59,26 @@ async def test_what_waits_is_told_until_it_went_and_looked_for_hourly(
     store: Connection, store_dsn: str, tmp_path: Path
 ) -> None:
     (one,) = await meters(store, 1)
-    await make_days(store, 0)
-    await put_reading(store, one, "", "i", START, step=9)
+    await make_days(store, 0, 1)
+    for day in (0, 1):
+        await put_reading(store, one, "", "i", START + 24 * day * HOUR, step=9)
     counters = ArchiveCounters()
     chore = days_chore(store_dsn, AUGUST, tmp_path.as_uri(), counters)
 
-    await done(chore, 3)
-    assert counters.waiting == {"reading_20260801": "the warden has taken steps up to 0 of 21609"}
-    await taken(store)
-    await done(chore, 2, NOW + timedelta(minutes=59))
-    assert counters.waiting
+    await done(chore, 5)
+    why = "the warden has taken steps up to 0 of 21609"
+    both = {"reading_20260801": why, "reading_20260802": why}
+    assert counters.waiting == both
+    # Looked for anew they go on to wait, one of them tried again or both.
     await done(chore, 1, NOW + HOUR)
+    assert counters.waiting == both
+    await done(chore, 1, NOW + HOUR)
+    await taken(store)
+    await done(chore, 2, NOW + 2 * HOUR - timedelta(minutes=1))
+    assert counters.waiting == both
+    await done(chore, 1, NOW + 2 * HOUR)
+    assert counters.waiting == {"reading_20260802": why}
+    await done(chore, 1, NOW + 2 * HOUR)
 
     assert counters.waiting == {}
     assert await partitions(store) == set()
@@ -93,6 +102,30 @@ async def test_a_day_that_fails_is_counted_and_the_next_one_goes(
 
     assert (counters.failed, counters.days) == (1, 1)
     assert await partitions(store) == {"factor_20260801"}
+
+
+async def test_a_store_of_old_that_is_away_keeps_no_day_from_going(
+    store: Connection, store_dsn: str, tmp_path: Path
+) -> None:
+    await fill(store, seed=1, days=1)
+    for number, place in enumerate(("gopher://of-old", tmp_path.as_uri()), 1):
+        await store.execute(
+            "INSERT INTO archive_file (kind, day, generation, store, path, sha256, bytes, rows,"
+            " first_at, last_at, layout, digests, seen_before, written_at, replaced_at)"
+            " VALUES ('reading', '2026-07-01', $1, $2, 'gone', decode(repeat('00', 32), 'hex'),"
+            " 1, 1, $3, $3, 1, '{}', '3', $3, $3)",
+            *(number, place, START),
+        )
+    counters = ArchiveCounters()
+    chore = days_chore(store_dsn, AUGUST, tmp_path.as_uri(), counters)
+
+    with pytest.raises(StorageError, match="gopher"):
+        await done(chore, 1)
+    await done(chore, 2)
+
+    assert (counters.days, counters.removed, counters.failed) == (2, 1, 0)
+    stores = await store.fetch("SELECT store FROM archive_file WHERE replaced_at IS NOT NULL")
+    assert [row["store"] for row in stores] == ["gopher://of-old"]
 
 
 async def test_nothing_is_opened_while_no_day_is_closed(store_dsn: str, tmp_path: Path) -> None:

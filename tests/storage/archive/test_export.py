@@ -266,7 +266,7 @@ async def test_a_disk_that_is_full_leaves_nothing_under_the_name(
         with pytest.raises((StorageError, ValueError)):
             await exporter(store, tmp_path).archive(READING, NOW)
 
-    assert list(files_below(tmp_path)) == ["reading_20260801-g1.parquet.part"]
+    assert list(files_below(tmp_path)) == []
     await archive(store, tmp_path, READING)
     assert list(files_below(tmp_path)) == ["reading_20260801-g1.parquet"]
 

@@ -69,6 +69,21 @@ async def test_a_store_that_knows_us_not_is_an_error_with_its_address_and_no_key
 
 
 @pytest.mark.asyncio(loop_scope="session")
+async def test_what_is_not_written_to_its_end_is_no_object(bucket: tuple[FakeS3, str]) -> None:
+    fake, url = bucket
+
+    def broken() -> None:
+        with Store(url).create("a/b") as file:
+            file.write(b"half")
+            raise KeyError("the other half")
+
+    with pytest.raises(KeyError, match="the other half"):
+        await asyncio.to_thread(broken)
+
+    assert "archive/days/a/b" not in fake.objects
+
+
+@pytest.mark.asyncio(loop_scope="session")
 async def test_a_store_is_tried_by_an_object_that_goes_again(bucket: tuple[FakeS3, str]) -> None:
     fake, url = bucket
 

@@ -2,7 +2,8 @@
 
 import random
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -26,9 +27,12 @@ from tests.storage.folding import fold
 from tests.storage.store import EMPTY_STORE
 
 from wattwarden.alarms.decisions.slices import SLICES
+from wattwarden.alarms.folding.late import LONGEST_WAIT_S
 from wattwarden.alarms.registry.changes import Change
+from wattwarden.server import redo
 from wattwarden.server.passes import PassLimits
 from wattwarden.server.warden import Warden
+from wattwarden.storage.archive.across import DayUnreadableError
 from wattwarden.storage.database import Connection
 from wattwarden.storage.moments import moment_of
 from wattwarden.storage.registry.registry import save_registry
@@ -190,6 +194,37 @@ async def test_a_stretch_that_came_late_ends_with_the_same_episodes(
     assert warden.counters.days_again == 1
     assert not found["waiting"]
     assert found["corrections"]
+
+
+async def test_a_day_that_cannot_be_read_waits_and_keeps_nothing_else_from_being_folded(
+    city: Connection,
+    store_dsn: str,
+    at_once: dict[str, list[Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = readings(FIRMS, range(END), power)
+    gap = [row for row in rows if row.meter == "E1-t" and 50 <= _minute(row) < 180]
+    kept = [row for row in rows if row not in gap]
+    await store_rows(city, kept + late(gap, START + 200 * MINUTE))
+    await store_ticks(city, END)
+    read, asked = redo.read_day, list[int]()
+
+    async def away_at_first(*given: Any) -> Any:
+        if given[-1] not in asked:
+            asked.append(given[-1])
+        if len(asked) <= 2:
+            raise DayUnreadableError(date(2026, 11, 22), "the store is away")
+        return await read(*given)
+
+    monkeypatch.setattr(redo, "read_day", away_at_first)
+    warden = await fold(store_dsn)
+    found = await snapshot(city)
+    assert episodes(found) == episodes(at_once)
+    assert found["days"] == at_once["days"]
+    # A local midnight lies in the gap: two days, until the first goes through the second.
+    assert (warden.counters.days_put_off, warden.counters.days_again) == (4, 1)
+    assert [(then - one) * TICK_S for one, then in pairwise(asked)] == [LONGEST_WAIT_S] * 2
+    assert not found["waiting"]
 
 
 async def test_late_rows_that_take_an_alarm_back_withdraw_it(
