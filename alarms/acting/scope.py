@@ -50,6 +50,7 @@ class Read(StrEnum):
     FLAGS = "flags"
     SHARES = "shares"
     CLUES = "clues"
+    PACKAGES = "packages"  # all about an alarm, in a file that goes to a court
     NOTICES = "notices"
     SILENCES = "silences"
     COMMANDS = "commands"
@@ -88,6 +89,7 @@ READS: Final[Mapping[Read, Roles]] = {
     Read.FINDINGS: _AUTHORITY,
     Read.FLAGS: _AUTHORITY,
     Read.SHARES: _AUTHORITY,
+    Read.PACKAGES: _AUTHORITY,
     # What is only suspected is nothing for whoever runs the computers.
     Read.CLUES: OFFICERS | {Role.AUDITOR},
     # Whoever maintains meters asks them.

@@ -69,31 +69,41 @@ def move(timers: Timers, timed: Timed) -> tuple[list[Moved], Bools]:
     rows = [getattr(timers, name).reshape(-1)[flat] for name in _FIELDS]
     began, held, hits, misses, missed_at, raised, level, last_began, last_ended = rows
     running = np.zeros(timed.true.shape, dtype=np.bool_)
+    never = np.zeros(timed.true.shape[1:], dtype=np.bool_)
+    trues, falses = timed.judged & timed.true, timed.judged & ~timed.true
+    steps = np.where(timed.judged, timed.step, 0)
+    bound, reset = np.any(timed.bound, axis=1), np.any(timed.reset, axis=1)
     found: list[Moved] = []
     for slot in range(len(timed.true)):
-        at, judged = timed.at[slot], timed.judged[slot]
-        true = judged & timed.true[slot]
-        below = timed.level[slot] < _RECOVERED * level
-        false = judged & ~timed.true[slot] & ~(raised & timed.bound[slot] & below)
-        began[timed.reset[slot] & ~raised] = NONE
+        at, true, false = timed.at[slot], trues[slot], falses[slot]
+        if bound[slot]:
+            below = timed.level[slot] < _RECOVERED * level
+            false = false & ~(raised & timed.bound[slot] & below)
+        if reset[slot]:
+            began[timed.reset[slot] & ~raised] = NONE
         active = began >= 0
         start = true & ~active
-        began[start], held[start], hits[start] = at[start], 0, 0
-        held += np.where(judged & active, timed.step[slot], 0)
+        if start.any():
+            began[start], held[start], hits[start] = at[start], 0, 0
+        held += steps[slot] * active
         hits += true & (hits < _MANY)
         misses[true] = 0
-        np.copyto(missed_at, at, where=false & active & (misses == 0))
-        misses += false & active & (misses < _MANY)
-        drop = false & active & ~raised & ((hits < need) | (misses >= need))
-        began[drop] = NONE
-        misses[drop] = 0
-        long = at - missed_at + half >= timed.off_delay[slot]
-        end = false & raised & (misses >= 2) & long
-        soon = (last_ended >= 0) & (began - last_ended <= RE_ALARM_MS)
-        ripe = (held + half >= timed.delay[slot]) | (soon & (hits >= need))
-        fire = true & ~raised & (hits >= 2) & ripe
+        # Most slots of most units are as the ones before: nothing ends, nothing is raised.
+        fire = end = soon = never
+        if (false & (active | raised)).any():
+            np.copyto(missed_at, at, where=false & active & (misses == 0))
+            misses += false & active & (misses < _MANY)
+            drop = false & active & ~raised & ((hits < need) | (misses >= need))
+            began[drop] = NONE
+            misses[drop] = 0
+            long = at - missed_at + half >= timed.off_delay[slot]
+            end = false & raised & (misses >= 2) & long
+        if (true & ~raised).any():
+            soon = (last_ended >= 0) & (began - last_ended <= RE_ALARM_MS)
+            ripe = (held + half >= timed.delay[slot]) | (soon & (hits >= need))
+            fire = true & ~raised & (hits >= 2) & ripe
         running[slot] = began >= 0
-        for index in np.flatnonzero(fire | end).tolist():
+        for index in (fire | end).nonzero()[0].tolist():
             if fire[index]:
                 back = bool(soon[index])
                 if back:

@@ -3,6 +3,7 @@
 Everything here is written in the transaction that moves the slice's position.
 """
 
+import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -38,6 +39,14 @@ async def load_states(connection: Connection, slices: Collection[int]) -> dict[s
         "SELECT enterprise, step, body FROM kept_state WHERE slice = ANY($1)", sorted(slices)
     )
     return {row["enterprise"]: KeptState(row["step"], _unpacked(row["body"])) for row in rows}
+
+
+async def load_state(connection: Connection, enterprise: str) -> KeptState | None:
+    """Return the last kept state of an enterprise; None before the first."""
+    row = await connection.fetchrow(
+        "SELECT step, body FROM kept_state WHERE enterprise = $1", enterprise
+    )
+    return None if row is None else KeptState(row["step"], _unpacked(row["body"]))
 
 
 async def save_states(connection: Connection, step: int, states: Mapping[str, bytes]) -> None:
@@ -80,6 +89,20 @@ async def load_days(
         [day for _, day in days],
     )
     return {(row["enterprise"], row["day"]): _unpacked(row["body"]) for row in rows}
+
+
+async def day_digests(connection: Connection, since: date, until: date) -> dict[EnterpriseDay, str]:
+    """Return the SHA-256 of the states at the beginning of days; call it in a transaction."""
+    rows = connection.cursor(
+        "SELECT enterprise, day, body FROM day_state WHERE day >= $1 AND day <= $2"
+        " ORDER BY day, enterprise",
+        since,
+        until,
+    )
+    return {
+        (row["enterprise"], row["day"]): hashlib.sha256(_unpacked(row["body"])).hexdigest()
+        async for row in rows
+    }
 
 
 async def save_days(connection: Connection, days: Mapping[EnterpriseDay, bytes]) -> None:

@@ -35,6 +35,7 @@ EXECUTIONS = {
     "dlt698": 400,
     "dtu": 150,
     "envelope": 2500,
+    "evidence": 40,
     "framer": 1200,
     "gdw376": 400,
     "hj212": 1500,
@@ -72,7 +73,7 @@ def test_what_was_found_once_is_not_found_again(finding: dict[str, str]) -> None
 
 
 def test_every_codec_and_every_parser_has_a_target() -> None:
-    assert set(TARGETS) == {*load_codecs(), "framer", "session", "envelope"}
+    assert set(TARGETS) == {*load_codecs(), "framer", "session", "envelope", "evidence"}
     assert set(EXECUTIONS) == set(TARGETS)
 
 

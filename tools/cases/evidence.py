@@ -1,4 +1,4 @@
-"""``wattwarden evidence``: files that show something, hashed as they arrive."""
+"""``wattwarden evidence``: packages that prove an alarm, and files that show something."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from wattwarden.tools.acting import (
     entered_row,
     reading,
 )
+from wattwarden.tools.cases import packages
 from wattwarden.tools.cases.files import read_file
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError
@@ -33,7 +34,13 @@ from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
 from wattwarden.tools.running import run, settings_of
 from wattwarden.tools.times import local, rfc3339
 
-app = App(name="evidence", help="Keep, show and verify files that prove something.")
+app = App(
+    name="evidence",
+    help="Make and verify packages that prove an alarm; keep and show files that do.",
+)
+app.default(packages.package)
+for deed in (packages.roots, packages.sign, packages.key, packages.rotate):
+    app.command(deed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +118,24 @@ def show(
 
 @app.command
 def verify(
-    *, person: AsReader = None, system: System = THE_USUAL_SYSTEM, json: AsJson = False
+    file: Annotated[
+        Path | None,
+        Parameter(name="PACKAGE", help="A package; without one, all files that are kept."),
+    ] = None,
+    /,
+    *,
+    key: packages.PublicKey = None,
+    person: AsReader = None,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
 ) -> int:
-    """Compare all files with the hashes that were sealed; the exit status is 1 if one differs."""
+    """Verify a package: what it proves and what not; needs no system, no network.
+
+    Without one, compare all files that are kept with the hashes that were sealed. The exit status
+    is 1 if something failed or differs.
+    """
+    if file is not None:
+        return packages.verify_package(file, key, json=json)
     settings = settings_of(system)
 
     async def work() -> list[str]:

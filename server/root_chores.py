@@ -1,0 +1,130 @@
+"""The archivist's chore with evidence: days that are over are signed, and time-stamped."""
+
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final, Protocol
+
+import aiohttp
+import structlog
+
+from wattwarden.server.archivist import Chore, Rested
+from wattwarden.server.chores import wall_now
+from wattwarden.storage.database import Connection, connect
+from wattwarden.storage.errors import StorageError
+from wattwarden.storage.journal.entry import Entry, Kind
+from wattwarden.storage.journal.history import History, Live
+
+# A day is over ten minutes after midnight; who asks for evidence signs what is over at once.
+LOOK_INTERVAL: Final = timedelta(hours=1)
+# An authority that was away for so long is asked for the days since all the same.
+STAMP_DAYS: Final = timedelta(days=30)
+# Authorities answer within a second; the chores that follow wait meanwhile.
+STAMP_TIMEOUT_S: Final = 10.0
+NONCE_BITS: Final = 63
+
+_log: Final = structlog.get_logger(__name__)
+
+
+class Journal(Live, Protocol):
+    """The part of the journal that is signed."""
+
+    @property
+    def shards(self) -> int:
+        """How many there are."""
+
+    async def last(self, shard: int, kind: Kind) -> Entry | None:
+        """The last entry of a kind."""
+
+
+def roots_chore(
+    dsn: str,
+    journal: Journal,
+    archive: Path,
+    keys: Path,
+    stamps: str | None,
+    wall: Callable[[], datetime] = wall_now,
+) -> Chore:
+    """Return the chore that signs days which are over, one a round while there are any.
+
+    A city's day takes half a minute, and the journal's segments must not wait for all of them.
+
+    Args:
+        dsn: The database.
+        journal: What is signed.
+        archive: Where its closed segments lie.
+        keys: The secrets folder.
+        stamps: The address of a time-stamping authority (RFC 3161), None for none.
+        wall: The clock; a simulation's days are not the journal's.
+    """
+    last: list[datetime] = []
+
+    async def sign(_now: datetime) -> Rested | None:
+        now = wall()
+        if last and now - last[0] < LOOK_INTERVAL:
+            return Rested.NOT_DUE
+        last[:] = [now]
+        # Proofs know the alarms: a break there must not keep the other chores from being done.
+        from wattwarden.storage.proof.keys import open_signer  # noqa: PLC0415  see above
+        from wattwarden.storage.proof.roots import sign_days  # noqa: PLC0415  see above
+
+        history = History(journal, archive)
+        connection = await connect(dsn, name="roots", command_timeout_s=None)
+        try:
+            signer = open_signer(keys, now)
+            made = await sign_days(connection, journal, history, signer, now, most=1)
+            for root in made:
+                _log.info("signed", day=root.statement.day, root=root.digest)
+                last.clear()
+            if stamps is not None:
+                await stamp_roots(connection, stamps, now)
+        finally:
+            connection.terminate()
+        return None
+
+    return Chore("roots", sign)
+
+
+async def stamp_roots(connection: Connection, url: str, now: datetime) -> None:
+    """Have an authority time-stamp the roots of the last days that have no time-stamp.
+
+    Raises:
+        StorageError: It does not answer, or not with a time-stamp; the next round asks again.
+    """
+    from wattwarden.storage.proof.roots import load_roots, save_token  # noqa: PLC0415  as above
+    from wattwarden.storage.proof.stamps import (  # noqa: PLC0415  as above
+        MAX_TOKEN_BYTES,
+        StampError,
+        request_of,
+        token_of,
+    )
+
+    waiting = [
+        root
+        for root in await load_roots(connection, (now - STAMP_DAYS).date())
+        if root.token is None
+    ]
+    if not waiting:
+        return
+    timeout = aiohttp.ClientTimeout(total=STAMP_TIMEOUT_S)
+    headers = {"Content-Type": "application/timestamp-query"}
+    try:
+        async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
+            for root in waiting:
+                asked = request_of(root.sealed, secrets.randbits(NONCE_BITS))
+                async with session.post(url, data=asked, allow_redirects=False) as answer:
+                    token = token_of(await _bounded(answer, MAX_TOKEN_BYTES), root.sealed)
+                await save_token(connection, root.statement.day, token)
+                _log.info("time-stamped", day=root.statement.day)
+    except (aiohttp.ClientError, TimeoutError, StampError) as error:
+        text = f"time-stamps of {url}: {str(error) or type(error).__name__}"
+        raise StorageError(text, retryable=True) from error
+
+
+async def _bounded(answer: aiohttp.ClientResponse, most: int) -> bytes:
+    """Read an answer, and of one that is longer no more than tells it."""
+    data = b""
+    while len(data) <= most and (more := await answer.content.read(most)):
+        data += more
+    return data

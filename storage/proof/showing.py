@@ -1,0 +1,192 @@
+"""Which roots and frames a package shows: those of the days in which its rows were received.
+
+rows ─ received from, to ─► roots, up to now ─ leaves ─► senders of its meters
+journal, the entries of a root ─► their blocks, whose hash is the leaf ─► proofs
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+from wattwarden.storage.database import Connection
+from wattwarden.storage.errors import StorageError
+from wattwarden.storage.proof.build import Frames, Shown
+from wattwarden.storage.proof.day import Pages, Taken, walk_extents
+from wattwarden.storage.proof.documents import Terms
+from wattwarden.storage.proof.frames import Sent, read_blocks
+from wattwarden.storage.proof.keys import Signer
+from wattwarden.storage.proof.meaning import reading_terms
+from wattwarden.storage.proof.roots import (
+    Kept,
+    Shards,
+    load_leaves,
+    load_roots,
+    sign_days,
+    sign_so_far,
+)
+from wattwarden.storage.proof.said import Said, decode_sent
+from wattwarden.storage.proof.statement import (
+    Leaf,
+    LeafKind,
+    Root,
+    proofs_of,
+    sender_name,
+    state_name,
+)
+
+# A local day begins within two days of the one of UTC that has its name.
+_STATE_DAYS: Final = 2
+
+Sender = tuple[str, str | None]
+"""A codec, and by which name a peer was known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The journal, how far it is, and by whom and when what is shown of it is signed."""
+
+    shards: Shards
+    journal: Pages
+    signer: Signer
+    wall: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What is to be shown: what meters said, by which terms; decisions, a state by its day."""
+
+    said: Mapping[str, Said]
+    terms: Terms
+    decisions: Collection[int]
+    state: tuple[str, date] | None
+
+
+async def load_shown(connection: Connection, source: Source, sought: Sought) -> list[Shown]:
+    """Return the roots from the first that is needed up to now, with what is shown of each.
+
+    Days that are over are signed first.
+
+    Raises:
+        StorageError: Something cannot be read, or the journal is not what was signed.
+    """
+    parts = source.shards, source.journal, source.signer, source.wall
+    await sign_days(connection, *parts)
+    so_far = await sign_so_far(connection, *parts)
+    roots = await load_roots(connection)
+    received = _received(sought.said)
+    meets = [_meets(root, received) for root in roots]
+    first = meets.index(True) if True in meets else len(roots)
+    shown = []
+    for place in range(first, len(roots)):
+        root = roots[place]
+        before = roots[place - 1].statement.decision if place else 0
+        decided = {one for one in sought.decisions if before < one <= root.statement.decision}
+        if not (meets[place] or decided or _has_state(root, sought)):
+            shown.append(Shown(root))
+            continue
+        leaves = await load_leaves(connection, root.statement.day)
+        kept = Kept(root, leaves)
+        shown.append(
+            await _of_root(source, kept, sought, frames=received if meets[place] else None)
+        )
+    if so_far is not None:
+        meets_now = received if _meets(so_far.root, received) else None
+        shown.append(await _of_root(source, so_far, sought, frames=meets_now))
+    return shown
+
+
+async def _of_root(
+    source: Source, kept: Kept, sought: Sought, *, frames: tuple[int, int] | None
+) -> Shown:
+    """Show a root: proofs of decisions and of the state, and frames where they are needed."""
+    state = None if sought.state is None else state_name(*sought.state)
+    numbers = {str(number) for number in sought.decisions}
+    wanted = [
+        leaf
+        for leaf in kept.leaves
+        if (leaf.kind is LeafKind.DECISION and leaf.name in numbers)
+        or (leaf.kind is LeafKind.STATE and leaf.name == state)
+    ]
+    proofs = proofs_of(kept.leaves, wanted)
+    if frames is None:
+        return Shown(kept.root, (), proofs)
+    files = await _frames(source.journal, kept, sought)
+    leaves = [leaf for leaf, _, _ in files]
+    return Shown(
+        kept.root,
+        [
+            Frames(*sender, blocks, proof)
+            for (_, sender, blocks), proof in zip(
+                files, proofs_of(kept.leaves, leaves), strict=True
+            )
+        ],
+        proofs,
+    )
+
+
+async def _frames(journal: Pages, kept: Kept, sought: Sought) -> list[tuple[Leaf, Sender, bytes]]:
+    """The frames of a root's day of those who brought what the meters said."""
+    senders = {leaf.name: leaf for leaf in kept.leaves if leaf.kind is LeafKind.FRAMES}
+    own = {_sender(meter) for meter in sought.said if meter in senders}
+    # Meters that others speak for: whoever of their protocol is nobody's own meter may be it.
+    behind = [meter for meter in sought.said if meter not in senders]
+    codecs = {meter.partition(":")[0] for meter in behind}
+    taken = Taken(lambda codec, identity: (codec, identity) in own or codec in codecs)
+    await walk_extents(journal, kept.root.statement.shards, taken)
+    files = []
+    for sender, blocks in sorted(taken.kept().items(), key=lambda item: sender_name(*item[0])):
+        if sender in own or _brings(sender, blocks, behind, sought.terms):
+            leaf = senders.get(sender_name(*sender))
+            files.append((_checked(leaf, taken, sender, kept.root), sender, blocks))
+    return files
+
+
+def _checked(leaf: Leaf | None, taken: Taken, sender: Sender, root: Root) -> Leaf:
+    """The leaf of a sender; what the journal now says of it must be what was signed."""
+    name = sender_name(*sender)
+    now = next(one for one in taken.leaves() if one.kind is LeafKind.FRAMES and one.name == name)
+    if leaf != now:
+        message = f"the journal of {root.statement.day} is not what was signed, of {name}"
+        raise StorageError(message, retryable=False)
+    return now
+
+
+def _brings(sender: Sender, blocks: bytes, meters: Sequence[str], terms: Terms) -> bool:
+    """Tell whether any of some meters spoke by a sender."""
+    sent = [Sent(*sender, read_blocks(blocks))]
+    decoded = decode_sent(sent, meters, reading_terms(terms, sent))
+    return any(len(one.readings["at"]) or one.factors for one in decoded.said.values())
+
+
+def _received(said: Mapping[str, Said]) -> tuple[int, int] | None:
+    """When the first and the last row was received, µs; None without rows."""
+    times = [
+        int(edge)
+        for one in said.values()
+        if len(one.readings["at"])
+        for edge in (one.readings["received_at"].min(), one.readings["received_at"].max())
+    ]
+    times += [row.received_at for one in said.values() for row in one.factors]
+    return (min(times), max(times)) if times else None
+
+
+def _meets(root: Root, received: tuple[int, int] | None) -> bool:
+    first, last = root.statement.received
+    return (
+        received is not None
+        and root.statement.frames > 0
+        and first <= received[1]
+        and received[0] <= last
+    )
+
+
+def _has_state(root: Root, sought: Sought) -> bool:
+    if sought.state is None:
+        return False
+    return abs((root.statement.day - sought.state[1]).days) <= _STATE_DAYS
+
+
+def _sender(meter: str) -> Sender:
+    codec, _, identity = meter.partition(":")
+    return codec, identity
