@@ -11,10 +11,10 @@ IMPORT_ALL := from importlib import import_module as take; \
 	load_codecs(); [take(one.path.partition(':')[0]) for one in COMMANDS.values()]
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: run demo test check format style types layers tests fuzz bench soak lock clean help
+.PHONY: run demo test check format style types layers tests fuzz bench soak chaos lock clean help package try-install
 
 help:
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
 
 $(UV):
 	$(PYTHON) -m venv .tools
@@ -76,12 +76,23 @@ soak: $(STAMP) ## long runs; prints a dated record into docs/
 	$(BIN)/python bench/ladder.py --record
 	$(BIN)/python bench/cluster.py --record
 	$(BIN)/python bench/console.py --record
+	$(BIN)/python bench/steady.py --record
 	$(BIN)/wattwarden play docs/stories.md
 	WATTWARDEN_API_EXAMPLES=50 $(BIN)/pytest -q tests/console/api/test_described.py
+
+chaos: $(STAMP) ## every fault in random order while a city reports; MINUTES=20, METERS=200, SEED=n
+	-@$(MAKE) --silent -C bench shift
+	$(BIN)/python bench/chaos.py --minutes $(or $(MINUTES),20) --meters $(or $(METERS),200) $(if $(SEED),--seed $(SEED)) --record
 
 fuzz: $(STAMP) ## coverage-guided fuzzing, MINUTES=10
 	$(UV) pip install --quiet --python $(BIN)/python -r requirements/fuzz.txt
 	$(BIN)/python fuzz/long.py --minutes $(or $(MINUTES),10)
+
+package: $(UV) ## wheel, Debian package and bill of materials (SBOM), into dist/
+	deploy/debian/build
+
+try-install: ## docs/install.md followed to the letter in a fresh Debian 12; as root, for minutes
+	$(PYTHON) deploy/try_install.py --record
 
 lock: $(UV) ## pin every dependency anew
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements/base.txt

@@ -13,6 +13,7 @@ import structlog
 
 from wattwarden.server.backoff import Backoff
 from wattwarden.server.inherited import VARIABLE, Sockets, descriptors, handed_over
+from wattwarden.server.notify_systemd import untold
 from wattwarden.storage.engines.child import LAUNCHER
 from wattwarden.storage.engines.launcher import KEEP
 
@@ -37,7 +38,9 @@ class Role:
         self.sockets: Sockets = {}
         self.restarts = 0
         self.report: dict[str, object] = {}
-        self._environment = {**os.environ, **environment}
+        self._given = dict(environment)
+        self._environment = {**untold(os.environ), **environment}
+        self._is_ready = False
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
 
@@ -45,6 +48,11 @@ class Role:
     def pid(self) -> int:
         """Process id of the one that runs now, 0 for none."""
         return self._process.pid if self._process is not None else 0
+
+    @property
+    def address(self) -> str:
+        """Where it answers monitors, "" where that is switched off."""
+        return str(self.report.get("metrics") or "")
 
     @property
     def label(self) -> str:
@@ -58,6 +66,7 @@ class Role:
             RoleError: it ended before, or said nothing in time.
         """
         death_signal = str(int(signal.SIGTERM))
+        self._is_ready = False
         environment = self._environment
         if self.sockets:
             environment = environment | {VARIABLE: handed_over(self.sockets)}
@@ -71,6 +80,23 @@ class Role:
             start_new_session=True,
         )  # fmt: skip
         self.report = await self._first_line(self._process)
+        self._is_ready = True
+        self._keep_address()
+
+    def renew(self, environment: Mapping[str, str]) -> None:
+        """Start with these settings from now on, in place of those given before."""
+        kept = {name: text for name, text in self._environment.items() if name not in self._given}
+        self._given = dict(environment)
+        self._environment = {**kept, **environment}
+        self._keep_address()
+
+    def reload(self) -> None:
+        """Have the process that runs read its settings again; one that starts has read them."""
+        if self._is_ready and self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGHUP)
+
+    def _keep_address(self) -> None:
         if "console" in self.report:
             # Started again it serves where it is known, even when the kernel chose the port.
             self._environment["WATTWARDEN_CONSOLE__LISTEN"] = str(self.report["console"])
@@ -90,6 +116,12 @@ class Role:
                 await self.start()
                 started()
             backoff.started(loop.time())
+
+    def kill(self) -> None:
+        """End the process at once; whoever watches begins the next one."""
+        with contextlib.suppress(ProcessLookupError):
+            if self._process is not None:
+                self._process.kill()
 
     async def stop(self, patience_s: float) -> None:
         """Ask the process to finish, and end it when it does not."""

@@ -2,6 +2,7 @@
 
     up      opens one set of sockets a gateway ─► WATTWARDEN_SOCKETS={"meters": [7], …} ─► gateway
     systemd ListenStream=, FileDescriptorName=meters ──► LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES
+                                                         └► up, which deals them out; a gateway
 
 Whoever dials in while the gateway is started again waits in the socket and is let in by the next
 one; datagrams wait likewise.  All sets share one address, and the kernel deals out peers among
@@ -12,6 +13,7 @@ import os
 import socket
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import orjson
@@ -23,6 +25,7 @@ from wattwarden.server.listening import (
     LISTENERS,
     METERS,
     PUSHES,
+    TLS,
     Door,
     PortRefusedError,
     refused,
@@ -32,6 +35,7 @@ from wattwarden.server.sockets import open_listeners
 
 VARIABLE: Final = "WATTWARDEN_SOCKETS"
 METER_SOCKETS: Final = "meters"
+TLS_SOCKETS: Final = "tls"
 PUSH_SOCKETS: Final = "pushes"
 DATAGRAM_SOCKETS: Final = "datagrams"
 # sd_listen_fds(3): the first descriptor that is handed over.
@@ -39,6 +43,7 @@ _FIRST_OF_SYSTEMD: Final = 3
 
 Sockets = Mapping[str, Sequence[socket.socket]]
 """Sockets by the name of their door; a listener's is ``listener-NAME``."""
+NOTHING_INHERITED: Final[Sockets] = MappingProxyType({})
 
 
 def listener_sockets(name: str) -> str:
@@ -62,15 +67,19 @@ def inherited(environment: Mapping[str, str], pid: int) -> dict[str, list[socket
         raise PortRefusedError(message, f"start it without {VARIABLE} and LISTEN_FDS") from error
 
 
-async def open_sets(settings: GatewaySettings, count: int) -> list[dict[str, list[socket.socket]]]:
-    """Open all that so many gateways listen with, a set for each.
+async def open_sets(
+    settings: GatewaySettings, count: int, held: Sockets = NOTHING_INHERITED
+) -> list[dict[str, list[socket.socket]]]:
+    """Open all that so many gateways listen with, a set for each; what is held is dealt out.
 
     Raises:
         PortRefusedError: An address cannot be listened at.
     """
-    sets: list[dict[str, list[socket.socket]]] = [{} for _ in range(count)]
+    sets = [_dealt(held, number, count) for number in range(count)]
     try:
         for name, listen, door in _doors(settings):
+            if name in held:
+                continue
             host, port = endpoint_of(listen)
             for one in sets:
                 one[name] = await _opened(name, (host, port), refusal=(listen, door))
@@ -101,6 +110,14 @@ def close_all(sockets: Sockets) -> None:
             sock.close()
 
 
+def _dealt(held: Sockets, number: int, count: int) -> dict[str, list[socket.socket]]:
+    """Return a gateway's share of what is held; where there is too little, several have one."""
+    return {
+        name: list(sockets[number::count]) or [sockets[number % len(sockets)]]
+        for name, sockets in held.items()
+    }
+
+
 async def _opened(
     name: str, address: tuple[str, int], refusal: tuple[str, Door]
 ) -> list[socket.socket]:
@@ -115,6 +132,8 @@ async def _opened(
 def _doors(settings: GatewaySettings) -> list[tuple[str, str, Door]]:
     """Name what is listened for, and where."""
     doors = [(METER_SOCKETS, settings.listen, METERS)]
+    if settings.tls_listen is not None:
+        doors.append((TLS_SOCKETS, settings.tls_listen, TLS))
     if settings.http_listen is not None:
         doors.append((PUSH_SOCKETS, settings.http_listen, PUSHES))
     if settings.udp_listen is not None:
@@ -140,7 +159,8 @@ def _numbers(environment: Mapping[str, str], pid: int) -> Mapping[str, Sequence[
 
 
 def _is_known(name: str) -> bool:
-    return name in {PUSH_SOCKETS, DATAGRAM_SOCKETS} or name.startswith(listener_sockets(""))
+    doors = {TLS_SOCKETS, PUSH_SOCKETS, DATAGRAM_SOCKETS}
+    return name in doors or name.startswith(listener_sockets(""))
 
 
 def _socket_of(number: int) -> socket.socket:

@@ -9,6 +9,8 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
+from wattwarden.server.notify_systemd import READY, STOPPING, ourselves
+
 # Python 3.11's wait_for loses a cancellation that comes together with the end of what it waits for.
 # Another one must not come while the first still has connections to close.
 CANCEL_INTERVAL_S: Final = 1.0
@@ -17,17 +19,23 @@ _T = TypeVar("_T")
 
 
 def report_ready(role: str, **facts: object) -> None:
-    """Tell whoever started this process that it is ready, in one line of JSON."""
+    """Tell whoever started this process that it is ready: in one line of JSON, and to systemd."""
     sys.stdout.write(orjson.dumps({"ready": role, "pid": os.getpid(), **facts}).decode() + "\n")
     sys.stdout.flush()
+    ourselves().tell(READY)
 
 
 def stop_event() -> asyncio.Event:
-    """Return an event that SIGTERM and SIGINT set."""
+    """Return an event that SIGTERM and SIGINT set; systemd is told of it."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def obey() -> None:
+        stop.set()
+        ourselves().tell(STOPPING)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, obey)
     return stop
 
 

@@ -6,7 +6,7 @@ bind ──► free
 
 import errno
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +47,7 @@ class Door:
 
 METERS: Final = Door("meter port", "gateway", "--listen")
 PAGES: Final = Door("console", "side", "--console")
+TLS: Final = Door("meter port with TLS", "gateway", "WATTWARDEN_GATEWAY__TLS_LISTEN")
 PUSHES: Final = Door("door for pushes", "gateway", "WATTWARDEN_GATEWAY__HTTP_LISTEN")
 LISTENERS: Final = Door("listener", "gateway", "WATTWARDEN_GATEWAY__LISTENERS")
 DATAGRAMS: Final = Door("door for datagrams", "gateway", "WATTWARDEN_GATEWAY__UDP_LISTEN")
@@ -69,8 +70,8 @@ class Holder:
         return "gateway" in words and "wattwarden" in self.command
 
 
-def check_ports(settings: Settings) -> None:
-    """Make sure that what listens could, before anything is started for it.
+def check_ports(settings: Settings, given: Collection[Door] = ()) -> None:
+    """Make sure that what listens could, before anything is started for it; what is given is open.
 
     An address may be held by this folder's own role, which outlives its system by what it still has
     to answer; the meters' also by gateways that may write into the same journal of somebody else's.
@@ -80,6 +81,8 @@ def check_ports(settings: Settings) -> None:
     """
     running = living_system(settings.data)
     for door, listen in ((METERS, settings.gateway.listen), (PAGES, settings.console.listen)):
+        if door in given:
+            continue
         try:
             probe(listen, door)
         except PortRefusedError:

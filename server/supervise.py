@@ -10,6 +10,8 @@ Embedded engines are our children; those named by --dsn and --nats are somebody 
 import asyncio
 import contextlib
 import json
+import os
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Final, Protocol
 
@@ -19,12 +21,15 @@ import structlog
 from wattwarden.server.backoff import Backoff
 from wattwarden.server.children import Role, RoleError
 from wattwarden.server.clock import Clock
-from wattwarden.server.inherited import close_all, open_sets
-from wattwarden.server.listening import check_ports
+from wattwarden.server.inherited import METER_SOCKETS, Sockets, close_all, inherited, open_sets
+from wattwarden.server.listening import METERS, check_ports
+from wattwarden.server.lookout import Lookout
 from wattwarden.server.metrics.listener import token_of, watched
 from wattwarden.server.metrics.parts import Part, SystemTold
+from wattwarden.server.notify_systemd import READY, keep_watch, ourselves
 from wattwarden.server.places import Places, dsn_of, nats_of, running_of, write_running
 from wattwarden.server.rate import check_rate, record_rate
+from wattwarden.server.reload import Reloading
 from wattwarden.server.settings import OFF, Settings
 from wattwarden.storage.database import connect
 from wattwarden.storage.engines.nats_server import EmbeddedNats
@@ -73,16 +78,15 @@ class System:
             self._engines["postgres"] = EmbeddedPostgres(settings.data)
         if settings.nats is None:
             self._engines["nats"] = EmbeddedNats(settings.data)
-        environment = environment_of(settings)
-        if settings.metrics.listen != OFF:
-            # Ours tells what all of them tell.
-            environment["WATTWARDEN_METRICS__LISTEN"] = ROLES_METRICS_LISTEN
+        environment = self._environment()
         self._roles = [
             Role(name, environment, number if count > 1 else 0)
             for name, count in processes_of(settings, forwards=self._places.forward.exists())
             for number in range(1, count + 1)
         ]
         self.watching: list[asyncio.Task[None]] = []
+        self.reloading = Reloading(settings, self._roles, self._environment)
+        self.lookout = Lookout(self._roles, time.monotonic)
         self._open = contextlib.AsyncExitStack()
 
     async def start(self, say: Callable[[str], None]) -> dict[str, object]:
@@ -95,8 +99,9 @@ class System:
             PortRefusedError: meters or pages could not be listened for.
         """
         check_rate(self._settings.data, self._settings.clock_rate)
-        check_ports(self._settings)
-        await self._listen_for_gateways()
+        held = inherited(os.environ, os.getpid())
+        check_ports(self._settings, {METERS} if METER_SOCKETS in held else ())
+        await self._listen_for_gateways(held)
         for name in self._engines:
             say(f"starting {name}")
         await asyncio.gather(*(engine.start() for engine in self._engines.values()))
@@ -108,13 +113,15 @@ class System:
         await _migrate(dsn)
         say("starting the roles")
         await asyncio.gather(*(begin(role) for role in self._roles))
-        told = SystemTold(self._parts, token_of(self._settings))
+        token = token_of(self._settings)
+        told = SystemTold(self._parts, token, self.reloading.counts)
         metrics = await self._open.enter_async_context(watched(self._settings, "up", told))
         self.watching = [
             *(asyncio.create_task(self._watch_engine(*item)) for item in self._engines.items()),
             *(asyncio.create_task(role.watch(self._write_running)) for role in self._roles),
         ]
         self._write_running()
+        self.reloading.obey()
         return {
             "ready": True,
             "sign_in": await _first_link(dsn, self._pages()),
@@ -122,10 +129,18 @@ class System:
             **self._told(),
         }
 
-    async def _listen_for_gateways(self) -> None:
-        """Open what gateways listen with: it is there before they are, and while one is away."""
+    def _environment(self) -> dict[str, str]:
+        """Return what roles are started with."""
+        environment = environment_of(self._settings)
+        if self._settings.metrics.listen != OFF:
+            # Ours tells what all of them tell.
+            environment["WATTWARDEN_METRICS__LISTEN"] = ROLES_METRICS_LISTEN
+        return environment
+
+    async def _listen_for_gateways(self, held: Sockets) -> None:
+        """Open what gateways listen with, if it is not held: there before they are, and longer."""
         gateways = [role for role in self._roles if role.name == GATEWAY]
-        sets = await open_sets(self._settings.gateway, len(gateways))
+        sets = await open_sets(self._settings.gateway, len(gateways), held)
         for role, sockets in zip(gateways, sets, strict=True):
             role.sockets = sockets
 
@@ -162,10 +177,7 @@ class System:
                 await engine.stop()
 
     def _parts(self) -> list[Part]:
-        return [
-            Part(role.name, str(role.report.get("metrics") or ""), role.restarts, role.process)
-            for role in self._roles
-        ]
+        return [Part(role.name, role.address, role.restarts, role.process) for role in self._roles]
 
     def _listen(self) -> str:
         return str(self._said("gateway", "listen") or self._settings.gateway.listen)
@@ -187,7 +199,10 @@ class System:
         said = running_of(self._settings, self._listen(), pids)
         links = self._said("side", "links")
         said = msgspec.structs.replace(
-            said, console=self._console(), links=said.links if links is None else str(links)
+            said,
+            console=self._console(),
+            links=said.links if links is None else str(links),
+            up=os.getpid(),
         )
         write_running(self._places, said)
 
@@ -283,6 +298,9 @@ async def run_up(
             await asyncio.gather(starting, return_exceptions=True)
             return
         ready(starting.result())
+        notifier = ourselves()
+        notifier.tell(READY, f"STATUS=ready  meters {starting.result()['listen']}")
+        system.watching.append(asyncio.create_task(keep_watch(notifier, system.lookout.look)))
         await asyncio.wait((stopped, *system.watching), return_when=asyncio.FIRST_COMPLETED)
         for watcher in system.watching:
             if watcher.done():

@@ -17,6 +17,7 @@ from wattwarden.server.children import RoleError
 from wattwarden.server.lifetime import stop_event
 from wattwarden.server.listening import PortRefusedError
 from wattwarden.server.logs import configure_logs
+from wattwarden.server.notify_systemd import ourselves, watched_over
 from wattwarden.server.rate import RateRefusedError
 from wattwarden.server.roles import run_archivist, run_gateway, run_writer
 from wattwarden.server.settings import Settings
@@ -95,7 +96,7 @@ def up(
         warden={"processes": of.wardens},
     )
     settings = settings_with(data=data, dsn=at.dsn, nats=at.nats, clock_rate=clock_rate, **sections)
-    configure_logs("up")
+    configure_logs("up", settings.log_level)
     screen = Console(stderr=True)
 
     def say(text: str) -> None:
@@ -135,7 +136,7 @@ def gateway(
         nats: Address of the NATS server.
     """
     settings = settings_of(data, listen, dsn, nats, None)
-    configure_logs("gateway")
+    configure_logs("gateway", settings.log_level)
     run_role(run_gateway(settings))
 
 
@@ -155,7 +156,7 @@ def writer(
         unknown_meters: What becomes of meters nobody registered.
     """
     settings = settings_of(data, None, dsn, nats, unknown_meters)
-    configure_logs("writer")
+    configure_logs("writer", settings.log_level)
     run_role(run_writer(settings))
 
 
@@ -173,7 +174,7 @@ def archivist(
         nats: Address of the NATS server.
     """
     settings = settings_of(data, None, dsn, nats, None)
-    configure_logs("archivist")
+    configure_logs("archivist", settings.log_level)
     run_role(run_archivist(settings))
 
 
@@ -216,7 +217,7 @@ def run_role(work: Coroutine[Any, Any, None]) -> None:
         SystemExit: with status 1, when it was told what it cannot go on without.
     """
     try:
-        _run(work)
+        _run(watched_over(work, ourselves()))
     except StorageError as error:
         structlog.get_logger(__name__).error("role cannot go on", reason=error.message)
         raise SystemExit(1) from error

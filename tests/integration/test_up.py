@@ -28,12 +28,16 @@ from tests.integration.system import (
     processes_of,
 )
 from tests.integration.wire import ACREL_UPLOAD_ACK, acrel_upload
+from tests.server.service_manager import Manager
 
+from wattwarden.server.notify_systemd import ALIVE
 from wattwarden.storage.engines.nats_server import EmbeddedNats
 from wattwarden.storage.engines.postgres import EmbeddedPostgres
 
 pytestmark = pytest.mark.integration
 
+# The first word is told at once, and the next ones do not fill what nobody reads.
+WATCHED: Final = {"WATCHDOG_USEC": "60000000"}
 START: Final = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
 HAND_OVER_S: Final = 0.3  # for what takes milliseconds and may as well come too late
 FINISH_S: Final = 60.0
@@ -69,10 +73,31 @@ def acked_of(fleet: Fleet) -> set[tuple[str, datetime]]:
 
 
 @pytest.fixture(scope="module")
-def system() -> Iterator[System]:
+def manager() -> Iterator[Manager]:
+    """Who keeps it as a service."""
+    with Manager(f"@wattwarden-test-{os.getpid()}") as manager:
+        yield manager
+
+
+@pytest.fixture(scope="module")
+def system(manager: Manager) -> Iterator[System]:
     """What they do to it, they leave it running."""
-    with System() as system:
+    with System(environment={"NOTIFY_SOCKET": manager.address, **WATCHED}) as system:
         yield system
+
+
+async def test_whoever_keeps_it_as_a_service_is_told_and_by_nobody_else(
+    system: System, manager: Manager
+) -> None:
+    told: list[str] = []
+
+    async def heard() -> list[str]:
+        told.extend(manager.heard())
+        return told
+
+    await eventually(heard, lambda words: ALIVE in words)
+    assert told[0] == f"READY=1\nSTATUS=ready  meters {system.ready['listen']}"
+    assert set(told[1:]) == {ALIVE}
 
 
 async def test_it_answers_what_it_has_stops_under_load_and_goes_on_where_it_was(

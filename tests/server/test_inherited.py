@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+from fcntl import F_DUPFD_CLOEXEC, fcntl
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from wattwarden.server.inherited import (
     DATAGRAM_SOCKETS,
     METER_SOCKETS,
     PUSH_SOCKETS,
+    TLS_SOCKETS,
     VARIABLE,
     Sockets,
     close_all,
@@ -23,11 +25,18 @@ from wattwarden.server.inherited import (
 from wattwarden.server.listening import PortRefusedError
 from wattwarden.server.settings import GatewaySettings
 
+HIGH_NUMBER = 500
 ANYWHERE = "127.0.0.1:0"
 EVERYTHING = GatewaySettings(
-    listen=ANYWHERE, http_listen=ANYWHERE, udp_listen=ANYWHERE, listeners={"plant": ANYWHERE}
+    listen=ANYWHERE,
+    tls_listen=ANYWHERE,
+    tls_certificate_file="tls.pem",
+    tls_key_file="tls.pem",
+    http_listen=ANYWHERE,
+    udp_listen=ANYWHERE,
+    listeners={"plant": ANYWHERE},
 )
-DOORS = [METER_SOCKETS, PUSH_SOCKETS, DATAGRAM_SOCKETS, listener_sockets("plant")]
+DOORS = [METER_SOCKETS, TLS_SOCKETS, PUSH_SOCKETS, DATAGRAM_SOCKETS, listener_sockets("plant")]
 
 
 def doubled(sockets: Sockets) -> dict[str, list[socket.socket]]:
@@ -47,7 +56,7 @@ async def test_all_gateways_listen_at_the_same_addresses() -> None:
     assert [list(one) for one in sets] == [DOORS] * 3
     for name in DOORS:
         assert len({one.getsockname() for made in sets for one in made[name]}) == 1
-    assert len({number for made in sets for number in descriptors(made)}) == 12
+    assert len({number for made in sets for number in descriptors(made)}) == 15
     for made in sets:
         close_all(made)
 
@@ -78,26 +87,45 @@ async def test_who_dials_in_while_nobody_listens_is_let_in_by_the_next_gateway()
     ("names", "expected"),
     [
         ("meters:datagrams", [METER_SOCKETS, DATAGRAM_SOCKETS]),
+        ("tls:datagrams", [TLS_SOCKETS, DATAGRAM_SOCKETS]),
         ("gateway.socket:listener-plant", [METER_SOCKETS, listener_sockets("plant")]),
         ("", [METER_SOCKETS]),
     ],
-    ids=["named", "one with the name of its unit", "not named at all"],
+    ids=["named", "with TLS", "one with the name of its unit", "not named at all"],
 )
 def test_systemd_hands_sockets_over_in_its_own_way(
     names: str, expected: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = [socket.socket() for _ in range(2)]
+    with socket.socket() as one, socket.socket() as other:
+        # Whatever other tests opened and left, they have not opened as many.
+        first, second = (fcntl(sock, F_DUPFD_CLOEXEC, HIGH_NUMBER) for sock in (one, other))
+    assert second == first + 1
     # It would begin with 3, which is somebody else's here.
-    monkeypatch.setattr("wattwarden.server.inherited._FIRST_OF_SYSTEMD", given[0].fileno())
-    assert given[1].fileno() == given[0].fileno() + 1
+    monkeypatch.setattr("wattwarden.server.inherited._FIRST_OF_SYSTEMD", first)
     words = {"LISTEN_PID": "17", "LISTEN_FDS": "2", "LISTEN_FDNAMES": names}
     found = inherited(words, 17)
-    for one in given:
-        one.detach()
     assert list(found) == expected
     assert sum(map(len, found.values())) == 2
     close_all(found)
     assert inherited(words, 18) == {}
+
+
+@pytest.mark.parametrize(
+    ("held", "gateways", "shares"),
+    [(1, 1, [[0]]), (4, 2, [[0, 2], [1, 3]]), (1, 3, [[0], [0], [0]]), (2, 3, [[0], [1], [0]])],
+    ids=["one each", "several each", "one for all", "fewer than gateways"],
+)
+async def test_what_up_was_handed_over_is_dealt_out_and_not_opened_again(
+    held: int, gateways: int, shares: list[list[int]]
+) -> None:
+    given = await open_sets(GatewaySettings(listen=ANYWHERE), held)
+    sockets = [one for made in given for one in made[METER_SOCKETS]]
+    settings = GatewaySettings(listen="127.0.0.1:1", udp_listen=ANYWHERE)
+    sets = await open_sets(settings, gateways, {METER_SOCKETS: sockets})
+    assert [[sockets.index(one) for one in made[METER_SOCKETS]] for made in sets] == shares
+    assert len({made[DATAGRAM_SOCKETS][0].getsockname() for made in sets}) == 1
+    for made in sets:
+        close_all(made)
 
 
 def test_what_is_no_socket_is_refused(tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.server.service_manager import Manager
 
 from wattwarden.server import lifetime
-from wattwarden.server.lifetime import unless, until
+from wattwarden.server.lifetime import report_ready, stop_event, unless, until
 from wattwarden.server.roles import run_archivist, run_gateway, run_writer
 from wattwarden.server.settings import GatewaySettings, Settings
 from wattwarden.server.warden_role import run_warden
@@ -35,6 +36,20 @@ async def test_a_role_that_waits_for_its_engines_stops_when_it_is_told(
     asyncio.get_running_loop().call_later(0.1, os.kill, os.getpid(), number)
     async with asyncio.timeout(60):
         await running
+
+
+async def test_who_keeps_services_is_told_of_the_start_and_of_the_order_to_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Manager(str(tmp_path / "notify")) as manager:
+        monkeypatch.setenv("NOTIFY_SOCKET", manager.address)
+        stop = stop_event()
+        report_ready("writer", shards=2)
+        assert manager.heard() == ["READY=1"]
+        os.kill(os.getpid(), signal.SIGTERM)
+        await stop.wait()
+        assert manager.heard() == ["STOPPING=1"]
+    assert '"shards":2' in capsys.readouterr().out
 
 
 async def test_what_is_done_before_the_order_has_its_result() -> None:

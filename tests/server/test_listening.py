@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from wattwarden.server import listening
-from wattwarden.server.listening import Holder, PortRefusedError, check_ports, holders, probe
+from wattwarden.server.listening import (
+    METERS,
+    Holder,
+    PortRefusedError,
+    check_ports,
+    holders,
+    probe,
+)
 from wattwarden.server.places import Places, Running, write_running
 from wattwarden.server.settings import ConsoleSettings, GatewaySettings, Settings
 from wattwarden.server.supervise import System
@@ -51,6 +58,10 @@ def test_any_free_port_is_fine(listen: str, tmp_path: Path) -> None:
 def test_our_own_gateway_may_hold_it_still(tmp_path: Path, taken: str) -> None:
     write_running(Places(tmp_path), Running(taken, {"gateway": [os.getpid()]}))
     check_ports(settings(tmp_path, taken))
+
+
+def test_a_port_that_we_were_handed_over_is_not_tried(tmp_path: Path, taken: str) -> None:
+    check_ports(settings(tmp_path, taken), {METERS})
 
 
 @pytest.mark.parametrize(
