@@ -8,6 +8,7 @@ Rows of one shape share a block, so that the store meets few arrays however many
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain, repeat
 from math import isnan
 from typing import Any, Final, NamedTuple
 
@@ -65,9 +66,22 @@ Kind = tuple[Shape, str, str]
 
 @dataclass(slots=True)
 class _Group:
+    """Rows of one kind: those that came one by one, then those that came by the table."""
+
     rows: list[int] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
     flags: bytearray = field(default_factory=bytearray)
+    table_rows: list[int] = field(default_factory=list)
+    tables: list[tuple[NDArray[np.float64], NDArray[np.uint8]]] = field(default_factory=list)
+
+    def columns(self, width: int) -> tuple[NDArray[np.int64], NDArray[Any], NDArray[Any]]:
+        """Return the numbers of the rows, their values and their flags."""
+        values = np.array(self.values, np.float64).reshape(-1, width)
+        flags = np.frombuffer(bytes(self.flags), np.uint8).reshape(-1, width)
+        if self.tables:
+            values = np.concatenate([values, *(table for table, _ in self.tables)])
+            flags = np.concatenate([flags, *(table for _, table in self.tables)])
+        return np.array(self.rows + self.table_rows, np.int64), values, flags
 
 
 class Rows:
@@ -93,7 +107,8 @@ class Rows:
         self._sound_flags = np.frombuffer(NO_FLAG + sound_flags, np.uint8)
         self._time_mark = time_mark
         self._meters: dict[str, int] = {}
-        self._origins: list[tuple[int, int, int]] = []
+        # Frame, meter and quality of each row, one behind the other.
+        self._origins: list[int] = []
         self._times: list[bytes] = []
         self._groups: dict[Kind, _Group] = {}
         self._refused: list[Refused] = []
@@ -149,10 +164,30 @@ class Rows:
         group = self._groups.get(kind)
         if group is None:
             group = self._groups[kind] = _Group()
-        group.rows.append(len(self._origins))
+        group.rows.append(len(self._times) - 1)
         group.values += values
         group.flags += flags
-        self._origins.append(origin)
+        self._origins += origin
+
+    def add_many(
+        self,
+        kind: Kind,
+        origins: tuple[list[int], list[int], int],
+        times: list[bytes],
+        values: NDArray[np.float64],
+        flags: NDArray[np.uint8],
+    ) -> None:
+        """Add n rows of one kind and quality.
+
+        ``origins`` are their frames, their meters and the quality; ``times`` have 17 digits each,
+        or are b""; ``values`` and ``flags`` have a row each, as for ``add``.
+        """
+        frames, meters, quality = origins
+        group = self._groups.setdefault(kind, _Group())
+        group.table_rows += range(len(self._times), len(self._times) + len(times))
+        group.tables.append((values, flags))
+        self._times += times
+        self._origins += chain.from_iterable(zip(frames, meters, repeat(quality)))
 
     def add_present(
         self, origin: tuple[int, int, int], readings: Sequence[tuple[Measured, float]]
@@ -170,7 +205,7 @@ class Rows:
         timeless = np.array([not time for time in self._times], bool)
         at, good = self._moments(origins, timeless)
         for row in np.flatnonzero(~good).tolist():
-            frame, text = self._origins[row][0], self._times[row].decode()
+            frame, text = int(origins[row, 0]), self._times[row].decode()
             offset = max(0, self._batch.frame(frame).find(self._time_mark))
             message = f"there is no such time as {text}"
             self._refused.append(Refused(frame, Refusal.DECODE, message, offset))
@@ -178,12 +213,11 @@ class Rows:
         blocks: list[Block] = []
         factors: list[FactorBlock] = []
         for (shape, period, channel), group in self._groups.items():
-            kept = good[group.rows]
-            rows = np.array(group.rows, np.int64)[kept]
+            rows, values, flags = group.columns(len(shape))
+            kept = good[rows]
+            rows, values, flags = rows[kept], values[kept], flags[kept]
             if not len(rows):
                 continue
-            values = np.array(group.values, np.float64).reshape(-1, len(shape))[kept]
-            flags = np.frombuffer(bytes(group.flags), np.uint8).reshape(-1, len(shape))[kept]
             frame, meter = origins[rows, 0].astype(np.int32), origins[rows, 1].astype(np.int32)
             place = _Place(frame, meter, period, at[rows], origins[rows, 2].astype(np.int16))
             factors += place.factors(shape, channel, values, flags)

@@ -14,6 +14,7 @@ from wattwarden.codecs.hj212.header import (
     read_header,
     version_of,
 )
+from wattwarden.protocol.access import OPEN
 from wattwarden.protocol.checksum import hj212_many
 from wattwarden.protocol.codec import DEFAULT_PROFILE, Batch, Profile, ProfileOf
 from wattwarden.protocol.errors import ProtocolError
@@ -41,30 +42,41 @@ def acknowledge(batch: Batch) -> list[bytes]:
     """Return the 9014 for each upload that wants an answer, b"" for every other frame.
 
     For frames that ``confirm`` has confirmed.  Each part of a split packet is answered by itself;
-    what nobody could decrypt, and so nobody could check, is not answered.
+    what nobody could decrypt, and so nobody could check, is not answered, nor what does not carry
+    the password of its meter.
     """
     answers = [b""] * len(batch)
-    waiting: list[tuple[int, bytes, Profile]] = []
+    places: list[int] = []
+    segments: list[bytes] = []
+    profiles: list[Profile] = []
     for index, frame in enumerate(batch.frames()):
         at = frame.find(CP_BEGIN)
         number, rest = number_and_rest(frame[HEAD_BYTES:at])
-        facts = facts_of(rest)
-        if not facts.answer:
+        _, address, _, _, _, answer, may_be_sealed, password, _ = facts_of(rest)
+        if not answer:
             continue
-        profile = profile_for(facts.address, batch.profile_of)
-        if facts.may_be_sealed and profile.key is None and _is_ciphertext(frame, at):
+        profile = profile_for(address, batch.profile_of)
+        if profile.access is not OPEN and not profile.access.takes_password(password):
+            continue
+        if may_be_sealed and profile.key is None and _is_ciphertext(frame, at):
             continue
         data = str(profile.options.get("ack_cp", "")).encode() if profile.options else b""
-        waiting.append((index, number + facts.answer + data + CP_END, profile))
-    if not waiting:
-        return answers
-    segments = [segment for _, segment, _ in waiting]
-    ends = np.cumsum([len(segment) for segment in segments])
-    starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
-    checksums = hj212_many(np.frombuffer(b"".join(segments), np.uint8), starts, ends).tolist()
-    for (index, segment, profile), crc in zip(waiting, checksums, strict=True):
-        answers[index] = seal(segment, crc, profile)
+        places.append(index)
+        segments.append(number + answer + data + CP_END)
+        profiles.append(profile)
+    for place, segment, crc, profile in zip(
+        places, segments, _checksums(segments), profiles, strict=True
+    ):
+        plain = profile.key is None
+        answers[place] = framed(segment, crc) if plain else seal(segment, crc, profile)
     return answers
+
+
+def _checksums(segments: list[bytes]) -> list[int]:
+    ends = np.cumsum(np.fromiter(map(len, segments), np.int64, len(segments)))
+    starts = np.concatenate([np.zeros(min(1, len(segments)), np.int64), ends[:-1]])
+    sums: list[int] = hj212_many(np.frombuffer(b"".join(segments), np.uint8), starts, ends).tolist()
+    return sums
 
 
 def _is_ciphertext(frame: bytes, data_mark: int) -> bool:

@@ -22,6 +22,8 @@ IS_SPLIT: Final = 2
 VERSION_SHIFT: Final = 2
 VERSION_2025: Final = 2
 YEARS: Final = {0: "2005", 1: "2017", VERSION_2025: "2025"}
+# Never with what the frame holds: messages are shown to people.
+WRONG_PASSWORD: Final = "the password (PW) is not the meter's"  # noqa: S105  what is said of one
 FIELD_ORDER: Final = ("QN", "ST", "CN", "PW", "MN", "Flag", "PNUM", "PNO", "RF")
 
 COMMANDS: Final[Mapping[bytes, Command]] = read_commands("hj212_commands")
@@ -98,7 +100,8 @@ class Facts(NamedTuple):
     """What a header without its QN says.
 
     ``refused`` tells what is wrong with its MN; ``answer`` begins the 9014 it wants, b"" for none;
-    ``may_be_sealed`` whether its version knows encryption.
+    ``may_be_sealed`` whether its version knows encryption; ``password`` is its PW, b"" for none;
+    ``is_usual`` whether it is an upload that names its meter and is no part of a packet.
     """
 
     command: Command
@@ -108,6 +111,8 @@ class Facts(NamedTuple):
     part: tuple[int, int] | None
     answer: bytes
     may_be_sealed: bool
+    password: bytes
+    is_usual: bool
 
 
 def number_and_rest(head: bytes) -> tuple[bytes, bytes]:
@@ -128,13 +133,16 @@ def facts_of(rest: bytes) -> Facts:
         address = address_of(header)
     except ProtocolError as error:
         refused = error.message
+    part = part_of(header)
     wanted = command.reply == "data" and flag_of(header) & WANTS_ANSWER
     return Facts(
         command=command,
         address=address,
         refused=refused,
         repeated=header.get(b"RF") == b"1",
-        part=part_of(header),
+        part=part,
         answer=answer_to(header, b"9014", b"")[: -len(CP_END)] if wanted else b"",
         may_be_sealed=version_of(header) >= VERSION_2025,
+        password=header.get(b"PW", b""),
+        is_usual=bool(command.period and address) and (part is None or part[1] == 1),
     )

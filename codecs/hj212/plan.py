@@ -20,31 +20,49 @@ MAX_CODE_BYTES: Final = 32  # "a34004-NightData" has 16
 TEXTS: Final = frozenset({"Flag", "EFlag", "SampleTime", "CompleteTime", "SN"})
 VALUES: Final = frozenset({"Rtd", "Avg", "Info"})
 
-_LETTERS: Final = NO_FLAG + bytes(range(0x21, 0x7F))
+LETTERS: Final = NO_FLAG + bytes(range(0x21, 0x7F))
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Where readings are in a list name, value, name, value, …, to which ``NO_FLAG`` is appended.
 
-    ``time`` and ``pollutant`` are indices of values, -1 for none.
+    ``time``, ``pollutant`` and the places are indices into it, -1 for none; ``skeleton`` is what
+    remains of the data when names and values are left out.
     """
 
+    names: tuple[bytes, ...]
     skeleton: bytes
     time: int
     pollutant: int
+    value_places: tuple[int, ...]
+    flag_places: tuple[int, ...]
     values: Callable[[list[bytes]], tuple[bytes, ...]]
     flags: Callable[[list[bytes]], tuple[bytes, ...]]
     shape: Shape
     refused: str
 
+    @property
+    def is_usual(self) -> bool:
+        """Whether the data are readings and nothing else is to be known of them."""
+        return bool(self.value_places) and self.pollutant < 0 and not self.refused
+
+
+def texts_of(data: bytes) -> list[bytes]:
+    """Cut data into names and values."""
+    return data.replace(b",", b";").replace(b"=", b";").split(b";")
+
 
 def _picker(places: Sequence[int]) -> Callable[[list[bytes]], tuple[bytes, ...]]:
-    """Return what picks the values at ``places``, at -1 the last one."""
-    indices = [2 * place + 1 if place >= 0 else -1 for place in places]
-    if len(indices) > 1:
-        return itemgetter(*indices)
-    return lambda texts: tuple(texts[index] for index in indices)
+    """Return what picks the texts at ``places``."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda texts: tuple(texts[place] for place in places)
+
+
+def _at(index: int) -> int:
+    """Return where the value of a name stands, -1 for no name."""
+    return 2 * index + 1 if index >= 0 else -1
 
 
 @lru_cache(maxsize=512)
@@ -77,15 +95,20 @@ def plan_of(names: tuple[bytes, ...]) -> Plan:
                 quantities[key] = (index, factor.scale)
                 continue
         factors[code if statistic == "Rtd" else text] = index
-    values = (*factors.values(), *(index for index, _ in quantities.values()))
-    flags = (names[index].rpartition(b"-")[0] + b"-Flag" for index in values)
+    named = (*factors.values(), *(index for index, _ in quantities.values()))
+    flags = (names[index].rpartition(b"-")[0] + b"-Flag" for index in named)
+    values = tuple(map(_at, named))
+    letters = tuple(_at(place.get(flag, -1)) for flag in flags)
     measured = tuple(Measured(*key, scale) for key, (_, scale) in quantities.items())
     return Plan(
+        names=names,
         skeleton=(b"=;" * len(names))[:-1],
-        time=2 * place[b"DataTime"] + 1 if b"DataTime" in place else -1,
-        pollutant=2 * place[b"PolId"] + 1 if b"PolId" in place else -1,
+        time=_at(place.get(b"DataTime", -1)),
+        pollutant=_at(place.get(b"PolId", -1)),
+        value_places=values,
+        flag_places=letters,
         values=_picker(values),
-        flags=_picker([place.get(flag, -1) for flag in flags]),
+        flags=_picker(letters),
         shape=_shape(tuple(factors), measured),
         refused=refused,
     )
@@ -101,7 +124,7 @@ def _number(text: bytes) -> float:
 
 def _flag_letter(text: bytes) -> bytes:
     letter = text[:1]
-    return (b"?" if letter.translate(None, _LETTERS) else letter) or NO_FLAG
+    return (b"?" if letter.translate(None, LETTERS) else letter) or NO_FLAG
 
 
 def readings_of(plan: Plan, texts: list[bytes]) -> tuple[list[float], bytes]:
@@ -112,7 +135,7 @@ def readings_of(plan: Plan, texts: list[bytes]) -> tuple[list[float], bytes]:
     except ValueError:
         values = list(map(_number, picked))
     flags = b"".join(plan.flags(texts))
-    are_letters = flags.isalpha() or not flags.translate(None, _LETTERS)
+    are_letters = flags.isalpha() or not flags.translate(None, LETTERS)
     if len(flags) != len(values) or not are_letters:
         flags = b"".join(map(_flag_letter, plan.flags(texts)))
     return values, flags

@@ -44,10 +44,22 @@ def bounds_of(batch: Batch) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArr
     starts *= good
     ends *= good
     good &= hj212_many(data, starts, ends) == stated
-    for index in np.flatnonzero(good & (behind - ends > CRC_BYTES)).tolist():
+    for index in np.flatnonzero(good & ~_end_well(data, ends + CRC_BYTES, behind)).tolist():
         tail = batch.data[int(ends[index]) + CRC_BYTES : int(behind[index])]
         good[index] = tail == CRLF or not tail.strip(CRLF)
     return starts, ends, good
+
+
+def _end_well(
+    data: NDArray[np.uint8], tails: NDArray[np.int64], behind: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Whether frames end with CR LF, or with nothing behind the checksum."""
+    size = behind - tails
+    ended: NDArray[np.bool_] = size == len(CRLF)
+    at = tails * ended
+    ended &= (data[at] == CRLF[0]) & (data[at + 1] == CRLF[1])
+    well: NDArray[np.bool_] = ended | (size == 0)
+    return well
 
 
 def opened(batch: Batch, index: int) -> bytes:

@@ -16,7 +16,9 @@ _LEAST: Final = _AROUND + len(CP_BEGIN) + len(CP_END)
 _MOST: Final = MAX_FRAME_BYTES - len(CRLF)
 _CLOSING: Final = slice(-CRC_BYTES - len(CP_END), -CRC_BYTES)
 _ENDS: Final = {CP_END}
-_COMMAND: Final = b"CN="
+_AT_ONCE: Final = tuple(b"CN=" + command for command in sorted(AT_ONCE))
+# How a frame of so many bytes begins; half of the time it takes to write its length is saved.
+_HEADS: Final = tuple(b"##%04d" % max(0, size - _AROUND) for size in range(_MOST + 1))
 
 
 def routine(segments: Sequence[bytes]) -> Routine | None:
@@ -32,8 +34,8 @@ def routine(segments: Sequence[bytes]) -> Routine | None:
     sizes = list(map(len, parts))
     if min(sizes) < _LEAST or max(sizes) > _MOST:
         return None
-    heads = [b"##%04d" % (size - _AROUND) for size in sizes]
-    if heads != [part[:HEAD_BYTES] for part in parts] or _asks(data, parts):
+    heads = list(map(_HEADS.__getitem__, sizes))
+    if heads != [part[:HEAD_BYTES] for part in parts] or _asks(data):
         return None
     if {part[_CLOSING] for part in parts} != _ENDS:
         return None
@@ -42,10 +44,8 @@ def routine(segments: Sequence[bytes]) -> Routine | None:
     return Routine.of(data, [size + len(CRLF) for size in sizes], segments)
 
 
-def _asks(data: bytes, parts: list[bytes]) -> bool:
-    """Whether a frame is answered at once, or may be a part of a packet."""
+def _asks(data: bytes) -> bool:
+    """Whether a frame may be answered at once, or be a part of a packet."""
     if PART_LETTER in data and PART_MARK in data:
         return True
-    places = [part.find(_COMMAND, HEAD_BYTES) + len(_COMMAND) for part in parts]
-    commands = [part[at : at + 4] for part, at in zip(parts, places, strict=True)]
-    return not AT_ONCE.isdisjoint(commands)
+    return any(map(data.__contains__, _AT_ONCE))

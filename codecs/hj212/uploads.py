@@ -1,16 +1,26 @@
-"""Uploads to columns: frame by frame, since each carries what it likes, and no object a value."""
+"""Uploads to columns: those that are alike together, the others frame by frame.
+
+Each frame carries what it likes; no value becomes an object of its own for long.
+"""
 
 from math import isnan
 from typing import Final
 
 import numpy as np
 
+from wattwarden.codecs.hj212.alike import take_alike
 from wattwarden.codecs.hj212.cipher import begins_sealed, is_ciphertext
 from wattwarden.codecs.hj212.frame import HEAD, halves
-from wattwarden.codecs.hj212.header import HEAD_BYTES, facts_of, number_and_rest
+from wattwarden.codecs.hj212.header import (
+    HEAD_BYTES,
+    WRONG_PASSWORD,
+    facts_of,
+    number_and_rest,
+)
 from wattwarden.codecs.hj212.parts import read_context, read_part
-from wattwarden.codecs.hj212.plan import plan_of, readings_of
+from wattwarden.codecs.hj212.plan import plan_of, readings_of, texts_of
 from wattwarden.codecs.hj212.proof import bounds_of, opened
+from wattwarden.protocol.access import OPEN
 from wattwarden.protocol.codec import MAX_CHANNEL_BYTES, Batch, Columns
 from wattwarden.protocol.errors import ProtocolError, Refusal
 from wattwarden.protocol.pairs import read_pairs
@@ -32,10 +42,17 @@ def decode(batch: Batch) -> Columns:
     starts, ends, good = bounds_of(batch)
     decoder = _Decoder(batch)
     data = batch.data
-    bounds = zip(starts.tolist(), ends.tolist(), good.tolist(), strict=True)
-    for index, (start, end, fits) in enumerate(bounds):
+    plain = {
+        index: data[start:end]
+        for index, (start, end, fits) in enumerate(
+            zip(starts.tolist(), ends.tolist(), good.tolist(), strict=True)
+        )
+        if fits
+    }
+    left = take_alike(batch, list(plain.items()), decoder.history, decoder.rows)
+    for index in sorted((*left, *np.flatnonzero(~good).tolist())):
         try:
-            decoder.take(index, data[start:end] if fits else opened(batch, index))
+            decoder.take(index, plain[index] if index in plain else opened(batch, index))
         except ProtocolError as error:
             decoder.rows.refuse(index, error)
     return decoder.rows.columns()
@@ -44,11 +61,11 @@ def decode(batch: Batch) -> Columns:
 class _Decoder:
     """Collects what the frames of one batch mean."""
 
-    __slots__ = ("_batch", "_history", "rows")
+    __slots__ = ("_batch", "history", "rows")
 
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
-        self._history = _history(batch)
+        self.history = _history(batch)
         self.rows = Rows(batch, SOUND_FLAGS, b"DataTime=")
 
     def take(self, index: int, segment: bytes) -> None:
@@ -59,14 +76,18 @@ class _Decoder:
         """
         head, data = halves(segment)
         facts = facts_of(number_and_rest(head)[1])
-        command, address, refused, repeated, part, _, may_be_sealed = facts
+        command, address, refused, repeated, part, _, may_be_sealed, password, _ = facts
         if not command.period:
             return
         if may_be_sealed and begins_sealed(data) and is_ciphertext(segment):
             data = halves(opened(self._batch, index))[1]
         if refused:
             raise ProtocolError(Refusal.DECODE, refused, HEAD_BYTES)
-        quality = Quality.BACKFILL if repeated or index in self._history else 0
+        if address is not None:
+            access = self._batch.profile_of(address).access
+            if access is not OPEN and not access.takes_password(password):
+                raise ProtocolError(Refusal.DECODE, WRONG_PASSWORD, HEAD_BYTES)
+        quality = Quality.BACKFILL if repeated or index in self.history else 0
         origin = (index, self.rows.meter(index, address), int(quality))
         if part is None or part[1] == 1:
             self._add(origin, command.period, data)
@@ -90,7 +111,7 @@ class _Decoder:
     def _add(self, origin: Origin, period: str, data: bytes) -> None:
         """Add the readings of some data."""
         data = data.rstrip(b";,")
-        texts = data.replace(b",", b";").replace(b"=", b";").split(b";")
+        texts = texts_of(data)
         plan = plan_of(tuple(texts[::2]))
         if data.translate(_SEPARATORS, _NO_SEPARATORS) != plan.skeleton or b"_" in data:
             texts = self._texts(origin, data)
