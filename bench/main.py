@@ -19,6 +19,7 @@ from bench import (
     endtoend,
     fleet,
     gateway,
+    hostile,
     paced,
     pair,
     text,
@@ -51,6 +52,7 @@ MEASUREMENTS: Final[Mapping[str, Callable[[argparse.Namespace], Section]]] = {
     "text": lambda run: text.measure_text(run.rounds),
     "diagnosis": lambda run: diagnosis.measure_diagnosis(run.rounds),
     "courier": lambda run: courier.measure_courier(run.rounds),
+    hostile.NAME: lambda run: hostile.measure_hostile(run.program, run.rounds, run.seconds),
 }
 
 
@@ -85,6 +87,7 @@ def write_pages(records: Sequence[Record]) -> None:
     replace_between(README, render(records, order, f"results/{PLOT}"))
     replace_between(PERFORMANCE, summary(records, order, f"../bench/results/{PLOT}"))
     write_capacity(records, CAPACITY)
+    hostile.write_security(records, hostile.SECURITY)
 
 
 def _printed(older: Sequence[Record], record: Record, order: Sequence[str]) -> str:

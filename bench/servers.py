@@ -31,8 +31,11 @@ PORTS_A_RUN: Final = 16  # more than one run takes; process ids follow one anoth
 LIFTED_LIMITS: Final = {
     "WATTWARDEN_WRITER__ENROLMENTS_PER_PEER_HOUR": "1000000",
     "WATTWARDEN_GATEWAY__LOGINS_PER_SECOND": "1000000",
+    "WATTWARDEN_GATEWAY__CONNECTIONS_PER_PEER_SECOND": "1000000",
+    "WATTWARDEN_GATEWAY__LOGINS_PER_METER_MINUTE": "1000000",
 }
 DEFAULTS: Final[Mapping[str, str]] = {}
+NO_SECRETS: Final[Mapping[str, bytes]] = {}
 
 
 class ServerError(BenchError):
@@ -83,10 +86,14 @@ def reference(protocol: str) -> Iterator[Server]:
 
 
 @contextmanager
-def wattwarden(program: Path = PROGRAM, settings: Mapping[str, str] = DEFAULTS) -> Iterator[Server]:
+def wattwarden(
+    program: Path = PROGRAM,
+    settings: Mapping[str, str] = DEFAULTS,
+    secrets: Mapping[str, bytes] = NO_SECRETS,
+) -> Iterator[Server]:
     """Runs ``wattwarden up`` on an empty data folder, and stops it as Ctrl-C does.
 
-    ``settings`` are variables of its environment.
+    ``settings`` are variables of its environment, ``secrets`` files of its secrets folder.
 
     Raises:
         ServerError: No ready line came in time, or the exit status was not 0.
@@ -94,6 +101,7 @@ def wattwarden(program: Path = PROGRAM, settings: Mapping[str, str] = DEFAULTS) 
     with tempfile.TemporaryDirectory(prefix="wattwarden-bench-") as name, _log(name) as log:
         # PostgreSQL runs as another user when this one is root, and must be able to pass.
         Path(name).chmod(0o755)
+        _write_secrets(Path(name) / "data/secrets", secrets)
         command = [str(program), "up", "--data", f"{name}/data", "--json"]
         command += ["--listen", f"127.0.0.1:{free_port()}", "--console", "127.0.0.1:0"]
         with subprocess.Popen(
@@ -133,6 +141,14 @@ def free_port() -> int:
             return port
     message = f"no free port from {PORTS.start} to {PORTS.stop - 1}"
     raise ServerError(message)
+
+
+def _write_secrets(folder: Path, secrets: Mapping[str, bytes]) -> None:
+    if secrets:
+        folder.mkdir(parents=True, mode=0o700)
+    for name, content in secrets.items():
+        (folder / name).write_bytes(content)
+        (folder / name).chmod(0o600)
 
 
 def _environment() -> dict[str, str]:

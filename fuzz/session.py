@@ -18,7 +18,7 @@ from fuzz.hj212 import TARGET as HJ212
 
 from wattwarden.codecs import port_codecs
 from wattwarden.protocol.codec import Batch, Codec
-from wattwarden.protocol.events import Closing, LoggedIn, Received, SessionLimits, Skipped
+from wattwarden.protocol.events import Closing, Denied, LoggedIn, Received, SessionLimits, Skipped
 from wattwarden.protocol.microseconds import SECOND_US
 from wattwarden.protocol.session import Session
 from wattwarden.protocol.stream import NEVER
@@ -61,6 +61,8 @@ class Log:
             elif isinstance(event, LoggedIn):
                 assert event.identity, "a login of nobody"
                 self.codecs.append(event.codec)
+            elif isinstance(event, Denied):
+                assert event.reason, "a denial without a reason"
             else:
                 assert isinstance(event, Closing), "an event of no kind"
                 assert event.reason, "an end without a reason"

@@ -36,7 +36,7 @@ WHOLE_SHARE: Final = 1 / 32
 READ_SHARE: Final = 0.5
 LINE_SHARE: Final = 0.25
 EXPLAINED_SHARE: Final = 0.125
-# An input stands in a storm of its own, as a change of the one before it, or of a seed.
+# So many inputs are changes of the one before them; the others, of a seed.
 CHAINED_SHARE: Final = 0.2
 
 

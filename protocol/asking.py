@@ -1,4 +1,4 @@
-"""What dialogues can do besides listening: ask, and be told who they speak with.
+"""What dialogues can do besides listening: ask, be told who they speak with, and doubt it.
 
 Dialogues inherit these, for a look at the class costs a tenth of what asking for each member does:
 thousands of meters dial in at once after a power cut.
@@ -6,6 +6,7 @@ thousands of meters dial in at once after a power cut.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from wattwarden.protocol.line import Line
 
@@ -32,3 +33,20 @@ class Bindable(ABC):
     @abstractmethod
     def bind(self, identity: str, now: int) -> None:
         """Take note of who it is."""
+
+
+class Denial(NamedTuple):
+    """Why a peer is not believed to be whom it says; ``reason`` holds nothing that it showed."""
+
+    identity: str
+    reason: str
+
+
+class Doubting(ABC):
+    """A dialogue whose peer has to show something before it is believed.
+
+    ``denial`` is None unless the peer failed; it then is known by no identity.
+    """
+
+    __slots__ = ()
+    denial: Denial | None

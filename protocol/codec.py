@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from wattwarden.protocol.access import OPEN, Access
 from wattwarden.protocol.errors import ProtocolError, Refusal
 from wattwarden.protocol.outline import Outline
 from wattwarden.protocol.zone import CHINA
@@ -66,6 +67,8 @@ class Profile:
     clock: ClockPolicy | None = None
     # The address of the gateway's where the meter dials in, by its name; None for the meter port.
     listener: str | None = None
+    # What it has to show before it is believed.
+    access: Access = OPEN
 
 
 DEFAULT_PROFILE: Final = Profile()

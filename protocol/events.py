@@ -47,10 +47,18 @@ class Skipped(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
+class Denied(msgspec.Struct, frozen=True, gc=False):
+    """The peer did not prove that it is whom it says; what it sent and the end follow."""
+
+    codec: Codec
+    identity: str
+    reason: str
+
+
 class Closing(msgspec.Struct, frozen=True, gc=False):
     """The session is over; close the connection.  No event comes after it."""
 
     reason: str
 
 
-Event = LoggedIn | Received | Skipped | Closing
+Event = LoggedIn | Received | Skipped | Denied | Closing

@@ -24,11 +24,12 @@ them once the envelope is stored.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from wattwarden.protocol.asking import Asking, Bindable
+from wattwarden.protocol.asking import Asking, Bindable, Denial, Doubting
 from wattwarden.protocol.codec import NOTHING_ASKED, Codec, Dialogue, ProfileOf
 from wattwarden.protocol.command import CannotAskError, Command, Outcome, Peer
 from wattwarden.protocol.events import (
     Closing,
+    Denied,
     Event,
     LoggedIn,
     Received,
@@ -108,7 +109,8 @@ class Session:
             return
         stream = self._stream
         self._take(stream.feed(data, now, self._credit_bytes()), now)
-        self._in_step = self.codec if stream.is_in_step else None
+        # Until it is known who speaks, each segment may be what it fails to prove that with.
+        self._in_step = self.codec if stream.is_in_step and self.identity is not None else None
 
     def take_frames(self, data: bytes, now: int) -> list[bytes] | None:
         """Take bytes as ``receive_data`` does, if they are whole frames of ``codec`` and no more.
@@ -270,7 +272,16 @@ class Session:
         if identity != self.identity and identity is not None:
             self.identity = identity
             self._events.append(LoggedIn(codec, identity))
-        self._events.append(Received(codec, frames, dialogue.asked))
+        if isinstance(dialogue, Doubting) and dialogue.denial is not None:
+            self._deny(codec, dialogue.denial, frames)
+        else:
+            self._events.append(Received(codec, frames, dialogue.asked))
+
+    def _deny(self, codec: Codec, denial: Denial, frames: list[bytes]) -> None:
+        """End the session of a peer that failed to prove who it is."""
+        self._events.append(Denied(codec, denial.identity, denial.reason))
+        self._events.append(Skipped(b"".join(frames), denial.reason))
+        self._close(denial.reason)
 
     def _silence_by(self) -> int:
         if self.identity is None or self._dialogue is None:

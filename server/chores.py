@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from wattwarden.server.archivist import Chore
+from wattwarden.server.archivist import Chore, Due, Rested
 from wattwarden.server.settings import ArchivistSettings
 from wattwarden.storage.commands.retention import forget_commands
 from wattwarden.storage.database import connect
@@ -45,29 +45,29 @@ class Shards(Source, Protocol):
 
 def rollup_chore(dsn: str) -> Chore:
     """Return the chore that recomputes the rollups of hours that got rows, once a minute."""
-    last: list[datetime] = []
+    due = Due(ROLLUP_INTERVAL)
 
-    async def recompute(now: datetime) -> None:
-        if last and now - last[0] < ROLLUP_INTERVAL:
-            return
-        last[:] = [now]
+    async def recompute(now: datetime) -> Rested | None:
+        if not due.begins(now):
+            return Rested.NOT_DUE
         connection = await connect(dsn, name="rollups")
         try:
             await recompute_due(connection)
         finally:
             connection.terminate()
+        due.done(now)
+        return None
 
     return Chore("rollups", recompute)
 
 
 def firm_days_chore(dsn: str) -> Chore:
     """Return the chore that counts shares of days that are over, before reports ask for them."""
-    last: list[datetime] = []
+    due = Due(FIRM_DAYS_INTERVAL)
 
-    async def keep(now: datetime) -> None:
-        if last and now - last[0] < FIRM_DAYS_INTERVAL:
-            return
-        last[:] = [now]
+    async def keep(now: datetime) -> Rested | None:
+        if not due.begins(now):
+            return Rested.NOT_DUE
         # Reports know the alarms: a break there must not keep the other chores from being done.
         from wattwarden.storage.registry.registry import load_registry  # noqa: PLC0415  # see above
         from wattwarden.storage.statistics.days import keep_days  # noqa: PLC0415  # see above
@@ -79,6 +79,8 @@ def firm_days_chore(dsn: str) -> Chore:
             connection.terminate()
         if kept:
             _log.info("kept shares of days", firm_days=kept)
+        due.done(now)
+        return None
 
     return Chore("firm days", keep)
 
@@ -104,12 +106,11 @@ def retention_chore(
     wall: Callable[[], datetime] = wall_now,
 ) -> Chore:
     """Return the chore that forgets old notices, attempts and commands, never what is open."""
-    last: list[datetime] = []
+    due = Due(RETENTION_INTERVAL)
 
-    async def forget(now: datetime) -> None:
-        if last and now - last[0] < RETENTION_INTERVAL:
-            return
-        last[:] = [now]
+    async def forget(now: datetime) -> Rested | None:
+        if not due.begins(now):
+            return Rested.NOT_DUE
         tried_before = wall() - timedelta(days=settings.attempts_days)
         told_before = now - timedelta(days=settings.notices_days)
         ended_before = now - timedelta(days=settings.commands_days)
@@ -126,6 +127,8 @@ def retention_chore(
             connection.terminate()
         if counters != before:
             _log.info("forgot", **asdict(counters))
+        due.done(now)
+        return None
 
     return Chore("retention", forget)
 

@@ -16,14 +16,17 @@ import structlog
 from wattwarden.protocol.codec import NOTHING_ASKED, Asked, Codec
 from wattwarden.protocol.command import CannotAskError, Command, Outcome, Peer
 from wattwarden.protocol.envelope import Occurrence, SessionRow
-from wattwarden.protocol.events import Closing, LoggedIn, Received, Skipped
+from wattwarden.protocol.events import Closing, Denied, LoggedIn, Received, Skipped
 from wattwarden.protocol.session import Session
 from wattwarden.server.chain import Chain
 from wattwarden.server.fleet import Verdict
+from wattwarden.server.loud import RECEIVED_BYTES
+from wattwarden.server.tls_peer import CERTIFICATE, SECURITY
 
 if TYPE_CHECKING:
     from wattwarden.server.lane import Lane
     from wattwarden.server.port import MeterPort
+    from wattwarden.server.trace import Target
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -38,10 +41,12 @@ class MeterConnection(asyncio.Protocol):
         "_admitted",
         "_blocked_since",
         "_chain",
+        "_denied",
         "_finishing",
         "_host",
         "_key",
         "_listener",
+        "_opened_at",
         "_paced",
         "_peer",
         "_port",
@@ -53,6 +58,7 @@ class MeterConnection(asyncio.Protocol):
         "reply",
         "row",
         "session",
+        "targets",
     )
 
     _transport: asyncio.Transport
@@ -62,6 +68,8 @@ class MeterConnection(asyncio.Protocol):
     """Send, unless the peer has hung up meanwhile."""
     row: SessionRow
     """What envelopes say of the connection."""
+    targets: "tuple[Target, ...]"
+    """Who sees what happens here; set while somebody does (``traced``)."""
 
     def __init__(self, port: "MeterPort", listener: str | None = None) -> None:
         self._port = port
@@ -69,9 +77,9 @@ class MeterConnection(asyncio.Protocol):
         self.lane: Lane | None = None
         self._unknown_bytes = 0
         self._admitted = self._finishing = False
-        self._blocked_since = 0
+        self._opened_at = self._blocked_since = 0
         self._paced = False
-        self._reason = ""
+        self._reason = self._denied = ""
         self.epoch = 0
         self._peer = self._host = self._key = ""
 
@@ -91,28 +99,29 @@ class MeterConnection(asyncio.Protocol):
         port.per_host[self._host] = port.per_host.get(self._host, 0) + 1
         port.connections.add(self)
         self._chain = port.chain_of(self._peer)
-        refusal = port.refusal(self._host)
+        port.meet(self)
+        refusal = port.refusal(self._host, now)
         if refusal is not None:
             # Counted, not journalled: a flood must not fill the journal.
-            port.counters.refuse(refusal)
-            self._transport.abort()
+            self._refuse(refusal)
             return
         if self._listener is not None and not self._bind(self._listener, now):
-            port.counters.refuse("nobody is bound to the listener")
-            self._transport.abort()
+            self._refuse("nobody is bound to the listener")
             return
         self._admitted = True
-        self._note("open", now)
+        self._opened_at = now
         if self._listener is not None:
             self._pump(now)
         delay = port.pacer.delay_s(now)
         if delay > 0:
             port.counters.paced += 1
-            self._paced = True
-            self._transport.pause_reading()
-            asyncio.get_running_loop().call_later(delay, self._let_in)
+            self.hold(delay)
         elif port.paused:
             self._transport.pause_reading()
+
+    def _refuse(self, reason: str) -> None:
+        self._port.counters.refuse(reason)
+        self._transport.abort()
 
     def _bind(self, listener: str, now: int) -> bool:
         """Know the peer by where it dialled in; False where nobody is bound to that."""
@@ -166,17 +175,24 @@ class MeterConnection(asyncio.Protocol):
     def _pump(self, now: int) -> None:
         """Act on what the session says."""
         session = self.session
+        if self._opened_at:
+            self._note_open()
         if session.identity != self.row.identity:
             self._describe(session.identity)
         for event in session.take_events():
-            if isinstance(event, Received):
-                self._take(event.codec, event.frames, event.asked, now)
-            else:
+            if not isinstance(event, Received):
                 self._act(event, now)
+            elif self._denied:
+                self._keep(b"".join(event.frames), self._denied, now)
+            else:
+                self._take(event.codec, event.frames, event.asked, now)
         if session.unsent:
             self.reply(session.data_to_send())
-        codec = session.routine_codec
-        self.lane = None if codec is None else self._port.lane_of(codec, self._chain)
+        self.lane = self._short_way()
+
+    def _short_way(self) -> "Lane | None":
+        codec = self.session.routine_codec
+        return None if codec is None else self._port.lane_of(codec, self._chain)
 
     def _describe(self, identity: str | None) -> None:
         version = self._port.profile_of(identity).version if identity else 0
@@ -193,6 +209,10 @@ class MeterConnection(asyncio.Protocol):
         port = self._port
         now = port.now_us()
         port.connections.discard(self)
+        if self._opened_at and not self._reason:
+            # Balancers look whether anybody is there, as scanners do: counted, not journalled.
+            port.counters.silent += 1
+            self._admitted = False
         if self._admitted:
             try:
                 self.session.end(now)
@@ -241,6 +261,18 @@ class MeterConnection(asyncio.Protocol):
         """Close without waiting for what was written."""
         self._transport.abort()
 
+    def received_bytes(self) -> int:
+        """Return how much has come, below all protocols."""
+        received: int = self._transport.get_extra_info(RECEIVED_BYTES, 0)
+        return received
+
+    def hold(self, seconds: float) -> None:
+        """Read nothing for so long."""
+        if not self._paced:
+            self._transport.pause_reading()
+            self._paced = True
+            asyncio.get_running_loop().call_later(seconds, self._let_in)
+
     def tick(self, now: int) -> None:
         """Let time pass."""
         try:
@@ -278,10 +310,13 @@ class MeterConnection(asyncio.Protocol):
         if not self._port.paused:
             self.resume()
 
-    def _act(self, event: LoggedIn | Skipped | Closing, now: int) -> None:
+    def _act(self, event: LoggedIn | Skipped | Denied | Closing, now: int) -> None:
         match event:
             case LoggedIn():
                 self._login(now)
+            case Denied(codec, identity, reason):
+                self._port.gatekeeper.note_denial(f"{codec.name}:{identity}", self._host, now)
+                self._note_denial(codec.name, identity, reason, now)
             case Skipped(data, reason):
                 self._keep(data, reason, now)
             case Closing(reason):
@@ -293,8 +328,15 @@ class MeterConnection(asyncio.Protocol):
         key = f"{self.session.codec.name if self.session.codec else ''}:{self.session.identity}"
         if self._key and self._key != key:
             port.fleet.logout(self._key, self)
+            self._key = ""
+        denial = self._denial(key, now)
+        if denial is not None:
+            self._denied = denial
+            self.hang_up(denial)
+            return
         self._key = key
         self._chain = port.chain_of(key)
+        port.meet(self)
         verdict, older = port.fleet.login(key, self, self._host, now)
         port.counters.logins += 1
         self._note("login", now, verdict.value if verdict is not Verdict.ADMITTED else "")
@@ -309,6 +351,21 @@ class MeterConnection(asyncio.Protocol):
             _log.warning("two meters under one id", meter=key, peers=[self._peer, older.peer])
             self._note("duplicate_id", now, f"{self._peer} and {older.peer}")
         self.hang_up("another peer uses the same id")
+
+    def _denial(self, key: str, now: int) -> str | None:
+        """Say why the peer is not believed to be whom it says, None when it is."""
+        session, port = self.session, self._port
+        identity = session.identity or ""
+        access = port.profile_of(identity).access
+        shown = self._transport.get_extra_info(CERTIFICATE)
+        denial = port.gatekeeper.denial(key, access, self._host, shown, now)
+        if denial is not None:
+            self._note_denial(session.codec.name if session.codec else "", identity, denial, now)
+        return denial
+
+    def _note_denial(self, codec: str, identity: str, reason: str, now: int) -> None:
+        self._port.counters.denied += 1
+        self._chain.note(Occurrence(now, self.epoch, "denied", self._peer, codec, identity, reason))
 
     def order(self, number: int, command: Command, peer: Peer) -> None:
         """Ask the peer what a command wants, as ``Session.order`` does.
@@ -354,12 +411,19 @@ class MeterConnection(asyncio.Protocol):
         port.counters.unknown_dropped_bytes += len(data) - len(kept)
         self._chain.add_unknown(self, kept, reason, now)
 
+    def _note_open(self) -> None:
+        """Record that the peer dialled in, once it has said a word or something came of it."""
+        opened_at, self._opened_at = self._opened_at, 0
+        self._note("open", opened_at, str(self._transport.get_extra_info(SECURITY, "")))
+
     def _note(self, what: str, now: int, reason: str = "") -> None:
+        if self._opened_at:
+            self._note_open()
         session = self.session
         codec = session.codec.name if session.codec is not None else None
-        self._chain.note(
-            Occurrence(now, self.epoch, what, self._peer, codec, session.identity, reason)
-        )
+        # Nothing is said of a meter whose name a stranger took.
+        identity = None if self._denied else session.identity
+        self._chain.note(Occurrence(now, self.epoch, what, self._peer, codec, identity, reason))
 
 
 def _peer_of(transport: asyncio.BaseTransport) -> tuple[str, str]:

@@ -19,8 +19,10 @@ from wattwarden.server.lifetime import report_ready, stop_event
 from wattwarden.server.listening import PAGES, open_server, refused
 from wattwarden.server.metrics.listener import RoleTold, watched
 from wattwarden.server.metrics.of_console import console_watch
+from wattwarden.server.packages import Packages
 from wattwarden.server.places import NotRunningError, Places, dsn_of, nats_of
 from wattwarden.server.readers import free_readers
+from wattwarden.server.reload import obey_reloads
 from wattwarden.server.settings import Settings
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.journal.journal import Journal
@@ -32,6 +34,7 @@ _ANY_PORT: Final = 0
 async def run_console(settings: Settings) -> None:
     """Serve pages until told to stop."""
     stop = stop_event()
+    obey_reloads(settings)
     with opened(settings.console.listen) as door:
         console = console_of(settings, keys_of(settings), public_address(settings, door))
         await console.start(door)
@@ -54,6 +57,7 @@ def console_of(settings: Settings, keys: KeyRing, address: str | None) -> Consol
         secrets=Places(settings.data).secrets,
         journal=partial(_journal, settings),
         registration=registration_of(settings, address or ""),
+        packages=Packages(settings).make,
     )
     return Console(parts)
 

@@ -8,12 +8,14 @@ from wattwarden.server.metrics.listener import RoleTold, watched
 from wattwarden.server.metrics.of_courier import courier_watch
 from wattwarden.server.places import Places, dsn_of
 from wattwarden.server.rate import load_rate
+from wattwarden.server.reload import obey_reloads
 from wattwarden.server.settings import Settings
 
 
 async def run_courier(settings: Settings) -> None:
     """Send what the outbox holds until told to stop."""
     stop = stop_event()
+    obey_reloads(settings)
     courier = courier_of(settings, link_of(keys_of(settings), settings.console.public_url))
     told = RoleTold(courier_watch(courier, dsn_of(settings)))
     async with watched(settings, "courier", told) as metrics:

@@ -15,12 +15,16 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from wattwarden.protocol.access import OPEN
+from wattwarden.protocol.asking import Doubting
 from wattwarden.protocol.codec import DEFAULT_PROFILE, Codec, Dialogue
 from wattwarden.protocol.envelope import SessionRow
 from wattwarden.protocol.framer import Framer
 from wattwarden.protocol.microseconds import SECOND_US
 from wattwarden.protocol.recognition import claim
+from wattwarden.server.gatekeeper import fault_of
 from wattwarden.server.sockets import address_of
+from wattwarden.server.trace import What, happening
 
 if TYPE_CHECKING:
     from wattwarden.server.port import MeterPort
@@ -85,6 +89,12 @@ class DatagramPeer:
             self._door.counts["replies longer than requests"] += 1
             return
         self._owed_bytes = max(0, self._owed_bytes - len(data))
+        port = self._door.port
+        if port.looker is not None:
+            now = port.now_us()
+            codec = None if self._codec is None else self._codec.name
+            waited_us = now - self.heard_at
+            port.looker(happening(now, What.ANSWERED, self.row, codec, data, waited_us=waited_us))
         self._door.send(data, self._address)
 
     def reject(self, frame: bytes) -> None:
@@ -98,13 +108,30 @@ class DatagramPeer:
         dialogue = self._dialogue
         out = dialogue.receive(frames, now)
         identity = dialogue.identity
+        denial = self._denial(dialogue)
+        if denial is not None:
+            self._door.counts["datagrams of peers that did not prove themselves"] += 1
+            self._keep(b"".join(frames), denial, now)
+            self._dialogue = None
+            return
         if identity != self.row.identity:
             version = port.profile_of(identity).version if identity else 0
             self.row = SessionRow(self.row.epoch, self.row.peer, identity, version)
+        if port.looker is not None:
+            for frame in frames:
+                port.looker(happening(now, What.HEARD, self.row, codec.name, frame))
         name = f"{codec.name}:{identity}" if identity else self.row.peer
         port.chain_of(name).add(self, codec, frames, now, dialogue.asked)
         if out:
             self.reply(out)
+
+    def _denial(self, dialogue: Dialogue) -> str | None:
+        """Say why the peer is not believed to be whom it says, None when it is."""
+        if isinstance(dialogue, Doubting) and dialogue.denial is not None:
+            return dialogue.denial.reason
+        identity = dialogue.identity
+        access = OPEN if identity is None else self._door.port.profile_of(identity).access
+        return None if access is OPEN else fault_of(access, self._address[0], None)
 
     def _is_registered(self) -> bool:
         identity = self.row.identity
@@ -114,6 +141,8 @@ class DatagramPeer:
         """Journal bytes that are no frame, within the allowances; count the rest."""
         port = self._door.port
         port.counters.unknown_bytes += len(data)
+        if port.looker is not None:
+            port.looker(happening(now, What.NOISE, self.row, None, data, reason=reason))
         if port.unknown.allows(self._address[0], now):
             port.chain_of(self.row.peer).add_unknown(self, data, reason, now)
         else:
@@ -178,6 +207,8 @@ class DatagramDoor(asyncio.DatagramProtocol):
             return "datagrams while the journal takes nothing"
         if len(data) > MOST_BYTES:
             return "datagrams too long"
+        if not port.gatekeeper.is_allowed(host):
+            return "datagrams from networks that are not allowed"
         if now // SECOND_US != self._second:
             self._second = now // SECOND_US
             self._per_host.clear()

@@ -1,7 +1,8 @@
 """The gateway's profiles: the database's, else those of the last snapshot.
 
 A gateway that starts while the database is away works with what it knew before.  The snapshot holds
-no key: until the database is back, encrypted frames are kept, and not answered.
+no key: until the database is back, encrypted frames are kept, and not answered; of passwords it
+holds the names of their files.
 """
 
 import os
@@ -13,7 +14,16 @@ import msgspec
 import structlog
 
 from wattwarden.protocol.codec import DEFAULT_PROFILE, Profile
-from wattwarden.storage.profiles import ProfileBook, zone_of
+from wattwarden.storage.profiles import (
+    AccessBody,
+    ProfileBook,
+    read_access,
+    written_access,
+    zone_of,
+)
+
+# A folder in which no secret can be.
+NOWHERE: Final = Path(os.devnull)
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -26,13 +36,18 @@ class _Row(msgspec.Struct, frozen=True, array_like=True):
     options: dict[str, Any]
     version: int
     listener: str | None = None
+    access: AccessBody | None = None
 
 
 class Directory(ProfileBook):
-    """Looks profiles up, and keeps a snapshot of them in a file."""
+    """Looks profiles up, and keeps a snapshot of them in a file.
 
-    def __init__(self, snapshot: Path | None = None) -> None:
+    ``secrets`` is the folder of the passwords that meters have to show.
+    """
+
+    def __init__(self, snapshot: Path | None = None, secrets: Path = NOWHERE) -> None:
         super().__init__()
+        self._secrets = secrets
         self._by_address: dict[str, Profile] = {}
         self._snapshot = snapshot
         self._followers: list[Callable[[Mapping[tuple[str, str], Profile]], None]] = []
@@ -71,6 +86,7 @@ class Directory(ProfileBook):
                     row.options,
                     row.version,
                     listener=row.listener,
+                    access=read_access(row.access, self._secrets)[0],
                 )
                 for row in rows
             }
@@ -84,7 +100,14 @@ class Directory(ProfileBook):
 def _write(snapshot: Path, profiles: Mapping[tuple[str, str], Profile]) -> None:
     rows = [
         _Row(
-            codec, address, str(its.zone), its.cycle_s, dict(its.options), its.version, its.listener
+            codec,
+            address,
+            str(its.zone),
+            its.cycle_s,
+            dict(its.options),
+            its.version,
+            its.listener,
+            written_access(its.access),
         )
         for (codec, address), its in profiles.items()
     ]

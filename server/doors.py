@@ -1,4 +1,4 @@
-"""The gateway's doors beside its meter port: pushes, datagrams, listeners; all off by default.
+"""The gateway's doors beside its meter port: TLS, pushes, datagrams, listeners; off by default.
 
 start ─► addresses      drain: nothing more is taken      close: what was taken has its answers
 """
@@ -9,10 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
+from wattwarden.server.certificates import CertificateError
 from wattwarden.server.datagrams import DatagramDoor
 from wattwarden.server.inherited import (
     DATAGRAM_SOCKETS,
     PUSH_SOCKETS,
+    TLS_SOCKETS,
     listener_sockets,
 )
 from wattwarden.server.inherited import Sockets as Inherited
@@ -22,9 +26,12 @@ from wattwarden.server.push_platforms import PLATFORMS, Platform
 from wattwarden.server.secret_files import SecretError, read_secret
 from wattwarden.server.settings import GatewaySettings
 from wattwarden.server.sockets import Sockets
+from wattwarden.server.tls_door import TlsDoor
 
 if TYPE_CHECKING:
     from wattwarden.server.port import MeterPort
+
+_log: Final = structlog.get_logger(__name__)
 
 # What is no limit's doing.
 _USUAL: Final = frozenset({"pushes", "checks", "datagrams"})
@@ -39,6 +46,7 @@ class Doors:
         self._secrets = secrets
         self._open: list[PushDoor | DatagramDoor] = []
         self._listeners: list[Sockets] = []
+        self._tls: TlsDoor | None = None
 
     async def start(self, sockets: Inherited) -> dict[str, str]:
         """Open the doors that there are sockets for; return their addresses by name.
@@ -55,15 +63,31 @@ class Doors:
             datagrams = DatagramDoor(self._port, self._port.codecs)
             self._open.append(datagrams)
             heard["udp"] = await datagrams.start(door)
+        if found := sockets.get(TLS_SOCKETS):
+            self._tls = self._secured()
+            heard["tls"] = self._tls.listen(found)
         for name in self._settings.listeners:
             if found := sockets.get(listener_sockets(name)):
                 heard[name] = self._listen(name, found)
         return heard
 
+    def renew(self) -> None:
+        """Tell pushes from others by the secrets that are set now; wrong ones change nothing."""
+        try:
+            platforms = self._platforms()
+        except PortRefusedError as error:
+            _log.error("pushes are told apart as before", reason=error.message)
+            return
+        for door in self._open:
+            if isinstance(door, PushDoor):
+                door.platforms = platforms
+
     def drain(self) -> None:
         """Take nothing more."""
         for listener in self._listeners:
             listener.stop_listening()
+        if self._tls is not None:
+            self._tls.drain()
         for door in self._open:
             door.drain()
 
@@ -78,6 +102,14 @@ class Doors:
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()
+        if self._tls is not None:
+            self._tls.end()
+            self._tls = None
+
+    def sweep(self) -> None:
+        """Take up what changed beside the settings; call it once a second."""
+        if self._tls is not None:
+            self._tls.sweep()
 
     def limits_acted(self) -> dict[str, int]:
         """Return how often each limit acted since the start, by kind."""
@@ -86,6 +118,14 @@ class Doors:
     def _limits(self) -> Iterator[tuple[str, int]]:
         for door in self._open:
             yield from ((kind, count) for kind, count in door.counts.items() if kind not in _USUAL)
+
+    def _secured(self) -> TlsDoor:
+        """Return the door for meters that speak TLS."""
+        try:
+            return TlsDoor(self._port, self._settings, self._secrets)
+        except CertificateError as error:
+            message = f"nobody could speak TLS: {error.message}"
+            raise PortRefusedError(message, error.cure) from error
 
     def _listen(self, name: str, listening: Sequence[socket.socket]) -> str:
         """Hear meters that are known by where they dial in."""

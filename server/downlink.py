@@ -9,7 +9,7 @@ gateway that ends leaves what it had sent, and the others see by its lock that i
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -88,6 +88,11 @@ class Downlink:
         self._owners: dict[tuple[str, str], str] = {}
         self._profiles: Mapping[tuple[str, str], Profile] = {}
         self._told: dict[str, tuple[int, ...]] = {}
+        self._looks: list[Callable[[Connection], Awaitable[None]]] = []
+
+    def look_too(self, look: Callable[[Connection], Awaitable[None]]) -> None:
+        """Have somebody else look into the database whenever we do, and as often."""
+        self._looks.append(look)
 
     def know(self, profiles: Profiles) -> None:
         """Take note of which meters stand behind others."""
@@ -139,6 +144,8 @@ class Downlink:
                 changed.clear()
                 reload_at = now + RELOAD_S
                 await self._look(connection)
+                for look in self._looks:
+                    await look(connection)
             if now >= expire_at:
                 expire_at = now + EXPIRE_S
                 await expire(connection, self._now(), self._name)

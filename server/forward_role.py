@@ -17,6 +17,7 @@ from wattwarden.server.lifetime import report_ready, stop_event, unless
 from wattwarden.server.metrics.listener import RoleTold, watched
 from wattwarden.server.metrics.of_forwarder import forwarder_watch
 from wattwarden.server.places import Places, dsn_of
+from wattwarden.server.reload import obey_reloads
 from wattwarden.server.settings import Settings
 
 # Who edits the table looks at the status a little later.
@@ -34,6 +35,7 @@ async def run_forwarder(settings: Settings) -> None:
         ForwardTableError: The table cannot be used.
     """
     stop = stop_event()
+    obey_reloads(settings)
     places = Places(settings.data)
     table, told = load_forward_table(places.forward), ""
     place = ForwardPlace(dsn_of(settings), places.secrets, settings.journal.shards)

@@ -9,7 +9,6 @@ import contextlib
 import gc
 import secrets
 from collections.abc import Sequence
-from types import MappingProxyType
 from typing import Final
 
 import structlog
@@ -20,7 +19,7 @@ from wattwarden.server.chain import Chain
 from wattwarden.server.clock import Clock
 from wattwarden.server.directory import Directory
 from wattwarden.server.doors import Doors
-from wattwarden.server.inherited import METER_SOCKETS, open_sets
+from wattwarden.server.inherited import METER_SOCKETS, NOTHING_INHERITED, open_sets
 from wattwarden.server.inherited import Sockets as Inherited
 from wattwarden.server.limitlog import LimitLog, limits_acted
 from wattwarden.server.places import Places
@@ -29,6 +28,7 @@ from wattwarden.server.settings import Settings
 from wattwarden.server.siblings import Siblings
 from wattwarden.server.sockets import Sockets, check_free
 from wattwarden.server.ticker import Ticker, check_clock
+from wattwarden.server.tracing import Tracing
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.journal.journal import Journal, Kind
 from wattwarden.storage.journal.lease import Lease
@@ -45,7 +45,6 @@ PAUSED_SWEEP_INTERVAL_S: Final = 0.05
 # longer for it than a restart may take.
 CLOSE_PATIENCE_S: Final = 2.0
 CLOSE_POLL_S: Final = 0.01
-NOTHING_INHERITED: Final[Inherited] = MappingProxyType({})
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -82,6 +81,7 @@ class Gateway:
         )
         self._sockets = Sockets(self.port.connect, clock.now_us, self.port.end_turn)
         self._siblings = Siblings(self.name, journal, self.port.fleet, clock.now_us, clock.rate)
+        self.tracing = Tracing(self.name, self.port, journal)
         self._doors = Doors(self.port, settings.gateway, Places(settings.data).secrets)
         self.doors: dict[str, str] = {}
         """The addresses of the doors beside the meter port, by name."""
@@ -119,8 +119,9 @@ class Gateway:
             *(asyncio.create_task(chain.run_occurrences()) for chain in self._chains),
         ]
         await self._siblings.follow()
-        if not self._listening:
-            [self._listening] = await open_sets(self._settings.gateway, 1)
+        await self.tracing.follow()
+        # Doors that are set and were not handed over are opened here.
+        [self._listening] = await open_sets(self._settings.gateway, 1, self._listening)
         address = self._sockets.accept_at(self._listening[METER_SOCKETS])
         self.doors = await self._doors.start(self._listening)
         # What exists now lives as long as the process: no collection need look at it again.
@@ -128,6 +129,11 @@ class Gateway:
         gc.freeze()
         gc.set_threshold(YOUNG_OBJECTS)
         return address
+
+    def renew(self) -> None:
+        """Go by the settings as they are now, as far as they may change."""
+        self.port.renew()
+        self._doors.renew()
 
     async def stop(self) -> None:
         """Store and answer what was received, then hang up."""
@@ -181,6 +187,8 @@ class Gateway:
             now = self._clock.now_us()
             self.port.sweep(now)
             self._siblings.sweep(now)
+            self._doors.sweep()
+            self.tracing.sweep(asyncio.get_running_loop().time())
             acted = limits_acted(self.port.counters, (c.counters for c in self._chains))
             log.tell(acted | self._doors.limits_acted(), now)
             if self._clock.steer() != off:

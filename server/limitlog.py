@@ -49,6 +49,8 @@ def _of_port(port: PortCounters) -> Iterator[tuple[str, int]]:
         if reason not in NO_LIMITS:
             yield f"closed: {reason}", count
     yield "logins paced", port.paced
+    yield "logins denied", port.denied
+    yield "meters held back", port.held
     yield "reading paused", port.pauses
     yield "two meters under one id", port.duplicate_ids
     yield "unknown bytes not kept", port.unknown_dropped_bytes

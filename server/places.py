@@ -43,6 +43,16 @@ class Places:
         return self.run / "running.json"
 
     @property
+    def settings(self) -> Path:
+        """The settings in force of the running system, for its roles."""
+        return self.run / "settings.json"
+
+    @property
+    def reloaded(self) -> Path:
+        """What came of the last time that settings were read again."""
+        return self.run / "reloaded.json"
+
+    @property
     def profiles(self) -> Path:
         """The gateway's last snapshot of profiles."""
         return self.run / "profiles.msgpack"
@@ -67,6 +77,8 @@ class Running(msgspec.Struct, frozen=True):
     """Where the pages are listened for; None when the system is older than this."""
     links: str | None = None
     """With what links to the pages begin; None where messages have none."""
+    up: int | None = None
+    """The process that runs all; None when the system is older than this."""
 
 
 def write_running(places: Places, running: Running) -> None:

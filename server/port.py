@@ -7,7 +7,7 @@ One sweep a second serves all deadlines.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 from wattwarden.codecs import Profiles, load_codecs, port_codecs
@@ -17,9 +17,14 @@ from wattwarden.protocol.microseconds import SECOND_US
 from wattwarden.server.chain import Chain
 from wattwarden.server.connection import MeterConnection
 from wattwarden.server.fleet import Fleet
+from wattwarden.server.gatekeeper import Gatekeeper
 from wattwarden.server.lane import Lane
+from wattwarden.server.loud import LoudMeters
 from wattwarden.server.pacer import Pacer, UnknownAllowance
 from wattwarden.server.settings import GatewaySettings
+
+if TYPE_CHECKING:
+    from wattwarden.server.trace import Happened
 
 HOUR_US: Final = 3_600_000_000
 # TCP gives up by itself after a quarter of an hour; until then a peer that reads nothing would
@@ -32,10 +37,13 @@ class PortCounters:
     """What happened at the meter port since the process started."""
 
     opened: int = 0
+    silent: int = 0
     logins: int = 0
     takeovers: int = 0
     duplicate_ids: int = 0
     paced: int = 0
+    held: int = 0
+    denied: int = 0
     pauses: int = 0
     unknown_bytes: int = 0
     unknown_dropped_bytes: int = 0
@@ -72,20 +80,12 @@ class MeterPort:
         self.profile_of = profile_of
         self.now_us = now_us
         self.settings = settings
-        # Looked up for every segment, where a setting costs more.
-        self.most_pending_bytes = settings.pending_bytes
-        self.limits = SessionLimits(
-            settings.pre_login_s * rate,
-            settings.partial_frame_s * rate,
-            settings.noise_before_login_bytes,
-            settings.noise_bytes,
-        )
+        self._rate = rate
         self.fleet: Fleet[MeterConnection] = Fleet()
         self.connections: set[MeterConnection] = set()
         self.per_host: dict[str, int] = {}
-        self.pacer = Pacer(settings.logins_per_second, rate)
         self.blocked_us = BLOCKED_S * rate * SECOND_US
-        self.unknown = UnknownAllowance(settings.unknown_records_per_peer_hour, HOUR_US)
+        self.renew()
         self._chains = chains
         self._lanes: dict[tuple[Codec, Chain], Lane] = {}
         # Codec and address by listener and host, None for any host.
@@ -94,6 +94,31 @@ class MeterPort:
         self._paused = False
         self._draining = False
         self.trouble: str | None = None
+        self.meet: Callable[[MeterConnection], None] = _let_be
+        """Called with each connection when it comes, and when it says who it is."""
+        self.looker: Callable[[Happened], None] | None = None
+        """Who sees what comes and goes at the doors beside this port, while somebody wants to."""
+
+    def renew(self) -> None:
+        """Take the limits of the settings, also when these changed.
+
+        What was used up of allowances is forgotten; connections that are open keep their limits.
+        """
+        settings, rate = self.settings, self._rate
+        # Looked up for every segment, where a setting costs more.
+        self.most_pending_bytes = settings.pending_bytes
+        self.limits = SessionLimits(
+            settings.pre_login_s * rate,
+            settings.partial_frame_s * rate,
+            settings.noise_before_login_bytes,
+            settings.noise_bytes,
+        )
+        self.pacer = Pacer(settings.logins_per_second, rate)
+        self.gatekeeper = Gatekeeper(settings, rate)
+        self._loud = LoudMeters(
+            settings.meter_bytes_per_second, settings.meter_burst_bytes, SECOND_US * rate
+        )
+        self.unknown = UnknownAllowance(settings.unknown_records_per_peer_hour, HOUR_US)
 
     def new_epoch(self) -> int:
         """Number a connection."""
@@ -114,6 +139,7 @@ class MeterPort:
         Some say who they are in words of their own; some never do, and dial in at a listener.
         """
         self.codecs = port_codecs(profiles)
+        self.gatekeeper.forgive()
         self._bound = {}
         for (codec, address), profile in profiles.items():
             if profile.listener is not None:
@@ -148,8 +174,11 @@ class MeterPort:
     def _pending_bytes(self) -> int:
         return sum([chain.pending_bytes for chain in self._chains])
 
-    def refusal(self, host: str) -> str | None:
+    def refusal(self, host: str, now: int) -> str | None:
         """Say why a newcomer is not let in, None when it is."""
+        refusal = self.gatekeeper.refusal(host, now)
+        if refusal is not None:
+            return refusal
         if len(self.connections) > self.settings.max_sessions:
             return "max_sessions"
         if self.per_host.get(host, 0) > self.settings.max_sessions_per_peer:
@@ -193,11 +222,17 @@ class MeterPort:
         for connection in [c for c in self.connections if c.is_stuck(now)]:
             self.counters.close("took nothing")
             connection.abort()
+        self.counters.held += self._loud.sweep(self.connections, now)
         self.fleet.expire(now)
         self.unknown.expire(now)
+        self.gatekeeper.expire(now)
         self.press_back()
 
     def close_all(self, reason: str) -> None:
         """Hang up on everybody."""
         for connection in list(self.connections):
             connection.hang_up(reason)
+
+
+def _let_be(connection: MeterConnection) -> None:
+    """Nobody wants to see anything."""

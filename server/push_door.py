@@ -25,6 +25,7 @@ from wattwarden.protocol.envelope import SessionRow
 from wattwarden.protocol.outline import FRAME
 from wattwarden.server.push_platforms import Platform, Shown
 from wattwarden.server.sockets import address_of
+from wattwarden.server.trace import What, happening
 
 if TYPE_CHECKING:
     from wattwarden.server.port import MeterPort
@@ -69,7 +70,8 @@ class PushDoor:
     def __init__(self, port: "MeterPort", platforms: Mapping[str, Platform]) -> None:
         self.counts: Counter[str] = Counter()
         self._port = port
-        self._platforms = platforms
+        self.platforms = platforms
+        """By the name in the path."""
         self._remembered: OrderedDict[bytes, None] = OrderedDict()
         self._heard: dict[object, float] = {}
         self._busy: set[object] = set()
@@ -86,6 +88,9 @@ class PushDoor:
             keepalive_timeout=QUIET_S,
             shutdown_timeout=DRAIN_S,
             handle_signals=False,
+            # Nobody packs a push; what somebody did would be unpacked before anybody is asked, and
+            # so would the rest of it be afterwards: a tenth of a second for 48 KB.
+            auto_decompress=False,
         )
 
     async def start(self, door: socket.socket) -> str:
@@ -149,7 +154,7 @@ class PushDoor:
         return await self._keep(platform, raw, digest, request.remote or "unknown")
 
     def _platform_of(self, request: web.Request) -> Platform:
-        platform = self._platforms.get(request.match_info["platform"])
+        platform = self.platforms.get(request.match_info["platform"])
         if platform is None:
             raise web.HTTPNotFound(reason="no such platform")
         return platform
@@ -167,6 +172,8 @@ class PushDoor:
             SessionRow(port.new_epoch(), peer, identity, version),
             asyncio.get_running_loop().create_future(),
         )
+        if port.looker is not None:
+            port.looker(happening(now, What.HEARD, push.row, codec.name, raw))
         port.chain_of(f"{codec.name}:{identity or peer}").add(push, codec, [raw], now)
         try:
             async with asyncio.timeout(STORE_S):
@@ -174,6 +181,10 @@ class PushDoor:
         except TimeoutError:
             return self._answer(503, "pushes not stored in time")
         self._remember(digest)
+        if port.looker is not None:
+            at = port.now_us()
+            told = happening(at, What.ANSWERED, push.row, codec.name, stored, waited_us=at - now)
+            port.looker(told)
         return self._answer(200, "pushes", stored.decode())
 
     def _remember(self, digest: bytes) -> None:

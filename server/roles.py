@@ -32,6 +32,8 @@ from wattwarden.server.metrics.of_frames import gateway_watch, writer_watch
 from wattwarden.server.places import Places, archive_of, days_store_of, dsn_of, nats_of
 from wattwarden.server.rate import load_rate
 from wattwarden.server.readers import readers_of
+from wattwarden.server.reload import obey_reloads
+from wattwarden.server.root_chores import roots_chore
 from wattwarden.server.settings import Settings
 from wattwarden.server.shards import Shards
 from wattwarden.storage.journal.history import History
@@ -51,11 +53,12 @@ async def run_gateway(settings: Settings) -> None:
     journal = await unless(stop, open_journal(settings, nats_of(settings)))
     if journal is None:
         return
-    directory = Directory(places.profiles)
+    directory = Directory(places.profiles, places.secrets)
     clock = load_rate(settings.data).clock()
     gateway = Gateway(settings, journal, directory, clock, sockets)
     downlink = Downlink(gateway.port, gateway.name, dsn, clock.now_us)
     directory.follow(downlink.know)
+    downlink.look_too(gateway.tracing.take_up)
     watching = asyncio.create_task(watch_profiles(dsn, places.secrets, directory, stop))
     asking = asyncio.create_task(downlink.run())
     try:
@@ -63,6 +66,7 @@ async def run_gateway(settings: Settings) -> None:
         if listen is None:
             return
         told = RoleTold(gateway_watch(gateway, downlink.counters, journal, clock))
+        obey_reloads(settings, gateway.renew)
         async with watched(settings, "gateway", told) as metrics:
             report_ready("gateway", listen=listen, metrics=metrics, **gateway.doors)
             await until(stop, watching, asking, *gateway.tasks)
@@ -94,6 +98,7 @@ async def run_writer(settings: Settings) -> None:
         if before is not None:
             # What is counted never shrinks.
             made.counters.add(before.counters)
+            made.round_frames, made.round_s = before.round_frames, before.round_s
         writers[shard] = made
         return made
 
@@ -103,6 +108,14 @@ async def run_writer(settings: Settings) -> None:
         asyncio.create_task(shards.run(stop)),
     ]
     told = RoleTold(writer_watch(writers, shards, journal))
+
+    def renew() -> None:
+        nonlocal readers
+        readers = readers_of(settings, book)
+        for one in writers.values():
+            one.admit(readers.admission)
+
+    obey_reloads(settings, renew)
     try:
         async with watched(settings, "writer", told) as metrics:
             report_ready("writer", shards=journal.shards, metrics=metrics)
@@ -139,9 +152,21 @@ async def run_archivist(settings: Settings) -> None:
             clock_chore(dsn, meter_counters),
             retention_chore(dsn, settings.archivist, forgotten),
             days_chore(dsn, settings.archivist, days_store_of(settings), archived),
+            roots_chore(
+                dsn,
+                journal,
+                archive_of(settings),
+                Places(settings.data).secrets,
+                settings.archivist.time_stamp_url,
+            ),
         ]
         clock = load_rate(settings.data).clock()
         archivist = Archivist(lease, chores, settings.archivist.interval_s, clock)
+
+        def renew() -> None:
+            archivist.interval_s = settings.archivist.interval_s
+
+        obey_reloads(settings, renew)
         told = RoleTold(archivist_watch(archivist, forgotten, meter_counters, archived, dsn))
         async with watched(settings, "archivist", told) as metrics:
             report_ready("archivist", chores=[chore.name for chore in chores], metrics=metrics)

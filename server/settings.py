@@ -6,9 +6,16 @@ Environment names begin with WATTWARDEN_ and nest with two underscores:
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -54,6 +61,9 @@ DaysKept = Annotated[int, Field(ge=2)]
 FEWEST_HOT_DAYS: Final = 3
 
 
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
 def _listen_or_off(address: str) -> str:
     return address if address == OFF else check_listen(address)
 
@@ -76,6 +86,22 @@ class GatewaySettings(Section):
     # Addresses for meters that never say who they are (Modbus TCP), by name: the meters' profiles
     # name theirs.
     listeners: dict[FileName, Annotated[str, AfterValidator(check_listen)]] = {}
+    # Where meters that speak TLS dial in, with the gateway's certificate, its chain and its key:
+    # PEM files of the secrets folder.  With an authority, each meter has to show a certificate of
+    # it.  Files that change are taken up without a restart.
+    tls_listen: Annotated[str, AfterValidator(check_listen)] | None = None
+    tls_certificate_file: FileName | None = None
+    tls_key_file: FileName | None = None
+    tls_client_ca_file: FileName | None = None
+    # A handshake takes three turns; over NB-IoT, with a chain of certificates, some seconds.
+    tls_handshake_s: PositiveSeconds = 15.0
+    # Each takes the gateway a millisecond, three with certificates of meters, and it does nothing
+    # else meanwhile: up to a third of a core.  Newcomers beyond it wait as long as one may take.
+    tls_handshakes_per_second: Positive = 100
+    # Meters behind one carrier NAT have half of that; nobody takes the others' turns.
+    tls_handshakes_per_peer_second: Positive = 50
+    # A meter with a wrong certificate dials again every few seconds; a scanner does so for hours.
+    tls_failures_per_peer_minute: Positive = 60
     # Files of the secrets folder; a platform without one is not listened to.
     onenet_token_file: FileName | None = None
     ctwing_token_file: FileName | None = None
@@ -83,6 +109,19 @@ class GatewaySettings(Section):
     max_sessions: Positive = 50_000
     # Meters behind one carrier NAT share an address; more than this from one is no city.
     max_sessions_per_peer: Positive = 20_000
+    # From where meters dial in, over TCP, TLS and UDP, as networks; unset: from anywhere.
+    allowed_networks: tuple[Annotated[str, AfterValidator(check_network)], ...] = ()
+    # Newcomers of one address, five thousand of them at once: all that a power cut leaves behind
+    # one carrier NAT.  A storm that goes on is a flood.
+    connections_per_peer_second: Positive = 200
+    # A DTU that dials in for each report does so every few seconds at most.
+    logins_per_meter_minute: Positive = 60
+    # Logins with a wrong password or card, of one meter from one address, in ten minutes.
+    denied_logins_per_meter: Positive = 20
+    # Ten days of a meter's minutes at once; then five hundred reports a second, or the others would
+    # wait for a journal that one meter fills.
+    meter_burst_bytes: Positive = 4 * 1024 * 1024
+    meter_bytes_per_second: Positive = 128 * 1024
     # A city after a power cut logs in at once; beyond this rate new ones wait in the backlog.
     logins_per_second: Positive = 20_000
     pre_login_s: PositiveSeconds = 30.0
@@ -95,6 +134,19 @@ class GatewaySettings(Section):
     # Frames waiting for the journal; 64 MiB is minutes of a city's traffic, then reading pauses.
     pending_bytes: Positive = 64 * 1024 * 1024
     drain_s: PositiveSeconds = 10.0
+
+    @model_validator(mode="after")
+    def _has_certificate(self) -> Self:
+        """Refuse to speak TLS without a certificate.
+
+        Raises:
+            ValueError: The files of the certificate and of its key are not both named.
+        """
+        if self.tls_listen is None:
+            return self
+        if self.tls_certificate_file is None or self.tls_key_file is None:
+            raise ValueError("tls_listen needs tls_certificate_file and tls_key_file")
+        return self
 
 
 class JournalSettings(Section):
@@ -122,14 +174,28 @@ class ArchivistSettings(Section):
     # Days are folded again for 62 days, and a month's report looks at the month before: nothing
     # of that opens a file.
     hot_days: Annotated[int, Field(ge=FEWEST_HOT_DAYS)] = 70
-    # Five years, as long as ledgers are to be kept, and a month in which they are asked for.
+    # Older ones are removed: five years, as long as ledgers are to be kept, and a month in which
+    # they are asked for.
     archive_days: Positive = 1857
+    # Who time-stamps signed daily roots (RFC 3161), such as http://tsa.example/tsr.  Unset: nobody.
+    time_stamp_url: Annotated[str, Field(pattern=r"^https?://[!-~]+$")] | None = None
     # Who was told what is asked for by a year's assessment, and by appeals a month after it.
     notices_days: DaysKept = 400
     # What a gateway said is disputed with its bill at the latest; by far the most rows.
     attempts_days: DaysKept = 90
     # As long as the readings that a recall brought; gaps of a city are some thousand a day.
     commands_days: DaysKept = 400
+
+    @model_validator(mode="after")
+    def _keeps_what_is_closed(self) -> Self:
+        """Refuse to remove days as soon as they are files.
+
+        Raises:
+            ValueError: Days would be too old for the archive before they come into it.
+        """
+        if self.archive_days <= self.hot_days:
+            raise ValueError("archive_days counts from the day itself: more than hot_days, or none")
+        return self
 
 
 class WardenSettings(Section):
@@ -230,6 +296,8 @@ class Settings(BaseSettings):
     nats: Annotated[str, AfterValidator(check_nats)] | None = None
     # How many seconds pass in one, for simulated cities; unset: as the data folder has it.
     clock_rate: Annotated[int, Field(ge=REAL_RATE, le=FASTEST_RATE)] | None = None
+    # What is told less grave than this is not told.
+    log_level: LogLevel = "info"
     gateway: GatewaySettings = GatewaySettings()
     journal: JournalSettings = JournalSettings()
     warden: WardenSettings = WardenSettings()
@@ -237,6 +305,29 @@ class Settings(BaseSettings):
     console: ConsoleSettings = ConsoleSettings()
     archivist: ArchivistSettings = ArchivistSettings()
     metrics: MetricsSettings = MetricsSettings()
+
+    # The flags that they were read with.
+    _flags: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    def __init__(self, **flags: Any) -> None:
+        super().__init__(**flags)
+        self._flags = flags
+
+    # They change in place when they are read again.
+    __hash__ = None  # type: ignore[assignment]  # as Python has it for what compares and changes
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the same is set, wherever it was said."""
+        return isinstance(other, Settings) and self.model_dump() == other.model_dump()
+
+    def again(self) -> "Settings":
+        """Read them from the same sources as they are now.
+
+        Raises:
+            pydantic.ValidationError: a value is out of bounds or a name is unknown.
+            tomllib.TOMLDecodeError: the file is no TOML.
+        """
+        return load_settings(**self._flags).model_copy(update={"data": self.data})
 
     @classmethod
     def settings_customise_sources(

@@ -4,6 +4,7 @@ warden ─ a loop of its own     courier, console ─ this one     SIGTERM ─�
 """
 
 import asyncio
+from functools import partial
 
 from wattwarden.server.answering import keys_of, link_of
 from wattwarden.server.apart import run_apart
@@ -21,8 +22,9 @@ from wattwarden.server.metrics.of_courier import courier_watch
 from wattwarden.server.metrics.of_warden import warden_watch
 from wattwarden.server.metrics.watch import side_watch
 from wattwarden.server.places import dsn_of
+from wattwarden.server.reload import obey_reloads
 from wattwarden.server.settings import Settings
-from wattwarden.server.warden_role import warden_of
+from wattwarden.server.warden_role import renew, warden_of
 from wattwarden.storage.database import connect
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.outbox.load import load_routing
@@ -32,6 +34,7 @@ async def run_side(settings: Settings) -> None:
     """Fold, send and show until told to stop; the first of the three that fails ends all."""
     stop = stop_event()
     keys, warden = keys_of(settings), warden_of(settings)
+    obey_reloads(settings, partial(renew, warden, settings))
     with opened(settings.console.listen) as door:
         address = public_address(settings, door)
         courier = courier_of(settings, link_of(keys, address))

@@ -58,7 +58,7 @@ class Warden:
         self._dsn = dsn
         self._shards = shards
         self._limits = limits
-        self._interval_s = interval_s
+        self.interval_s = interval_s
         self._connection: Connection | None = None
         self._memories: list[Memory] = []
         self._reported_at = 0.0
@@ -89,7 +89,7 @@ class Warden:
                     failing = ""
                 self._report()
                 if not behind:
-                    await _pause(stop, self._interval_s)
+                    await _pause(stop, self.interval_s)
         finally:
             seen.cancel()
             await asyncio.wait([seen])

@@ -12,6 +12,7 @@ from select import EPOLLIN, EPOLLOUT
 from typing import Any, Protocol
 
 from wattwarden.server.lane import Heard, Lane
+from wattwarden.server.loud import RECEIVED_BYTES, received_bytes
 
 
 class Peer(Heard, Protocol):
@@ -78,7 +79,9 @@ class Wire(asyncio.Transport):
         connection.connection_made(self)
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Return the address of the peer as ``peername``; nothing else is known."""
+        """Return the address of the peer as ``peername``, and ``received_bytes``; no more."""
+        if name == RECEIVED_BYTES:
+            return default if self._lost else received_bytes(self.sock)
         return self._peer if name == "peername" else default
 
     def write(self, data: bytes) -> None:  # type: ignore[override]  # bytes only: they are kept

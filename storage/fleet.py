@@ -121,7 +121,8 @@ LEFT JOIN LATERAL (SELECT max(at) AS heard_at FROM (
     UNION ALL SELECT max(at) FROM factor WHERE meter = c.id AND at >= coalesce(h.start, $7)
     UNION ALL SELECT h.start) AS both_kinds) AS r ON TRUE
 LEFT JOIN LATERAL (SELECT what, at, peer FROM session_event
-    WHERE identity = c.address AND codec = c.codec ORDER BY at DESC LIMIT 1) AS s ON TRUE
+    WHERE identity = c.address AND codec = c.codec AND what <> 'denied'
+    ORDER BY at DESC LIMIT 1) AS s ON TRUE
 ORDER BY c.id
 """  # noqa: S608  put together of texts of this module
 _COUNTS: Final = """

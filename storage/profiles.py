@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from enum import StrEnum
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,6 +21,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 import structlog
 
+from wattwarden.protocol.access import (
+    ANY_REST,
+    NOWHERE,
+    OPEN,
+    UNKNOWN_PASSWORD,
+    Access,
+    Network,
+)
 from wattwarden.protocol.codec import (
     DEFAULT_PROFILE,
     DEFAULT_ZONE,
@@ -43,6 +52,14 @@ GATHER_S: Final = 0.25
 MAX_CYCLE_S: Final = 86_400
 # A page of options; more is a mistake.
 MAX_BODY_BYTES: Final = 16_384
+# PW of HJ 212 has 6 to 9 letters by version; some loggers take more.
+MAX_PASSWORD_BYTES: Final = 64
+# A meter dials in from the networks of one carrier's private access, and of the next one's.
+MAX_NETWORKS: Final = 16
+CERTIFICATE_NAME: Final = re.compile(r"sha256:[0-9a-f]{64}|serial:[0-9a-f]{1,40}|cn:.{1,64}")
+# ICCIDs have 19 or 20 digits (ITU-T E.118), in China letters among the last; the first six say
+# country and carrier.
+SIM_NAME: Final = re.compile(r"[0-9A-Za-z]{6,22}\*?")
 
 _FOR_OTHERS: Final = 0o077
 
@@ -56,12 +73,27 @@ class RecallPolicy(StrEnum):
     AUTO = "auto"
 
 
+class AccessBody(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What a meter has to show before it is believed; what is not named is not asked for.
+
+    ``password`` is the name of a file in the secrets folder, ``networks`` are those that it dials
+    in from, ``certificate`` is ``sha256:DIGITS``, ``serial:DIGITS`` or ``cn:NAME``, ``sim`` an
+    ICCID, or its beginning and ``*``.
+    """
+
+    password: str | None = None
+    networks: tuple[str, ...] = ()
+    certificate: str | None = None
+    sim: str | None = None
+
+
 class ProfileBody(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A version of a meter's configuration, as the table keeps it.
 
     ``zone`` is an IANA name, ``cycle_s`` how often the meter reports, ``key`` the name of a file in
     the secrets folder, ``listener`` the listener profile, ``options`` as the codec documents them,
-    ``clock`` what is done about its clock, ``recall`` about what is missing.
+    ``clock`` what is done about its clock, ``recall`` about what is missing, ``access`` what it has
+    to show before it is believed.
     """
 
     zone: str | None = None
@@ -71,6 +103,7 @@ class ProfileBody(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
     options: dict[str, Any] = {}
     clock: ClockPolicy | None = None
     recall: RecallPolicy | None = None
+    access: AccessBody | None = None
 
 
 @dataclass(slots=True)
@@ -156,6 +189,8 @@ def check_body(body: ProfileBody) -> None:
     if body.key is not None and not KEY_NAME.fullmatch(body.key):
         text = f"key names a file of the secrets folder, 64 of A-Z a-z 0-9 . _ -, got {body.key!r}"
         raise ValueError(text)
+    if body.access is not None:
+        _check_access(body.access)
     size = len(msgspec.json.encode(body))
     if size > MAX_BODY_BYTES:
         text = f"the configuration is {size} bytes, at most {MAX_BODY_BYTES}"
@@ -168,19 +203,43 @@ def read_key(secrets: Path, name: str) -> bytes:
     Raises:
         ValueError: There is none, others can read it, or it is no key; the message says the cure.
     """
+    return _key_of(_read_private(secrets, name, "key"), secrets / name)
+
+
+def _read_private(secrets: Path, name: str, what: str) -> bytes:
+    """Read a file of the secrets folder that nobody else can read."""
     if not KEY_NAME.fullmatch(name):
-        text = f"{name!r} is no name of a key file"
+        text = f"{name!r} is no name of a {what} file"
         raise ValueError(text)
     path = secrets / name
     try:
         mode, content = path.stat().st_mode, path.read_bytes()
     except OSError as error:
-        text = f"key file {path}: {error.strerror}; put the key there, mode 0600"
+        text = f"{what} file {path}: {error.strerror}; put the {what} there, mode 0600"
         raise ValueError(text) from error
     if mode & _FOR_OTHERS:
-        text = f"key file {path} is open to others: chmod 600 {path}"
+        text = f"{what} file {path} is open to others: chmod 600 {path}"
         raise ValueError(text)
-    return _key_of(content, path)
+    return content
+
+
+def _check_access(access: AccessBody) -> None:
+    if access.password is not None and not KEY_NAME.fullmatch(access.password):
+        text = f"password names a file of the secrets folder, got {access.password!r}"
+        raise ValueError(text)
+    if len(access.networks) > MAX_NETWORKS:
+        text = f"a meter has at most {MAX_NETWORKS} networks, got {len(access.networks)}"
+        raise ValueError(text)
+    for network in access.networks:
+        ip_network(network)
+    if access.certificate is not None and not CERTIFICATE_NAME.fullmatch(access.certificate):
+        text = (
+            f"a certificate is sha256:DIGITS, serial:DIGITS or cn:NAME, got {access.certificate!a}"
+        )
+        raise ValueError(text)
+    if access.sim is not None and not SIM_NAME.fullmatch(access.sim):
+        text = f"a card is an ICCID, or its first six digits at least and {ANY_REST}"
+        raise ValueError(text)
 
 
 def _key_of(content: bytes, path: Path) -> bytes:
@@ -212,8 +271,54 @@ def read_profile(body: str, version: int, secrets: Path) -> tuple[Profile, str]:
             key = read_key(secrets, plain.key)
         except ValueError as error:
             problems.append(str(error))
-    profile = Profile(zone, plain.cycle_s, key, plain.options, version, plain.clock, plain.listener)
+    access, problem = read_access(plain.access, secrets)
+    if problem:
+        problems.append(problem)
+    profile = Profile(
+        zone, plain.cycle_s, key, plain.options, version, plain.clock, plain.listener, access
+    )
     return profile, "; ".join(problems)
+
+
+def read_access(body: AccessBody | None, secrets: Path) -> tuple[Access, str]:
+    """Return what a meter has to show, and what is wrong with it ("" for nothing).
+
+    Where that cannot be read, nobody passes for the meter.
+    """
+    if body is None:
+        return OPEN, ""
+    password: bytes | None = None
+    networks: tuple[Network, ...] = NOWHERE
+    problem = ""
+    try:
+        networks = tuple(map(ip_network, body.networks))
+        if body.password is not None:
+            password = UNKNOWN_PASSWORD
+            password = read_password(secrets, body.password)
+    except ValueError as error:
+        problem = str(error)
+    return Access(password, networks, body.certificate, body.sim, body.password), problem
+
+
+def written_access(access: Access) -> AccessBody | None:
+    """Return what a meter has to show as ``read_access`` takes it, None for nothing."""
+    if access is OPEN:
+        return None
+    networks = tuple(map(str, access.networks))
+    return AccessBody(access.password_file, networks, access.certificate, access.sim)
+
+
+def read_password(secrets: Path, name: str) -> bytes:
+    """Read a password from the secrets folder.
+
+    Raises:
+        ValueError: There is none, or others can read it; the message says the cure.
+    """
+    content = _read_private(secrets, name, "password").strip()
+    if not 0 < len(content) <= MAX_PASSWORD_BYTES:
+        text = f"password file {secrets / name} holds {len(content)} bytes, not 1 to 64"
+        raise ValueError(text)
+    return content
 
 
 def zone_of(name: str | None) -> tzinfo:

@@ -4,6 +4,7 @@ import ctypes
 import platform
 import resource
 import shutil
+import struct
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -45,6 +46,12 @@ PLAUSIBLE_YEARS: Final = range(2026, 2100)
 TIME_ERROR: Final = 5
 # struct timex is 208 bytes on 64-bit Linux; the kernel writes no more.
 TIMEX_BYTES: Final = 512
+# Its beginning: modes, then offset, freq, maxerror and esterror as long, and status.
+_TIMEX: Final = struct.Struct("@iqqqqi")
+# The offset is in nanoseconds.
+_NANOSECONDS: Final = 0x2000
+# Silence is judged in minutes; a system that keeps NTP is never off by so much.
+CLOCK_WARN_MS: Final = 500.0
 
 
 # A day that closed is a file within hours; what came late rests, and somebody may read for long.
@@ -61,12 +68,22 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at.  ``cure`` is empty when nothing needs doing."""
+    """One thing that was looked at.  ``cure`` is empty when nothing needs doing, and only then."""
 
     name: str
     state: State
     found: str
     cure: str = ""
+
+    def __post_init__(self) -> None:
+        """See to it that whatever is wrong comes with what to do.
+
+        Raises:
+            ValueError: It does not.
+        """
+        if bool(self.cure) != (self.state is not State.OK):
+            message = f"{self.name} is {self.state}, and its cure {self.cure!r}"
+            raise ValueError(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +209,8 @@ def links(settings: Settings) -> Check:
     try:
         address = links_of(settings)
     except NotRunningError as error:
-        return Check("links", State.WARN, str(error))
+        cure = "run this as the system's user, or restart wattwarden up, which writes it anew"
+        return Check("links", State.WARN, str(error), cure)
     if address is None:
         found = "messages hold none: public_url of [console] is not set"
         return Check("links", State.OK, found)
@@ -230,13 +248,23 @@ def clock(now: datetime) -> Iterator[Check]:
         yield Check("clock", State.FAIL, found, "set the clock: timedatectl set-ntp true")
     timex = ctypes.create_string_buffer(TIMEX_BYTES)
     state = ctypes.CDLL(None).adjtimex(timex)
+    off_ms = clock_skew(timex.raw)
     if state < 0:
         yield Check("clock kept", State.WARN, "the kernel does not say", "see that NTP runs")
     elif state == TIME_ERROR:
         cure = "timedatectl set-ntp true, or run chrony; in a container, on its host"
         yield Check("clock kept", State.WARN, "not synchronised", cure)
+    elif abs(off_ms) > CLOCK_WARN_MS:
+        cure = "see chronyc tracking, or timedatectl timesync-status: it is being corrected"
+        yield Check("clock kept", State.WARN, f"{off_ms:+.0f} ms off", cure)
     else:
-        yield Check("clock kept", State.OK, "synchronised")
+        yield Check("clock kept", State.OK, f"synchronised, {off_ms:+.1f} ms to be corrected")
+
+
+def clock_skew(timex: bytes) -> float:
+    """Return by how many milliseconds the kernel still has to correct its clock."""
+    _, offset, _, _, _, status = _TIMEX.unpack_from(timex)
+    return float(offset) / (1e6 if status & _NANOSECONDS else 1e3)
 
 
 def zone() -> Check:
@@ -250,8 +278,7 @@ def zone() -> Check:
 
 def disk(data: Path) -> Check:
     """Whether the disk below the data folder has room."""
-    folder = next(parent for parent in (data, *data.parents) if parent.is_dir())
-    free = shutil.disk_usage(folder).free
+    free, folder = free_bytes(data), _folder(data)
     found = f"{_gib(free)} free at {folder}"
     if free < LEAST_FREE_BYTES:
         return Check("disk", State.FAIL, found, "free some, or take another disk with --data")
@@ -259,6 +286,15 @@ def disk(data: Path) -> Check:
         cure = f"{_gib(COMFORTABLE_FREE_BYTES)} or more let the journal bridge an outage"
         return Check("disk", State.WARN, found, cure)
     return Check("disk", State.OK, found)
+
+
+def free_bytes(data: Path) -> int:
+    """Return how much room there is for a data folder, which need not be there yet."""
+    return shutil.disk_usage(_folder(data)).free
+
+
+def _folder(data: Path) -> Path:
+    return next(parent for parent in (data, *data.parents) if parent.is_dir())
 
 
 def journal(settings: Settings) -> Check:

@@ -75,6 +75,37 @@ def profiles_with(keys: Mapping[str, bytes]) -> ProfileOf:
     return lambda address: profiles.get(address, DEFAULT_PROFILE)
 
 
+def decode_known(
+    codec: Codec,
+    frame: bytes,
+    now: int,
+    profile_of: ProfileOf,
+    *,
+    identity: str | None = None,
+    request: bytes | None = None,
+) -> Decoded | Unread:
+    """Decode a frame that a connection gave, of whose codec, identity and request more is known."""
+    piece = Piece(0, frame, codec, sound=True)
+    batch = Batch.of(
+        [frame],
+        now,
+        identity=identity or NAMELESS,
+        profile_of=profile_of,
+        asked={} if request is None else {0: request},
+    )
+    try:
+        message = codec.read(frame, profile_of)
+    except ProtocolError as error:
+        return _refuse(piece, error.kind, error.message, error.offset)
+    columns = codec.decode(batch)
+    given = _values_by_frame(codec.name, columns).get(0, [])
+    lost = _refused_by_frame(columns).get(0, [])
+    if lost and not given:
+        return _refuse(piece, lost[0].kind, lost[0].message, lost[0].offset)
+    meter = message.meter or identity
+    return Decoded(piece, codec, message, meter, tuple(given), b"", tuple(lost))
+
+
 class Decoder:
     """Decodes whole inputs, each as if it were all that one connection had sent.
 

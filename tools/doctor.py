@@ -1,6 +1,6 @@
 """``wattwarden doctor``: is this machine fit, and what to do where it is not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -13,14 +13,16 @@ from wattwarden.server.forward_rows import owned_of, shared_mns
 from wattwarden.server.forward_table import ForwardTableError, load_forward_table
 from wattwarden.server.identities import registration_of
 from wattwarden.server.journal import fullest_shard
-from wattwarden.server.places import Places, days_store_of
+from wattwarden.server.last_backup import last_backup
+from wattwarden.server.places import Places, archive_of, days_store_of
 from wattwarden.server.settings import Settings
 from wattwarden.storage.archive.catalogue import oldest_day
 from wattwarden.storage.archive.store import Store
 from wattwarden.storage.errors import StorageError
+from wattwarden.storage.growth import Growth, measure_growth
 from wattwarden.storage.journal.survey import StreamFacts
 from wattwarden.storage.registry.registry import load_registry
-from wattwarden.tools.checks import ArchiveFacts, Asked, Check, State, look
+from wattwarden.tools.checks import ArchiveFacts, Asked, Check, State, free_bytes, look
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError
 from wattwarden.tools.forward import shared_text
@@ -28,6 +30,14 @@ from wattwarden.tools.notify.faulty import load_faults
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
 from wattwarden.tools.render import console, plain_table
 from wattwarden.tools.running import database, run, settings_of
+from wattwarden.tools.upkeep import (
+    backup,
+    certificates,
+    disk_forecast,
+    segments_a_day,
+    service,
+    show_service,
+)
 
 VERDICT_COLOURS: Final = {State.OK: "green", State.WARN: "yellow", State.FAIL: "bold red"}
 
@@ -37,13 +47,17 @@ def doctor(*, system: System = THE_USUAL_SYSTEM, json: AsJson = False) -> int:
 
     Looks at Python, the limit of open files, checksums, engines and their versions, the meter port,
     the clock, the disk, the data folder, the journal's settings and how full it is, addresses that
-    gateways refuse, the provider of identities where one is configured, and the table of platforms
-    above us, and the store of closed days; changes nothing.
+    gateways refuse, the provider of identities where one is configured, the table of platforms
+    above us and the store of closed days; and at what keeps it so: when the disk will be full,
+    certificates expire, the age of the last backup, and whether the service is watched. Changes
+    nothing.
 
     The exit status is 1 when something would keep the system from working.
     """
     settings = settings_of(system)
-    checks = list(look(settings, datetime.now(UTC), run(_asked(settings))))
+    now = datetime.now(UTC)
+    asked, growth = run(_all_asked(settings))
+    checks = [*look(settings, now, asked), *kept_up(settings, now, growth)]
     fit = all(check.state is not State.FAIL for check in checks)
     if json:
         rows = [
@@ -59,6 +73,28 @@ def doctor(*, system: System = THE_USUAL_SYSTEM, json: AsJson = False) -> int:
     else:
         _show(checks)
     return 0 if fit else 1
+
+
+def kept_up(settings: Settings, now: datetime, growth: Growth | None) -> Iterator[Check]:
+    """Look at what a system needs to be well next month."""
+    places = Places(settings.data)
+    archive = archive_of(settings)
+    yield disk_forecast(free_bytes(settings.data), growth, segments_a_day(archive, now))
+    yield from certificates(settings, now)
+    yield backup(last_backup(places), now, has_data=places.running.exists())
+    yield service(show_service())
+
+
+async def _all_asked(settings: Settings) -> tuple[Asked, Growth | None]:
+    return await _asked(settings), await growth_of(settings)
+
+
+async def growth_of(settings: Settings) -> Growth | None:
+    """Return how fast rows grow; None where no database can be asked."""
+    with suppress(StorageError, CommandError):
+        async with database(settings, "doctor") as connection:
+            return await measure_growth(connection, datetime.now(UTC).date())
+    return None
 
 
 async def _asked(settings: Settings) -> Asked:

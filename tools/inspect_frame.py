@@ -96,20 +96,22 @@ def _fault(result: Decoded | Unread) -> str:
     return ""
 
 
+def field_row(field: Field) -> dict[str, Any]:
+    """Return a field as JSON has it."""
+    return {
+        "offset": field.offset,
+        "bytes": field.raw.hex(),
+        "name": field.name,
+        "value": field.value,
+        "unit": field.unit,
+    }
+
+
 def _row(result: Decoded | Unread, fields: list[Field]) -> dict[str, Any]:
     codec = result.piece.codec
     return {
         "offset": result.piece.offset,
         "codec": None if codec is None else codec.name,
         "error": _fault(result) or None,
-        "fields": [
-            {
-                "offset": field.offset,
-                "bytes": field.raw.hex(),
-                "name": field.name,
-                "value": field.value,
-                "unit": field.unit,
-            }
-            for field in fields
-        ],
+        "fields": [field_row(field) for field in fields],
     }

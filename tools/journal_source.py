@@ -51,7 +51,8 @@ async def journal_shots(wanted: JournalRange, settings: Settings) -> AsyncIterat
         history = History(journal, archive_of(settings))
         choice = _Choice(wanted)
         streams = [
-            choice.shots(_entries(history, shard, wanted)) for shard in range(journal.shards)
+            choice.shots(entries_of(history, shard, wanted.since))
+            for shard in range(journal.shards)
         ]
         async for shot in merged(streams):
             yield shot
@@ -73,10 +74,13 @@ async def merged(streams: list[AsyncIterator[Shot]]) -> AsyncIterator[Shot]:
             yield head
 
 
-async def _entries(history: History, shard: int, wanted: JournalRange) -> AsyncIterator[Entry]:
-    """Yield a shard's entries, at rest or not, up to where it ends now."""
+async def entries_of(history: History, shard: int, since: datetime | None) -> AsyncIterator[Entry]:
+    """Yield a shard's entries, at rest or not, up to where it ends now.
+
+    Those of ``since`` are among them, and some before.
+    """
     last = await history.last(shard)
-    after = 0 if wanted.since is None else await history.before(shard, wanted.since)
+    after = 0 if since is None else await history.before(shard, since)
     while after < last:
         page = await history.read(shard, after, most=READ_ENTRIES, most_bytes=READ_BYTES)
         if not page:
@@ -108,7 +112,7 @@ class _Choice:
     async def shots(self, entries: AsyncIterator[Entry]) -> AsyncIterator[Shot]:
         async for entry in entries:
             if entry.kind is Kind.FRAMES:
-                for shot in self.of_envelope(_envelope(entry)):
+                for shot in self.of_envelope(envelope_of(entry)):
                     yield shot
 
     def of_envelope(self, envelope: Envelope) -> Iterator[Shot]:
@@ -143,7 +147,12 @@ class _Choice:
         return meter in self._meters or f"{codec.name}:{meter}" in self._meters
 
 
-def _envelope(entry: Entry) -> Envelope:
+def envelope_of(entry: Entry) -> Envelope:
+    """Return the envelope of an entry.
+
+    Raises:
+        CommandError: It is none.
+    """
     try:
         return decode_envelope(entry.payload)
     except (msgspec.DecodeError, ValueError) as error:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Final, TextIO
 
-from wattwarden.storage.profiles import KEY_BYTES, read_key
+from wattwarden.storage.profiles import KEY_BYTES, read_key, read_password
 from wattwarden.tools.errors import CommandError, UsageError
 
 MAX_NAME_LETTERS: Final = 64
@@ -84,6 +84,19 @@ def check_key(secrets: Path, name: str) -> None:
     check_folder(secrets)
     try:
         read_key(secrets, name)
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+
+
+def check_password(secrets: Path, name: str) -> None:
+    """Make sure that a password can be used.
+
+    Raises:
+        CommandError: there is no such file here, or it holds none.
+    """
+    check_folder(secrets)
+    try:
+        read_password(secrets, name)
     except ValueError as error:
         raise CommandError(str(error)) from error
 

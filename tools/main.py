@@ -64,6 +64,10 @@ COMMANDS: Final = {
     ),
     "inspect": Command("wattwarden.tools.inspect_frame:inspect", "Show a frame byte by byte."),
     "replay": Command("wattwarden.tools.replay:replay", "Send captured frames to a meter port."),
+    "trace": Command(
+        "wattwarden.tools.trace:trace",
+        "Show what a meter says and is told, decoded beside the hex; until Ctrl-C.",
+    ),
     "meters": Command("wattwarden.tools.meters:app", "See, register and configure meters."),
     "ask": Command(
         "wattwarden.tools.ask:ask", "召测 Ask a meter; one that is away is asked when it dials in."
@@ -98,7 +102,7 @@ COMMANDS: Final = {
     ),
     "evidence": Command(
         "wattwarden.tools.cases.evidence:app",
-        "Keep, show and verify files that prove something.",
+        "Make and verify packages that prove an alarm; keep and show files that do.",
     ),
     "outbox": Command(
         "wattwarden.tools.outbox:app",
@@ -225,6 +229,22 @@ COMMANDS: Final = {
     ),
     "archive": Command(
         "wattwarden.tools.archive:app", "See, make, verify and give back days that lie in files."
+    ),
+    "migrate": Command(
+        "wattwarden.tools.migrate:migrate",
+        "Bring the database's schema to this version's, and start nothing.",
+    ),
+    "backup": Command(
+        "wattwarden.tools.backup:app",
+        "Back up the whole installation while it runs; verify backups.",
+    ),
+    "restore": Command(
+        "wattwarden.tools.backup:restore",
+        "Make an installation of a backup, in a folder (--data) that is new or empty.",
+    ),
+    "reload": Command(
+        "wattwarden.tools.reload:reload",
+        "Have the running system read wattwarden.toml again, as SIGHUP does.",
     ),
     "doctor": Command(
         "wattwarden.tools.doctor:doctor", "Check this machine and name the cure for what is wrong."

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 from cyclopts import App, Parameter
+from msgspec import to_builtins
 
 from wattwarden.codecs import load_codecs
 from wattwarden.server.places import Places
@@ -20,9 +21,10 @@ from wattwarden.storage.meters import (
     list_meters,
     set_profile,
 )
-from wattwarden.storage.profiles import ProfileBody, read_key
+from wattwarden.storage.profiles import ProfileBody, read_access, read_key
 from wattwarden.storage.quarantine import Selection, list_held
 from wattwarden.storage.retrying import Retried
+from wattwarden.tools.debugging import debug
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import UsageError
 from wattwarden.tools.gaps import show_gaps
@@ -47,6 +49,7 @@ COUNTED_FRAMES: Final = 1_000
 
 app = App(name="meters", help="See, register and configure meters.")
 app.command(show_gaps, name="gaps")
+app.command(debug)
 
 MeterArgument = Annotated[
     str, Parameter(name="METER", help="codec:address, or the address alone if it is unique.")
@@ -269,6 +272,7 @@ def _row(meter: Meter) -> dict[str, Any]:
         "recall": meter.profile.recall,
         "listener": meter.profile.listener,
         "key": meter.profile.key,
+        "access": None if meter.profile.access is None else to_builtins(meter.profile.access),
         "options": meter.profile.options,
     }
 
@@ -304,10 +308,9 @@ def _print(row: dict[str, Any], *, json: bool) -> None:
 
 
 def _problem(body: ProfileBody, secrets: Path) -> str | None:
-    if body.key is None:
-        return None
     try:
-        read_key(secrets, body.key)
+        if body.key is not None:
+            read_key(secrets, body.key)
     except ValueError as error:
         return str(error)
-    return None
+    return read_access(body.access, secrets)[1] or None

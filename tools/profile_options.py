@@ -9,9 +9,9 @@ import msgspec
 from cyclopts import Parameter
 
 from wattwarden.protocol.codec import ClockPolicy
-from wattwarden.storage.profiles import ProfileBody, RecallPolicy
+from wattwarden.storage.profiles import AccessBody, ProfileBody, RecallPolicy
 from wattwarden.tools.errors import UsageError
-from wattwarden.tools.keys import check_key, key_name, read_key_from, write_key
+from wattwarden.tools.keys import check_key, check_password, key_name, read_key_from, write_key
 
 
 @Parameter(name="*")
@@ -45,6 +45,30 @@ class ProfileOptions:
             help="Read its key, 32 hex digits, from standard input into the secrets folder.",
         ),
     ] = False
+    password_file: Annotated[
+        str | None,
+        Parameter(
+            help="Name of the file in the secrets folder that holds its password (PW of HJ 212):"
+            " frames without it are refused. Unset: any is taken."
+        ),
+    ] = None
+    network: Annotated[
+        tuple[str, ...],
+        Parameter(
+            help="A network that it dials in from, such as 10.8.0.0/16; repeatable. Unset: any.",
+            show_default=False,
+        ),
+    ] = ()
+    certificate: Annotated[
+        str | None,
+        Parameter(
+            help="What it shows where it speaks TLS: sha256:DIGITS, serial:DIGITS or cn:NAME."
+        ),
+    ] = None
+    sim: Annotated[
+        str | None,
+        Parameter(help="ICCID of the card that it registers with (Acrel), or its beginning and *."),
+    ] = None
     option: Annotated[
         tuple[str, ...],
         Parameter(
@@ -56,8 +80,8 @@ class ProfileOptions:
     unset: Annotated[
         tuple[str, ...],
         Parameter(
-            help="Back to the default: zone, cycle, clock, recall, listener, key or an option;"
-            " repeatable.",
+            help="Back to the default: zone, cycle, clock, recall, listener, key, password,"
+            " network, certificate, sim or an option; repeatable.",
             show_default=False,
         ),
     ] = ()
@@ -86,6 +110,7 @@ class ProfileOptions:
             "recall": self.recall,
         }
         fields |= {name: value for name, value in given.items() if value is not None}
+        fields["access"] = self._access(body.access or AccessBody(), secrets)
         for text in self.option:
             name, equals, value = text.partition("=")
             if not name or not equals:
@@ -93,6 +118,22 @@ class ProfileOptions:
                 raise UsageError(message, "such as --option ack_cp=QnRtn=1")
             fields["options"][name] = _value(_text_of(value))
         return ProfileBody(**fields)
+
+    def _access(self, body: AccessBody, secrets: Path) -> AccessBody | None:
+        """Return what the meter has to show, with what is given changed; None for nothing."""
+        if self.password_file is not None:
+            check_password(secrets, self.password_file)
+        given = {
+            "password": self.password_file,
+            "networks": self.network,
+            "certificate": self.certificate,
+            "sim": self.sim,
+        }
+        fields = msgspec.structs.asdict(body)
+        for name in _ACCESS_NAMES.keys() & set(self.unset):
+            fields[_ACCESS_NAMES[name]] = () if name == "network" else None
+        made = AccessBody(**(fields | {name: value for name, value in given.items() if value}))
+        return None if made == AccessBody() else made
 
     def _key(self, secrets: Path, codec: str, address: str) -> str | None:
         """Return the name of the key file, None when the key stays."""
@@ -108,6 +149,12 @@ class ProfileOptions:
 
 
 AS_IT_IS: Final = ProfileOptions()
+_ACCESS_NAMES: Final = {
+    "password": "password",
+    "network": "networks",
+    "certificate": "certificate",
+    "sim": "sim",
+}
 _FIELD_NAMES: Final = {
     "zone": "zone",
     "cycle": "cycle_s",
@@ -119,13 +166,15 @@ _FIELD_NAMES: Final = {
 
 
 def _unset(fields: dict[str, Any], name: str) -> None:
+    if name in _ACCESS_NAMES:
+        return
     if name in _FIELD_NAMES:
         fields[_FIELD_NAMES[name]] = None
     elif name in fields["options"]:
         del fields["options"][name]
     else:
         message = f"--unset {name}: neither a field nor an option that is set"
-        raise UsageError(message, f"fields are {', '.join(_FIELD_NAMES)}")
+        raise UsageError(message, f"fields are {', '.join((*_FIELD_NAMES, *_ACCESS_NAMES))}")
 
 
 def _text_of(value: str) -> str:

@@ -189,6 +189,11 @@ def show_explained(heading: str, fields: Sequence[Field], fault: str) -> None:
     out.print(Text(printable(heading), "bold"))
     if fault:
         out.print(Text(printable(fault), "bold red"))
+    show_fields(fields)
+
+
+def show_fields(fields: Sequence[Field]) -> None:
+    """Print fields, bytes beside their meaning."""
     table = plain_table("offset", "bytes", "name", "value", "unit")
     for index, field in enumerate(fields):
         colour = COLOURS[index % len(COLOURS)]
@@ -199,4 +204,4 @@ def show_explained(heading: str, fields: Sequence[Field], fault: str) -> None:
             Text(printable(field.value), "red" if field.value.startswith("!") else "bold"),
             Text(field.unit),
         )
-    out.print(table)
+    console().print(table)

@@ -21,5 +21,5 @@ def courier(
         dsn: Address of PostgreSQL.
     """
     settings = settings_of(data, None, dsn, None, None)
-    configure_logs("courier")
+    configure_logs("courier", settings.log_level)
     run_role(run_courier(settings))

@@ -24,7 +24,7 @@ def forwarder(
         dsn: Address of PostgreSQL.
     """
     settings = settings_of(data, None, dsn, None, None)
-    configure_logs("forwarder")
+    configure_logs("forwarder", settings.log_level)
     try:
         run_role(run_forwarder(settings))
     except ForwardTableError as error:

@@ -24,7 +24,7 @@ def side(*, data: Path | None = None, dsn: str | None = None, address: Address =
         address: Where pages are listened for, HOST:PORT.
     """
     settings = settings_of(data, None, dsn, None, None, console=address)
-    configure_logs("side")
+    configure_logs("side", settings.log_level)
     run_role(run_side(settings))
 
 
@@ -39,5 +39,5 @@ def console(*, data: Path | None = None, dsn: str | None = None, address: Addres
         address: Where pages are listened for, HOST:PORT.
     """
     settings = settings_of(data, None, dsn, None, None, console=address)
-    configure_logs("console")
+    configure_logs("console", settings.log_level)
     run_role(run_console(settings))

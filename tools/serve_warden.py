@@ -21,5 +21,5 @@ def warden(
         dsn: Address of PostgreSQL.
     """
     settings = settings_of(data, None, dsn, None, None)
-    configure_logs("warden")
+    configure_logs("warden", settings.log_level)
     run_role(run_warden(settings))

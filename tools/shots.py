@@ -15,7 +15,14 @@ import msgspec
 
 from wattwarden.protocol.codec import DEFAULT_PROFILE, Codec, Profile
 from wattwarden.protocol.errors import ProtocolError, Refusal
-from wattwarden.protocol.events import Closing, LoggedIn, Received, SessionLimits, Skipped
+from wattwarden.protocol.events import (
+    Closing,
+    Denied,
+    LoggedIn,
+    Received,
+    SessionLimits,
+    Skipped,
+)
 from wattwarden.protocol.session import Session
 from wattwarden.tools.decoding import Decoder
 from wattwarden.tools.flows import Flows
@@ -159,7 +166,7 @@ class Source:
                     yield event.data
                 case Closing():
                     self.counters.foreign_flows += 1
-                case Skipped() | LoggedIn():
+                case Skipped() | LoggedIn() | Denied():
                     pass
 
 

@@ -8,7 +8,8 @@ Source: six independent servers and thirteen frames from the field, all CRCs rec
 secondary ones; transformer ratios are applied by whoever reads the store.
 
 Options of a meter's profile: ``power_scale_w`` (1) is how many watts one count of the power
-registers of the 0x60 and 0x90 blocks stands for; no source states it, both 1 and 10 are met.
+registers of the 0x60 and 0x90 blocks stands for; no source states it, both 1 and 10 are met.  Where
+a profile names a SIM card, the meter is known once it registers with that card, and not before.
 
 frame ─► layouts ─► sections ─► message ─► explanation      one frame
    │                    └─► builds ─► uploads               thousands

@@ -9,6 +9,8 @@ import numpy as np
 from wattwarden.codecs.acrel.frame import (
     ACKS,
     ALARM_SETTINGS,
+    BODY_BEGIN,
+    CARD_BYTES,
     LEAST_BYTES,
     REGISTER,
     SERIAL_BYTES,
@@ -18,9 +20,11 @@ from wattwarden.codecs.acrel.frame import (
     serial_of,
 )
 from wattwarden.codecs.acrel.layouts import CLOCK
-from wattwarden.protocol.asking import Asking
+from wattwarden.protocol.asking import Asking, Denial, Doubting
 from wattwarden.protocol.clock import LocalTime
 from wattwarden.protocol.codec import NOTHING_ASKED, Asked, Batch, ProfileOf
+from wattwarden.protocol.errors import ProtocolError
+from wattwarden.protocol.wire import fixed_text
 
 if TYPE_CHECKING:
     from wattwarden.protocol.line import Line
@@ -31,20 +35,24 @@ LEAST_IDLE_S: Final = 300.0
 # A meter that missed three of its own reports is gone.
 REPORTS_MISSED: Final = 3
 
+OTHER_CARD: Final = "the SIM card is not the meter's"
+_CARD: Final = slice(BODY_BEGIN + SERIAL_BYTES, BODY_BEGIN + SERIAL_BYTES + CARD_BYTES)
+
 ANSWERED_AT_ONCE: Final = frozenset((REGISTER, TIME))
 _ANSWERED_ONCE_STORED: Final = {command: ACKS[command] for command in (UPLOAD, ALARM_SETTINGS)}
 
 
-class AcrelDialogue(Asking):
+class AcrelDialogue(Asking, Doubting):
     """Registration, clock and heartbeat; uploads are answered once they are stored."""
 
-    __slots__ = ("_profile_of", "asked", "identity", "idle_limit_s")
+    __slots__ = ("_profile_of", "asked", "denial", "identity", "idle_limit_s")
 
     def __init__(self, profile_of: ProfileOf) -> None:
         self._profile_of = profile_of
         self.asked: Asked = NOTHING_ASKED
         self.line: Line | None = None
         self.identity: str | None = None
+        self.denial: Denial | None = None
         self.idle_limit_s = DEFAULT_IDLE_S
 
     def receive(self, frames: list[bytes], now: int) -> bytes:
@@ -55,7 +63,8 @@ class AcrelDialogue(Asking):
             if command in ANSWERED_AT_ONCE:
                 if command == REGISTER or self.identity is None:
                     self._identify(frame)
-                out += self._answer(frame, now)
+                if self.denial is None:
+                    out += self._answer(frame, now)
             elif self.identity is None:
                 self._identify(frame)
         if self.line is not None:
@@ -79,6 +88,10 @@ class AcrelDialogue(Asking):
         serial = serial_of(frame)
         if serial is None:
             return
+        access = self._profile_of(serial).access
+        if access.sim is not None and not access.takes_sim(_card_of(frame)):
+            self.identity, self.denial = None, Denial(serial, OTHER_CARD)
+            return
         self.identity = serial
         interval_min = frame[-5]
         if frame[2] == REGISTER and interval_min:
@@ -93,6 +106,14 @@ class AcrelDialogue(Asking):
         zone = self._profile_of(self.identity or "").zone
         moment = datetime.fromtimestamp(now / 1_000_000, UTC).astimezone(zone)
         return seal(TIME, CLOCK.build({"clock": LocalTime.of(moment)}))
+
+
+def _card_of(frame: bytes) -> str:
+    """Return the ICCID that a frame names, "" for none: frames but registrations do not."""
+    try:
+        return fixed_text(frame[_CARD]) if frame[2] == REGISTER else ""
+    except ProtocolError:
+        return ""
 
 
 def acknowledge(batch: Batch) -> list[bytes]:

@@ -21,6 +21,7 @@ LEAST_BYTES: Final = 7
 # The longest report seen is 512 bytes; servers in the field cap at 2,048.  Twice that.
 MOST_BYTES: Final = 4096
 SERIAL_BYTES: Final = 20
+CARD_BYTES: Final = 30
 NB_HEARTBEAT_BYTES: Final = 25  # the one command without a CRC
 SECTION_HEAD: Final = b"[["
 

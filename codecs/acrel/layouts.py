@@ -8,14 +8,14 @@ from typing import Any, Final
 
 from construct import Bytes, Int8ub, Int16sb, Int16ub, Int32sb, Int32ub, Struct
 
-from wattwarden.codecs.acrel.frame import SERIAL_BYTES
+from wattwarden.codecs.acrel.frame import CARD_BYTES, SERIAL_BYTES
 from wattwarden.protocol.columns import Layout
 from wattwarden.protocol.quantity import Unit
 from wattwarden.protocol.wire import BinaryClock, FixedText, Scaled
 
 REGISTRATION: Final = Struct(
     "serial" / FixedText(SERIAL_BYTES),
-    "iccid" / FixedText(30),
+    "iccid" / FixedText(CARD_BYTES),
     "rssi" / Int8ub,
     "firmware_1" / Bytes(2),
     "firmware_2" / Bytes(2),

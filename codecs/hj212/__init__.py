@@ -15,8 +15,9 @@ length up to 32, PNO before PNUM and zero-padded, ``,`` between header fields, n
 counted but not sent (restored if an earlier item ends so and the checksum agrees).  When a code
 repeats in a frame, its first value becomes the reading; ``read`` keeps all.
 
-Option of a meter's profile: ``ack_cp`` (text, "") is the data of the 9014 that answers an upload;
-some loggers want ``QnRtn=1;ExeRtn=1``.
+Where a meter's profile names a password, each of its frames has to carry it as PW; what does not
+is neither answered nor read.  Option of a profile: ``ack_cp`` (text, "") is the data of the 9014
+that answers an upload; some loggers want ``QnRtn=1;ExeRtn=1``.
 
 header ─► cipher ─► frame ─► plaintext ─► message ─► explanation      one frame
    │                             └─► proof ─► plan ─► uploads         thousands

@@ -15,6 +15,7 @@ from wattwarden.codecs.hj212.header import (
     HEAD_BYTES,
     VERSION_SHIFT,
     WANTS_ANSWER,
+    WRONG_PASSWORD,
     Header,
     address_of,
     answer_to,
@@ -26,7 +27,7 @@ from wattwarden.codecs.hj212.header import (
 )
 from wattwarden.codecs.hj212.parts import Packets
 from wattwarden.codecs.hj212.plaintext import UnknownKeyError, plain_of
-from wattwarden.protocol.asking import Asking
+from wattwarden.protocol.asking import Asking, Denial, Doubting
 from wattwarden.protocol.checksum import hj212
 from wattwarden.protocol.codec import NOTHING_ASKED, Asked, Profile, ProfileOf
 from wattwarden.protocol.errors import ProtocolError
@@ -57,7 +58,7 @@ class _Proven(NamedTuple):
     data: bytes | None
 
 
-class Hj212Dialogue(Asking):
+class Hj212Dialogue(Asking, Doubting):
     """Answers what need not wait: heartbeats, logins, requests for the time."""
 
     __slots__ = (
@@ -65,6 +66,7 @@ class Hj212Dialogue(Asking):
         "_packets",
         "_profile_of",
         "asked",
+        "denial",
         "identity",
         "idle_limit_s",
     )
@@ -76,6 +78,7 @@ class Hj212Dialogue(Asking):
         self._header = b""
         self.line: Line | None = None
         self.identity: str | None = None
+        self.denial: Denial | None = None
         self.idle_limit_s = float(CYCLES_UNTIL_IDLE * LONGEST_CYCLE_S)
         self.asked: Asked = NOTHING_ASKED
 
@@ -105,7 +108,7 @@ class Hj212Dialogue(Asking):
             header, data = proven
             if self.identity is None:
                 self._identify(header, frame)
-            if data is None:
+            if data is None or self.denial is not None:
                 continue
             context = self._context(header, data)
             if context:
@@ -147,11 +150,17 @@ class Hj212Dialogue(Asking):
         return _Proven(header, data.removesuffix(CP_END))
 
     def _identify(self, header: Header, frame: bytes) -> None:
-        self.identity = address_of(header)
+        address = address_of(header)
         self._header = frame[HEAD_BYTES : frame.find(CP_BEGIN)]
-        if self.identity is not None:
-            cycle_s = self._profile_of(self.identity).cycle_s or LONGEST_CYCLE_S
-            self.idle_limit_s = max(LEAST_IDLE_S, float(CYCLES_UNTIL_IDLE * cycle_s))
+        if address is None:
+            return
+        profile = self._profile_of(address)
+        if not profile.access.takes_password(header.get(b"PW", b"")):
+            self.denial = Denial(address, WRONG_PASSWORD)
+            return
+        self.identity = address
+        cycle_s = profile.cycle_s or LONGEST_CYCLE_S
+        self.idle_limit_s = max(LEAST_IDLE_S, float(CYCLES_UNTIL_IDLE * cycle_s))
 
     def _context(self, header: Header, data: bytes) -> bytes:
         """Return what the parts before this one said that it needs, b"" for nothing."""

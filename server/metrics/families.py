@@ -35,8 +35,11 @@ _GATEWAY: Final = (
     Family("connections_opened_total", Kind.COUNTER, "Connections that were let in."),
     Family("connections_refused_total", Kind.COUNTER, "Connections turned away.", ("reason",)),
     Family("connections_closed_total", Kind.COUNTER, "Connections that we closed.", ("reason",)),
+    Family("connections_silent_total", Kind.COUNTER, "Connections that ended without a word."),
     Family("logins_total", Kind.COUNTER, "Meters that said who they are."),
     Family("logins_paced_total", Kind.COUNTER, "Logins that waited for their turn."),
+    Family("logins_denied_total", Kind.COUNTER, "Logins that were not let in."),
+    Family("meters_held_total", Kind.COUNTER, "Times that a meter sent more than its share."),
     Family("takeovers_total", Kind.COUNTER, "Meters that dialled in again before they were lost."),
     Family("duplicate_ids_total", Kind.COUNTER, "Newcomers refused: another peer uses the id."),
     Family("unknown_bytes_total", Kind.COUNTER, "Bytes that no framer accepts."),
@@ -54,6 +57,13 @@ _GATEWAY: Final = (
     Family("journal_refused_total", Kind.COUNTER, "Entries that the journal will never take."),
     Family("occurrences_dropped_total", Kind.COUNTER, "Openings and closings not recorded."),
     Family("commands_total", Kind.COUNTER, "Commands to meters, by what became.", ("outcome",)),
+    Family("meters_traced", Kind.GAUGE, "Meters and addresses that somebody looks at."),
+    Family(
+        "trace_orders_total",
+        Kind.COUNTER,
+        "Orders to look at a meter: taken, or refused as too many or not understood.",
+        ("outcome",),
+    ),
     Family("clock_off_seconds", Kind.GAUGE, "The machine's clock against the system's."),
 )
 _JOURNAL: Final = (
@@ -110,6 +120,7 @@ WARDEN_MEANINGS: Final[Mapping[str, str]] = {
     "rows_too_old": "Rows that came too late to be folded at all.",
     "raised": "Alarms raised.",
     "days_again": "Days of a firm that were folded again.",
+    "days_put_off": "Times a day waited on for a file that could not be read.",
     "corrections": "Corrections that came of it.",
     "states_kept": "States of firms that were kept.",
     "rebuilt": "States that were rebuilt from rows.",
@@ -186,10 +197,22 @@ _EVERYBODY: Final = (
     Family("ready", Kind.GAUGE, "1 while the role can do its work."),
     Family("trouble", Kind.GAUGE, "1 for each reason why it cannot.", ("check",)),
     Family("look_failures_total", Kind.COUNTER, "Numbers that could not be had.", ("look",)),
+    Family(
+        "log_events_total",
+        Kind.COUNTER,
+        "Warnings and errors, told or only counted; of libraries by their name.",
+        ("level", "event"),
+    ),
 )
 _UP: Final = (
     Family("role_up", Kind.GAUGE, "1 while a role answers.", ("part",)),
     Family("role_restarts_total", Kind.COUNTER, "Times a role was started again.", ("part",)),
+    Family(
+        "reloads_total",
+        Kind.COUNTER,
+        "Times that settings were read again: taken, or refused because they are wrong.",
+        ("outcome",),
+    ),
 )
 
 

@@ -70,7 +70,11 @@ async def watched(settings: Settings, role: str, told: Told) -> AsyncIterator[st
         yield None
         return
     runner = web.AppRunner(
-        make_app(role, told, token_of(settings)), access_log=None, shutdown_timeout=_DRAIN_S
+        make_app(role, told, token_of(settings)),
+        access_log=None,
+        shutdown_timeout=_DRAIN_S,
+        # Whatever is sent here is not read, nor unpacked while it is thrown away.
+        auto_decompress=False,
     )
     with _door(settings.metrics.listen) as door:
         await runner.setup()

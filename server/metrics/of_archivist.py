@@ -33,7 +33,6 @@ def archivist_watch(
             yield Sample("forgotten_rows_total", count, (what,))
         for what, count in asdict(asked).items():
             yield Sample("meter_commands_total", count, (what,))
-
         for what in ("days", "rows", "bytes", "removed", "failed"):
             yield Sample("archive_total", getattr(archived, what), (what,))
         yield Sample("archive_waiting_days", len(archived.waiting))

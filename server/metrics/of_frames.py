@@ -20,8 +20,11 @@ from wattwarden.storage.rows.writer import Writer
 # By the name of the port's counter.
 _PORT: Final = {
     "connections_opened_total": "opened",
+    "connections_silent_total": "silent",
     "logins_total": "logins",
     "logins_paced_total": "paced",
+    "logins_denied_total": "denied",
+    "meters_held_total": "held",
     "takeovers_total": "takeovers",
     "duplicate_ids_total": "duplicate_ids",
     "unknown_bytes_total": "unknown_bytes",
@@ -57,6 +60,9 @@ def gateway_watch(
         yield Sample("reading_paused", int(port.paused))
         yield Sample("pending_bytes", sum(chain.pending_bytes for chain in gateway.chains))
         yield Sample("pending_bytes_limit", port.most_pending_bytes)
+        yield Sample("meters_traced", len(gateway.tracing))
+        yield Sample("trace_orders_total", gateway.tracing.orders, ("taken",))
+        yield Sample("trace_orders_total", gateway.tracing.refused, ("refused",))
         yield Sample("clock_off_seconds", clock.off_us / SECOND_US)
         for outcome, count in asdict(commands).items():
             yield Sample("commands_total", count, (outcome,))

@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +15,7 @@ from wattwarden import __version__
 from wattwarden.protocol.secret import Secret
 from wattwarden.server.metrics.page import Sample, of_process, page, together
 from wattwarden.server.metrics.watch import Trouble
+from wattwarden.server.sampling import counted
 
 # A role answers in milliseconds; its own looks give up after two seconds.
 PART_S: Final = 4.0
@@ -41,8 +42,14 @@ class Part:
 class SystemTold:
     """What is told for all roles; ``parts`` says which there are, at each asking."""
 
-    def __init__(self, parts: Callable[[], Sequence[Part]], token: Secret | None) -> None:
+    def __init__(
+        self,
+        parts: Callable[[], Sequence[Part]],
+        token: Secret | None,
+        reloads: Callable[[], Mapping[str, int]] = dict,
+    ) -> None:
         self._parts = parts
+        self._reloads = reloads
         self._headers = {} if token is None else {"Authorization": f"Bearer {token.reveal()}"}
 
     async def text(self) -> str:
@@ -55,6 +62,8 @@ class SystemTold:
             )
         is_ready = all(texts) and not any(troubles)
         samples = [Sample("build_info", 1, (__version__,)), Sample("ready", int(is_ready))]
+        samples += (Sample("reloads_total", n, (what,)) for what, n in self._reloads().items())
+        samples += (Sample("log_events_total", n, (level, event)) for level, event, n in counted())
         for part, text in zip(parts, texts, strict=True):
             samples.append(Sample("role_up", int(bool(text)), (part.label,)))
             samples.append(Sample("role_restarts_total", part.restarts, (part.label,)))

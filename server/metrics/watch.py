@@ -11,6 +11,7 @@ from typing import Final
 
 from wattwarden import __version__
 from wattwarden.server.metrics.page import Sample
+from wattwarden.server.sampling import counted
 from wattwarden.storage.database import Connection, connect
 from wattwarden.storage.errors import StorageError
 
@@ -77,6 +78,7 @@ class Watch:
             Sample("ready", int(not troubles)),
             *(Sample("trouble", 1, (one,)) for one in dict.fromkeys(t.check for t in troubles)),
             *(Sample("look_failures_total", n, (look,)) for look, n in self._failures.items()),
+            *(Sample("log_events_total", n, (level, event)) for level, event, n in counted()),
             *self.samples(),
             *(sample for seen in self._seen.values() for sample in seen.samples),
         ]

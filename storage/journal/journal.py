@@ -80,6 +80,7 @@ class Journal:
         self._replicas = 1
         self._link = link
         self._timeout_s = timeout_s
+        self._topics = f"{prefix.lower()}."
         self._shards = tuple(Shard(prefix, index) for index in range(shards))
 
     @classmethod
@@ -244,6 +245,18 @@ class Journal:
 
         for place in self._shards:
             await self._link.listen(f"{place.subjects}.{kind}", pass_on)
+
+    def tell(self, topic: str, payload: bytes) -> bool:
+        """Tell whoever hears of a topic now; nothing is stored.  False while there is no server."""
+        return self._link.tell(self._topics + topic, payload)
+
+    async def hear(self, topic: str, hear: Callable[[bytes], None]) -> None:
+        """Have ``hear`` called with what is told on a topic, a word beside those of the shards."""
+
+        async def pass_on(message: Msg) -> None:
+            hear(message.data)
+
+        await self._link.listen(self._topics + topic, pass_on)
 
     async def status(self, shard: int) -> ShardStatus:
         """Return how full the shard is, as its leader knows it.

@@ -169,6 +169,22 @@ class Link:
             with contextlib.suppress(nats.errors.Error, OSError, RuntimeError):
                 await self._client.subscribe(subject, cb=hear)
 
+    def tell(self, subject: str, payload: bytes) -> bool:
+        """Send ``payload`` to whoever listens now; False where there is no connection to send on.
+
+        Raises:
+            JournalRefused: the server takes no message as large as this.
+        """
+        client = self._client
+        if client is None or not client.is_connected:
+            return False
+        check_size(payload, None, client.max_payload)
+        try:
+            client.send(subject, "", payload, None)
+        except (OSError, RuntimeError):
+            return False
+        return True
+
     async def close(self) -> None:
         """Let what is in flight finish, within ``CLOSE_TIMEOUT_S``, and disconnect for good."""
         self._closing = True

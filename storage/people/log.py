@@ -28,6 +28,7 @@ class Deed(StrEnum):
     METER = "meter"
     QUARANTINE = "quarantine"
     CHANNEL = "channel"
+    DEBUGGED = "debugged"
 
 
 @dataclass(frozen=True, slots=True)

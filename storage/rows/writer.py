@@ -13,13 +13,14 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import structlog
 
 from wattwarden.protocol.spread import ANSWER_BOUNDS_S, BATCH_BOUNDS, Spread
 from wattwarden.storage.database import Connection, connect, deadline, errors
+from wattwarden.storage.enrolment import Admission
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.journal.entry import Entry
 from wattwarden.storage.retrying import Readers
@@ -120,6 +121,10 @@ class Writer:
         """Which one it takes."""
         return self._desk.shard
 
+    def admit(self, admission: Admission) -> None:
+        """Go by other limits from the next round on."""
+        self._desk.readers = replace(self._desk.readers, admission=admission)
+
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set; the round in hand is finished.
 
@@ -215,6 +220,8 @@ class Writer:
             with errors(f"reading the position of shard {shard}"):
                 async with deadline(connection, self._limits.round_s):
                     self.position = await position.load_position(connection, shard)
+            # Another may have moved it on meanwhile, and the chains with it.
+            self._chains = {}
         return connection, self.position
 
     async def _take(self, connection: Connection, work: Work) -> int:

@@ -32,10 +32,12 @@ class House:
 
 
 @asynccontextmanager
-async def house(journal: FakeJournal | None = None) -> AsyncIterator[House]:
+async def house(
+    journal: FakeJournal | None = None, settings: GatewaySettings | None = None
+) -> AsyncIterator[House]:
     journal = journal or FakeJournal()
     chain = Chain(journal, 0, "gw", lambda _: default_profile, _now_us, lambda *_: None)
-    port = MeterPort(port_codecs(), [chain], _profile_of, _now_us, GatewaySettings())
+    port = MeterPort(port_codecs(), [chain], _profile_of, _now_us, settings or GatewaySettings())
     writing = asyncio.create_task(chain.run())
     try:
         yield House(port, journal)

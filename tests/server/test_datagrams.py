@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.codecs.mischief import vectors_of
@@ -13,9 +14,14 @@ from tests.server.fakes import FakeJournal
 
 from wattwarden.codecs import port_codecs
 from wattwarden.codecs.acrel.frame import ACKS, REGISTER, UPLOAD, seal
-from wattwarden.protocol.codec import Claim
+from wattwarden.protocol.access import NOWHERE, OPEN, Access
+from wattwarden.protocol.codec import Claim, Profile
 from wattwarden.server import datagrams
 from wattwarden.server.datagrams import DatagramDoor, DatagramPeer, open_datagrams
+from wattwarden.server.settings import GatewaySettings
+
+if TYPE_CHECKING:
+    from wattwarden.server.trace import Happened
 
 ACREL = {vector.record["id"]: vector.raw for vector in vectors_of("acrel")}
 REPORT = ACREL["acrel-upload-2"]
@@ -63,8 +69,10 @@ class Meter:
 
 
 @asynccontextmanager
-async def meter(journal: FakeJournal | None = None) -> AsyncIterator[Meter]:
-    async with house(journal) as home:
+async def meter(
+    journal: FakeJournal | None = None, settings: GatewaySettings | None = None
+) -> AsyncIterator[Meter]:
+    async with house(journal, settings) as home:
         door = DatagramDoor(home.port, port_codecs())
         made = Meter(home, door, await door.start(open_datagrams("127.0.0.1", 0)))
         try:
@@ -176,6 +184,28 @@ async def test_nobody_is_sent_more_than_came_from_his_address_but_a_registered_m
         assert len(sent[-1]) > len(seal(0x93) * 2)
 
 
+@pytest.mark.parametrize(
+    ("access", "allowed", "reason"),
+    [
+        (Access(sim="8986049*"), (), "datagrams of peers that did not prove themselves"),
+        (Access(networks=NOWHERE), (), "datagrams of peers that did not prove themselves"),
+        (OPEN, ("10.0.0.0/8",), "datagrams from networks that are not allowed"),
+    ],
+    ids=["another card", "another network of the meter", "another network"],
+)
+async def test_who_cannot_prove_who_it_is_is_not_answered_in_datagrams_either(
+    access: Access, allowed: tuple[str, ...], reason: str
+) -> None:
+    settings = GatewaySettings(allowed_networks=allowed)
+    async with meter(settings=settings) as one:
+        one.door.port.profile_of = lambda _address: Profile(access=access)
+        await one.say(ACREL["acrel-register"], REPORT)
+        assert one.door.counts[reason] == 2
+        if not allowed:
+            await one.settled()
+            assert {codec for codec, _, _ in one.stored()} == {"unknown"}
+
+
 async def test_limits_are_counted_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datagrams, "MOST_PER_HOST_S", 2)
     async with meter() as acrel:
@@ -209,3 +239,23 @@ async def test_peers_are_forgotten_when_they_are_silent_or_too_many(
             door.datagram_received(HEARTBEAT, ("10.0.0.1", number))
             peers.append(sorted(peer[1] for peer in door._peers))
         assert peers == [[1], [1, 2], [1, 2], [1, 3], [4]]
+
+
+async def test_who_looks_at_meters_sees_their_datagrams_and_what_they_are_answered() -> None:
+    async with meter() as one:
+        seen: list[Happened] = []
+        await one.say(REPORT)
+        await one.answer()
+        one.house.port.looker = seen.append
+        await one.say(REPORT, b"what is this?")
+        assert await one.answer() == ACKS[UPLOAD]
+    assert sorted(told.what for told in seen) == ["answered", "heard", "noise"]
+    heard, noise, answered = (
+        next(told for told in seen if told.what == what) for what in ("heard", "noise", "answered")
+    )
+    assert (heard.data, heard.codec) == (REPORT, "acrel")
+    assert (noise.data, noise.reason) == (b"what is this?", "no codec knows it")
+    assert answered.data == ACKS[UPLOAD]
+    assert answered.waited_us is not None
+    assert answered.waited_us > 0
+    assert heard.peer == noise.peer == answered.peer

@@ -4,8 +4,10 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from wattwarden.protocol.access import UNKNOWN_PASSWORD
 from wattwarden.protocol.codec import DEFAULT_PROFILE, Profile
 from wattwarden.server.directory import Directory
+from wattwarden.storage.profiles import AccessBody, read_access
 
 BERLIN = Profile(zone=ZoneInfo("Europe/Berlin"), key=bytes(16), options={"ack_cp": ""}, version=4)
 
@@ -40,6 +42,22 @@ def test_a_snapshot_brings_profiles_back_without_their_keys(tmp_path: Path) -> N
     summer = datetime(2026, 7, 1)  # noqa: DTZ001  # a wall time: the zone is what is tested
     default = directory.of("hj212")("2")
     assert default.zone.utcoffset(summer) == DEFAULT_PROFILE.zone.utcoffset(summer)
+
+
+def test_a_snapshot_names_what_meters_have_to_show_and_holds_no_password(tmp_path: Path) -> None:
+    secrets, snapshot = tmp_path / "secrets", tmp_path / "profiles.msgpack"
+    secrets.mkdir()
+    (secrets / "pw").write_text("482915\n")
+    (secrets / "pw").chmod(0o600)
+    body = AccessBody("pw", ("10.0.0.0/8",), "cn:M1", "8986*")
+    access, problem = read_access(body, secrets)
+    assert (access.password, problem) == (b"482915", "")
+    Directory(snapshot, secrets).replace({("hj212", "1"): Profile(access=access)})
+    assert b"482915" not in snapshot.read_bytes()
+    assert Directory(snapshot, secrets).of("hj212")("1").access == access
+    (secrets / "pw").unlink()
+    nobody = Directory(snapshot, secrets).of("hj212")("1").access
+    assert nobody.password == UNKNOWN_PASSWORD
 
 
 def test_a_spoilt_snapshot_is_no_reason_not_to_start(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from wattwarden.server.gateway import Gateway
 from wattwarden.server.inherited import METER_SOCKETS
 from wattwarden.server.settings import GatewaySettings, Settings
 from wattwarden.server.sockets import open_listeners
+from wattwarden.server.trace import TOPIC, Order, Told, decode_told, encode
 from wattwarden.storage.journal.journal import Journal, Kind, StreamLimits
 
 SMALL = StreamLimits(max_bytes=10_000_000)
@@ -82,10 +83,13 @@ async def test_a_meter_that_dials_in_at_another_gateway_is_hung_up_on_at_the_fir
     journal: Journal,
 ) -> None:
     both, addresses = [], []
+    # A door that nobody handed over is opened all the same.
+    settings = Settings(gateway=GatewaySettings(udp_listen="127.0.0.1:0"))
     for _ in range(2):
         sockets = {METER_SOCKETS: await open_listeners("127.0.0.1", 0)}
-        both.append(Gateway(Settings(), journal, Directory(), Clock(), sockets))
+        both.append(Gateway(settings, journal, Directory(), Clock(), sockets))
         host, _, port = (await both[-1].start()).rpartition(":")
+        assert both[-1].doors.keys() == {"udp"}
         addresses.append((host, int(port)))
     lines = []
     async with asyncio.timeout(60):
@@ -154,3 +158,30 @@ async def test_a_meter_that_never_says_who_it_is_is_known_by_its_listener(
             leaving.close()
         assert one.port.counters.refused == {"nobody is bound to the listener": 1}
         await one.stop()
+
+
+async def test_a_meter_is_looked_at_from_elsewhere_by_the_server_of_the_journal(
+    journal: Journal, small_nats: NatsProcess
+) -> None:
+    """Whoever looks has a connection of his own, as a command has."""
+    one = gateway(journal)
+    host, _, port = (await one.start()).rpartition(":")
+    looking = await Journal.connect(small_nats.url, prefix="OURS", shards=1, limits=SMALL)
+    told: asyncio.Queue[Told] = asyncio.Queue()
+    await looking.hear(f"{TOPIC}.me", lambda payload: told.put_nowait(decode_told(payload)))
+    order = Order("me", frozenset({"acrel:SEEN"}), "", 0, 60, "somebody")
+    assert looking.tell(TOPIC, encode(order))
+    async with asyncio.timeout(60):
+        while not one.tracing.orders:  # noqa: ASYNC110  nobody tells
+            await asyncio.sleep(0.005)
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(acrel_login("SEEN"))
+        assert await reader.readexactly(len(ACREL_LOGIN_ACK)) == ACREL_LOGIN_ACK
+        seen = [one.what for one in (await told.get()).happened]
+        while "sent" not in seen:
+            seen += [one.what for one in (await told.get()).happened]
+    assert seen == ["login", "heard", "sent"]
+    writer.close()
+    await looking.close()
+    assert not looking.tell(TOPIC, b"")
+    await one.stop()

@@ -37,7 +37,7 @@ from wattwarden.server.logs import configure_logs
 configure_logs(sys.argv[1])
 log = structlog.get_logger()
 for turn in range(2000):
-    log.warning("journal connection lost", turn=turn)
+    log.info("journal connected", turn=turn)
 """
 
 

@@ -46,6 +46,8 @@ def test_what_stands_still_is_not_told_again() -> None:
 
 PORT_KINDS = {
     "paced": "logins paced",
+    "denied": "logins denied",
+    "held": "meters held back",
     "pauses": "reading paused",
     "duplicate_ids": "two meters under one id",
     "unknown_dropped_bytes": "unknown bytes not kept",

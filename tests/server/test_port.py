@@ -18,6 +18,7 @@ from wattwarden.protocol.envelope import Envelope, decode_envelope, decode_occur
 from wattwarden.protocol.microseconds import SECOND_US
 from wattwarden.server.chain import Chain
 from wattwarden.server.connection import MeterConnection
+from wattwarden.server.loud import RECEIVED_BYTES
 from wattwarden.server.port import BLOCKED_S, MeterPort
 from wattwarden.server.settings import GatewaySettings
 from wattwarden.storage.journal.journal import Kind
@@ -33,6 +34,10 @@ class FakeTransport(asyncio.Transport):
         super().__init__({"peername": (host, number)})
         self.sent = b""
         self.state = "reading"
+        self.received = 0
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self.received if name == RECEIVED_BYTES else super().get_extra_info(name, default)
 
     def write(self, data: Any) -> None:
         if self.state != "closed":

@@ -1,9 +1,11 @@
 """The door for platforms on real sockets: what is answered when, and what is stored by then."""
 
 import asyncio
+import gzip
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import orjson
@@ -19,6 +21,9 @@ from wattwarden.server import push_door
 from wattwarden.server.push_door import PushDoor
 from wattwarden.server.push_platforms import PLATFORMS
 from wattwarden.server.sockets import open_listeners
+
+if TYPE_CHECKING:
+    from wattwarden.server.trace import Happened
 
 TOKEN, SECRET = "token-of-onenet", "secret-of-ctwing"
 ONENET = {vector.record["id"]: vector for vector in vectors_of("onenet")}
@@ -80,6 +85,18 @@ async def test_a_push_is_answered_once_it_is_stored_and_not_before() -> None:
         (envelope,) = sent.house.envelopes()
         assert (envelope.codec, envelope.data) == ("ctwing", UPLOAD)
         assert envelope.sessions[0].identity == "862592051651472"
+
+
+async def test_who_looks_at_a_meter_sees_its_pushes_and_their_answers() -> None:
+    async with platforms() as sent:
+        seen: list[Happened] = []
+        sent.house.port.looker = seen.append
+        assert await sent.push(PATH, UPLOAD) == (200, "ok")
+    heard, answered = seen
+    assert (heard.what, heard.data, heard.codec) == ("heard", UPLOAD, "ctwing")
+    assert (heard.identity, heard.peer) == ("862592051651472", "127.0.0.1")
+    assert (answered.what, answered.data) == ("answered", b"ok")
+    assert answered.waited_us == answered.at - heard.at
 
 
 @pytest.mark.parametrize("name", ["onenet-push-data", "onenet-batch", "onenet-text"])
@@ -205,6 +222,21 @@ async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.M
         async with sent.http.post(PATH, data=slow()) as answer:
             assert answer.status == 408
         assert sent.door.counts == {"slow bodies": 1}
+
+
+async def test_a_body_that_grows_beyond_all_bounds_is_never_unpacked() -> None:
+    bomb = gzip.compress(bytes(256 * MOST_BYTES), 9)
+    assert len(bomb) < MOST_BYTES
+    async with platforms() as at:
+        tracemalloc.start()
+        try:
+            status, _ = await at.push(PATH, bomb, **{"Content-Encoding": "gzip"})
+            most = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert status == 400
+        assert most < 16 * MOST_BYTES
+        assert not at.house.envelopes()
 
 
 async def test_connections_that_say_nothing_are_closed() -> None:

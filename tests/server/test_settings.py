@@ -56,6 +56,33 @@ def test_a_limit_of_nothing_is_refused(tmp_path: Path, value: int) -> None:
         load_settings(data=tmp_path, gateway={"max_sessions": value})
 
 
+@pytest.mark.parametrize("name", GatewaySettings.model_fields)
+def test_every_setting_of_the_gateway_stands_in_the_page_on_its_doors(name: str) -> None:
+    page = (Path(__file__).parents[2] / "docs/doors.md").read_text("utf-8")
+    assert f"`{name}`" in page or f"\n{name} = " in page
+
+
+@pytest.mark.parametrize(
+    "gateway",
+    [
+        {"tls_listen": "127.0.0.1:0"},
+        {"tls_listen": "127.0.0.1:0", "tls_certificate_file": "tls.pem"},
+        {"allowed_networks": ["10.0.0.1/8"]},
+    ],
+    ids=["no certificate", "no key", "no network"],
+)
+def test_what_could_let_nobody_in_is_refused(tmp_path: Path, gateway: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match=r"tls_key_file|host bits"):
+        load_settings(data=tmp_path, gateway=gateway)
+
+
+def test_days_are_not_removed_as_soon_as_they_are_files(tmp_path: Path) -> None:
+    kept = load_settings(data=tmp_path, archivist={"hot_days": 30, "archive_days": 31})
+    assert kept.archivist.archive_days == 31
+    with pytest.raises(ValidationError, match="more than hot_days"):
+        load_settings(data=tmp_path, archivist={"archive_days": 70})
+
+
 def test_a_role_reads_the_same_settings_from_its_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,15 +6,20 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from wattwarden.protocol.access import NOWHERE, UNKNOWN_PASSWORD
 from wattwarden.protocol.codec import DEFAULT_PROFILE, DEFAULT_ZONE, Profile
 from wattwarden.storage.database import Connection
 from wattwarden.storage.meters import add_meter, set_profile
 from wattwarden.storage.profiles import (
+    AccessBody,
     ProfileBody,
     ProfileBook,
+    check_body,
     load_profiles,
     read_key,
+    read_profile,
     watch_profiles,
+    written_access,
 )
 
 NOW = datetime(2026, 11, 22, 3, tzinfo=UTC)
@@ -63,6 +68,51 @@ def test_a_file_that_is_no_safe_key_is_refused_with_the_cure(
 def test_a_missing_key_says_where_to_put_it(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="No such file or directory; put the key there, mode 0600"):
         read_key(tmp_path, "m1")
+
+
+@pytest.mark.parametrize(
+    ("access", "fault"),
+    [
+        (AccessBody("../pw"), "password names a file"),
+        (AccessBody(networks=("10.0.0.1/8",)), "host bits set"),
+        (AccessBody(networks=("10.0.0.0/8",) * 17), "at most 16 networks"),
+        (AccessBody(certificate="M1"), "sha256:DIGITS, serial:DIGITS or cn:NAME"),
+        (AccessBody(sim="8986"), "an ICCID"),
+        (AccessBody(sim="8986\u0660\u0661\u0662"), "an ICCID"),
+    ],
+    ids=["password", "network", "networks", "certificate", "short card", "digits of elsewhere"],
+)
+def test_what_no_meter_could_show_is_refused(access: AccessBody, fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        check_body(ProfileBody(access=access))
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "password"),
+    [
+        (b"482915\n", 0o600, b"482915"),
+        (b"482915", 0o644, UNKNOWN_PASSWORD),
+        (b"\n", 0o600, UNKNOWN_PASSWORD),
+        (b"1" * 65, 0o600, UNKNOWN_PASSWORD),
+    ],
+    ids=["safe", "open to others", "empty", "too long"],
+)
+def test_nobody_passes_for_a_meter_whose_password_cannot_be_read(
+    tmp_path: Path, content: bytes, mode: int, password: bytes
+) -> None:
+    key_file(tmp_path, "pw", content, mode)
+    body = '{"access": {"password": "pw", "networks": ["10.0.0.0/8"]}}'
+    profile, problem = read_profile(body, 3, tmp_path)
+    assert profile.access.password == password
+    assert bool(problem) == (password == UNKNOWN_PASSWORD)
+    assert "482915" not in problem
+    assert written_access(profile.access) == AccessBody("pw", ("10.0.0.0/8",))
+
+
+def test_networks_that_cannot_be_read_let_nobody_in(tmp_path: Path) -> None:
+    profile, problem = read_profile('{"access": {"networks": ["anywhere"]}}', 1, tmp_path)
+    assert profile.access.networks == NOWHERE
+    assert problem
 
 
 @pytest.mark.parametrize("name", ["../m1", ".m1", "a/b", "", "x" * 65])

@@ -7,6 +7,7 @@ import os
 import resource
 import shutil
 import socket
+import struct
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -156,6 +157,32 @@ def test_the_clock_must_be_kept(answer: int, state: State, monkeypatch: pytest.M
     libc = SimpleNamespace(adjtimex=lambda _timex: answer)
     monkeypatch.setattr("ctypes.CDLL", lambda _name: libc)
     assert [one.state for one in checks.clock(NOW)] == [State.OK, state]
+
+
+@pytest.mark.parametrize(
+    ("offset", "status", "state"),
+    [(400_000, 0, State.OK), (-600_000, 0, State.WARN), (600_000, 0x2000, State.OK)],
+    ids=["0.4 s", "0.6 s behind", "nanoseconds"],
+)
+def test_a_clock_that_is_off_is_told_though_it_is_kept(
+    offset: int, status: int, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def adjtimex(timex: Any) -> int:
+        struct.pack_into("@iqqqqi", timex, 0, 0, offset, 0, 0, 0, status)
+        return 0
+
+    monkeypatch.setattr("ctypes.CDLL", lambda _name: SimpleNamespace(adjtimex=adjtimex))
+    found = list(checks.clock(NOW))[1]
+    assert found.state is state
+    assert "ms" in found.found
+
+
+@pytest.mark.parametrize(
+    ("state", "cure"), [(State.OK, "do it"), (State.WARN, ""), (State.FAIL, "")]
+)
+def test_whatever_is_wrong_comes_with_its_cure(state: State, cure: str) -> None:
+    with pytest.raises(ValueError, match="its cure"):
+        Check("disk", state, "full", cure)
 
 
 def test_a_clock_in_1970_is_wrong() -> None:
@@ -324,18 +351,20 @@ def test_only_what_fails_is_status_1(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    check = Check("disk", state, "1 GiB free", "free some")
+    cure = "" if state is State.OK else "free some"
+    check = Check("disk", state, "1 GiB free", cure)
     monkeypatch.setattr("wattwarden.tools.doctor.look", one_check(check))
+    monkeypatch.setattr("wattwarden.tools.doctor.kept_up", lambda *_asked: ())
     assert main(["doctor", "--data", str(tmp_path), "--json"]) == status
     row = json.loads(capsys.readouterr().out)
     assert row == {
         "fit": status == 0,
         "checks": [
-            {"name": "disk", "state": str(state), "found": "1 GiB free", "cure": "free some"}
+            {"name": "disk", "state": str(state), "found": "1 GiB free", "cure": cure or None}
         ],
     }
     assert main(["doctor", "--data", str(tmp_path)]) == status
-    assert "→ free some" in capsys.readouterr().out
+    assert ("→ free some" in capsys.readouterr().out) == bool(cure)
 
 
 def test_everything_is_looked_at(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The program: its commands, its exit statuses, and that no error ends in a traceback."""
 
+import shutil
 import subprocess
 import sys
 from importlib import import_module
@@ -104,3 +105,44 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
         child.stdout.close()
         assert child.stderr.read() == b""
         assert child.wait(20) == 141
+
+
+COMPLETED = """
+source "$1"
+complete -p wattwarden
+for words in "tr" "meters d" "trace --ex"; do
+    COMP_WORDS=(wattwarden $words) COMP_CWORD=$(wc -w <<< "$words") COMPREPLY=()
+    _wattwarden wattwarden "${COMP_WORDS[-1]}" "${COMP_WORDS[-2]}"
+    echo "${COMPREPLY[@]}"
+done
+"""
+
+
+@pytest.fixture
+def few_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are tried: the generators ask every command for all of its options."""
+    few = {name: COMMANDS[name] for name in ("trace", "meters")}
+    monkeypatch.setattr(main_module, "COMMANDS", few)
+
+
+@pytest.mark.usefixtures("few_commands")
+def test_bash_completes_commands_their_verbs_and_options(tmp_path: Path) -> None:
+    script, trial = tmp_path / "completion", tmp_path / "trial"
+    script.write_text(build().generate_completion(shell="bash"))  # noqa: S604  its name
+    trial.write_text(COMPLETED)
+    done = subprocess.run(
+        ["bash", "--norc", trial, script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[1:] == ["trace", "debug", "--explain"]
+    assert done.stderr == ""
+
+
+@pytest.mark.usefixtures("few_commands")
+def test_zsh_gets_the_same_words(tmp_path: Path) -> None:
+    text = build().generate_completion(shell="zsh")  # noqa: S604  its name
+    assert text.startswith("#compdef wattwarden")
+    assert all(word in text for word in ("trace", "debug", "--explain"))
+    if zsh := shutil.which("zsh"):
+        script = tmp_path / "completion"
+        script.write_text(text)
+        subprocess.run([zsh, "-n", script], check=True)

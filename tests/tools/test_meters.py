@@ -181,6 +181,27 @@ def test_a_key_file_is_named_and_must_be_there(
     assert "No such file" in json.loads(capsys.readouterr().out)["problem"]
 
 
+def test_what_a_meter_has_to_show_is_named_changed_and_taken_back(
+    where: list[str], data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["meters", "add", "hj212:M1", *where])
+    assert main(["meters", "set", "M1", "--password-file", "mine", *where]) == 1
+    assert "No such file" in capsys.readouterr().err
+    file = data / "secrets" / "mine"
+    file.write_text("482915")
+    file.chmod(0o600)
+    words = ["--password-file", "mine", "--network", "10.0.0.0/8", "--network", "2001:db8::/32"]
+    (row,) = rows(capsys, "meters", "set", "M1", *words, "--certificate", "cn:M1", *where)
+    networks = ["10.0.0.0/8", "2001:db8::/32"]
+    assert row["access"] == {"password": "mine", "networks": networks, "certificate": "cn:M1"}
+    assert "482915" not in json.dumps(row)
+    words = ["--unset", "password", "--unset", "network", "--sim", "898604*"]
+    (row,) = rows(capsys, "meters", "set", "M1", *words, *where)
+    assert row["access"] == {"certificate": "cn:M1", "sim": "898604*"}
+    words = ["--unset", "certificate", "--unset", "sim"]
+    assert rows(capsys, "meters", "set", "M1", *words, *where)[0]["access"] is None
+
+
 def test_a_meter_shows_how_many_frames_wait(
     where: list[str], execute: Execute, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -196,6 +217,7 @@ def test_a_meter_shows_how_many_frames_wait(
         (["set", "M1", "--option", "x"], 2, "NAME=VALUE"),
         (["set", "M1", "--unset", "x"], 2, "fields are zone"),
         (["set", "M1", "--zone", "Nowhere"], 2, "no such zone"),
+        (["set", "M1", "--network", "everywhere"], 2, "everywhere"),
         (["set", "M1", "--key-file", "a", "--key-from-stdin"], 2, "two keys"),
         (["add", "acrel:M9", "--zone", "Nowhere"], 2, "no such zone"),
         (["add", "acrel:M9", "--cycle", "0"], 2, "cycle is 0"),

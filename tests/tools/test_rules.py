@@ -58,6 +58,8 @@ def test_the_shipped_rules_are_in_force_until_others_are_activated(
 ) -> None:
     before = told(capsys, "show", *council)
     assert (before["version"], before["decision"]) == (default_rules().version, None)
+    assert main(["rules", "template", *council]) == 0
+    assert capsys.readouterr().out == default_text()
     draft = proposed(capsys, other, council)
     assert told(capsys, "show", *council)["decision"] is None
     activated = told(capsys, "activate", draft, "--as", "C2", *council)
@@ -66,6 +68,8 @@ def test_the_shipped_rules_are_in_force_until_others_are_activated(
     assert after["version"].startswith("2+")
     assert after["decision"] == activated["decision"]
     assert after["decision"]["actor"] == "C2"
+    assert main(["rules", "template", *council]) == 0
+    assert capsys.readouterr().out == other.read_text("utf-8")
     first = next(rule for rule in after["rules"] if rule["id"] == "R1")
     assert (first["zh"], first["class"], first["numbers"]["delay_s"]) == (
         "治污设施未开启",

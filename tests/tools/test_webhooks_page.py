@@ -1,6 +1,9 @@
 """docs/webhooks.md: every block runs, its numbers are the program's, its schema the declaration."""
 
 import asyncio
+import base64
+import hashlib
+import hmac
 import json
 import math
 import os
@@ -8,7 +11,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.server import ThreadingHTTPServer
 from itertools import takewhile
@@ -53,7 +57,9 @@ BY_HAND: Final = block("sh", "curl")
 TABLE: Final = block("toml")
 PUT_IN_FORCE: Final = block("sh", "wattwarden notify")
 EXAMPLE: Final = block("json")
-RECEIVER: Final = block("python")
+RECEIVER: Final = block("python", "http.server")
+CHECK: Final = block("python", "def is_ours")
+CHECK_PERL: Final = block("perl")
 
 needs_tools = pytest.mark.skipif(
     shutil.which("openssl") is None or shutil.which("curl") is None, reason="no openssl or curl"
@@ -74,6 +80,7 @@ def shell(text: str, folder: Path, **more: str) -> subprocess.Popen[str]:
 
 def test_every_block_is_run_here() -> None:
     run = {MAKE_KEY, LISTEN, BY_HAND, TABLE, PUT_IN_FORCE, EXAMPLE, RECEIVER}
+    run |= {CHECK, CHECK_PERL}
     assert {text for _, text in BLOCKS} == run
     assert PAGE.count("```") == 2 * len(run)
 
@@ -110,6 +117,52 @@ def test_the_table_is_put_in_force_and_tried(
     for words in PUT_IN_FORCE.replace("--as admin", "--as P0").splitlines():
         assert main([*words.split()[1:], *where]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "hook: delivered"
+
+
+def believed_by_python(headers: dict[str, str], body: bytes) -> bool:
+    made: dict[str, Any] = {}
+    exec(compile(CHECK, "webhooks.md", "exec"), made)  # noqa: S102  the page's own code
+    return bool(made["is_ours"](headers, body, SECRET))
+
+
+def believed_by_perl(headers: dict[str, str], body: bytes) -> bool:
+    given = ", ".join(f"'{name}' => '{value}'" for name, value in headers.items())
+    asked = f"{CHECK_PERL}\nlocal $/; print is_ours({{{given}}}, <STDIN>, '{SECRET}');"
+    done = subprocess.run(["perl", "-e", asked], input=body, capture_output=True, check=True)
+    return done.stdout == b"1"
+
+
+@pytest.mark.parametrize(
+    "believed",
+    [
+        pytest.param(believed_by_python, id="python"),
+        pytest.param(
+            believed_by_perl,
+            id="perl",
+            marks=pytest.mark.skipif(shutil.which("perl") is None, reason="no perl"),
+        ),
+    ],
+)
+def test_ten_lines_believe_what_was_signed_and_nothing_else(
+    believed: Callable[[dict[str, str], bytes], bool],
+) -> None:
+    body, now = EXAMPLE.encode(), int(time.time())
+    headers = signed(body, now)
+    assert believed(headers, body)
+    rotating = "v1,bm90IG91cnM= " + headers["webhook-signature"]
+    assert believed(headers | {"webhook-signature": rotating}, body)
+    assert not believed(headers, body.replace(b"17", b"18"))
+    assert not believed(headers | {"webhook-id": "msg_other"}, body)
+    assert not believed(signed(body, now - 301), body)
+    assert not believed(headers | {"webhook-signature": "v1,bm90IG91cnM="}, body)
+
+
+def signed(body: bytes, at: int) -> dict[str, str]:
+    """Sign as the channel does; its own tests hold that to the standard's vectors."""
+    what = f"msg_1.{at}.".encode() + body
+    signature = base64.b64encode(hmac.new(key_of(SECRET), what, hashlib.sha256).digest()).decode()
+    names = ("webhook-id", "webhook-timestamp", "webhook-signature")
+    return dict(zip(names, ("msg_1", str(at), f"v1,{signature}"), strict=True))
 
 
 @pytest.fixture

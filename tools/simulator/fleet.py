@@ -50,7 +50,8 @@ class _Meter(asyncio.Protocol):
 
     def __init__(self, fleet: "Fleet", speaker: Speaker, codec: Codec) -> None:
         self.speaker = speaker
-        self.kept: list[bytes] = []
+        self.kept: list[tuple[float, bytes]] = []
+        self.said = 0
         self.said_at = 0.0
         self._fleet = fleet
         self._codec = codec
@@ -62,7 +63,8 @@ class _Meter(asyncio.Protocol):
     def say(self, frame: bytes, now: float) -> None:
         """Send a frame as soon as there is a connection."""
         self.said_at = now
-        self.kept.append(frame)
+        self.said += 1
+        self.kept.append((now, frame))
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(frame)
             self._flight.append((now, frame))
@@ -88,9 +90,10 @@ class _Meter(asyncio.Protocol):
         again = len(self._flight)
         self._fleet.tally.connections += 1
         self._fleet.tally.resent += again
-        self._flight = [(now, frame) for frame in self.kept]
+        frames = [frame for _, frame in self.kept]
+        self._flight = [(now, frame) for frame in frames]
         login = self._fleet.frames.login(self.speaker)
-        self._transport.write(login + b"".join(self.kept))  # type: ignore[union-attr]  # just set
+        self._transport.write(login + b"".join(frames))  # type: ignore[union-attr]  # just set
 
     def data_received(self, data: bytes) -> None:
         """Take acknowledged frames off the list."""
@@ -102,7 +105,7 @@ class _Meter(asyncio.Protocol):
                 self.hang_up()
                 return
             self._flight = [one for one in self._flight if one[1] is not acked]
-            self.kept = [one for one in self.kept if one is not acked]
+            self.kept = [one for one in self.kept if one[1] is not acked]
             self._fleet.tally.acked += 1
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's seam
@@ -189,6 +192,24 @@ class Fleet:
     def unacked(self) -> int:
         """How many frames nobody has acknowledged yet."""
         return sum(len(meter.kept) for meter in self._meters.values())
+
+    @property
+    def waiting_s(self) -> float:
+        """For how long the oldest frame waits that nobody has acknowledged, 0 for none."""
+        said = [meter.kept[0][0] for meter in self._meters.values() if meter.kept]
+        return asyncio.get_running_loop().time() - min(said) if said else 0.0
+
+    def told(self) -> dict[str, tuple[int, int]]:
+        """Return how many frames each meter said, and was told that they are taken, by address."""
+        return {
+            meter.speaker.address: (meter.said, meter.said - len(meter.kept))
+            for meter in self._meters.values()
+        }
+
+    def hang_up(self, every: int) -> None:
+        """Break the connections of every so manieth meter; they dial again."""
+        for meter in list(self._meters.values())[::every]:
+            meter.hang_up()
 
     def loses_answer(self, speaker: Speaker) -> bool:
         """Whether an answer is lost on its way to the meter."""

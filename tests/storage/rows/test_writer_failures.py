@@ -69,6 +69,24 @@ async def test_a_jump_and_a_break_in_a_chain_are_counted_and_taken_nevertheless(
     assert len(await rows_of(store, "at")) == 3
 
 
+async def test_what_another_took_while_the_connection_was_lost_is_missed_by_nobody(
+    writer: Writer, journal: MemoryJournal, store_dsn: str
+) -> None:
+    journal.frames(reading("m1"))
+    await writer.round()
+    journal.frames(reading("m2"))
+    other = Writer(0, journal, store_dsn, readers(), FAST)
+    await other.round()
+    await other.close()
+    await writer.close()
+    journal.frames(reading("m3"))
+
+    await writer.round()
+
+    assert writer.counters.frames == 2
+    assert (writer.counters.chain_jumps, writer.counters.chain_breaks) == (0, 0)
+
+
 async def test_two_writers_of_one_shard_end_one_of_them(
     writer: Writer, journal: MemoryJournal, store: Connection, store_dsn: str
 ) -> None:

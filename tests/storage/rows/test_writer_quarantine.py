@@ -206,3 +206,15 @@ async def test_frames_are_counted_by_codec_by_what_they_carry_and_what_became_of
     }
     assert len(await rows_of(store, "at")) == 2
     assert sum(writer.round_frames.counts) == sum(writer.round_s.counts) == 1
+
+
+async def test_who_may_enrol_is_decided_anew_while_the_writer_runs(
+    writer: Writer, journal: MemoryJournal, store: Connection
+) -> None:
+    journal.frames(reading("m1"))
+    await writer.round()
+    writer.admit(Admission(Policy.KNOWN))
+    journal.frames(reading("m1", volts=2), reading("m2"))
+    await writer.round()
+    assert [row["address"] for row in await store.fetch("SELECT address FROM meter")] == ["m1"]
+    assert writer.counters.frames_denied == 1

@@ -1,7 +1,6 @@
 """A DTU on a connection: it registers, answers what its meters are asked, and dials again."""
 
 import asyncio
-from datetime import UTC, datetime
 from typing import Final
 
 from wattwarden.protocol.framer import Framer
@@ -87,7 +86,7 @@ class Answerer(asyncio.Protocol):
         if heard.reply:
             self._write(heard.reply)
             self._stage.tally.answers += 1
-            self._stage.truth.tell(heard.rows, SENT, us_of(datetime.now(UTC)))
+            self._stage.truth.tell(heard.rows, SENT, us_of(self._stage.now()))
 
     def _write(self, data: bytes) -> None:
         self.line.write(data)

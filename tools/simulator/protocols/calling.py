@@ -5,7 +5,7 @@ say ─► kept ─ connected and admitted? ─► in flight ─ acknowledged �
 """
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from wattwarden.protocol.errors import ProtocolError
@@ -69,7 +69,7 @@ class Caller(asyncio.Protocol):
         if max(waits_s, default=0.0) > PATIENCE_S:
             self.line.abort()
         elif self._is_admitted and now_s - self._spoke_at > HEARTBEAT_S:
-            self._write(self.dialect.heartbeat(datetime.now(UTC)))
+            self._write(self.dialect.heartbeat(self._stage.now()))
 
     async def give_up(self) -> None:
         """End for good."""
@@ -82,7 +82,7 @@ class Caller(asyncio.Protocol):
         """Say who it is, or begin at once."""
         self.line.opened(transport)
         self._framer = Framer(self.dialect.codec.outline)
-        opening = self.dialect.opening(datetime.now(UTC))
+        opening = self.dialect.opening(self._stage.now())
         self._is_admitted = not opening
         self._write(opening)
         self._send()
@@ -93,7 +93,7 @@ class Caller(asyncio.Protocol):
             numbers = list(self._flight)
             flight = [self.memory.kept[number].report for number in numbers]
             try:
-                heard = self.dialect.hear(frame, flight, datetime.now(UTC))
+                heard = self.dialect.hear(frame, flight, self._stage.now())
             except ProtocolError:
                 self._stage.tally.misunderstood += 1
                 continue
@@ -123,7 +123,7 @@ class Caller(asyncio.Protocol):
         if heard.reply and not (heard.rows and self._stage.ended):
             self._write(heard.reply)
             self._stage.tally.answers += bool(heard.rows)
-            self._stage.truth.tell(heard.rows, SENT, us_of(datetime.now(UTC)))
+            self._stage.truth.tell(heard.rows, SENT, us_of(self._stage.now()))
 
     def _send(self) -> None:
         """Send what is kept, as far as the window goes."""
@@ -134,7 +134,7 @@ class Caller(asyncio.Protocol):
         out = b""
         for number in waiting[:free]:
             if number % HEARTBEAT_EVERY == 0:
-                out += self.dialect.heartbeat(datetime.now(UTC))
+                out += self.dialect.heartbeat(self._stage.now())
             out += self.memory.kept[number].report.frame
             self._go(number)
         if out:

@@ -1,7 +1,7 @@
 """A meter on NB-IoT that sends datagrams: each report again until its answer has come."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from wattwarden.protocol.errors import ProtocolError
@@ -62,7 +62,7 @@ class Sender(asyncio.DatagramProtocol):
             return
         report = self.memory.kept[number].report
         try:
-            acked = self.dialect.hear(data, [report], datetime.now(UTC)).acked
+            acked = self.dialect.hear(data, [report], self._stage.now()).acked
         except ProtocolError:
             self._stage.tally.misunderstood += 1
             return

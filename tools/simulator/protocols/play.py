@@ -5,7 +5,7 @@ import contextlib
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, Protocol
 
 from wattwarden.server.lifetime import unless
@@ -63,7 +63,7 @@ class Show:
         self._memories: list[Memory] = []
         self._speaking: list[Coroutine[None, None, None]] = []
         self._begun_s = time.monotonic()
-        self._schedule = Schedule(datetime.now(UTC), plan.cycle_s, plan.turns)
+        self._schedule = Schedule(stage.now(), plan.cycle_s, plan.turns)
 
     @property
     def unacked(self) -> int:

@@ -11,8 +11,10 @@ import msgspec
 from wattwarden.server.descriptors import raise_descriptor_limit
 from wattwarden.server.lifetime import stop_event
 from wattwarden.server.places import Places, read_running
+from wattwarden.server.rate import load_rate
 from wattwarden.server.secret_files import SecretError, read_secret
 from wattwarden.server.settings import Settings
+from wattwarden.storage.moments import moment_of
 from wattwarden.tools.errors import UsageError
 from wattwarden.tools.running import run
 from wattwarden.tools.simulator.options import Extent, Live
@@ -55,7 +57,9 @@ def simulate_protocol(
     )
     path = extent.truth or Path(f"{kinds.protocol}-truth.jsonl")
     truth = Truth(path)
-    stage = Stage(target, truth, seed, lost=kinds.lost / 100)
+    clock = load_rate(settings.data).clock()
+    lost = kinds.lost / 100
+    stage = Stage(target, truth, seed, lost=lost, now=lambda: moment_of(clock.now_us()))
     raise_descriptor_limit()
     started = time.monotonic()
     registering = settings if live.register else None

@@ -1,5 +1,6 @@
 """What all simulated meters of a run share: where they dial, what came of it, and the truth."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -32,11 +33,17 @@ class Tally:
     lost: int = 0
 
 
+def wall() -> datetime:
+    """Return the real time."""
+    return datetime.now(UTC)
+
+
 @dataclass(slots=True)
 class Stage:
     """One run.  ``ended`` says that nothing new is said any more.
 
-    ``lost`` is the share of reports that never leave meters which can be asked for them again.
+    ``lost`` is the share of reports that never leave meters which can be asked for them again;
+    ``now`` what meters' clocks show.
     """
 
     target: tuple[str, int]
@@ -45,6 +52,7 @@ class Stage:
     tally: Tally = field(default_factory=Tally)
     ended: bool = False
     lost: float = 0.0
+    now: Callable[[], datetime] = wall
 
     def pause_s(self, name: str, failures: int) -> float:
         """Return how long is waited before another try: longer each time, for each another."""
@@ -80,7 +88,7 @@ class Memory:
     def keep(self, report: Report) -> int:
         """Take a report that was not said before; return its number."""
         self._count += 1
-        self.kept[self._count] = Said(report, us_of(datetime.now(UTC)))
+        self.kept[self._count] = Said(report, us_of(self.stage.now()))
         self.stage.tally.reports += 1
         return self._count
 

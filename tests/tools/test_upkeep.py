@@ -1,0 +1,145 @@
+"""``wattwarden doctor`` on next month: what expires, fills up or is forgotten, with its cure."""
+
+import os
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.server.certificates import make_certificate
+
+from wattwarden.server.last_backup import LastBackup, last_backup, note_backup
+from wattwarden.server.places import Places
+from wattwarden.server.settings import GatewaySettings, Settings
+from wattwarden.storage.growth import Growth
+from wattwarden.tools import upkeep
+from wattwarden.tools.checks import State
+
+NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+GIB = 1024**3
+
+
+def speaking_tls(data: Path, file: str = "server.pem") -> Settings:
+    section = GatewaySettings(
+        tls_listen="127.0.0.1:1", tls_certificate_file=file, tls_key_file=file
+    )
+    return Settings(data=data, gateway=section)
+
+
+@pytest.mark.parametrize(
+    ("left_days", "state"), [(31, State.OK), (29, State.WARN), (2, State.FAIL), (-1, State.FAIL)]
+)
+def test_a_certificate_that_expires_is_told_in_time(
+    left_days: int, state: State, tmp_path: Path
+) -> None:
+    secrets = Places(tmp_path).secrets
+    secrets.mkdir()
+    ends = upkeep.expiry_of(make_certificate(secrets, "gateway"))
+    [found] = upkeep.certificates(speaking_tls(tmp_path), ends - timedelta(days=left_days))
+    assert found.state is state
+    assert f"{ends:%Y-%m-%d}" in found.found
+
+
+def test_a_certificate_that_is_none_is_a_failure_and_none_is_needed_without_tls(
+    tmp_path: Path,
+) -> None:
+    [missing] = upkeep.certificates(speaking_tls(tmp_path, "no.pem"), NOW)
+    assert missing.state is State.FAIL
+    [none] = upkeep.certificates(Settings(data=tmp_path), NOW)
+    assert none.state is State.OK
+
+
+@pytest.mark.parametrize(
+    ("growth", "state", "said"),
+    [
+        (None, State.OK, "no whole day"),
+        (Growth(0, 0, 0), State.OK, "no whole day"),
+        (Growth(GIB, 0, 7), State.OK, "room for 50 days"),
+        (Growth(GIB, GIB, 7), State.WARN, "room for 25 days"),
+        (Growth(30 * GIB, 0, 1), State.FAIL, "room for 1 days"),
+        (Growth(1, 0, 1), State.OK, "room for years"),
+    ],
+)
+def test_it_is_said_when_the_disk_will_be_full(
+    growth: Growth | None, state: State, said: str
+) -> None:
+    found = upkeep.disk_forecast(50 * GIB, growth, 0)
+    assert (found.state, said in found.found) == (state, True), found
+
+
+def test_closed_segments_grow_as_those_of_the_last_week_did(tmp_path: Path) -> None:
+    stream = tmp_path / "WATTWARDEN_0"
+    stream.mkdir()
+    assert upkeep.segments_a_day(tmp_path, NOW) == 0
+    for days, size in ((9, 5000), (2, 300), (1, 100)):
+        file = stream / f"{days}.zst"
+        file.write_bytes(bytes(size))
+        at = (NOW - timedelta(days=days)).timestamp()
+        os.utime(file, (at, at))
+    assert upkeep.segments_a_day(tmp_path, NOW) == 200
+
+
+@pytest.mark.parametrize(
+    ("hours", "state"), [(1, State.OK), (47, State.OK), (48, State.WARN)], ids=str
+)
+def test_a_backup_that_is_old_is_told(hours: int, state: State, tmp_path: Path) -> None:
+    places = Places(tmp_path)
+    assert last_backup(places) is None
+    note_backup(places, Path("/mnt/disk"), NOW - timedelta(hours=hours))
+    found = upkeep.backup(last_backup(places), NOW, has_data=True)
+    assert (found.state, "/mnt/disk" in found.found) == (state, True)
+
+
+def test_who_has_data_and_no_backup_is_told(tmp_path: Path) -> None:
+    assert upkeep.backup(None, NOW, has_data=True).state is State.WARN
+    assert upkeep.backup(None, NOW, has_data=False).state is State.OK
+    places = Places(tmp_path)
+    note_backup(places, Path("/mnt/disk"), NOW)
+    assert last_backup(places) == LastBackup("/mnt/disk", NOW)
+    (places.run / "backup.json").write_text("{")
+    assert last_backup(places) is None
+
+
+GOOD = {
+    "LoadState": "loaded", "ActiveState": "active", "UnitFileState": "enabled",
+    "Restart": "always", "WatchdogUSec": "1min",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("shown", "state", "said"),
+    [
+        (None, State.OK, "no service manager"),
+        (GOOD, State.OK, "watchdog 1min"),
+        ({"LoadState": "not-found"}, State.WARN, "there is no"),
+        (GOOD | {"WatchdogUSec": "0"}, State.WARN, "watchdog off"),
+        (GOOD | {"Restart": "no"}, State.WARN, "restart no"),
+        (GOOD | {"UnitFileState": "disabled"}, State.WARN, "not enabled"),
+    ],
+    ids=["no systemd", "good", "none", "no watchdog", "no restart", "disabled"],
+)
+def test_the_service_should_be_watched_and_outlive_a_restart(
+    shown: dict[str, str] | None, state: State, said: str
+) -> None:
+    found = upkeep.service(shown)
+    assert (found.state, said in found.found) == (state, True), found
+
+
+def test_the_service_manager_is_asked_where_one_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert upkeep.show_service(tmp_path / "none") is None
+
+    def said(words: list[str], **_how: Any) -> subprocess.CompletedProcess[str]:
+        assert words[:3] == ["systemctl", "show", "wattwarden.service"]
+        return subprocess.CompletedProcess(words, 0, "LoadState=loaded\nRestart=always\n", "")
+
+    monkeypatch.setattr(subprocess, "run", said)
+    assert upkeep.show_service(tmp_path) == {"LoadState": "loaded", "Restart": "always"}
+
+    def silent(*_words: object, **_how: object) -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(subprocess, "run", silent)
+    assert upkeep.show_service(tmp_path) is None
