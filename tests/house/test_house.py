@@ -1,5 +1,6 @@
 """The house itself: its rooms, what is packed of them, and rules that were seen to bite."""
 
+import json
 import os
 import re
 import shutil
@@ -14,6 +15,8 @@ from typing import Any, NamedTuple
 
 import pytest
 from mypy.main import process_options
+
+from wattwarden import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
 VIEW = ROOT / "src" / "wattwarden"
@@ -72,9 +75,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tree as a fresh clone has it."""
     folder = tmp_path_factory.mktemp("house")
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
-    for name in [*ROOMS, "src", "tests", "fuzz", "requirements"]:
+    for name in [*ROOMS, "src", "tests", "fuzz", "requirements", "bench", "deploy", "docs"]:
         shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=ignored)
-    for name in ["pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"]:
+    for name in ["pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "Makefile"]:
         shutil.copy(ROOT / name, folder / name)
     return folder
 
@@ -119,6 +122,7 @@ def test_rooms_are_imported_from_this_tree() -> None:
 
 
 class Packed(NamedTuple):
+    file: Path
     wheel: set[str]
     script: str
     sdist: set[str]
@@ -141,7 +145,7 @@ def packed(copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Packed:
         script = archive.read(entry_points).decode().strip()
     with tarfile.open(sdist) as archive:
         members = {name.partition("/")[2] for name in archive.getnames()}
-    return Packed(names, script, members)
+    return Packed(wheel, names, script, members)
 
 
 def test_the_wheel_holds_every_file_of_every_room(copy: Path, packed: Packed) -> None:
@@ -162,11 +166,40 @@ def test_the_wheel_adds_one_name_and_one_command(packed: Packed) -> None:
     assert callable(import_module("wattwarden.tools.main").main)
 
 
+# Each command has its own way to what is packed beside the programs.
+COMMANDS = """
+import json, sys, wattwarden
+from wattwarden.tools.main import main
+assert wattwarden.__file__.startswith(sys.argv[1]), wattwarden.__file__
+statuses = [main(words) for words in json.loads(sys.argv[2])]
+assert statuses[:-1] == [0] * (len(statuses) - 1), statuses
+"""
+
+
+def test_what_is_unpacked_from_the_wheel_is_the_program(packed: Packed, tmp_path: Path) -> None:
+    with zipfile.ZipFile(packed.file) as archive:
+        archive.extractall(tmp_path / "site")  # noqa: S202  we have built it
+    frame = json.loads((ROOT / "tests/vectors/acrel.jsonl").read_text().splitlines()[0])["hex"]
+    (tmp_path / "frames").write_text(frame)
+    words = [["--version"], ["decode", str(tmp_path / "frames"), "--json"]]
+    # Whether this machine is fit is the machine's affair.
+    words.append(["doctor", "--json", "--data", str(tmp_path / "data")])
+    command = (sys.executable, "-c", COMMANDS, tmp_path / "site", json.dumps(words))
+    done = run(*command, cwd=tmp_path, PYTHONPATH=str(tmp_path / "site"))
+    assert done.returncode == 0, done.stderr
+    version, decoded, checked = done.stdout.splitlines()
+    assert version == __version__
+    assert json.loads(decoded)["kind"] == "alarm"
+    assert json.loads(checked)["checks"]
+
+
 def test_the_sdist_holds_what_a_builder_and_a_tester_need(copy: Path, packed: Packed) -> None:
     vectors = {str(file.relative_to(copy)) for file in copy.glob("tests/vectors/*.jsonl")}
     assert vectors
     own = {name.removeprefix("wattwarden/") for room in ROOMS for name in contents(copy, room)}
-    assert vectors | own <= packed.sdist
+    asked_for = {"Makefile", "bench/run.py", "deploy/debian/build", "docs/install.md"}
+    assert vectors | own | asked_for <= packed.sdist
+    assert not any(name.startswith(("bench/build/", "fuzz/corpus/")) for name in packed.sdist)
 
 
 # --- layers
@@ -240,7 +273,7 @@ def test_types_are_checked_in_every_module(monkeypatch: pytest.MonkeyPatch) -> N
     named = {source.module for source in sources}
     modules = {
         file
-        for folder in [*ROOMS, "tests", "fuzz", "bench"]
+        for folder in [*ROOMS, "tests", "fuzz", "bench", "deploy"]
         for file in (ROOT / folder).rglob("*.py")
         if "__pycache__" not in file.parts
     }

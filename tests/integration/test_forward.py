@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pytest
-from tests.integration.chaos import successor
+from tests.integration.chaos.killing import successor
 from tests.integration.system import PATIENCE_S, Port, System, database, eventually
 from tests.storage.feed import LONG_AGO, register, small_city
 

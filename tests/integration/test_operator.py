@@ -1,4 +1,4 @@
-"""docs/operator.md: each of its commands does what it says, up to the curve and the alarm."""
+"""docs/operator.md and docs/diagnosis.md: each of their commands does what it says."""
 
 import asyncio
 import re
@@ -14,12 +14,17 @@ from tests.integration.system import PROGRAM, READY_LIMIT_S, System, eventually
 pytestmark = pytest.mark.integration
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-PAGE: Final = (ROOT / "docs" / "operator.md").read_text("utf-8")
-COMMANDS: Final = [
-    line
-    for block in re.findall(r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
-    for line in block.splitlines()
-]
+
+
+def commands_of(page: str) -> list[str]:
+    """The lines of a page's blocks that are to be typed."""
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+COMMANDS: Final = commands_of("operator.md")
+DIAGNOSIS: Final = commands_of("diagnosis.md")
 OURS: Final = ".venv/bin/wattwarden "
 # As fast as this, the five minutes that a fan stands still are five seconds.
 RATE: Final = "60"
@@ -74,6 +79,7 @@ async def test_a_stranger_connects_a_factory_and_gets_an_alarm_by_the_page() -> 
             await eventually(lambda: _count(system, "meter"), lambda many: many == 2, READY_LIMIT_S)
             await eventually(lambda: _count(system, "alarm"), within_s=READY_LIMIT_S)
             told = {one: await asyncio.to_thread(said, one, system) for one in COMMANDS[behind:]}
+            await diagnosed(system)
         finally:
             meters.send_signal(signal.SIGINT)
             await asyncio.wait_for(meters.wait(), READY_LIMIT_S)
@@ -85,6 +91,37 @@ async def test_a_stranger_connects_a_factory_and_gets_an_alarm_by_the_page() -> 
     assert "R2" in _of(told, " alarms list")
     assert len(_of(told, " readings").splitlines()) > 10
     assert "/welcome/" in _of(told, " people invite")
+
+
+async def diagnosed(system: System) -> None:
+    """The other page, on the same factory."""
+    (live,) = (one for one in DIAGNOSIS if " trace " in one and "--" not in one)
+    asked = [one for one in DIAGNOSIS if one != live]
+    (system.data / "wattwarden.toml").write_text("[gateway]\nmax_sessions = 40000\n")
+    told = {one: await asyncio.to_thread(said, one, system) for one in asked}
+    for part in ("--last 20", "--since -1h", "--explain"):
+        assert "◄ heard" in _of(told, part)
+    assert "7b 7b" in _of(told, "--explain")
+    assert "acrel:13121050176752" in _of(told, " meters debug")
+    assert _of(told, " --off").strip().endswith("no meter is debugged")
+    assert _of(told, " reload") == "taken: gateway.max_sessions\n"
+    watching = await asyncio.create_subprocess_exec(
+        *PROGRAM,
+        *shlex.split(live.removeprefix(OURS)),
+        env=system.environment,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert watching.stdout is not None
+    async with asyncio.timeout(READY_LIMIT_S):
+        while "► answered after" not in (await watching.stdout.readline()).decode():
+            assert watching.returncode is None
+        watching.send_signal(signal.SIGINT)
+        await watching.communicate()
+    assert watching.returncode == 130
+    log = system.log.read_text()
+    for event in ("meter debugged", "meter debugged no more", "meter traced no more"):
+        assert f'"{event}"' in log
+    assert any('"settings read again"' in line and '"gateway"' in line for line in log.splitlines())
 
 
 def _of(told: dict[str, str], word: str) -> str:
