@@ -21,13 +21,11 @@ import platform
 import random
 import shutil
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from itertools import groupby
 from pathlib import Path
 from typing import Final
 
@@ -38,24 +36,18 @@ import msgspec
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from bench.endurance import RECORD, add_record
-from bench.found import MARGIN_S, SAME, Found, differences, found_in, others
+from bench.found import SAME, Found, differences, found_in, others, unlike
 from bench.hosts import HERE, Hosts, hosts_of
 from bench.nodes import PROGRAM, Door, Node, balanced, must, to_socket
+from bench.undisturbed import SECOND_US, folder_of_all, people_of, rate_from, undisturbed
 
 from wattwarden.server.rate import Rate
-from wattwarden.server.settings import JournalSettings, Settings
 from wattwarden.storage.engines.binaries import find_nats_server
 from wattwarden.storage.engines.postgres import EmbeddedPostgres
 from wattwarden.storage.engines.postgres_socket import SOCKET_NAME, socket_folder
 from wattwarden.storage.journal.journal import Journal, StreamLimits
 from wattwarden.storage.migrate import load_migrations, migrate
-from wattwarden.storage.moments import moment_of
-from wattwarden.storage.system_time import mark_simulated
-from wattwarden.tools.simulator.direct import Direct
-from wattwarden.tools.simulator.entering import enter_world
 from wattwarden.tools.simulator.fleet import Fleet
-from wattwarden.tools.simulator.frames import Frames
-from wattwarden.tools.simulator.house import open_house
 from wattwarden.tools.simulator.scenario import CitySpec, Offences, Scenario
 from wattwarden.tools.simulator.sendings import sendings
 from wattwarden.tools.simulator.world import World
@@ -80,7 +72,6 @@ PAUSE_S: Final = (3.0, 6.0)
 PATIENCE_S: Final = 180.0
 POLL_S: Final = 0.1
 TAKEOVER_S: Final = 10.0
-SECOND_US: Final = 1_000_000
 
 
 @dataclass(slots=True)
@@ -121,7 +112,6 @@ class Cluster:
         await self._database.start()
         connection = await asyncpg.connect(self.dsn)
         await migrate(connection, load_migrations())
-        await mark_simulated(connection)
         await connection.close()
         here = self._hosts.address(HERE)
         database = to_socket(str(socket_folder(self._folder) / SOCKET_NAME))
@@ -230,14 +220,6 @@ class Cluster:
         return {f"WATTWARDEN_{key}": value for key, value in settings.items()}
 
 
-@contextlib.contextmanager
-def folder_of_all() -> Iterator[Path]:
-    """Make a folder that engines may enter as another user."""
-    with tempfile.TemporaryDirectory(prefix="ww-cluster-") as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
-
-
 def city(seed: int) -> World:
     """Thirty firms whose meters all speak Acrel's protocol, with much that is wrong."""
     often = Offences(R1=60.0, R2=60.0, R3=60.0, minutes=(6.0, 25.0))
@@ -255,21 +237,19 @@ def city(seed: int) -> World:
 async def disturbed(world: World, options: argparse.Namespace, story: Story) -> Found:
     """Let the meters speak to the cluster while its nodes are killed and cut off."""
     begin_us = (world.midnight_ms // 1000 + BEGIN_S) * SECOND_US
-    until_s = BEGIN_S + round(options.minutes * 60 * RATE)
     with folder_of_all() as folder, hosts_of(NODES) as hosts:
         story.kind = hosts.kind
         # So that the city's morning begins when everything runs.
-        start_us = time.time_ns() // 1000 + round((LEAD_S + options.start_s) * SECOND_US)
-        rate = Rate(RATE, (RATE * start_us - begin_us) // (RATE - 1))
+        rate = rate_from(RATE, begin_us, LEAD_S + options.start_s)
         cluster = Cluster(hosts, folder, rate)
         try:
             await cluster.start(story.seed)
             connection = await asyncpg.connect(cluster.dsn)
-            await enter_world(connection, world, moment_of(begin_us))
+            await people_of(connection, world, BEGIN_S)
             await connection.close()
             clock = rate.clock()
             fleet = Fleet(world, cluster.target)
-            due = sendings(world, BEGIN_S, until_s, BEGIN_S)
+            due = sendings(world, BEGIN_S, _until_s(options), BEGIN_S)
             stop, over = asyncio.Event(), asyncio.Event()
             chaos = asyncio.create_task(_disturb(cluster, story, over))
             watch = asyncio.create_task(_watch(fleet, story))
@@ -338,28 +318,10 @@ async def _watch(fleet: Fleet, story: Story) -> None:
         story.longest_silence_s = max(story.longest_silence_s, time.monotonic() - since_s)
 
 
-async def undisturbed(world: World, minutes: float) -> Found:
-    """Write the same frames straight into the journal of a system that nothing happens to."""
-    begin = world.midnight_ms // 1000 + BEGIN_S
-    until_s = BEGIN_S + round(minutes * 60 * RATE)
-    with folder_of_all() as folder:
-        settings = Settings(data=folder / "data", journal=JournalSettings(shards=SHARDS))
-        async with open_house(settings, ("writer", "warden")) as house:
-            await mark_simulated(house.connection)
-            await enter_world(house.connection, world, moment_of(begin * SECOND_US))
-            direct = Direct(house.journal, SHARDS, Frames(world.site), None)
-            last = begin
-            for minute, found in groupby(
-                sendings(world, BEGIN_S, until_s, BEGIN_S),
-                lambda one: one.at_ms // 60_000,
-            ):
-                last = (minute + 1) * 60
-                await direct.minute(list(found), last)
-            for quiet in range(1, MARGIN_S // 60):
-                await direct.minute([], last + quiet * 60)
-            await house.caught_up(direct.tick)
-            dsn = str(EmbeddedPostgres(settings.data).dsn)
-            return await found_in(dsn)
+def _until_s(options: argparse.Namespace) -> int:
+    """Return when the meters stop, in seconds of their day."""
+    lasting_s: float = options.minutes * 60 * RATE
+    return BEGIN_S + round(lasting_s)
 
 
 def _in_time(until_s: float, complaint: str) -> None:
@@ -371,6 +333,7 @@ def render(story: Story, minutes: float, cluster: Found, alone: Found) -> str:
     rules = Counter(one[0] for one in cluster.episodes if one[0] in SAME)
     hows = Counter(one.split(" ", 2)[2] for one in story.happened)
     apart = others(cluster, alone)
+    lost, doubled = (rows.total() for rows in unlike(cluster, alone))
     lines = {
         "machine": f"{os.cpu_count()} cores, Linux {platform.release()}, meters included",
         "hosts": story.kind,
@@ -381,7 +344,7 @@ def render(story: Story, minutes: float, cluster: Found, alone: Found) -> str:
             f"{story.sent:,}, {story.acked:,}, {cluster.rows.total():,}"
         ),
         "frames sent again": f"{story.resent:,}",
-        "lost, doubled": "0, 0",
+        "lost, doubled": f"{lost:,}, {doubled:,}",
         "longest time in which nobody was answered": f"{story.longest_silence_s:.1f} s",
         "slices of a warden that is gone, taken over after": (
             ", ".join(f"{s:.1f}" for s in sorted(story.takeovers_s)) + " s"
@@ -401,7 +364,9 @@ async def soak(options: argparse.Namespace, story: Story) -> tuple[str, list[str
     """Run both; return the record and what is wrong."""
     world = city(story.seed)
     cluster = await disturbed(world, options, story)
-    alone = await undisturbed(city(story.seed), options.minutes)
+    world = city(story.seed)
+    due = sendings(world, BEGIN_S, _until_s(options), BEGIN_S)
+    alone = await undisturbed(world, due, BEGIN_S, SHARDS)
     last = max(row[3] for row in alone.rows)
     wrong = list(differences(cluster, alone, last))
     if story.sent != story.acked or story.acked != cluster.rows.total():

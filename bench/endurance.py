@@ -5,7 +5,7 @@
     standstill  PostgreSQL answers nothing, its connections stay open
     downtime    PostgreSQL is killed whenever it comes up, and the gateway once meanwhile
 
-The test of the same name in tests/integration takes half a minute of this.  The exit status is 1
+The exit status is 1
 when a frame is lost, doubled or mixed up, or when an outage stops acknowledgements.
 """
 
@@ -18,18 +18,20 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from tests.integration.audit import Audit, audit
-from tests.integration.chaos import (
+from tests.integration.chaos.killing import (
     Kill,
     double_fault,
     kept_down,
     plan,
+    processes,
     standing_still,
     storm,
     successor,
@@ -50,7 +52,10 @@ OUTAGE_ANSWER_LIMIT_S: Final = 5.0  # while PostgreSQL is away nothing else is
 CATCH_UP_LIMIT_S: Final = 300.0
 PAUSE_S: Final = 1.0  # of a meter after an answer: some 450 frames a second from 200 meters
 
-OUTAGES: Final = {"standstill": standing_still, "downtime": kept_down}
+OUTAGES: Final[Mapping[str, Callable[[System], AbstractAsyncContextManager[None]]]] = {
+    "standstill": lambda system: standing_still(processes(system, "postgres")),
+    "downtime": lambda system: kept_down(system, "postgres"),
+}
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """What a system held in the end, and where two differ that must be the same."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -15,18 +15,27 @@ MARGIN_S: Final = 600
 # What readings decide; the others are of ticks, and of gateways that were away.
 SAME: Final = tuple(f"R{n}" for n in (*range(1, 8), *range(11, 21), 22))
 EPISODES: Final = "SELECT rule, subject, began, ended FROM alarm WHERE NOT withdrawn"
+# Each of meters with these addresses, of all where none are given.
 ROWS: Final = (
     "SELECT m.address, r.channel, r.period::text, r.at, r.voltage_a, r.current_a, r.power_total,"
     " r.energy_forward FROM reading AS r JOIN meter AS m ON m.id = r.meter"
+    " WHERE $1::text[] IS NULL OR m.address = ANY ($1)"
+    " UNION ALL SELECT m.address, f.channel, f.period::text, f.at, f.amounts[1], f.amounts[2],"
+    " f.amounts[3], cardinality(f.amounts) FROM factor AS f JOIN meter AS m ON m.id = f.meter"
+    " WHERE $1::text[] IS NULL OR m.address = ANY ($1)"
 )
 NEVER: Final = {
-    "revisions": "SELECT count(*) FROM revision",
-    "frames in quarantine": "SELECT count(*) FROM quarantine",
     "rows that step_part does not account for": (
         "SELECT abs((SELECT coalesce(sum(rows), 0) FROM step_part)"
         " - (SELECT count(*) FROM reading) - (SELECT count(*) FROM factor))"
     ),
 }
+
+REVISED: Final = (
+    "SELECT count(*) FROM revision AS r JOIN meter AS m ON m.id = r.meter"
+    " WHERE $1::text[] IS NULL OR m.address = ANY ($1)"
+)
+HELD: Final = "SELECT count(*) FROM quarantine WHERE reason <> ALL ($1::text[])"
 
 Episode = tuple[str, str, datetime, datetime | None]
 
@@ -39,8 +48,12 @@ class Found:
     episodes: set[Episode]
 
 
-async def found_in(dsn: str) -> Found:
-    """Look into a database.
+async def found_in(
+    dsn: str, planted: Sequence[str] = (), whose: Sequence[str] | None = None
+) -> Found:
+    """Look into a database, at the rows of meters with these addresses, or of all.
+
+    ``planted`` are reasons for which frames may wait in quarantine.
 
     Raises:
         ClusterError: It holds what no system may hold.
@@ -49,16 +62,23 @@ async def found_in(dsn: str) -> Found:
     try:
         for what, query in NEVER.items():
             must(await connection.fetchval(query) == 0, what)
-        rows = await connection.fetch(ROWS)
+        must(await connection.fetchval(HELD, planted) == 0, "frames in quarantine")
+        must(await connection.fetchval(REVISED, whose) == 0, "revisions")
+        rows = await connection.fetch(ROWS, whose)
         episodes = await connection.fetch(EPISODES)
     finally:
         await connection.close()
     return Found(Counter(map(tuple, rows)), {tuple(row) for row in episodes})
 
 
+def unlike(cluster: Found, alone: Found) -> tuple[Counter[tuple[Any, ...]], ...]:
+    """Return the rows that are missing in the cluster, and those that are too many in it."""
+    return alone.rows - cluster.rows, cluster.rows - alone.rows
+
+
 def differences(cluster: Found, alone: Found, last: datetime) -> Iterator[str]:
     """Say where the two differ that must be the same."""
-    lost, doubled = alone.rows - cluster.rows, cluster.rows - alone.rows
+    lost, doubled = unlike(cluster, alone)
     if lost or doubled:
         example = next(iter(lost or doubled))
         yield f"{lost.total()} rows are missing, {doubled.total()} too many, such as {example}"

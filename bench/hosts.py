@@ -18,6 +18,9 @@ from typing import Final, Protocol
 
 HERE: Final = "here"
 SUBNETS: Final = 250
+# Two packets at once, and a queue as long as those of carriers.
+SLOW_BURST: Final = "4kb"
+SLOW_QUEUE: Final = "2s"
 
 
 class Hosts(Protocol):
@@ -101,6 +104,20 @@ class Namespaces:
         del pid
         _ip("-n", self._name("sw"), "link", "set", f"v-{host}", "up")
 
+    def slow(self, host: str, bits_s: int) -> None:
+        """Let so few bits a second through to a host, and from it; what waits too long is lost."""
+        shape = ("tbf", "rate", f"{bits_s}bit", "burst", SLOW_BURST, "latency", SLOW_QUEUE)
+        for where, device in self._ends(host):
+            _ran("tc", "-n", where, "qdisc", "replace", "dev", device, "root", *shape)
+
+    def quicken(self, host: str) -> None:
+        """Let everything through again."""
+        for where, device in self._ends(host):
+            _ran("tc", "-n", where, "qdisc", "del", "dev", device, "root")
+
+    def _ends(self, host: str) -> tuple[tuple[str, str], ...]:
+        return (self._name("sw"), f"v-{host}"), (self._name(host), "eth0")
+
     def _name(self, host: str) -> str:
         return f"{self._mark}-{host}"
 
@@ -150,4 +167,8 @@ def hosts_of(names: Sequence[str]) -> Iterator[Hosts]:
 
 
 def _ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, capture_output=True)
+    _ran("ip", *words)
+
+
+def _ran(*words: str) -> None:
+    subprocess.run(words, check=True, capture_output=True)

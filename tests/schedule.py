@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 # Seconds that modules take with two workers beside them, of those that take long or have a test
 # that does.  A wrong number costs time, nothing else.
 LONG_S: Final = {
-    "integration/test_kills.py": 80,
+    "integration/test_chaos.py": 70,
     "integration/test_up.py": 80,
     "integration/test_side.py": 55,
     "integration/test_hostile.py": 40,
@@ -23,12 +23,14 @@ LONG_S: Final = {
     "integration/test_archivist.py": 25,
     "integration/test_forward.py": 25,
     "integration/test_stories.py": 25,
+    "integration/test_backup.py": 20,
     "integration/test_mixed.py": 20,
     "integration/test_doors.py": 15,
     "integration/test_courier.py": 10,
     "integration/test_ladder.py": 5,
     "console/pages/test_browser.py": 35,
     "console/api/test_described.py": 35,
+    "server/test_backing.py": 15,
     "house/test_house.py": 25,
     "house/test_fuzz.py": 25,
     "alarms/channels/test_channels.py": 20,

@@ -6,13 +6,15 @@
     stop:   SIGTERM -> SIGKILL -> unlock D
 
 The server tells the port it really took in a file of its own, so no token is ever sent to a
-stranger who holds the port we remember.  Killed, it starts again in place, under the same address
-unless the port went to somebody else meanwhile.
+stranger who holds the port we remember.  Killed, or ended as a full disk had
+left its streams unusable, it starts again in place, under the same address unless the port went to
+somebody else meanwhile.
 """
 
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 from pathlib import Path
 from typing import Final
@@ -43,6 +45,7 @@ from wattwarden.storage.engines.embedded import (
 )
 from wattwarden.storage.engines.nats_address import Remembered, nats_url, recall, remember, token_of
 from wattwarden.storage.engines.nats_settings import ANY_PORT, configuration, store_limit_bytes
+from wattwarden.storage.engines.nats_wounds import Wounds
 from wattwarden.storage.errors import EngineError
 
 # The first with the batch reads and the stream checks that the journal client relies on.
@@ -96,6 +99,7 @@ class EmbeddedNats:
         self._monitor_port = monitor_port
         self._explicit_limit = store_limit_bytes
         self._child: OwnedChild | None = None
+        self._wounds: Wounds | None = None
 
     @property
     def url(self) -> str:
@@ -130,12 +134,19 @@ class EmbeddedNats:
     def poll(self) -> int | None:
         """None while the server runs, else its exit status, negative for a signal.
 
-        Ask every second or so: it also keeps the log bounded.
+        Ask every second or so: it also keeps the log bounded, and ends a server whose streams
+        cannot be written any more, once the disk has room; start it again then.
 
         Raises:
             EngineError: It was never started.
         """
-        return self._started().poll()
+        child = self._started()
+        status = child.poll()
+        if status is None and self._wounds is not None and self._wounds.can_heal():
+            _log.error("a stream could not be written, so that nats-server has to start again")
+            self._wounds = None
+            os.kill(child.pid, signal.SIGTERM)
+        return status
 
     async def start(self, timeout_s: float = START_TIMEOUT_S) -> str:
         """Start it, also again after it died, and wait until JetStream answers.
@@ -213,6 +224,7 @@ class EmbeddedNats:
             monitor_port=self._monitor_port,
         )
         write_private(file, text, user)
+        self._wounds = Wounds(self._log_file, self._journal)
         return OwnedChild(
             [program, "-c", file],
             user=user,

@@ -7,7 +7,7 @@ same quantities are then compared in order.
 import math
 import struct
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,11 +23,16 @@ from wattwarden.tools.simulator.protocols.rows import ACKED, KEPT, Line, read_tr
 
 READINGS: Final = (
     "SELECT m.codec, m.address, r.* FROM reading AS r JOIN meter AS m ON m.id = r.meter"
-    " ORDER BY r.at"
+    " WHERE m.address <> ALL ($1::text[]) ORDER BY r.at"
 )
 FACTORS: Final = (
     "SELECT m.codec, m.address, f.*, l.codes FROM factor AS f JOIN meter AS m ON m.id = f.meter"
-    " JOIN factor_layout AS l ON l.id = f.layout ORDER BY f.at"
+    " JOIN factor_layout AS l ON l.id = f.layout"
+    " WHERE m.address <> ALL ($1::text[]) ORDER BY f.at"
+)
+COUNT: Final = (
+    "SELECT count(*) FROM (SELECT meter FROM reading UNION ALL SELECT meter FROM factor) AS r"
+    " JOIN meter AS m ON m.id = r.meter WHERE m.address <> ALL ($1::text[])"
 )
 # Each says how often something happened that must not.
 NEVER: Final = {
@@ -93,15 +98,20 @@ def simulate(
     return summary
 
 
-async def compare(system: System, path: Path, within_s: float) -> Comparison:
-    """Wait until as many rows are stored as must be, or no more come, and compare them all."""
+async def compare(
+    system: System, path: Path, within_s: float, apart: Collection[str] = ()
+) -> Comparison:
+    """Wait until as many rows are stored as must be, or no more come, and compare them all.
+
+    ``apart`` are addresses of meters that are none of these.
+    """
     said = [*_said(read_truth(path))]
     timed = {(place, at) for place, at, _, state in said if at is not None and state != KEPT}
     due = len(timed) + sum(at is None for _, at, *_ in said)
-    await _stored(system, due, within_s)
+    await _stored(system, due, within_s, [*apart])
     async with database(system.dsn) as connection:
-        readings = await connection.fetch(READINGS)
-        factors = await connection.fetch(FACTORS)
+        readings = await connection.fetch(READINGS, [*apart])
+        factors = await connection.fetch(FACTORS, [*apart])
         found = Comparison()
         for what, query in NEVER.items():
             count = await connection.fetchval(query)
@@ -110,14 +120,36 @@ async def compare(system: System, path: Path, within_s: float) -> Comparison:
     return found
 
 
-async def _stored(system: System, due: int, within_s: float) -> None:
+async def acknowledged(system: System, path: Path, apart: Collection[str] = ()) -> Comparison:
+    """Compare what was acknowledged, and has a time, with what is stored.
+
+    For systems that were away: who answers polls is told nothing, and may not have been heard.
+    """
+    acked = {
+        (place, at): values
+        for place, at, values, state in _said(read_truth(path))
+        if at is not None and state == ACKED
+    }
+    async with database(system.dsn) as connection:
+        readings = await connection.fetch(READINGS, [*apart])
+        factors = await connection.fetch(FACTORS, [*apart])
+    rows = {(place, at): values for place, at, values, _ in _readings(readings)}
+    rows |= {(place, at): values for place, at, values, _ in _factors(factors)}
+    found = Comparison(said=len(acked), stored=len(rows))
+    found.blame("rows that were acknowledged and are not stored", [*(acked.keys() - rows.keys())])
+    both = acked.keys() & rows.keys()
+    found.blame("rows that differ", [key for key in both if rows[key] != acked[key]])
+    for place, _ in both:
+        found.by_codec[place[0]] = found.by_codec.get(place[0], 0) + 1
+    return found
+
+
+async def _stored(system: System, due: int, within_s: float, apart: Sequence[str]) -> None:
     """Wait for as many rows, as long as more come within some time."""
     before = -1
 
     async def rows() -> int:
-        count: int = await system.value(
-            "SELECT (SELECT count(*) FROM reading) + (SELECT count(*) FROM factor)"
-        )
+        count: int = await system.value(COUNT, apart)
         return count
 
     while True:

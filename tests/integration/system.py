@@ -28,6 +28,7 @@ from wattwarden.tools.main import main
 
 PROGRAM: Final = (str(Path(sys.executable).with_name("wattwarden")),)
 PREFIX: Final = "WATTWARDEN_"
+HERE: Final = "127.0.0.1"
 # Every start of a role would compile all it imports, where the environment forbids Python to keep
 # that: two thirds of the time of these tests.  `make` has kept it beside the sources.
 KEPT_BYTECODE: Final = {"PYTHONDONTWRITEBYTECODE": ""}
@@ -81,6 +82,9 @@ class System:
         settings: Environment names without their WATTWARDEN_, and values.
         program: The words that start the program.
         user: Whose rights it gets, None for ours.
+        environment: What else it finds in its environment.
+        host: The words before its command by which it runs on a host of its own.
+        address: Where it listens for meters.
     """
 
     def __init__(
@@ -90,6 +94,8 @@ class System:
         program: Sequence[str] = PROGRAM,
         user: str | None = None,
         environment: Mapping[str, str] | None = None,
+        host: Sequence[str] = (),
+        address: str = HERE,
     ) -> None:
         self.folder = open_folder()
         self.data = self.folder / "data"
@@ -102,6 +108,8 @@ class System:
         self._program = tuple(program)
         self._user = user
         self._environment = environment or {}
+        self._host = tuple(host)
+        self._address = address
         self._process: subprocess.Popen[bytes] | None = None
         if user is not None:
             # The kernel lets only one user share a port.
@@ -130,7 +138,7 @@ class System:
     @property
     def target(self) -> tuple[str, int]:
         """Host and port for meters."""
-        return "127.0.0.1", self.port.number
+        return self._address, self.port.number
 
     @property
     def dsn(self) -> str:
@@ -148,11 +156,23 @@ class System:
         """What a program needs to work on this system, as its own commands do."""
         return self._all_environment() | {"WATTWARDEN_DATA": str(self.data)}
 
+    def environment_too(self, environment: Mapping[str, str]) -> None:
+        """Let it find this in its environment, too, when it is started."""
+        self._environment = {**self._environment, **environment}
+
     def start(self) -> None:
         """Start it, also again in the same folder, and wait for its ready line."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*self._program, "up", "--data", str(self.data), "--json", *self._listen()],
+                [
+                    *self._host,
+                    *self._program,
+                    "up",
+                    "--data",
+                    str(self.data),
+                    "--json",
+                    *self._listen(),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -259,7 +279,7 @@ class System:
             assert {"event", "timestamp", "level", "role"} <= set(json.loads(line)), line
 
     def _listen(self) -> Iterator[str]:
-        yield from ("--listen", f"127.0.0.1:{self.port.number}", "--console", "127.0.0.1:0")
+        yield from ("--listen", f"{self._address}:{self.port.number}", "--console", f"{HERE}:0")
         yield from self._words
 
     def _all_environment(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Kills: SIGKILL at random moments, engines that stand still, engines that do not come up."""
+"""Processes of a system: found, killed, made to stand still, kept from coming up."""
 
 import asyncio
 import contextlib
@@ -6,7 +6,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -57,6 +57,17 @@ async def storm(
     return kills
 
 
+async def replaced(system: System, role: str, gone: Sequence[int]) -> None:
+    """Wait until as many others have a role, once these are gone."""
+    limit = time.monotonic() + RETURN_LIMIT_S
+    while True:
+        living = [pid for pid in system.pids()[role] if pid not in gone and is_alive(pid)]
+        if len(living) >= len(gone):
+            return
+        assert time.monotonic() < limit, system.tail(f"no {role} after {gone} were killed")
+        await asyncio.sleep(POLL_S)
+
+
 async def double_fault(system: System) -> None:
     """The journal stands still for a moment, then the gateway dies, and the journal with it.
 
@@ -90,7 +101,13 @@ def is_alive(pid: int) -> bool:
     return False
 
 
-def postgres_processes(system: System) -> Iterator[int]:
+def processes(system: System, role: str) -> list[int]:
+    """The processes of a role or an engine, parents first."""
+    known = [pid for pid in system.pids().get(role, []) if is_alive(pid)]
+    return [*known, *_forked(system)] if role == "postgres" else known
+
+
+def _forked(system: System) -> Iterator[int]:
     """The postmaster and everything it forked: all that work in its folder."""
     folder = system.data / "postgres"
     for entry in Path("/proc").iterdir():
@@ -102,25 +119,20 @@ def postgres_processes(system: System) -> Iterator[int]:
 
 
 @asynccontextmanager
-async def standing_still(system: System) -> AsyncIterator[None]:
-    """PostgreSQL answers nothing at all, its connections stay open."""
-    # The postmaster first, so that it forks nothing behind our back.
-    stopped = [*system.pids()["postgres"], *postgres_processes(system)]
-    for pid in stopped:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGSTOP)
+async def standing_still(stopped: Sequence[int]) -> AsyncIterator[None]:
+    """Processes that answer nothing at all, their connections stay open."""
+    # Parents first, so that they fork nothing behind our back.
+    _signal(stopped, signal.SIGSTOP)
     try:
         yield
     finally:
-        for pid in stopped:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
+        _signal(stopped, signal.SIGCONT)
 
 
 @asynccontextmanager
-async def kept_down(system: System) -> AsyncIterator[None]:
-    """PostgreSQL is killed whenever it comes up."""
-    task = asyncio.create_task(_keep_down(system))
+async def kept_down(system: System, role: str) -> AsyncIterator[None]:
+    """An engine is killed whenever it comes up."""
+    task = asyncio.create_task(_keep_down(lambda: processes(system, role)))
     try:
         yield
     finally:
@@ -128,9 +140,13 @@ async def kept_down(system: System) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _keep_down(system: System) -> None:
+async def _keep_down(hunted: Callable[[], Sequence[int]]) -> None:
     while True:
-        for pid in postgres_processes(system):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        _signal(hunted(), signal.SIGKILL)
         await asyncio.sleep(HUNT_INTERVAL_S)
+
+
+def _signal(pids: Sequence[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
