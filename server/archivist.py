@@ -18,6 +18,7 @@ from typing import Final, Protocol
 import structlog
 
 from wattwarden.server.clock import Clock
+from wattwarden.server.lifetime import give_up
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.journal.lease import Verdict
 from wattwarden.storage.moments import moment_of
@@ -118,14 +119,14 @@ class Archivist:
                 if working is not None and working.done():
                     working.result()
                 if working is not None and not held:
-                    await _given_up(working)
+                    await give_up(working)
                     working = None
                 if working is None and held:
                     working = asyncio.create_task(self._work())
                 await _pause(stop, LEASE_INTERVAL_S)
         finally:
             if working is not None:
-                await _given_up(working)
+                await give_up(working)
             await self._lease.release()
 
     async def _work(self) -> None:
@@ -157,11 +158,6 @@ class Archivist:
         if self._told.get(name) != reason:
             self._told[name] = reason
             _log.error("chore failed", chore=name, reason=reason)
-
-
-async def _given_up(working: asyncio.Task[None]) -> None:
-    working.cancel()
-    await asyncio.gather(working, return_exceptions=True)
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

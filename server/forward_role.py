@@ -13,7 +13,7 @@ import structlog
 
 from wattwarden.server.forward_table import ForwardTableError, Platform, load_forward_table
 from wattwarden.server.forwarder import Forwarder, ForwardPlace
-from wattwarden.server.lifetime import report_ready, stop_event, unless
+from wattwarden.server.lifetime import give_up, report_ready, stop_event, unless
 from wattwarden.server.metrics.listener import RoleTold, watched
 from wattwarden.server.metrics.of_forwarder import forwarder_watch
 from wattwarden.server.places import Places, dsn_of
@@ -81,8 +81,7 @@ async def _end(some: list[_Running]) -> None:
     if some:
         tasks = [one.task for one in some]
         _, late = await asyncio.wait(tasks, timeout=PATIENCE_S)
-        for task in late:
-            task.cancel()
+        await give_up(*late)
         await asyncio.gather(*tasks, return_exceptions=True)
 
 

@@ -21,6 +21,7 @@ from wattwarden.server.directory import Directory
 from wattwarden.server.doors import Doors
 from wattwarden.server.inherited import METER_SOCKETS, NOTHING_INHERITED, open_sets
 from wattwarden.server.inherited import Sockets as Inherited
+from wattwarden.server.lifetime import give_up
 from wattwarden.server.limitlog import LimitLog, limits_acted
 from wattwarden.server.places import Places
 from wattwarden.server.port import MeterPort
@@ -150,9 +151,7 @@ class Gateway:
         await self._doors.close()
         self.port.close_all("gateway stops")
         await self._store_closes()
-        for task in (*self._tasks, *self._chain_tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, *self._chain_tasks, return_exceptions=True)
+        await give_up(*self._tasks, *self._chain_tasks)
         self._sockets.close()
         self._doors.end()
 

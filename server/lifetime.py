@@ -50,10 +50,20 @@ async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, _T]) -> _T | Non
         await asyncio.wait((task, waiting), return_when=asyncio.FIRST_COMPLETED)
     finally:
         waiting.cancel()
-        while not task.done():
-            task.cancel()
-            await asyncio.wait((task,), timeout=CANCEL_INTERVAL_S)
+        await give_up(task)
     return None if task.cancelled() else task.result()
+
+
+async def give_up(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel tasks until all have ended; what became of them is not raised."""
+    while left := [task for task in tasks if not task.done()]:
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=CANCEL_INTERVAL_S)
+    for task in tasks:
+        if not task.cancelled():
+            # Looked at: else it would be told as lost.
+            task.exception()
 
 
 async def until(stop: asyncio.Event, *work: asyncio.Task[None]) -> None:

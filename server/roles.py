@@ -24,7 +24,7 @@ from wattwarden.server.downlink import Downlink
 from wattwarden.server.gateway import Gateway
 from wattwarden.server.inherited import inherited
 from wattwarden.server.journal import open_journal
-from wattwarden.server.lifetime import report_ready, stop_event, unless, until
+from wattwarden.server.lifetime import give_up, report_ready, stop_event, unless, until
 from wattwarden.server.meter_chores import MeterChoreCounters, clock_chore, recall_chore
 from wattwarden.server.metrics.listener import RoleTold, watched
 from wattwarden.server.metrics.of_archivist import archivist_watch
@@ -72,8 +72,7 @@ async def run_gateway(settings: Settings) -> None:
             await until(stop, watching, asking, *gateway.tasks)
     finally:
         stop.set()
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
+        await give_up(asking)
         await gateway.stop()
         await watching
         await journal.close()

@@ -22,6 +22,7 @@ from wattwarden.server.backoff import Backoff
 from wattwarden.server.children import Role, RoleError
 from wattwarden.server.clock import Clock
 from wattwarden.server.inherited import METER_SOCKETS, Sockets, close_all, inherited, open_sets
+from wattwarden.server.lifetime import give_up
 from wattwarden.server.listening import METERS, check_ports
 from wattwarden.server.lookout import Lookout
 from wattwarden.server.metrics.listener import token_of, watched
@@ -160,9 +161,7 @@ class System:
 
     async def stop(self) -> None:
         """Stop everything, each part when nobody needs it any more."""
-        for task in self.watching:
-            task.cancel()
-        await asyncio.gather(*self.watching, return_exceptions=True)
+        await give_up(*self.watching)
         await self._open.aclose()
         for role in self._roles:
             # Nobody new is to wait for a gateway that never comes.
@@ -294,8 +293,7 @@ async def run_up(
         # An order to stop is obeyed while things are still starting.
         await asyncio.wait((starting, stopped), return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():
-            starting.cancel()
-            await asyncio.gather(starting, return_exceptions=True)
+            await give_up(starting)
             return
         ready(starting.result())
         notifier = ourselves()

@@ -16,6 +16,7 @@ from typing import Final
 import structlog
 
 from wattwarden.server.backoff import Backoff
+from wattwarden.server.lifetime import give_up
 from wattwarden.server.memory import Memory, SliceLostError, WardenCounters
 from wattwarden.server.passes import (
     DEFAULT_LIMITS,
@@ -91,8 +92,7 @@ class Warden:
                 if not behind:
                     await _pause(stop, self.interval_s)
         finally:
-            seen.cancel()
-            await asyncio.wait([seen])
+            await give_up(seen)
             await self._leave()
 
     async def round(self) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from tests.server.service_manager import Manager
 
 from wattwarden.server import lifetime
-from wattwarden.server.lifetime import report_ready, stop_event, unless, until
+from wattwarden.server.lifetime import give_up, report_ready, stop_event, unless, until
 from wattwarden.server.roles import run_archivist, run_gateway, run_writer
 from wattwarden.server.settings import GatewaySettings, Settings
 from wattwarden.server.warden_role import run_warden
@@ -90,3 +90,30 @@ async def test_what_fails_before_the_order_fails() -> None:
         await unless(asyncio.Event(), work())
     with pytest.raises(OSError, match="away"):
         await until(asyncio.Event(), asyncio.create_task(work()))
+
+
+async def test_work_that_loses_a_cancellation_is_given_up_nevertheless(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lifetime, "CANCEL_INTERVAL_S", 0.01)
+    lost: list[str] = []
+
+    async def work() -> None:
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                if lost:
+                    raise
+                lost.append("as wait_for of Python 3.11 does")
+
+    async def fails() -> None:
+        message = "nobody wants to know"
+        raise ValueError(message)
+
+    tasks = asyncio.create_task(work()), asyncio.create_task(fails())
+    await asyncio.sleep(0)
+    await give_up(*tasks)
+    assert lost
+    assert tasks[0].cancelled()
+    assert tasks[1].done()
