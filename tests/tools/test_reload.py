@@ -34,7 +34,7 @@ class Up:
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in which this process seems to run everything."""
     write_running(Places(tmp_path), Running("127.0.0.1:1", {}, up=os.getpid()))
-    monkeypatch.setattr(reload_module, "PROGRAM", b"pytest")
+    monkeypatch.setattr(reload_module, "PROGRAM", b"python")
     monkeypatch.setattr(reload_module, "ANSWER_S", 0.1)
     return tmp_path
 
