@@ -162,7 +162,7 @@ def test_flags_tell_what_a_firm_is_recognised_by(
     assert (flag["enterprise"], flag["flag"], flag["alarms"]) == ("E1", "high_frequency", alarms)
     assert flag["task"] is None
     assert say("flags", "E2") == []
-    assert say("flags", "--at", "-2d") == []
+    assert say("flags", "--at", (NOW - 2 * DAY).isoformat()) == []
     (told,) = say("tasks", "propose", "E1", "--text", "t", person="P1")
     assert say("flags", "E1")[0]["task"] == told["id"]
     assert main(["flags", *where]) == 0
