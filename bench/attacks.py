@@ -68,6 +68,17 @@ def registration(serial: str) -> bytes:
     return seal(REGISTER, serial.encode().ljust(SERIAL_BYTES, b"\0") + bytes(36) + b"\5")
 
 
+def _dialling(target: Target, serial_of: Callable[[int], str]) -> Iterator[tuple[int, int]]:
+    """Register under one serial number after another, from as many addresses, and leave."""
+    number = 0
+    while True:
+        said = {}
+        for _ in range(AT_ONCE):
+            number += 1
+            said[dial(target.port, number)] = registration(serial_of(number))
+        yield from _said_and_left(said)
+
+
 def _said_and_left(said: dict[socket.socket, bytes]) -> Iterator[tuple[int, int]]:
     """Say each its own, wait for the answers, and hang up."""
     for one, words in said.items():
@@ -113,13 +124,7 @@ def flood(target: Target) -> Iterator[tuple[int, int]]:
 
 def storm(target: Target) -> Iterator[tuple[int, int]]:
     """Be a thousand meters that dial in, register, hang up and dial in again."""
-    number = 0
-    while True:
-        said = {}
-        for _ in range(AT_ONCE):
-            number += 1
-            said[dial(target.port, number)] = registration(f"STORM{number % STORM_METERS}")
-        yield from _said_and_left(said)
+    yield from _dialling(target, lambda number: f"STORM{number % STORM_METERS}")
 
 
 def noise(block: bytes) -> Attack:
@@ -173,13 +178,7 @@ def mad(target: Target) -> Iterator[tuple[int, int]]:
 
 def spoof(target: Target) -> Iterator[tuple[int, int]]:
     """Claim one meter's id from everywhere."""
-    number = 0
-    while True:
-        said = {}
-        for _ in range(AT_ONCE):
-            number += 1
-            said[dial(target.port, number)] = registration("SPOOFED")
-        yield from _said_and_left(said)
+    yield from _dialling(target, lambda _number: "SPOOFED")
 
 
 def hellos(target: Target) -> Iterator[tuple[int, int]]:
