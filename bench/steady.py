@@ -55,11 +55,13 @@ RETAINED: Final[Mapping[str, str]] = {
     "session_event": "the writer",
     "alive": "the writer",
     "gap": "the archivist: what is filled, or too old",
-    "rollup_15min": "kept",
-    "rollup_hour": "kept",
-    "rollup_day": "kept",
-    "correction": "kept",
-    "alarm": "kept",
+    "tick": "the writer: what wardens and evidence no longer ask for",
+    "rollup_15min": "the archivist: archive_days",
+    "rollup_hour": "the archivist: archive_days",
+    "rollup_day": "the archivist: archive_days",
+    "collected_hour": "the archivist: archive_days",
+    "correction": "kept: what an alarm said before",
+    "alarm": "kept: a penalty may rest on it",
 }
 # With one of these a warning says how often it was, or of whom it is.
 COUNTED: Final = frozenset(

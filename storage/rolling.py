@@ -77,6 +77,12 @@ async def roll_up(connection: Connection, pairs: Iterable[Pair]) -> None:
         await connection.execute(_DAYS, ours, expected, part.midnight)
 
 
+async def forget_before(connection: Connection, until: datetime) -> None:
+    """Delete what was made of rows before a moment: those are kept no longer themselves."""
+    for table in ("rollup_15min", "rollup_hour", "rollup_day", "collected_hour"):
+        await connection.execute(f"DELETE FROM {table} WHERE start < $1", until)  # noqa: S608  ours
+
+
 def forget(table: str) -> str:
     """Return the statement that takes the spans of hours ($2) of meters ($1) out of a table."""
     return (

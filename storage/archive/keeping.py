@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
 from wattwarden.storage.archive.catalogue import (
@@ -15,6 +15,7 @@ from wattwarden.storage.archive.catalogue import (
 from wattwarden.storage.archive.store import Opener, Store
 from wattwarden.storage.database import Connection, connect, errors
 from wattwarden.storage.errors import StorageError
+from wattwarden.storage.rolling import forget_before
 
 # A day of 4 million rows is sorted and sent in a minute on two cores; a busy machine takes ten.
 EXPORT_DEADLINE_S: Final = 1800.0
@@ -59,6 +60,8 @@ async def sweep(
 ) -> int:
     """Retire days that were kept long enough, remove files that nobody reads; return how many.
 
+    What was rolled up and counted of these days goes with them.
+
     ``tell`` is told how many are gone since it was told last.
 
     Raises:
@@ -69,6 +72,7 @@ async def sweep(
     removed, faults = 0, list[StorageError]()
     with errors("sweeping the archive"):
         await retire_before(connection, oldest, now)
+        await forget_before(connection, datetime.combine(oldest, time(), UTC))
         for file in await replaced_files(connection, now):
             try:
                 await asyncio.to_thread(_remove, opener, file)

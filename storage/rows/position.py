@@ -11,6 +11,7 @@ from typing import Any, Final
 import orjson
 
 from wattwarden.protocol.envelope import Alive, Occurrence, Occurrences, Tick
+from wattwarden.protocol.microseconds import SECOND_US
 from wattwarden.storage.database import Connection, connect, errors
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.moments import moment_of, us_of
@@ -21,7 +22,20 @@ from wattwarden.storage.text import storable
 SESSION_EVENT_DAYS: Final = 92
 # A gateway retries an envelope for as long as it lives, and none lives a year without a restart.
 CHAIN_DAYS: Final = 366
+# Days are folded again for 62 days, and a warden that was away goes on from its last tick.
+TICK_DAYS: Final = 70
+# A warden looks back a few seconds from where it is.
+TICKS_BEHIND_WARDEN: Final = 3_600
 MAX_TEXT_LETTERS: Final = 200
+
+# The first tick of all says what every tick covers; what a warden still has to fold stays; and the
+# evidence of an alarm asks, years later, by which tick it was raised.
+_OLD_TICKS: Final = """
+DELETE FROM tick AS t WHERE t.second < $1 AND t.number > 1
+    AND t.number < (SELECT min(step) - $2 FROM slice_position)
+    AND NOT EXISTS (SELECT FROM alarm AS a WHERE a.raised <= to_timestamp(t.second)
+        AND a.raised > to_timestamp(t.second - t.covers_s))
+"""
 
 
 class Fenced(StorageError):  # noqa: N818  # the writer's state, as its caller says
@@ -168,6 +182,8 @@ async def forget_old(connection: Connection, now: datetime) -> None:
         ("DELETE FROM chain_position WHERE sealed_at < $1", CHAIN_DAYS),
     ):
         await connection.execute(statement, now - timedelta(days=days))
+    oldest = us_of(now - timedelta(days=TICK_DAYS)) // SECOND_US
+    await connection.execute(_OLD_TICKS, oldest, TICKS_BEHIND_WARDEN)
 
 
 def _occurrence(

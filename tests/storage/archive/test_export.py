@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
@@ -51,6 +51,8 @@ from wattwarden.storage.database import Connection, connect
 from wattwarden.storage.errors import StorageError
 
 DAY = timedelta(days=1)
+NOW_DAY = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+ROLLUPS = ("rollup_15min", "rollup_hour", "rollup_day", "collected_hour")
 
 
 class KilledError(Exception):
@@ -417,14 +419,33 @@ async def test_giving_a_day_back_can_die_between_any_groups_and_is_done_again(
     assert 0 < done.inserted < file.rows
 
 
+async def fill_rollups(store: Connection) -> None:
+    for table, more in zip(ROLLUPS, [("received, expected", "9, 9")] * 3 + [
+        ("factors, received, valid, slots", "FALSE, 9, 9, 9")
+    ], strict=True):  # fmt: skip
+        await store.execute(
+            f"INSERT INTO {table} (meter, channel, start, {more[0]}) SELECT 1, '', at, {more[1]}"  # noqa: S608  ours
+            " FROM generate_series($1::timestamptz, $2::timestamptz, interval '6 hours') AS at",
+            START - DAY,
+            NOW,
+        )
+
+
+async def oldest_rollups(store: Connection) -> list[datetime]:
+    return [await store.fetchval(f"SELECT min(start) FROM {table}") for table in ROLLUPS]  # noqa: S608  ours
+
+
 async def test_files_go_when_their_days_were_kept_long_enough_or_replaced_for_an_hour(
     store: Connection, tmp_path: Path
 ) -> None:
     await fill(store, seed=5, days=1)
+    await fill_rollups(store)
     (file,) = await archive(store, tmp_path, READING)
 
     assert await sweep(store, NOW, archive_days=200) == 0
+    assert await oldest_rollups(store) == [START - DAY] * 4
     assert await sweep(store, NOW, archive_days=30) == 0
+    assert await oldest_rollups(store) == [NOW_DAY - 30 * DAY] * 4
     assert (tmp_path / file.path).exists()
     assert await archived(store, None, None) == []
     assert await sweep(store, NOW + 2 * HOUR, archive_days=30) == 1
