@@ -17,12 +17,12 @@ from wattwarden.storage.proof.statement import Proof, Root
 from wattwarden.storage.rows.binding import ClockBounds
 
 _README: Final = """\
-电力监管告警证据包 / package of evidence about an alarm
+电力监管报警证据包 / package of evidence about an alarm
 
 核验（无需联网，无需服务器）/ verify, without network or server:
     wattwarden evidence verify 本文件.zip [--key 主管部门公布的公钥]
 
-explanation.txt  告警说明 / why the alarm was raised
+explanation.txt  报警说明 / why the alarm was raised
 curve.svg        曲线 / the curve
 readings/        解码读数 / what meters said
 frames/          原始报文 / frames as they were received

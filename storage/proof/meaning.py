@@ -104,9 +104,9 @@ def check_episode(work: Work) -> bool:
     manifest = work.known()
     episode = docs.read(work.parts[docs.ALARM], docs.Episode)
     if work.parts[docs.EXPLANATION] != docs.told(episode):
-        work.failed("explanation", "说明文字与告警不符", "explanation.txt is not the alarm's")
+        work.failed("explanation", "说明文字与报警不符", "explanation.txt is not the alarm's")
     if episode.found_in != "readings":
-        zh, en = "该告警由心跳判定，不由读数重算", "the episode: it was judged by silence, by ticks"
+        zh, en = "该报警由心跳判定，不由读数重算", "the episode: it was judged by silence, by ticks"
         work.open("episode", zh, en)
         return True
     if manifest.snapshot is None:
@@ -126,11 +126,11 @@ def check_episode(work: Work) -> bool:
     if alarm is None or not _same(alarm, episode):
         said = "is not found" if alarm is None else "comes out otherwise"
         en = f"folded anew from the state, {episode.rule} of {episode.subject} {said}"
-        work.failed("episode", "由报文重新判定的结果与告警不一致", en)
+        work.failed("episode", "由报文重新判定的结果与报警不一致", en)
         return True
     work.proven(
         "episode",
-        f"由报文重新判定，得到同一告警：{episode.rule} {episode.subject}，起止、发出时间与说明一致",
+        f"由报文重新判定，得到同一报警：{episode.rule} {episode.subject}，起止、发出时间与说明一致",
         f"folded anew: {episode.rule} of {episode.subject} began, was raised and is explained as"
         " the alarm says, under the rules and decisions shown",
     )

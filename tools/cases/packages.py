@@ -240,5 +240,5 @@ def _is_hex(text: str) -> bool:
 
 
 def _no_such(alarm: int) -> CommandError:
-    message = f"没有告警{alarm} / there is no alarm {alarm}"
+    message = f"没有报警{alarm} / there is no alarm {alarm}"
     return CommandError(message, "see wattwarden alarms list")
