@@ -18,10 +18,9 @@ PAGES: Final = (README, *sorted((ROOT / "docs").rglob("*.md")))
 # Its commands are executed, and what they say is compared, by tests of their own.
 PLAYED: Final = ("stories.md",)
 LINK: Final = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
-FENCED: Final = re.compile(r"^```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FENCED: Final = re.compile(r"^```[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 INLINE: Final = re.compile(r"(?<!`)`wattwarden ([^`\n]+)`(?!`)")
-# How a line begins that is to be typed: as it is, as an operator's, after a prompt, after another
-# command's || or &&.
+# How a line begins that is to be typed: as it is, as an operator's, or after a prompt.
 TYPED: Final = re.compile(r"^(?:\$ |    )?\s*(?:exec )?(?:\S*/)?wattwarden(?: |$)")
 # What a page calls something that its reader knows: METER, NAME, DAY…
 PLACEHOLDER: Final = re.compile(r"^\{\w+\}$|^[A-Z]+$")
@@ -143,6 +142,12 @@ def _leads(app: App, words: list[str]) -> bool:
         return words[0].startswith("-")
     wants_verb = rooms[-1].default_command is None and bool(rest)
     return not (wants_verb and re.fullmatch(r"[a-z][a-z-]+", rest[0]))
+
+
+def test_links_are_looked_for_behind_every_block(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```sh install\n[no](link)\n```\n[a](link.md)\n```sh\n[no](link)\n```\n")
+    assert links(page) == {"link.md"}
 
 
 @pytest.mark.parametrize("said", ["meter", "meters lost", "alarms ack|lose|verify 17"])

@@ -20,6 +20,8 @@ def small_nats(quick_folder: Path) -> Iterator[NatsProcess]:
 
 
 @pytest.fixture(autouse=True)
-def _logs_as_at_first() -> None:
-    """Forget what commands tested in this process made of logging."""
+def _logs_as_at_first() -> Iterator[None]:
+    """Forget what commands tested in this process made of logging, and leave nothing of it."""
+    structlog.reset_defaults()
+    yield
     structlog.reset_defaults()
