@@ -35,6 +35,7 @@ _NO_PAGES: Final = ("live",)
 REFUSED: Final[Mapping[str, tuple[int, str]]] = {
     "task": (404, "whoever is visited hears of a task when the officer is there"),
     "meter_frames": (503, "this console has no journal to look into"),
+    "alarm_package": (503, "this console makes no packages of evidence"),
 }
 A_FILE: Final = "a file to keep, for which one waits; no first load of a page"
 _FETCHED: Final = re.compile(r'(?:href|src)="([^"]*/static/[^"]+)"')
