@@ -19,11 +19,12 @@ from wattwarden.protocol.envelope import Occurrence, SessionRow
 from wattwarden.protocol.events import Closing, Denied, LoggedIn, Received, Skipped
 from wattwarden.protocol.session import Session
 from wattwarden.server.chain import Chain
-from wattwarden.server.fleet import Verdict
+from wattwarden.server.login import NOBODY_BOUND, bound_session, deny, log_in
 from wattwarden.server.loud import RECEIVED_BYTES
 from wattwarden.server.tls_peer import CERTIFICATE, SECURITY
 
 if TYPE_CHECKING:
+    from wattwarden.protocol.access import Certificate
     from wattwarden.server.lane import Lane
     from wattwarden.server.port import MeterPort
     from wattwarden.server.trace import Target
@@ -40,11 +41,7 @@ class MeterConnection(asyncio.Protocol):
     __slots__ = (
         "_admitted",
         "_blocked_since",
-        "_chain",
-        "_denied",
         "_finishing",
-        "_host",
-        "_key",
         "_listener",
         "_opened_at",
         "_paced",
@@ -53,7 +50,11 @@ class MeterConnection(asyncio.Protocol):
         "_reason",
         "_transport",
         "_unknown_bytes",
+        "chain",
+        "denied",
         "epoch",
+        "host",
+        "key",
         "lane",
         "reply",
         "row",
@@ -62,8 +63,15 @@ class MeterConnection(asyncio.Protocol):
     )
 
     _transport: asyncio.Transport
-    _chain: Chain
     session: Session
+    chain: Chain
+    """Where the peer's frames go: by its address, and by its name once it has one."""
+    host: str
+    """The peer's address without its port."""
+    key: str
+    """Codec and identity under which the peer was let in, "" before."""
+    denied: str
+    """Why it was not believed to be a meter, "" while it is."""
     reply: Callable[[bytes], None]
     """Send, unless the peer has hung up meanwhile."""
     row: SessionRow
@@ -79,9 +87,9 @@ class MeterConnection(asyncio.Protocol):
         self._admitted = self._finishing = False
         self._opened_at = self._blocked_since = 0
         self._paced = False
-        self._reason = self._denied = ""
+        self._reason = self.denied = ""
         self.epoch = 0
-        self._peer = self._host = self._key = ""
+        self._peer = self.host = self.key = ""
 
     # --- the socket's side
 
@@ -91,23 +99,26 @@ class MeterConnection(asyncio.Protocol):
         now = port.now_us()
         self._transport = transport  # type: ignore[assignment]  # a stream transport, by listen()
         self.reply = self._transport.write
-        self._host, self._peer = _peer_of(transport)
+        self.host, self._peer = _peer_of(transport)
         self.epoch = port.new_epoch()
         self.row = SessionRow(self.epoch, self._peer, None)
         self.session = Session(port.codecs, port.profile_of, port.limits, now)
         port.counters.opened += 1
-        port.per_host[self._host] = port.per_host.get(self._host, 0) + 1
+        port.per_host[self.host] = port.per_host.get(self.host, 0) + 1
         port.connections.add(self)
-        self._chain = port.chain_of(self._peer)
+        self.chain = port.chain_of(self._peer)
         port.meet(self)
-        refusal = port.refusal(self._host, now)
+        refusal = port.refusal(self.host, now)
         if refusal is not None:
             # Counted, not journalled: a flood must not fill the journal.
             self._refuse(refusal)
             return
-        if self._listener is not None and not self._bind(self._listener, now):
-            self._refuse("nobody is bound to the listener")
-            return
+        if self._listener is not None:
+            session = bound_session(port, self._listener, self.host, now)
+            if session is None:
+                self._refuse(NOBODY_BOUND)
+                return
+            self.session = session
         self._admitted = True
         self._opened_at = now
         if self._listener is not None:
@@ -122,23 +133,6 @@ class MeterConnection(asyncio.Protocol):
     def _refuse(self, reason: str) -> None:
         self._port.counters.refuse(reason)
         self._transport.abort()
-
-    def _bind(self, listener: str, now: int) -> bool:
-        """Know the peer by where it dialled in; False where nobody is bound to that."""
-        port = self._port
-        found = port.bound(listener, self._host)
-        if found is None:
-            return False
-        codec, identity = found
-        self.session = Session((codec,), port.profile_of, port.limits, now)
-        try:
-            self.session.bind(codec, identity, now)
-        except ValueError as error:
-            _log.warning(
-                "a listener is bound to the wrong meter", meter=identity, reason=str(error)
-            )
-            return False
-        return True
 
     def data_received(self, data: bytes) -> None:
         """Take a segment, at the time that it is."""
@@ -182,8 +176,8 @@ class MeterConnection(asyncio.Protocol):
         for event in session.take_events():
             if not isinstance(event, Received):
                 self._act(event, now)
-            elif self._denied:
-                self._keep(b"".join(event.frames), self._denied, now)
+            elif self.denied:
+                self._keep(b"".join(event.frames), self.denied, now)
             else:
                 self._take(event.codec, event.frames, event.asked, now)
         if session.unsent:
@@ -192,14 +186,14 @@ class MeterConnection(asyncio.Protocol):
 
     def _short_way(self) -> "Lane | None":
         codec = self.session.routine_codec
-        return None if codec is None else self._port.lane_of(codec, self._chain)
+        return None if codec is None else self._port.lane_of(codec, self.chain)
 
     def _describe(self, identity: str | None) -> None:
         version = self._port.profile_of(identity).version if identity else 0
         self.row = SessionRow(self.epoch, self._peer, identity, version)
 
     def _take(self, codec: Codec | None, frames: list[bytes], asked: Asked, now: int) -> None:
-        chain = self._chain
+        chain = self.chain
         chain.add(self, codec, frames, now, asked)
         if chain.pending_bytes > self._port.most_pending_bytes:
             self._port.press_back()
@@ -219,15 +213,15 @@ class MeterConnection(asyncio.Protocol):
                 self._pump(now)
             except Exception as error:  # noqa: BLE001  # as in ``hear``
                 self._fail(error, b"", now)
-        left = port.per_host.get(self._host, 1) - 1
+        left = port.per_host.get(self.host, 1) - 1
         if left > 0:
-            port.per_host[self._host] = left
+            port.per_host[self.host] = left
         else:
-            port.per_host.pop(self._host, None)
-        if self._key:
-            port.fleet.logout(self._key, self)
+            port.per_host.pop(self.host, None)
+        if self.key:
+            port.fleet.logout(self.key, self)
         if self._admitted:
-            self._note("close", now, self._reason or ("" if exc is None else type(exc).__name__))
+            self.note("close", now, self._reason or ("" if exc is None else type(exc).__name__))
 
     def pause_writing(self) -> None:
         """Ask the peer nothing more while it does not take what it was answered."""
@@ -265,6 +259,11 @@ class MeterConnection(asyncio.Protocol):
         """Return how much has come, below all protocols."""
         received: int = self._transport.get_extra_info(RECEIVED_BYTES, 0)
         return received
+
+    def certificate(self) -> "Certificate | None":
+        """Return what certificate the peer showed, None where none was asked for."""
+        shown: Certificate | None = self._transport.get_extra_info(CERTIFICATE)
+        return shown
 
     def hold(self, seconds: float) -> None:
         """Read nothing for so long."""
@@ -313,59 +312,14 @@ class MeterConnection(asyncio.Protocol):
     def _act(self, event: LoggedIn | Skipped | Denied | Closing, now: int) -> None:
         match event:
             case LoggedIn():
-                self._login(now)
+                log_in(self._port, self, now)
             case Denied(codec, identity, reason):
-                self._port.gatekeeper.note_denial(f"{codec.name}:{identity}", self._host, now)
-                self._note_denial(codec.name, identity, reason, now)
+                deny(self._port, self, codec.name, identity, reason, now)
             case Skipped(data, reason):
                 self._keep(data, reason, now)
             case Closing(reason):
                 if not self._finishing:
                     self.hang_up(reason)
-
-    def _login(self, now: int) -> None:
-        port = self._port
-        key = f"{self.session.codec.name if self.session.codec else ''}:{self.session.identity}"
-        if self._key and self._key != key:
-            port.fleet.logout(self._key, self)
-            self._key = ""
-        denial = self._denial(key, now)
-        if denial is not None:
-            self._denied = denial
-            self.hang_up(denial)
-            return
-        self._key = key
-        self._chain = port.chain_of(key)
-        port.meet(self)
-        verdict, older = port.fleet.login(key, self, self._host, now)
-        port.counters.logins += 1
-        self._note("login", now, verdict.value if verdict is not Verdict.ADMITTED else "")
-        if older is None or older is self:
-            return
-        if verdict is Verdict.TAKEN_OVER:
-            port.counters.takeovers += 1
-            older.hang_up("taken over by the same meter")
-            return
-        port.counters.duplicate_ids += 1
-        if port.fleet.is_worth_an_alarm(key, now):
-            _log.warning("two meters under one id", meter=key, peers=[self._peer, older.peer])
-            self._note("duplicate_id", now, f"{self._peer} and {older.peer}")
-        self.hang_up("another peer uses the same id")
-
-    def _denial(self, key: str, now: int) -> str | None:
-        """Say why the peer is not believed to be whom it says, None when it is."""
-        session, port = self.session, self._port
-        identity = session.identity or ""
-        access = port.profile_of(identity).access
-        shown = self._transport.get_extra_info(CERTIFICATE)
-        denial = port.gatekeeper.denial(key, access, self._host, shown, now)
-        if denial is not None:
-            self._note_denial(session.codec.name if session.codec else "", identity, denial, now)
-        return denial
-
-    def _note_denial(self, codec: str, identity: str, reason: str, now: int) -> None:
-        self._port.counters.denied += 1
-        self._chain.note(Occurrence(now, self.epoch, "denied", self._peer, codec, identity, reason))
 
     def order(self, number: int, command: Command, peer: Peer) -> None:
         """Ask the peer what a command wants, as ``Session.order`` does.
@@ -404,26 +358,27 @@ class MeterConnection(asyncio.Protocol):
         port.counters.unknown_bytes += len(data)
         room = port.settings.unknown_bytes_per_connection - self._unknown_bytes
         kept = data[: max(0, room)]
-        if not kept or not port.unknown.allows(self._host, now):
+        if not kept or not port.unknown.allows(self.host, now):
             port.counters.unknown_dropped_bytes += len(data)
             return
         self._unknown_bytes += len(kept)
         port.counters.unknown_dropped_bytes += len(data) - len(kept)
-        self._chain.add_unknown(self, kept, reason, now)
+        self.chain.add_unknown(self, kept, reason, now)
 
     def _note_open(self) -> None:
         """Record that the peer dialled in, once it has said a word or something came of it."""
         opened_at, self._opened_at = self._opened_at, 0
-        self._note("open", opened_at, str(self._transport.get_extra_info(SECURITY, "")))
+        self.note("open", opened_at, str(self._transport.get_extra_info(SECURITY, "")))
 
-    def _note(self, what: str, now: int, reason: str = "") -> None:
+    def note(self, what: str, now: int, reason: str = "") -> None:
+        """Journal what happened to the connection; that it was opened comes first."""
         if self._opened_at:
             self._note_open()
         session = self.session
         codec = session.codec.name if session.codec is not None else None
         # Nothing is said of a meter whose name a stranger took.
-        identity = None if self._denied else session.identity
-        self._chain.note(Occurrence(now, self.epoch, what, self._peer, codec, identity, reason))
+        identity = None if self.denied else session.identity
+        self.chain.note(Occurrence(now, self.epoch, what, self._peer, codec, identity, reason))
 
 
 def _peer_of(transport: asyncio.BaseTransport) -> tuple[str, str]:

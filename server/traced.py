@@ -83,7 +83,7 @@ class TracedConnection(MeterConnection):
     def _take(self, codec: Codec | None, frames: list[bytes], asked: Asked, now: int) -> None:
         for index, frame in enumerate(frames):
             self.tell(What.HEARD, frame, at=now, request=asked.get(index))
-        chain = self._chain
+        chain = self.chain
         chain.add(_Segment(self, self._transport.write, now), codec, frames, now, asked)
         if chain.pending_bytes > self._port.most_pending_bytes:
             self._port.press_back()
@@ -92,9 +92,10 @@ class TracedConnection(MeterConnection):
         self.tell(What.NOISE, data, at=now, reason=reason)
         super()._keep(data, reason, now)
 
-    def _note(self, what: str, now: int, reason: str = "") -> None:
+    def note(self, what: str, now: int, reason: str = "") -> None:
+        """Journal what happened, and tell it."""
         self.tell(what, at=now, reason=reason)
-        super()._note(what, now, reason)
+        super().note(what, now, reason)
 
     def _refuse(self, reason: str) -> None:
         self.tell(What.REFUSED, reason=reason)
