@@ -20,6 +20,7 @@ from wattwarden.storage.rows.ingest import (
     Known,
     Outcome,
     Prepared,
+    Reason,
     Trouble,
     days_by_table,
     prepare,
@@ -203,7 +204,9 @@ def _attempts(page: Sequence[Held], readers: Readers) -> Iterator[_Attempt]:
     for name, found in frames.items():
         codec = readers.codecs[name]
         gathered = _gathered(codec, found, readers.profile_of(name))
-        prepared = prepare(codec, gathered, readers.bounds)
+        # What ended a process before may do it again: not with ours.
+        apart = any(held.reason == Reason.DECODER_DIED for held, _ in found)
+        prepared = prepare(codec, gathered, readers.bounds, apart=apart)
         yield _Attempt(tuple(held for held, _ in found), prepared)
 
 

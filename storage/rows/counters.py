@@ -111,7 +111,7 @@ class WriterCounters:
     def count_reasons(self, reasons: Iterable[str]) -> None:
         """Count why frames gave no row."""
         for reason in reasons:
-            if reason == Reason.DECODER_ERROR:
+            if reason in {Reason.DECODER_ERROR, Reason.DECODER_DIED}:
                 self.decoder_errors += 1
             elif reason == Reason.ROW_REFUSED:
                 self.rows_refused += 1

@@ -1,6 +1,7 @@
 """Decoding that nothing stops: columns are checked, and what a codec chokes on is singled out."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from wattwarden.protocol.codec import (
 )
 from wattwarden.protocol.quantity import QUANTITIES
 from wattwarden.storage.rows.gathering import Gathered
+from wattwarden.storage.rows.outliving import ending_of
 
 # The longest name in any protocol has 27 letters; the column holds 64.
 MAX_ADDRESS_LETTERS: Final = 64
@@ -36,10 +38,11 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Poison:
-    """A frame that the codec could not take, and how it failed."""
+    """A frame that the codec could not take, and how it failed; ``died`` with its process."""
 
     frame: int
     message: str
+    died: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,14 @@ class Decoded:
     poison: tuple[Poison, ...] = ()
 
 
-def decode(codec: Codec, gathered: Gathered) -> Decoded:
+def decode(codec: Codec, gathered: Gathered, *, apart: bool = False) -> Decoded:
     """Decode a batch; halve it where the codec fails until the failing frames stand alone.
 
-    A codec fails when it raises anything, or gives columns that contradict its contract.
+    A codec fails when it raises anything, or gives columns that contradict its contract.  With
+    ``apart`` everything is tried in a child process first: it fails, too, when that dies.
+
+    Raises:
+        StorageError: There is no room for a child process; retryable.
     """
     pieces: list[Piece] = []
     poison: list[Poison] = []
@@ -61,19 +68,26 @@ def decode(codec: Codec, gathered: Gathered) -> Decoded:
     waiting = [(0, len(gathered))]
     while waiting:
         start, stop = waiting.pop()
-        batch = gathered.part(start, stop)
-        try:
-            columns = codec.decode(batch)
-            check(columns, batch)
-        except Exception as error:  # noqa: BLE001  a codec's mistake must not stop other meters' frames
-            if stop - start == 1:
-                poison.append(Poison(start, f"{type(error).__name__}: {error}"))
-            else:
-                middle = (start + stop) // 2
-                waiting += [(middle, stop), (start, middle)]
-            continue
-        pieces.append(Piece(start, columns))
+        found = _try(codec, gathered.part(start, stop), start, apart=apart)
+        if isinstance(found, Columns):
+            pieces.append(Piece(start, found))
+        elif stop - start == 1:
+            poison.append(found)
+        else:
+            middle = (start + stop) // 2
+            waiting += [(middle, stop), (start, middle)]
     return Decoded(tuple(pieces), tuple(poison))
+
+
+def _try(codec: Codec, batch: Batch, start: int, *, apart: bool) -> Columns | Poison:
+    if apart and (ending := ending_of(partial(codec.decode, batch))):
+        return Poison(start, f"the codec ended its process: {ending}", died=True)
+    try:
+        columns = codec.decode(batch)
+        check(columns, batch)
+    except Exception as error:  # noqa: BLE001  a codec's mistake must not stop other meters' frames
+        return Poison(start, f"{type(error).__name__}: {error}")
+    return columns
 
 
 def check(columns: Columns, batch: Batch) -> None:

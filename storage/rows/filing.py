@@ -13,7 +13,7 @@ from wattwarden.storage.database import Connection
 from wattwarden.storage.enrolment import host_of
 from wattwarden.storage.moments import moment_of
 from wattwarden.storage.rows.gathering import Gathered
-from wattwarden.storage.rows.ingest import Trouble
+from wattwarden.storage.rows.ingest import Reason, Trouble
 from wattwarden.storage.text import storable
 
 UNKNOWN_CODEC: Final = "unknown"
@@ -96,6 +96,22 @@ async def file(
     return Filing(len(rows), len(due) - len(rows))
 
 
+def sender_of(identity: str | None, peer: str) -> str:
+    """Return who sent a frame: the name that it is known by, else the address."""
+    return host_of(peer) if identity is None else identity
+
+
+async def load_suspects(connection: Connection, shard: int) -> set[str]:
+    """Return who sent what ended a process, and still waits."""
+    rows = await connection.fetch(
+        "SELECT DISTINCT identity, peer FROM quarantine"
+        " WHERE state = 'open' AND reason = $1 AND shard = $2",
+        Reason.DECODER_DIED,
+        shard,
+    )
+    return {sender_of(row["identity"], row["peer"]) for row in rows}
+
+
 def short_message(message: str) -> str:
     """Return a message as the table takes it."""
     return storable(message, MAX_MESSAGE_LETTERS)
@@ -139,7 +155,7 @@ def _digest(gathered: Gathered, trouble: Trouble) -> bytes:
     frame = trouble.frame
     request = gathered.request(frame)
     identity = gathered.identity(frame)
-    sender = host_of(gathered.peer(frame)) if identity is None else identity
+    sender = sender_of(identity, gathered.peer(frame))
     parts = (
         gathered.codec.encode(),
         trouble.reason.encode(),

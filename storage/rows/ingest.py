@@ -49,6 +49,8 @@ class Reason(StrEnum):
     """The codec refused it, or a part of it."""
     DECODER_ERROR = "decoder_error"
     """The codec failed on it: a mistake of ours."""
+    DECODER_DIED = "decoder_died"
+    """The codec ended its process on it: such a mistake, which is met in child processes only."""
     ROW_REFUSED = "row_refused"
     """The table refused its row."""
     UNFRAMED = "unframed"
@@ -120,9 +122,15 @@ class Outcome:
     troubles: list[Trouble] = field(default_factory=list)
 
 
-def prepare(codec: Codec, gathered: Gathered, bounds: ClockBounds) -> Prepared:
-    """Decode a batch and bind its blocks to their tables."""
-    decoded = decode(codec, gathered)
+def prepare(
+    codec: Codec, gathered: Gathered, bounds: ClockBounds, *, apart: bool = False
+) -> Prepared:
+    """Decode a batch and bind its blocks to their tables; ``apart``: if a child outlives it.
+
+    Raises:
+        StorageError: There is no room for a child process; retryable.
+    """
+    decoded = decode(codec, gathered, apart=apart)
     blocks = tuple(
         _bind(block, piece, gathered, bounds)
         for piece in decoded.pieces
@@ -206,7 +214,8 @@ def _undecoded(decoded: Decoded) -> Iterator[Trouble]:
                 refused.offset,
             )
     for poison in decoded.poison:
-        yield Trouble(poison.frame, Refusal.DECODE, Reason.DECODER_ERROR, poison.message)
+        reason = Reason.DECODER_DIED if poison.died else Reason.DECODER_ERROR
+        yield Trouble(poison.frame, Refusal.DECODE, reason, poison.message)
 
 
 async def _resolve_meters(

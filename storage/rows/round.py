@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 
-from wattwarden.protocol.codec import Batch
+from wattwarden.protocol.codec import Batch, Codec
 from wattwarden.protocol.envelope import Envelope
 from wattwarden.protocol.errors import Refusal
 from wattwarden.storage.database import Connection
@@ -16,7 +16,7 @@ from wattwarden.storage.moments import us_of
 from wattwarden.storage.retrying import Readers
 from wattwarden.storage.rows import position
 from wattwarden.storage.rows.counters import WriterCounters
-from wattwarden.storage.rows.filing import UNKNOWN_CODEC, Allowance, file
+from wattwarden.storage.rows.filing import UNKNOWN_CODEC, Allowance, file, sender_of
 from wattwarden.storage.rows.gathering import Gathered, gather
 from wattwarden.storage.rows.ingest import Known, Prepared, Reason, Trouble, prepare, store
 from wattwarden.storage.rows.intake import ChainLink, Intake, Spoilt, read, sift
@@ -51,16 +51,25 @@ class Work:
 
 @dataclass(slots=True)
 class Desk:
-    """What the writer of a shard works with."""
+    """What the writer of a shard works with.
+
+    ``suspects`` sent what ended a process; up to the entry ``doubted`` anybody may have.
+    """
 
     shard: int
     readers: Readers
     known: Known
     allowance: Allowance
+    suspects: set[str] = field(default_factory=set)
+    doubted: int = 0
 
 
 def prepare_round(desk: Desk, old: Position, entries: Sequence[Entry], chains: Chains) -> Work:
-    """Decode entries, at least one, that follow ``old``.  Pure: it may run in a thread."""
+    """Decode entries, at least one, that follow ``old``.  It may run in a thread, one at a time.
+
+    Raises:
+        StorageError: There is no room for a child process where one is needed; retryable.
+    """
     parsed, spoilt = read(entries)
     names = {message.chain for _, message in parsed if isinstance(message, Envelope)}
     strange = frozenset(names - chains.keys())
@@ -73,7 +82,7 @@ def prepare_round(desk: Desk, old: Position, entries: Sequence[Entry], chains: C
     for codec, placed in intake.by_codec.items():
         gathered = gather(codec, desk.shard, placed, readers.profile_of(codec))
         if codec in readers.codecs:
-            prepared.append(prepare(readers.codecs[codec], gathered, readers.bounds))
+            prepared.append(_prepared(desk, readers.codecs[codec], gathered, old))
         else:
             unread.append((gathered, _unread(gathered)))
     if spoilt:
@@ -88,6 +97,21 @@ def prepare_round(desk: Desk, old: Position, entries: Sequence[Entry], chains: C
         prepared=tuple(prepared),
         unread=tuple(unread),
     )
+
+
+def _prepared(desk: Desk, codec: Codec, gathered: Gathered, old: Position) -> Prepared:
+    """Decode a batch; in a child process first, if it may end one."""
+    apart = old.sequence < desk.doubted
+    if desk.suspects:
+        senders = map(sender_of, gathered.batch.identities, gathered.peers)
+        apart = apart or not desk.suspects.isdisjoint(senders)
+    prepared = prepare(codec, gathered, desk.readers.bounds, apart=apart)
+    desk.suspects.update(
+        sender_of(gathered.identity(poison.frame), gathered.peer(poison.frame))
+        for poison in prepared.decoded.poison
+        if poison.died
+    )
+    return prepared
 
 
 async def commit_round(

@@ -7,6 +7,8 @@
                                                                               └ the next is decoded
 
 Whatever ends a round before its commit leaves nothing; the next one reads the same entries again.
+That may have been one of them: whoever takes a shard up tries what its predecessor may have had in
+hand in a child process first (``decoding``).
 """
 
 import asyncio
@@ -26,7 +28,7 @@ from wattwarden.storage.journal.entry import Entry
 from wattwarden.storage.retrying import Readers
 from wattwarden.storage.rows import position
 from wattwarden.storage.rows.counters import WriterCounters
-from wattwarden.storage.rows.filing import Allowance
+from wattwarden.storage.rows.filing import Allowance, load_suspects
 from wattwarden.storage.rows.ingest import Known, days_by_table
 from wattwarden.storage.rows.intake import ChainLink  # noqa: TC001  # as every import here: at run time
 from wattwarden.storage.rows.position import Position
@@ -220,6 +222,9 @@ class Writer:
             with errors(f"reading the position of shard {shard}"):
                 async with deadline(connection, self._limits.round_s):
                     self.position = await position.load_position(connection, shard)
+                    self._desk.suspects |= await load_suspects(connection, shard)
+            # A round that was written, and one that was decoded meanwhile.
+            self._desk.doubted = self.position.sequence + 2 * self._limits.round_entries
             # Another may have moved it on meanwhile, and the chains with it.
             self._chains = {}
         return connection, self.position

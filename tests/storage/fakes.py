@@ -1,10 +1,15 @@
 """A codec of a made-up protocol, a journal in memory, and what builds entries for them.
 
-46 4B | length 2 | kind 1 | body        R readings, F factors, H heartbeat, B refused, P poison
+46 4B | length 2 | kind 1 | body        R readings, F factors, H heartbeat, B refused, P poison,
+                                        K ends the process
 """
 
 import math
+import os
+import signal
 import struct
+import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -86,6 +91,9 @@ HEARTBEAT = frame(b"H")
 REFUSED = frame(b"B")
 POISON = frame(b"P")
 LYING = frame(b"L")
+# How they end a process that decodes them, by name.
+DEADLY = {name: frame(b"K" + name.encode()) for name in ("SIGKILL", "SIGSEGV", "0", "exit")}
+ENDLESS = frame(b"Kloop")
 
 
 def decode(batch: Batch) -> Columns:
@@ -110,7 +118,21 @@ def decode(batch: Batch) -> Columns:
             raise RuntimeError("the codec choked")
         elif kind == b"L":
             refused.append(Refused(len(batch), Refusal.DECODE, "not in the batch"))
+        elif kind == b"K":
+            _end(body.decode())
     return Columns(tuple(meters), tuple(_blocks(readings)), tuple(blocks), tuple(refused))
+
+
+def _end(how: str) -> None:
+    match how:
+        case "loop":
+            time.sleep(600)
+        case "exit":
+            sys.exit(3)
+        case "0":
+            os._exit(0)
+        case _:
+            os.kill(os.getpid(), signal.Signals[how])
 
 
 def _blocks(readings: Sequence[tuple[int, int, str, int, float, float, int]]) -> list[Block]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.storage.fakes import (
     DAY,
+    DEADLY,
     FAKE,
     NOON,
     POISON,
@@ -89,6 +90,25 @@ async def test_what_is_still_wrong_stays_open_with_the_reason_of_today(
     assert await states(store) == [("open", 2, "decoder_error"), ("open", 2, "refused")]
     rows = await store.fetch("SELECT message, program FROM quarantine")
     assert {tuple(row) for row in rows} == {("ValueError: still broken", "test 2")}
+
+
+async def test_what_ended_a_process_is_tried_again_in_another_until_it_is_mended(
+    store: Connection, store_dsn: str
+) -> None:
+    journal = MemoryJournal()
+    journal.frames(DEADLY["0"], reading("m1", volts=1))
+    await write(store_dsn, journal, readers())
+
+    done = await retry(store, Selection(), readers())
+
+    assert done == Retried(tried=1, resolved=0, rows=0)
+    assert await states(store) == [("open", 2, "decoder_died")]
+
+    def repaired(batch: Batch) -> Columns:
+        return decode(replace(Batch.of([reading("m2", volts=7)], 0), received_at=batch.received_at))
+
+    done = await retry(store, Selection(), readers(codecs={"fake": replace(FAKE, decode=repaired)}))
+    assert done == Retried(tried=1, resolved=1, rows=1)
 
 
 async def test_a_repaired_codec_gives_the_rows_and_the_origin_remains(

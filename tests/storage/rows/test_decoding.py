@@ -1,15 +1,28 @@
 import math
+import os
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.storage.fakes import FAKE, HEARTBEAT, NOON, POISON, REFUSED, reading
+from tests.storage.fakes import (
+    DEADLY,
+    ENDLESS,
+    FAKE,
+    HEARTBEAT,
+    NOON,
+    POISON,
+    REFUSED,
+    reading,
+)
 
 from wattwarden.protocol.codec import Batch, Block, Columns, FactorBlock, Refused
 from wattwarden.protocol.errors import Refusal
+from wattwarden.storage.errors import StorageError
 from wattwarden.storage.rows.decoding import MAX_AT_US, MIN_AT_US, Poison, check, decode
 from wattwarden.storage.rows.gathering import Gathered
+from wattwarden.storage.rows.outliving import ending_of
 
 BATCH = Batch.of([HEARTBEAT] * 3, NOON)
 BLOCK = Block(
@@ -130,3 +143,42 @@ def test_singling_out_takes_few_attempts() -> None:
     decode(replace(FAKE, decode=counted), gathered(*[HEARTBEAT] * 1000, POISON, *[HEARTBEAT] * 999))
 
     assert len(calls) <= 2 * 11 + 1
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("SIGKILL", "killed by SIGKILL"),
+        ("SIGSEGV", "killed by SIGSEGV"),
+        ("0", "left with 0"),
+        ("exit", "left with 70"),
+    ],
+)
+def test_what_ends_a_process_is_singled_out_while_ours_lives(how: str, said: str) -> None:
+    frames = [reading(f"m{number}") for number in range(5)]
+    frames[2:2] = [DEADLY[how], POISON]
+
+    decoded = decode(FAKE, gathered(*frames), apart=True)
+
+    assert sum(len(part.frame) for piece in decoded.pieces for part in piece.columns.blocks) == 5
+    assert decoded.poison == (
+        Poison(2, f"the codec ended its process: {said}", died=True),
+        Poison(3, "RuntimeError: the codec choked"),
+    )
+
+
+def test_what_does_not_end_is_ended() -> None:
+    work = partial(FAKE.decode, Batch.of([ENDLESS], NOON))
+    assert ending_of(work, patience_s=1) == "not done within 1 s"
+
+
+def test_without_room_for_a_child_nothing_is_held_against_a_frame(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", full)
+    with pytest.raises(StorageError, match="no process for a trial") as caught:
+        decode(FAKE, gathered(reading("m1")), apart=True)
+    assert caught.value.retryable

@@ -1,7 +1,10 @@
 """What gives no row waits, and costs no other its place."""
 
+from dataclasses import replace
+
 import pytest
 from tests.storage.fakes import (
+    DEADLY,
     HEARTBEAT,
     LYING,
     NOON,
@@ -61,6 +64,39 @@ async def test_a_frame_that_breaks_its_codec_costs_no_other_its_row(
         (21, "decode", "decoder_error"),
     ]
     assert writer.counters.decoder_errors == 2
+
+
+async def test_what_ended_the_writer_before_ends_no_other_and_costs_no_other_its_row(
+    store: Connection, store_dsn: str, journal: MemoryJournal
+) -> None:
+    frames = [reading(f"m{number}", volts=number) for number in range(20)]
+    frames[7:7] = [DEADLY["SIGKILL"]]
+    journal.frames(*frames, identity="m1")
+    # What follows is read when nothing is doubted any more: only who sent it tells.
+    limits = replace(FAST, round_entries=1)
+    for number in range(4):
+        journal.frames(reading("m2", at=NOON + (number + 1) * SECOND), identity="m2", chain="b")
+    journal.frames(DEADLY["0"], reading("m1", at=NOON + SECOND), identity="m1")
+    successors = [Writer(0, journal, store_dsn, readers(), limits) for _ in range(2)]
+
+    for _ in range(5):
+        await successors[0].round()
+    await successors[0].close()
+    assert await held(store, "frame, kind, reason, identity") == [
+        (7, "decode", "decoder_died", "m1"),
+    ]
+    # Another does not know it, but that it waits.
+    await successors[1].round()
+    for _ in range(4):
+        journal.frames(HEARTBEAT, identity="m2", chain="b")
+        await successors[1].round()
+    journal.frames(DEADLY["SIGSEGV"], identity="m1", chain="c")
+    await successors[1].round()
+    await successors[1].close()
+
+    assert await held(store, "reason") == ["decoder_died"] * 3
+    assert len(await rows_of(store, "at")) == 25
+    assert [one.counters.decoder_errors for one in successors] == [1, 2]
 
 
 async def test_a_row_that_the_table_refuses_costs_no_other_its_place(
