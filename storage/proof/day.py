@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import Final, Protocol
 
 import numpy as np
@@ -162,7 +163,9 @@ async def walk(
             page = await journal.read(shard, reached, most=PAGE_ENTRIES, most_bytes=PAGE_BYTES)
             # Ticks come for ever: what came after this began is for the next statement.
             end = begun if until is None else until
-            mine = [entry for entry in page if entry.stored_at < end]
+            # What follows the first one is left as well, though a clock that was put back may have
+            # given it an earlier time: a statement is about entries without a gap between.
+            mine = list(takewhile(lambda entry: entry.stored_at < end, page))  # noqa: B023
             await asyncio.to_thread(taken.take, shard, mine)
             if not page or len(mine) < len(page):
                 break

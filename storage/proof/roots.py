@@ -86,7 +86,7 @@ async def sign_days(
         starts = [await journal.read(shard, at, most=1, most_bytes=1) for shard, at in
                   after.items()]  # fmt: skip
         begins = [page[0].stored_at for page in starts if page]
-        if not begins or (end := day_after(min(begins))) + SETTLE > reached:
+        if not begins or (end := _end_after(before, min(begins))) + SETTLE > reached:
             return made
         taken = Taken()
         await walk(journal, after, taken, until=end)
@@ -165,6 +165,15 @@ def _after(before: Root | None, shards: int) -> dict[int, int]:
     """Behind which sequence of each shard the next root begins."""
     last = {} if before is None else {one.shard: one.last for one in before.statement.shards}
     return {shard: last.get(shard, 0) for shard in range(shards)}
+
+
+def _end_after(before: Root | None, begun: datetime) -> datetime:
+    """Return the end of the day that what begins at a moment belongs to: one without a root yet.
+
+    A clock that was put back after a day was signed gives that day once more.
+    """
+    signed_to = begun if before is None else day_after(_noon(before.statement.day))
+    return day_after(max(begun, signed_to))
 
 
 @dataclass(frozen=True, slots=True)
