@@ -222,6 +222,9 @@ class TlsPeer(asyncio.Transport):
         else:
             # More than a turn takes of a plain wire is for its session: lanes take one of each.
             for segment in segments:
+                if self._wire.is_closing():
+                    # As of a plain wire: of whoever was hung up on, nothing more is read.
+                    return
                 connection.hear(segment, now)
 
     def _flush(self) -> None:

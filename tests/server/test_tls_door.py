@@ -88,6 +88,25 @@ class Place:
         finally:
             writer.transport.abort()
 
+    @asynccontextmanager
+    async def by_hand(
+        self, file: Path | None = None
+    ) -> AsyncIterator[tuple[ssl.SSLObject, ssl.MemoryBIO, asyncio.StreamWriter]]:
+        """Shake hands; what is written then lies in the second until the caller sends it."""
+        reader, writer = await asyncio.open_connection(*self.target)
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = self.papers.client(file).wrap_bio(incoming, outgoing, server_hostname="localhost")
+        while tls.version() is None:
+            try:
+                tls.do_handshake()
+            except ssl.SSLWantReadError:
+                writer.write(outgoing.read())
+                incoming.write(await reader.read(65_536))
+        try:
+            yield tls, outgoing, writer
+        finally:
+            writer.transport.abort()
+
     async def raw(self, data: bytes) -> bytes:
         """What the door says to these bytes until it hangs up."""
         reader, writer = await asyncio.open_connection(*self.target)
@@ -180,19 +199,10 @@ async def test_what_is_said_before_a_broken_record_counts_and_the_end_has_its_re
     papers: Papers,
 ) -> None:
     async with place(papers) as at:
-        reader, writer = await asyncio.open_connection(*at.target)
-        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        tls = papers.client().wrap_bio(incoming, outgoing, server_hostname="localhost")
-        while tls.version() is None:
-            try:
-                tls.do_handshake()
-            except ssl.SSLWantReadError:
-                writer.write(outgoing.read())
-                incoming.write(await reader.read(65_536))
-        tls.write(register("1") + FRAME)
-        writer.write(outgoing.read() + b"\x17\x03\x03\x00\x20" + bytes(32))
-        await at.until(lambda: at.port.counters.logins == 1 and not at.port.connections)
-        writer.transport.abort()
+        async with at.by_hand() as (tls, outgoing, writer):
+            tls.write(register("1") + FRAME)
+            writer.write(outgoing.read() + b"\x17\x03\x03\x00\x20" + bytes(32))
+            await at.until(lambda: at.port.counters.logins == 1 and not at.port.connections)
         [reason] = await at.noted("close")
         # Of the record, or of the answer that could not be sealed any more.
         assert reason in {"SSLError", "SSLEOFError"}
@@ -250,6 +260,38 @@ async def test_a_meter_bound_to_a_certificate_is_none_without_it(papers: Papers,
         [kept] = [one for one in at.house.envelopes() if one.codec == "unknown"]
         assert kept.reasons == [OTHER_CERTIFICATE]
         assert kept.data == register("1") + FRAME
+
+
+async def test_nothing_is_heard_of_a_peer_that_was_hung_up_on_whatever_it_sent_with_it(
+    papers: Papers,
+) -> None:
+    other, _ = papers.authority.sign("M2")
+    bound = Profile(access=Access(certificate="cn:M1"))
+    async with place(papers, tls_client_ca_file="meters.pem") as at:
+        at.port.profile_of = lambda address: bound if address == "1" else default_profile(address)
+        async with at.by_hand(other) as (tls, outgoing, writer):
+            for record in (register("1"), FRAME, FRAME):
+                tls.write(record)
+            writer.write(outgoing.read())
+            await at.until(lambda: at.closed() == {OTHER_CERTIFICATE: 1})
+            await at.until(lambda: bool(at.house.envelopes()) and not at.port.connections)
+        await at.house.port.chain_of("acrel:1").flush_occurrences()
+        assert [(one.codec, one.data) for one in at.house.envelopes()] == [
+            ("unknown", register("1"))
+        ]
+
+
+async def test_nothing_is_heard_of_a_newcomer_that_is_refused_after_its_handshake(
+    papers: Papers,
+) -> None:
+    async with place(papers, max_sessions=1) as at, at.dial() as (reader, first):
+        async with at.by_hand() as (tls, outgoing, writer):
+            first.write(register("1"))
+            assert await reader.readexactly(len(ACKS[REGISTER])) == ACKS[REGISTER]
+            tls.write(register("2") + FRAME)
+            writer.write(outgoing.read())
+            await at.until(lambda: at.port.counters.refused == {"max_sessions": 1})
+        assert at.port.counters.logins == 1
 
 
 @pytest.mark.parametrize(
