@@ -31,11 +31,12 @@ from wattwarden.protocol.recognition import MAX_HEAD_BYTES
 
 INPUTS: Final = 64
 # Of the inputs of a storm, how many are held against the whole invariant, alone.
-WHOLE_SHARE: Final = 1 / 32
-# Explaining costs as much as reading, and reading as much as all the rest.
-READ_SHARE: Final = 0.5
+WHOLE_SHARE: Final = 1 / 128
+# Reading a frame alone costs as much as all the rest of it, and explaining it twice that: among ten
+# million inputs each is done a million times, and hundreds of thousands.
+READ_SHARE: Final = 1 / 8
 LINE_SHARE: Final = 0.25
-EXPLAINED_SHARE: Final = 0.125
+EXPLAINED_SHARE: Final = 1 / 32
 # So many inputs are changes of the one before them; the others, of a seed.
 CHAINED_SHARE: Final = 0.2
 
