@@ -22,7 +22,6 @@ from wattwarden.protocol.envelope import SessionRow
 from wattwarden.protocol.framer import Framer
 from wattwarden.protocol.microseconds import SECOND_US
 from wattwarden.protocol.recognition import claim
-from wattwarden.server.gatekeeper import fault_of
 from wattwarden.server.sockets import address_of
 from wattwarden.server.trace import What, happening
 
@@ -108,7 +107,7 @@ class DatagramPeer:
         dialogue = self._dialogue
         out = dialogue.receive(frames, now)
         identity = dialogue.identity
-        denial = self._denial(dialogue)
+        denial = self._denial(codec, dialogue, now)
         if denial is not None:
             self._door.counts["datagrams of peers that did not prove themselves"] += 1
             self._keep(b"".join(frames), denial, now)
@@ -125,13 +124,18 @@ class DatagramPeer:
         if out:
             self.reply(out)
 
-    def _denial(self, dialogue: Dialogue) -> str | None:
+    def _denial(self, codec: Codec, dialogue: Dialogue, now: int) -> str | None:
         """Say why the peer is not believed to be whom it says, None when it is."""
+        port, host = self._door.port, self._address[0]
         if isinstance(dialogue, Doubting) and dialogue.denial is not None:
-            return dialogue.denial.reason
+            denial = dialogue.denial
+            port.gatekeeper.note_denial(f"{codec.name}:{denial.identity}", host, now)
+            return denial.reason
         identity = dialogue.identity
-        access = OPEN if identity is None else self._door.port.profile_of(identity).access
-        return None if access is OPEN else fault_of(access, self._address[0], None)
+        access = OPEN if identity is None else port.profile_of(identity).access
+        if access is OPEN:
+            return None
+        return port.gatekeeper.doubt(f"{codec.name}:{identity}", access, host, None, now)
 
     def _is_registered(self) -> bool:
         identity = self.row.identity

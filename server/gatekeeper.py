@@ -1,11 +1,13 @@
 """Who is let in: by the address when somebody dials in, by what a meter has to show at its login.
 
     address ─ refusal ─► allowed network? ─► not too often? ─► connection
-    login ─── denial ──► not too often? ─► not failed too often? ─► its network? its certificate?
+    login ─── denial ──► not failed too often? ─► its network? its certificate? ─► not too often?
+    datagram ─ doubt ──► the same, and no login
 
 What a peer is told is nothing; reasons are counted and logged, and are few.
 """
 
+from collections.abc import Mapping
 from ipaddress import ip_network
 from typing import Final
 
@@ -39,6 +41,7 @@ class Gatekeeper:
         self._newcomers = Bucket(BURST_S * per_second, per_second, second_us)
         self._logins = Allowance(settings.logins_per_meter_minute, MINUTE_S * second_us)
         self._denials = Allowance(settings.denied_logins_per_meter, DENIAL_WINDOW_S * second_us)
+        self._proofs: Mapping[tuple[str, str], Access] = {}
 
     def refusal(self, host: str, now: int) -> str | None:
         """Say why nobody is let in from an address at this moment, None when he is."""
@@ -53,14 +56,22 @@ class Gatekeeper:
     def denial(
         self, meter: str, access: Access, host: str, shown: Certificate | None, now: int
     ) -> str | None:
-        """Say why a peer is not believed to be a meter, None when it is."""
-        if not self._logins.take(meter, now):
+        """Say why a peer that logs in is not believed to be a meter, None when it is."""
+        reason = self.doubt(meter, access, host, shown, now)
+        # Of who is believed alone: strangers would use up the logins of a meter that proves itself.
+        if reason is None and not self._logins.take(meter, now):
             return TOO_MANY_LOGINS
+        return reason
+
+    def doubt(
+        self, meter: str, access: Access, host: str, shown: Certificate | None, now: int
+    ) -> str | None:
+        """Say why a peer has not shown that it is a meter, None when it has, or need not."""
         if access is OPEN:
             return None
         if self._denials.is_used_up(_pair(meter, host), now):
             return TOO_MANY_DENIALS
-        reason = fault_of(access, host, shown)
+        reason = _fault_of(access, host, shown)
         if reason is not None:
             self.note_denial(meter, host, now)
         return reason
@@ -69,16 +80,18 @@ class Gatekeeper:
         """Take note that a peer at an address failed to prove that it is a meter."""
         self._denials.take(_pair(meter, host), now)
 
-    def forgive(self) -> None:
-        """Believe anew whoever failed: what meters have to show may have changed."""
-        self._denials.forgive()
+    def expect(self, proofs: Mapping[tuple[str, str], Access]) -> None:
+        """Take note of what which meters have to show; where that changed, believe all anew."""
+        if proofs != self._proofs:
+            self._proofs = proofs
+            self._denials.forgive()
 
     def expire(self, now: int) -> None:
         """Forget what is of no more use; call it now and then."""
         self._newcomers.expire(now)
 
 
-def fault_of(access: Access, host: str, shown: Certificate | None) -> str | None:
+def _fault_of(access: Access, host: str, shown: Certificate | None) -> str | None:
     """Say what a peer fails to show of what a meter has to; None for nothing."""
     if access.networks and not is_inside(host, access.networks):
         return OTHER_NETWORK

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 from wattwarden.codecs import Profiles, load_codecs, port_codecs
+from wattwarden.protocol.access import OPEN
 from wattwarden.protocol.codec import Codec, ProfileOf
 from wattwarden.protocol.events import SessionLimits
 from wattwarden.protocol.microseconds import SECOND_US
@@ -139,7 +140,10 @@ class MeterPort:
         Some say who they are in words of their own; some never do, and dial in at a listener.
         """
         self.codecs = port_codecs(profiles)
-        self.gatekeeper.forgive()
+        # Profiles come once a minute, changed or not: guesses must not begin anew each time.
+        self.gatekeeper.expect(
+            {name: its.access for name, its in profiles.items() if its.access is not OPEN}
+        )
         self._bound = {}
         for (codec, address), profile in profiles.items():
             if profile.listener is not None:

@@ -13,11 +13,13 @@ from tests.server.doors import KNOWN, House, house
 from tests.server.fakes import FakeJournal
 
 from wattwarden.codecs import port_codecs
+from wattwarden.codecs.acrel.dialogue import OTHER_CARD
 from wattwarden.codecs.acrel.frame import ACKS, REGISTER, UPLOAD, seal
 from wattwarden.protocol.access import NOWHERE, OPEN, Access
 from wattwarden.protocol.codec import Claim, Profile
 from wattwarden.server import datagrams
 from wattwarden.server.datagrams import DatagramDoor, DatagramPeer, open_datagrams
+from wattwarden.server.gatekeeper import TOO_MANY_DENIALS
 from wattwarden.server.settings import GatewaySettings
 
 if TYPE_CHECKING:
@@ -204,6 +206,22 @@ async def test_who_cannot_prove_who_it_is_is_not_answered_in_datagrams_either(
         if not allowed:
             await one.settled()
             assert {codec for codec, _, _ in one.stored()} == {"unknown"}
+
+
+async def test_who_guesses_in_datagrams_is_held_up_as_at_the_port() -> None:
+    settings = GatewaySettings(denied_logins_per_meter=3)
+    cards = {"guessed": Access(sim="8986049*"), "right": Access(sim="8*")}
+    async with meter(settings=settings) as one:
+        one.door.port.profile_of = lambda _address: Profile(access=cards["guessed"])
+        for _ in range(3):
+            await one.say(ACREL["acrel-register"])
+        one.door.port.profile_of = lambda _address: Profile(access=cards["right"])
+        await one.say(ACREL["acrel-register"])
+        await one.settled()
+        assert one.door.counts["datagrams of peers that did not prove themselves"] == 4
+        assert [reason for kept in one.house.envelopes() for reason in kept.reasons or ()] == [
+            *[OTHER_CARD] * 3, TOO_MANY_DENIALS
+        ]  # fmt: skip
 
 
 async def test_limits_are_counted_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

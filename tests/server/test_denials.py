@@ -116,6 +116,21 @@ async def test_whoever_guesses_passwords_is_held_up_and_the_meter_elsewhere_is_n
         assert place.port.counters.denied == 4
 
 
+async def test_profiles_that_come_again_forgive_nothing_and_others_do() -> None:
+    async with city(settings=GatewaySettings(denied_logins_per_meter=1)) as place:
+        asked = {("hj212", MN): Profile(access=Access(password=b"654321"))}
+        place.port.know(asked)
+        guard(place, MN, Access(password=b"654321"))
+        dial_from(place, "203.0.113.9", LOGGER)
+        guard(place, MN, Access(password=b"123456"))
+        place.port.know(dict(asked))
+        _, guessed = dial_from(place, "203.0.113.9", LOGGER)
+        assert guessed.is_closing()
+        place.port.know({("hj212", MN): Profile(access=Access(password=b"123456"))})
+        _, proven = dial_from(place, "203.0.113.9", LOGGER)
+        assert not proven.is_closing()
+
+
 async def test_a_spoofed_id_from_another_network_does_not_touch_the_meter() -> None:
     async with city() as place:
         guard(place, "1", Access(networks=(ip_network("10.0.0.0/8"),)))

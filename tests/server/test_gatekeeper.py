@@ -100,11 +100,25 @@ def test_who_fails_too_often_is_not_believed_from_there_even_with_the_right_proo
     assert gate.denial(METER, access, HOST, SHOWN, later) is None
 
 
-def test_whoever_failed_is_believed_anew_when_meters_are_configured() -> None:
+def test_whoever_failed_is_believed_anew_when_what_has_to_be_shown_changes() -> None:
     gate = keeper(denied_logins_per_meter=1)
+    access = Access(certificate="cn:M1")
+    gate.expect({("hj212", "M1"): Access(certificate="cn:M1")})
     gate.note_denial(METER, HOST, 0)
-    gate.forgive()
-    assert gate.denial(METER, Access(certificate="cn:M1"), HOST, SHOWN, 0) is None
+    # Profiles come again and again without a change.
+    gate.expect({("hj212", "M1"): Access(certificate="cn:M1")})
+    assert gate.denial(METER, access, HOST, SHOWN, 0) == TOO_MANY_DENIALS
+    gate.expect({("hj212", "M1"): Access(certificate="cn:M1", sim="8986*")})
+    assert gate.denial(METER, access, HOST, SHOWN, 0) is None
+
+
+def test_strangers_use_up_no_logins_of_a_meter_that_proves_itself() -> None:
+    gate = keeper(logins_per_meter_minute=2)
+    access = Access(certificate="cn:M1")
+    for number in range(5):
+        assert gate.denial(METER, access, f"203.0.113.{number}", None, 0) == OTHER_CERTIFICATE
+    told = [gate.denial(METER, access, HOST, SHOWN, 0) for _ in range(3)]
+    assert told == [None, None, TOO_MANY_LOGINS]
 
 
 def test_a_password_that_cannot_be_read_fits_nothing() -> None:
