@@ -10,9 +10,10 @@ readings/MMMM.csv, factors/MMMM.csv    what the frames say, as it was stored
 then/…, now/…      registry and rules: when the alarm was raised, and when it was exported
 decisions.json     what people decided about the enterprise and the alarm
 state/day.bin, state/kept.bin          the fold before the window, and what it ended with
-alarm.json, explanation.txt, curve.svg, notices.json, README.txt
+alarm.json, explanation.txt, curve.svg, notices.json, readme.txt
 """
 
+import re
 from datetime import date, datetime
 from typing import Any, Final, TypeVar
 
@@ -44,6 +45,15 @@ DAY_STATE: Final = "state/day.bin"
 KEPT_STATE: Final = "state/kept.bin"
 THEN: Final = "then"
 NOW: Final = "now"
+
+_ALONE: Final = frozenset({
+    MANIFEST, SEAL, KEYS, TERMS, ALARM, DECISIONS, NOTICES, EXPLANATION, CURVE, README, DAY_STATE,
+    KEPT_STATE,
+})  # fmt: skip
+_AMONG_OTHERS: Final = re.compile(
+    r"roots/\d{4}\.json|frames/\d{4}/\d{4,5}\.bin|(readings|factors)/\d{4,5}\.csv"
+    rf"|({THEN}|{NOW})/(registry\.json|rules\.toml)"
+)
 
 # The registry of a firm of a thousand units is 2 MB, the decisions of its five years as much.
 MAX_DOCUMENT_BYTES: Final = 32 * 2**20
@@ -186,6 +196,11 @@ class DecisionRecord(msgspec.Struct, frozen=True):
     def read(self) -> Any:
         """Return its body as the fold takes it; ValueError where it is none of its kind."""
         return decode_body(self.kind, msgspec.json.encode(self.body))
+
+
+def is_part(name: str) -> bool:
+    """Tell whether a package has parts of that name."""
+    return name in _ALONE or _AMONG_OTHERS.fullmatch(name) is not None
 
 
 def written(document: Any) -> bytes:

@@ -5,13 +5,14 @@ Each check adds its points; none of them rests on the one before.
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final
 
 import msgspec
 
 from wattwarden.alarms.decisions.bodies import RuleSet
-from wattwarden.alarms.decisions.kinds import FOLDED_KINDS
+from wattwarden.alarms.decisions.kinds import FOLDED_KINDS, AnyBody
 from wattwarden.alarms.episodes.findings import Alarm, Explanation
 from wattwarden.alarms.rulebook import default_text, load_rules
 from wattwarden.protocol.codec import DEFAULT_PROFILE, Profile, ProfileOf
@@ -52,10 +53,22 @@ def check_readings(work: Work) -> bool:
         work.said[meter.name] = said
         rows += len(said.readings["at"]) + len(said.factors)
         texts = {meter.readings: readings_csv(said.readings)}
-        if meter.factors:
+        if meter.factors or said.factors:
             texts[meter.factors] = factors_csv(said.factors)
-        if any(work.parts[part] != text for part, text in texts.items()):
+        if any(work.parts.get(part) != text for part, text in texts.items()):
             wrong.append(meter.name)
+    named = {part for meter in terms.meters for part in (meter.readings, meter.factors)}
+    wrong += sorted(
+        name
+        for name in work.parts
+        if name.startswith(("readings/", "factors/")) and name not in named
+    )
+    if decoded.refused:
+        work.open(
+            "unread",
+            f"{decoded.refused}处报文内容不能解码，其所述不在读数之内",
+            f"what {decoded.refused} frames say that cannot be read, whole or in part",
+        )
     if wrong:
         names = ", ".join(wrong[:5])
         keyed = any(profile.has_key for profile in terms.profiles)
@@ -69,6 +82,28 @@ def check_readings(work: Work) -> bool:
         f"由报文重新解码得到的{rows}条读数与所存完全一致",
         f"{rows} readings, decoded anew from the frames, are those that were stored",
     )
+    return True
+
+
+def check_meters(work: Work) -> bool:
+    """Say of which of the firm's meters nothing is shown: they may have said something."""
+    books = [
+        docs.registry_read(work.parts[f"{name}/registry.json"]) for name in (docs.THEN, docs.NOW)
+    ]
+    meters = {point.meter for book in books for point in book.point.values()} | work.said.keys()
+    silent = sorted(
+        meter
+        for meter in meters
+        if meter not in work.said
+        or not (len(work.said[meter].readings["at"]) or work.said[meter].factors)
+    )
+    if silent:
+        names = ", ".join(silent[:5])
+        work.open(
+            "silent meters",
+            f"{len(silent)}块表计没有读数出示，不能证明其未发送：{names}",
+            f"that {len(silent)} meters of which nothing is shown said nothing: {names}",
+        )
     return True
 
 
@@ -114,26 +149,23 @@ def check_episode(work: Work) -> bool:
             "episode", "无状态快照，不能重算", "the episode: without a state nothing is folded"
         )
         return True
-    alarm: Alarm | None = None
-    for name, clocks in product((docs.THEN, docs.NOW), Clocks):
-        found = _refolded(work, name, clocks).get(episode.key)
-        if found is not None and (
-            alarm is None or _likeness(found, episode) > _likeness(alarm, episode)
-        ):
-            alarm = found
-        if alarm is not None and _likeness(alarm, episode) == _WHOLE:
-            break
-    if alarm is None or not _same(alarm, episode):
-        said = "is not found" if alarm is None else "comes out otherwise"
+    found = _found(work, episode)
+    if found is None or not _same(found.alarm, episode):
+        said = "is not found" if found is None else "comes out otherwise"
         en = f"folded anew from the state, {episode.rule} of {episode.subject} {said}"
         work.failed("episode", "由报文重新判定的结果与报警不一致", en)
         return True
+    alarm, then = found.alarm, found.book == docs.THEN
+    zh = "报警时" if then else "导出时"
+    en = "when it was raised" if then else "at the export"
     work.proven(
         "episode",
-        f"由报文重新判定，得到同一报警：{episode.rule} {episode.subject}，起止、发出时间与说明一致",
+        f"由报文按{zh}的档案、规则与所示决定重新判定，得到同一报警："
+        f"{episode.rule} {episode.subject}，开始、发出时间与说明一致",
         f"folded anew: {episode.rule} of {episode.subject} began, was raised and is explained as"
-        " the alarm says, under the rules and decisions shown",
+        f" the alarm says, under registry and rules as they were {en} and the decisions shown",
     )
+    _say_by_what(work, found)
     if episode.ended == alarm.ended:
         zh = "结束时间一致" if episode.ended else "至窗口末仍在持续"
         en = "it ended as the alarm says" if episode.ended else "it went on at the window's end"
@@ -145,25 +177,36 @@ def check_episode(work: Work) -> bool:
     return True
 
 
-def _refolded(work: Work, name: str, clocks: Clocks) -> Mapping[Any, Alarm]:
-    """Fold by what was in force at the raise, or at the export."""
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The episode as it was folded anew, by which book (then or now) and which clocks."""
+
+    alarm: Alarm
+    book: str
+    clocks: Clocks
+
+
+def _found(work: Work, episode: docs.Episode) -> _Found | None:
+    """Fold by what was in force at the raise, or at the export; return what is likest."""
+    best: _Found | None = None
+    for book, clocks in product((docs.THEN, docs.NOW), Clocks):
+        alarm = _refolded(work, book, clocks).get(episode.key)
+        if alarm is not None and (
+            best is None or _likeness(alarm, episode) > _likeness(best.alarm, episode)
+        ):
+            best = _Found(alarm, book, clocks)
+        if best is not None and _likeness(best.alarm, episode) == _WHOLE:
+            break
+    return best
+
+
+def _refolded(work: Work, book: str, clocks: Clocks) -> Mapping[Any, Alarm]:
     manifest = work.known()
-    records = docs.read(work.parts[docs.DECISIONS], list[docs.DecisionRecord])
-    text = work.parts[f"{name}/rules.toml"].decode()
-    folded = [one for one in records if one.kind in FOLDED_KINDS]
-    if name == docs.THEN:
-        folded = [one for one in folded if one.step <= manifest.then_step]
-    bodies = [one.read() for one in folded]
-    ruled = {body.text for body in bodies if isinstance(body, RuleSet)}
-    if text not in ruled and text != default_text():
-        zh = "规则并非由决定发布，也与本程序自带的不同：仅由导出签名封存"
-        en = "the rules: neither decided nor those of this program; sealed by the export alone"
-        work.open("rules", zh, en)
     basis = Basis(
         manifest.enterprise,
-        docs.registry_read(work.parts[f"{name}/registry.json"]),
-        load_rules(text),
-        bodies,
+        docs.registry_read(work.parts[f"{book}/registry.json"]),
+        load_rules(work.parts[f"{book}/rules.toml"].decode()),
+        _bodies(work, book),
     )
     if manifest.snapshot is None:
         raise ValueError("there is no state")
@@ -174,6 +217,31 @@ def _refolded(work: Work, name: str, clocks: Clocks) -> Mapping[Any, Alarm]:
         manifest.window[1],
         clocks,
     )
+
+
+def _bodies(work: Work, book: str) -> list[AnyBody]:
+    """The decisions that a fold takes, up to the raise or to the export."""
+    records = docs.read(work.parts[docs.DECISIONS], list[docs.DecisionRecord])
+    last = work.known().then_step if book == docs.THEN else None
+    return [
+        one.read()
+        for one in records
+        if one.kind in FOLDED_KINDS and (last is None or one.step <= last)
+    ]
+
+
+def _say_by_what(work: Work, found: _Found) -> None:
+    """Say what of that by which the episode was found is under no root."""
+    text = work.parts[f"{found.book}/rules.toml"].decode()
+    ruled = {body.text for body in _bodies(work, found.book) if isinstance(body, RuleSet)}
+    if text not in ruled and text != default_text():
+        zh = "规则并非由决定发布，也与本程序自带的不同：仅由导出签名封存"
+        en = "the rules: neither decided nor those of this program; sealed by the export alone"
+        work.open("rules", zh, en)
+    if found.clocks is Clocks.KNOWN:
+        zh = "判定所用的表计时钟偏差由系统测得（state/kept.bin），仅由导出签名封存"
+        en = "how far the meters' clocks were off (state/kept.bin): sealed by the export alone"
+        work.open("clocks of meters", zh, en)
 
 
 def check_curve(work: Work) -> bool:

@@ -5,6 +5,7 @@ Each check adds its points, and says whether what comes after has anything to st
 
 import hashlib
 import re
+from datetime import date
 from typing import Final
 
 from wattwarden.alarms.folding.foldtime import DAY_MS
@@ -13,13 +14,14 @@ from wattwarden.storage.proof.frames import Sent, read_blocks
 from wattwarden.storage.proof.keys import KeyRecord, check_chain, fingerprint, is_signed
 from wattwarden.storage.proof.refold import MAX_DAYS, US_PER_MS
 from wattwarden.storage.proof.stamps import StampError, read_stamp
-from wattwarden.storage.proof.statement import Leaf, LeafKind, follows, sender_name
+from wattwarden.storage.proof.statement import Leaf, LeafKind, follows, lacking, sender_name
 from wattwarden.storage.proof.work import Work
 
 # What else reads as the same number must not stand there.
 _SIGNATURE: Final = re.compile(r"[0-9a-f]{128}")
 # The year 2200, in days since 1970: beyond it is no clock's error.
 _LAST_DAY: Final = 84_006
+_EPOCH: Final = date(1970, 1, 1)
 
 
 def check_parts(work: Work) -> bool:
@@ -32,6 +34,11 @@ def check_parts(work: Work) -> bool:
         return False
     _check_spans(manifest)
     rest = work.parts.keys() - {docs.MANIFEST, docs.SEAL}
+    if strange := sorted(name for name in rest if not docs.is_part(name)):
+        # Sealed with the rest and checked by nothing, it would pass for proven.
+        names = ", ".join(strange[:5])
+        work.failed("parts", f"包内有来历不明的部分：{names}", f"no package has a part {names}")
+        return False
     wrong = sorted(rest ^ manifest.parts.keys()) + [
         name
         for name in sorted(rest & manifest.parts.keys())
@@ -61,8 +68,13 @@ def check_seal(work: Work) -> bool:
     publics = [record.public for record in work.keys]
     seal = work.parts[docs.SEAL].decode("ascii")
     signed = is_signed(manifest.key, docs.PACKAGE, work.parts[docs.MANIFEST], seal)
-    if not signed or not _SIGNATURE.fullmatch(seal) or manifest.key not in publics:
+    if not signed or not _SIGNATURE.fullmatch(seal):
         work.failed("seal", "清单签名不成立", "the manifest is not signed by the key it names")
+        return False
+    if manifest.key != publics[-1]:
+        # Whoever got hold of a key that was replaced seals nothing any more.
+        en = "the manifest is signed by another key than the last of keys.json"
+        work.failed("seal", "清单不是由密钥表中最后一个密钥签名", en)
         return False
     work.proven(
         "seal",
@@ -121,10 +133,17 @@ def check_roots(work: Work) -> bool:
     first, last = (work.roots[place].root.statement for place in (0, -1))
     work.proven(
         "roots",
-        f"{len(work.roots)}个日根（{first.day} 至 {last.day}）签名成立，首尾相接，记录号无缺",
+        f"{len(work.roots)}个日根（{first.day} 至 {last.day}）签名成立，首尾相接",
         f"{len(work.roots)} roots, {first.day} to {last.day}, are signed, each names the one"
         " before and goes on where that ended",
     )
+    _spanned(work)
+    return True
+
+
+def _spanned(work: Work) -> None:
+    """Say of which part of what is shown no root, or none of a day that was over, tells."""
+    first, last = (work.roots[place].root.statement for place in (0, -1))
     if not last.closed:
         work.open(
             "open day",
@@ -132,7 +151,23 @@ def check_roots(work: Work) -> bool:
             f"that the frames since the last closed day were so before"
             f" {last.made_at.isoformat()}: their root was signed at export",
         )
-    return True
+    if missing := sum(lacking(record.root) for record in work.roots):
+        work.open(
+            "lost entries",
+            f"日志缺{missing}个记录号，其内容不在日根之内",
+            f"what {missing} entries said that the journal had lost when the roots were signed",
+        )
+    since, until = work.known().rows
+    ends = (last.day - _EPOCH).days + 1
+    begins_late = first.previous != "" and first.received[0] > since
+    ends_early = last.closed and ends * DAY_MS * US_PER_MS < until
+    if begins_late or ends_early:
+        work.open(
+            "span",
+            "日根未覆盖所示时段的全部：之前或之后收到的报文没有出示，不能证明没有",
+            "that nothing was received before the first root or after the last one, within the"
+            " stretch that is shown",
+        )
 
 
 def check_frames(work: Work) -> bool:
@@ -160,6 +195,9 @@ def check_frames(work: Work) -> bool:
     if faults:
         work.failed("frames", "报文与签名日根不符", "; ".join(faults[:3]))
         return True
+    if not count:
+        work.open("frames", "没有报文出示", "what the server had received: no frames are shown")
+        return True
     work.proven(
         "frames",
         f"{count}条原始报文即当日服务器所存，所示各发送方在这些日内无一遗漏、无一添加",
@@ -171,21 +209,22 @@ def check_frames(work: Work) -> bool:
 
 
 def _silent(work: Work) -> None:
-    """Say of whom nothing is shown on some of the days between: they may have sent nothing."""
-    shown = [
-        ({(file.codec, file.identity) for file in record.files}, record.root.statement.day)
-        for record in work.roots
-    ]
-    everybody = set().union(*(senders for senders, _ in shown))
-    days = [day for senders, day in shown if senders]
-    lacking = sum(len(everybody - senders) for senders, day in shown if day in set(days))
-    between = [day for senders, day in shown if not senders and days and days[0] < day < days[-1]]
-    if lacking or between:
+    """Say of whom nothing is shown on some of the days: they may have sent nothing."""
+    since, until = work.known().rows
+    senders = [{(file.codec, file.identity) for file in record.files} for record in work.roots]
+    everybody = set().union(*senders)
+    silent = 0
+    for record, mine in zip(work.roots, senders, strict=True):
+        said = record.root.statement
+        first, last = said.received
+        if mine or (said.frames and first < until and last >= since):
+            silent += len(everybody - mine)
+    if silent:
         work.open(
             "silent days",
-            f"部分发送方在{lacking + len(between)}个“发送方·日”没有报文出示，不能证明其当日未发送",
-            f"that senders of whom nothing is shown on a day between ({lacking + len(between)})"
-            " sent nothing then",
+            f"部分发送方在{silent}个“发送方·日”没有报文出示，不能证明其当日未发送",
+            f"that senders of whom nothing is shown on a day of the stretch ({silent}) sent"
+            " nothing then",
         )
 
 

@@ -157,8 +157,15 @@ def signed(statement: Statement, signer: Signer) -> Root:
 
 
 def follows(root: Root, before: Root) -> bool:
-    """Tell whether a root names the one before, and goes on where that ended."""
+    """Tell whether a root names the one before, and goes on where that ended in every shard."""
     last = {one.shard: one.last for one in before.statement.shards}
+    first = {one.shard: one.first for one in root.statement.shards}
     return root.statement.previous == before.digest and all(
-        one.first == last.get(one.shard, one.first - 1) + 1 for one in root.statement.shards
+        first.get(shard) == end + 1 for shard, end in last.items()
     )
+
+
+def lacking(root: Root) -> int:
+    """Return how many entries are missing between those that a root stands over."""
+    said = root.statement
+    return sum(one.last - one.first + 1 for one in said.shards) - said.records

@@ -32,6 +32,11 @@ _UNPROVABLE: Final = (
         "that nothing was sent which the server never accepted",
     ),
     Point(
+        "other decisions", Standing.OPEN,
+        "除所示决定外没有别的决定（如申报、停限产），本包不能证明",
+        "that nothing else was decided about the enterprise than what is shown",
+    ),
+    Point(
         "registry", Standing.OPEN,
         "档案、表计参数、通知为导出时系统所存，仅由导出签名封存",
         "that registry, profiles and notices were so before the package was sealed",
@@ -45,6 +50,7 @@ _CHECKS: Final[tuple[tuple[str, Callable[[Work], bool]], ...]] = (
     ("time-stamps", origin.check_stamps),
     ("decisions", origin.check_decisions),
     ("readings", meaning.check_readings),
+    ("silent meters", meaning.check_meters),
     ("state", meaning.check_state),
     ("episode", meaning.check_episode),
     ("curve", meaning.check_curve),

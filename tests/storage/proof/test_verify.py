@@ -14,7 +14,9 @@ from wattwarden.storage.proof.build import build
 from wattwarden.storage.proof.container import packed, unpacked
 from wattwarden.storage.proof.keys import Signer, open_signer, rotate
 from wattwarden.storage.proof.origin import part_of
-from wattwarden.storage.proof.verdict import Report, Standing
+from wattwarden.storage.proof.said import Decoded, decode_sent, nothing_read, readings_csv
+from wattwarden.storage.proof.statement import Extent, follows, signed
+from wattwarden.storage.proof.verdict import Point, Report, Standing
 from wattwarden.storage.proof.verify import verify
 
 WHEN = datetime(2026, 3, 5, tzinfo=UTC)
@@ -23,6 +25,10 @@ SEED = 9
 
 def standings(report: Report) -> dict[str, Standing]:
     return {point.name: point.standing for point in report.points}
+
+
+def is_open(point: Point) -> bool:
+    return point.standing is Standing.OPEN
 
 
 def failed(report: Report) -> set[str]:
@@ -50,7 +56,8 @@ def test_a_package_says_what_it_proves_and_what_not(package: bytes) -> None:
         "curve",
     }  # fmt: skip
     assert standings(report).keys() - proven == {
-        "key", "open day", "time-stamps", "meters", "clock", "acceptance", "registry",
+        "key", "open day", "time-stamps", "meters", "clock", "acceptance", "other decisions",
+        "registry",
     }  # fmt: skip
     assert all(point.zh and point.en for point in report.points)
 
@@ -107,6 +114,17 @@ def test_keys_that_followed_the_given_one_are_trusted(scene: Scene, tmp_path: Pa
     assert failed(report) == {"roots"}, "the newer key does not vouch for what the older signed"
 
 
+def test_a_key_that_was_replaced_seals_nothing_any_more(scene: Scene, tmp_path: Path) -> None:
+    stolen = open_signer(tmp_path, WHEN)
+    shown = scene.roots(signer=stolen)
+    present = rotate(tmp_path, WHEN)
+    parts = unpacked(build(scene.material(shown), present, WHEN, "test"))
+    parts[docs.NOTICES] = docs.written([{"why": "as the thief of the older key has it"}])
+
+    assert "seal" in failed(verify(resealed(parts, stolen)))
+    assert "seal" in failed(verify(resealed(parts, stolen), present.public))
+
+
 def _frames(parts: dict[str, bytes]) -> None:
     name = next(name for name in parts if name.startswith("frames/"))
     parts[name] = parts[name][:-30] + b"\1" + parts[name][-29:]
@@ -118,6 +136,15 @@ def _drop_frames(parts: dict[str, bytes]) -> None:
     file, *rest = record.files
     del parts[file.part]
     parts["roots/0002.json"] = docs.written(msgspec.structs.replace(record, files=rest))
+
+
+def _more_readings(parts: dict[str, bytes]) -> None:
+    """Put in readings that no list of meters names, so that nothing is compared with them."""
+    parts["readings/0009.csv"] = parts["readings/0001.csv"]
+
+
+def _letter(parts: dict[str, bytes]) -> None:
+    parts["statement.pdf"] = b"what the thief has to say"
 
 
 def _orphan(parts: dict[str, bytes]) -> None:
@@ -174,6 +201,8 @@ def _state(parts: dict[str, bytes]) -> None:
     [
         (_frames, "frames"),
         (_orphan, "frames"),
+        (_more_readings, "readings"),
+        (_letter, "parts"),
         (_drop_frames, "readings"),
         (_other_day, "roots"),
         (_statement, "roots"),
@@ -187,7 +216,8 @@ def _state(parts: dict[str, bytes]) -> None:
         (_state, "episode"),
     ],
     ids=[
-        "frame", "frames of no root", "frames left out", "root left out", "statement", "reading",
+        "frame", "frames of no root", "readings of no meter", "a part of no package",
+        "frames left out", "root left out", "statement", "reading",
         "raised", "subject", "ended", "explanation", "picture", "registry", "state",
     ],
 )  # fmt: skip
@@ -200,6 +230,119 @@ def test_what_whoever_has_the_key_changes_afterwards_contradicts_the_rest(
     parts = unpacked(package)
     mischief(parts)
     assert found in failed(verify(resealed(parts, scene.signer)))
+
+
+def _silence_first(parts: dict[str, bytes]) -> None:
+    """Show nothing of the first day of the stretch, nor of the one before it."""
+    for name in ("roots/0001.json", "roots/0002.json"):
+        _without_files(parts, name)
+
+
+def _silence_last(parts: dict[str, bytes]) -> None:
+    _without_files(parts, max(name for name in parts if name.startswith("roots/")))
+
+
+def _silence_meter(parts: dict[str, bytes]) -> None:
+    """Show nothing of a meter on any day, and say that it said nothing."""
+    for name in [name for name in parts if name.startswith("roots/")]:
+        _without_files(parts, name, f"{address(2)}")
+    parts["readings/0002.csv"] = readings_csv(nothing_read())
+
+
+def _no_roots(parts: dict[str, bytes]) -> None:
+    for name in [name for name in parts if name.startswith(("roots/", "frames/"))]:
+        del parts[name]
+
+
+def _begin_late(parts: dict[str, bytes]) -> None:
+    """Leave the first roots out: whoever reads the others does not miss them."""
+    for name in ("roots/0001.json", "roots/0002.json"):
+        _without_files(parts, name)
+        del parts[name]
+
+
+def _end_early(parts: dict[str, bytes]) -> None:
+    last = max(name for name in parts if name.startswith("roots/"))
+    _without_files(parts, last)
+    del parts[last]
+
+
+def _other_rules(parts: dict[str, bytes]) -> None:
+    for book in (docs.THEN, docs.NOW):
+        parts[f"{book}/rules.toml"] += b"# nobody has decided this\n"
+
+
+def _without_files(parts: dict[str, bytes], name: str, identity: str | None = None) -> None:
+    """Leave out the frames of a root's day, of one sender or of all."""
+    record = docs.read(parts[name], docs.RootRecord)
+    gone = [file for file in record.files if identity in {None, file.identity}]
+    for file in gone:
+        del parts[file.part]
+    kept = [file for file in record.files if file not in gone]
+    parts[name] = docs.written(msgspec.structs.replace(record, files=kept))
+
+
+@pytest.mark.parametrize(
+    ("mischief", "name"),
+    [
+        (_silence_first, "silent days"),
+        (_silence_last, "silent days"),
+        (_silence_meter, "silent meters"),
+        (_no_roots, "frames"),
+        (_begin_late, "span"),
+        (_end_early, "span"),
+        (_other_rules, "rules"),
+    ],
+    ids=[
+        "the first day", "the last day", "a meter on all days", "everything", "the first root",
+        "the last root", "rules of nobody",
+    ],
+)  # fmt: skip
+def test_what_is_left_out_is_said_to_be_unproven(
+    scene: Scene, package: bytes, mischief: Callable[[dict[str, bytes]], None], name: str
+) -> None:
+    assert name not in {point.name for point in verify(package).points if is_open(point)}
+    parts = unpacked(package)
+    mischief(parts)
+    report = verify(resealed(parts, scene.signer))
+    assert [point.name for point in report.points if is_open(point)].count(name) == 1
+
+
+def test_entries_that_the_journal_lost_are_said_to_be_lacking(scene: Scene, package: bytes) -> None:
+    parts = unpacked(package)
+    last = max(name for name in parts if name.startswith("roots/"))
+    record = docs.read(parts[last], docs.RootRecord)
+    said = record.root.statement
+    fewer = signed(msgspec.structs.replace(said, records=said.records - 1), scene.signer)
+    parts[last] = docs.written(msgspec.structs.replace(record, root=fewer))
+    report = verify(resealed(parts, scene.signer))
+    assert standings(report)["lost entries"] is Standing.OPEN
+    assert standings(report)["roots"] is Standing.PROVEN
+
+
+def test_a_root_goes_on_in_every_shard_of_the_one_before(scene: Scene) -> None:
+    before, root = (shown.root for shown in scene.roots()[:2])
+    assert follows(root, before)
+    more = msgspec.structs.replace(
+        before.statement, shards=[*before.statement.shards, Extent(1, 1, 9)]
+    )
+    other = signed(more, scene.signer)
+    dropped = msgspec.structs.replace(root.statement, previous=other.digest)
+    assert not follows(signed(dropped, scene.signer), other)
+
+
+def test_frames_that_nobody_can_read_are_counted(
+    package: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refusing(*args: Any) -> Decoded:
+        decoded = decode_sent(*args)
+        decoded.refused = 3
+        return decoded
+
+    monkeypatch.setattr("wattwarden.storage.proof.meaning.decode_sent", refusing)
+    report = verify(package)
+    assert standings(report)["unread"] is Standing.OPEN
+    assert any("3 frames" in point.en for point in report.points)
 
 
 @pytest.mark.parametrize(
