@@ -79,8 +79,16 @@ class Files:
         return context
 
     def ends_at(self) -> datetime:
-        """Return when the certificate ends; call it once it could be loaded."""
-        return load_pem_x509_certificate(self.certificate.read_bytes()).not_valid_after_utc
+        """Return when the certificate ends; call it once it could be loaded.
+
+        Raises:
+            CertificateError: It cannot be read any more, or only OpenSSL understands its form.
+        """
+        try:
+            return load_pem_x509_certificate(self.certificate.read_bytes()).not_valid_after_utc
+        except (OSError, ValueError) as error:
+            message = f"{self.certificate} does not say until when it holds: {error}"
+            raise CertificateError(message, "put the certificate there as plain PEM") from error
 
     def _check_key(self) -> None:
         try:

@@ -18,7 +18,7 @@ from wattwarden.protocol.microseconds import SECOND_US
 from wattwarden.server.chain import Chain
 from wattwarden.server.connection import MeterConnection
 from wattwarden.server.fleet import Fleet
-from wattwarden.server.gatekeeper import Gatekeeper
+from wattwarden.server.gatekeeper import FOREIGN_NETWORK, Gatekeeper
 from wattwarden.server.lane import Lane
 from wattwarden.server.loud import LoudMeters
 from wattwarden.server.pacer import Pacer, UnknownAllowance
@@ -180,9 +180,13 @@ class MeterPort:
 
     def refusal(self, host: str, now: int) -> str | None:
         """Say why a newcomer is not let in, None when it is."""
-        refusal = self.gatekeeper.refusal(host, now)
-        if refusal is not None:
-            return refusal
+        return self.gatekeeper.refusal(host, now) or self._fullness(host)
+
+    def early_refusal(self, host: str) -> str | None:
+        """Say why a peer is not even to shake hands; it counts as a newcomer once that is done."""
+        return self._fullness(host) if self.gatekeeper.is_allowed(host) else FOREIGN_NETWORK
+
+    def _fullness(self, host: str) -> str | None:
         if len(self.connections) > self.settings.max_sessions:
             return "max_sessions"
         if self.per_host.get(host, 0) > self.settings.max_sessions_per_peer:

@@ -106,7 +106,7 @@ class TlsDoor:
         """Return in how many seconds a newcomer may shake hands, None where it may not."""
         self._waiting.add(peer)
         port, host, now = self._port, peer.host, self._now()
-        refusal = port.refusal(host, port.now_us())
+        refusal = port.early_refusal(host)
         wait_s: float | None = None
         if refusal is None and self._failures.is_used_up(host, now):
             refusal = TOO_MANY_FAILURES

@@ -21,7 +21,7 @@ from wattwarden.protocol.codec import Profile, default_profile
 from wattwarden.protocol.envelope import decode_occurrences
 from wattwarden.server.certificates import CertificateError
 from wattwarden.server.connection import MeterConnection
-from wattwarden.server.gatekeeper import FOREIGN_NETWORK, OTHER_CERTIFICATE
+from wattwarden.server.gatekeeper import BURST_S, FOREIGN_NETWORK, OTHER_CERTIFICATE
 from wattwarden.server.settings import GatewaySettings
 from wattwarden.server.sockets import open_listeners
 from wattwarden.server.tls_door import TOO_MANY, TOO_MANY_FAILURES, TOO_MANY_OF_PEER, TlsDoor
@@ -397,6 +397,32 @@ async def test_a_new_certificate_is_taken_up_and_a_broken_one_is_not(tmp_path: P
             at.door.sweep()
         assert [line["event"] for line in lines] == ["the old certificate stays"]
         assert await shown(at) == second
+
+
+async def test_a_certificate_that_does_not_say_when_it_ends_does_no_harm(tmp_path: Path) -> None:
+    papers = Papers(tmp_path / "secrets")
+    file = papers.folder / "tls.pem"
+    # OpenSSL takes its own form, too; nobody else reads it.
+    trusted = file.read_text().replace("CERTIFICATE", "TRUSTED CERTIFICATE")
+    async with place(papers) as at:
+        file.write_text(trusted)
+        with capture_logs() as lines:
+            at.door.sweep()
+        assert [line["event"] for line in lines] == ["the old certificate stays"]
+    with pytest.raises(CertificateError, match="until when"):
+        async with place(papers):
+            pass
+
+
+async def test_a_meter_that_speaks_tls_is_one_newcomer_and_not_two(papers: Papers) -> None:
+    async with place(papers, connections_per_peer_second=1) as at:
+        now = at.port.now_us()
+        at.port.now_us = lambda: now
+        for number in range(BURST_S):
+            async with at.dial() as (reader, writer):
+                writer.write(register(str(number)))
+                assert await reader.readexactly(len(ACKS[REGISTER])) == ACKS[REGISTER]
+        assert at.port.counters.refused == {}
 
 
 async def test_a_certificate_that_ends_soon_is_told_of_once_a_day(tmp_path: Path) -> None:
