@@ -56,7 +56,7 @@ MAX_BODY_BYTES: Final = 16_384
 MAX_PASSWORD_BYTES: Final = 64
 # A meter dials in from the networks of one carrier's private access, and of the next one's.
 MAX_NETWORKS: Final = 16
-CERTIFICATE_NAME: Final = re.compile(r"sha256:[0-9a-f]{64}|serial:[0-9a-f]{1,40}|cn:.{1,64}")
+CERTIFICATE_NAME: Final = re.compile(r"sha256:[0-9a-fA-F]{64}|serial:[0-9a-fA-F]{1,40}|cn:.{1,64}")
 # ICCIDs have 19 or 20 digits (ITU-T E.118), in China letters among the last; the first six say
 # country and carrier.
 SIM_NAME: Final = re.compile(r"[0-9A-Za-z]{6,22}\*?")
@@ -297,7 +297,15 @@ def read_access(body: AccessBody | None, secrets: Path) -> tuple[Access, str]:
             password = read_password(secrets, body.password)
     except ValueError as error:
         problem = str(error)
-    return Access(password, networks, body.certificate, body.sim, body.password), problem
+    return Access(password, networks, _plain(body.certificate), body.sim, body.password), problem
+
+
+def _plain(certificate: str | None) -> str | None:
+    """Return a certificate's name as the one that is shown has it: OpenSSL prints capitals, zeros."""
+    kind, _, digits = (certificate or "").partition(":")
+    if kind not in {"sha256", "serial"}:
+        return certificate
+    return f"{kind}:{digits.lower().lstrip('0') if kind == 'serial' else digits.lower()}"
 
 
 def written_access(access: Access) -> AccessBody | None:

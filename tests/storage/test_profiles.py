@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from wattwarden.protocol.access import NOWHERE, UNKNOWN_PASSWORD
+from wattwarden.protocol.access import NOWHERE, UNKNOWN_PASSWORD, Certificate
 from wattwarden.protocol.codec import DEFAULT_PROFILE, DEFAULT_ZONE, Profile
 from wattwarden.storage.database import Connection
 from wattwarden.storage.meters import add_meter, set_profile
@@ -16,6 +16,7 @@ from wattwarden.storage.profiles import (
     ProfileBook,
     check_body,
     load_profiles,
+    read_access,
     read_key,
     read_profile,
     watch_profiles,
@@ -113,6 +114,16 @@ def test_networks_that_cannot_be_read_let_nobody_in(tmp_path: Path) -> None:
     profile, problem = read_profile('{"access": {"networks": ["anywhere"]}}', 1, tmp_path)
     assert profile.access.networks == NOWHERE
     assert problem
+
+
+@pytest.mark.parametrize(
+    "name", ["serial:0A1F", "serial:0a1f", "serial:a1f", "sha256:" + "AB" * 32, "cn:Meter 01"]
+)
+def test_a_certificate_may_be_named_as_openssl_prints_it(tmp_path: Path, name: str) -> None:
+    access = AccessBody(certificate=name)
+    check_body(ProfileBody(access=access))
+    found, _ = read_access(access, tmp_path)
+    assert found.certificate in Certificate("ab" * 32, "Meter 01", "a1f").names
 
 
 @pytest.mark.parametrize("name", ["../m1", ".m1", "a/b", "", "x" * 65])
