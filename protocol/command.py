@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from wattwarden.protocol.both import Both, joined
 from wattwarden.protocol.microseconds import SECOND_US
 
 if TYPE_CHECKING:
@@ -51,12 +52,13 @@ class Command(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
 
 
 class CannotAskError(Exception):
-    """A meter cannot be asked this; ``cure`` says what to do instead.  Both: Chinese / English."""
+    """A meter cannot be asked this; ``cure`` says what to do instead, ``whole`` says both."""
 
-    def __init__(self, message: str, cure: str) -> None:
-        super().__init__(message)
+    def __init__(self, message: Both, cure: Both) -> None:
+        super().__init__(message.en)
         self.message = message
         self.cure = cure
+        self.whole = joined((message, cure))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +81,14 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a frame says to a question.  ``refused`` is why it is not done, "" when it is.
+    """What a frame says to a question.  ``refused`` is why it is not done, None when it is.
 
     ``is_last`` is False where more frames will come.
     """
 
     values: Mapping[str, Any] = field(default_factory=dict)
     is_last: bool = True
-    refused: str = ""
+    refused: Both | None = None
 
 
 HEARD: Final = Answer()
@@ -120,12 +122,15 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a command; ``requests`` went out, ``frames`` are the first of what came back."""
+    """What came of a command; ``requests`` went out, ``frames`` are the first of what came back.
+
+    ``message`` is why it was refused or stayed without an answer, None when it was answered.
+    """
 
     number: int
     ending: Ending
     values: Mapping[str, Any]
-    message: str
+    message: Both | None
     requests: tuple[bytes, ...]
     frames: tuple[bytes, ...]
     heard: int
@@ -135,34 +140,55 @@ def check(command: Command) -> None:
     """Refuse what no codec could make sense of.  Raises CannotAskError."""
     names = (*command.items, *command.values, *command.values.values())
     if len(command.items) + len(command.values) > MOST_ITEMS:
-        message = (
-            f"一次 {len(names)} 项,一条命令最多 {MOST_ITEMS} 项"
-            f" / {len(names)} things at once, at most {MOST_ITEMS} are asked in one command"
+        message = Both(
+            f"一次 {len(names)} 项，一条命令最多 {MOST_ITEMS} 项",
+            f"{len(names)} things at once, at most {MOST_ITEMS} are asked in one command",
         )
-        raise CannotAskError(message, "请分几条命令 / ask in several commands")
+        raise CannotAskError(message, Both("请分几条命令", "ask in several commands"))
     for name in names:
         if len(name) > MOST_ITEM_LETTERS or not name.isascii() or not name.isprintable():
-            message = (
-                f"{name[:40]!r} 不是项目名:最多 {MOST_ITEM_LETTERS} 个可见 ASCII 字符"
-                f" / is no name: up to {MOST_ITEM_LETTERS} printable ASCII letters"
+            message = Both(
+                f"{name[:40]!r} 不是项目名：最多 {MOST_ITEM_LETTERS} 个可见 ASCII 字符",
+                f"{name[:40]!r} is no name: up to {MOST_ITEM_LETTERS} printable ASCII letters",
             )
-            cure = "项目见 docs/commands.md / see the codec's items in docs/commands.md"
+            cure = Both("项目见 docs/commands.md", "see the codec's items in docs/commands.md")
             raise CannotAskError(message, cure)
     if command.verb is Verb.SET:
         if not command.values:
-            cure = "请写明要设的项,如 time / name what to set, such as time or NAME=VALUE"
-            raise CannotAskError("没有要设的项 / nothing to set", cure)
+            cure = Both(
+                "请写明要设的项，如 time 或 名称=值",
+                "name what to set, such as time or NAME=VALUE",
+            )
+            raise CannotAskError(Both("没有要设的项", "nothing to set"), cure)
     elif not command.items:
-        cure = "请至少写一项 / name at least one item"
-        raise CannotAskError("没有要问的项 / nothing to ask", cure)
+        cure = Both("请至少写一项", "name at least one item")
+        raise CannotAskError(Both("没有要问的项", "nothing to ask"), cure)
     if command.verb is Verb.RECALL:
         since, until = command.since, command.until
         if since is None or until is None or not since < until:
-            cure = "请写明起止时刻,先起后止 / name since and a later until"
-            raise CannotAskError("没有时段 / no stretch of time", cure)
+            cure = Both("请写明起止时刻，先起后止", "name since and a later until")
+            raise CannotAskError(Both("没有时段", "no stretch of time"), cure)
 
 
-def unknown_item(item: str, known: str) -> CannotAskError:
+def only_reports(codec: str) -> CannotAskError:
+    """Return the error for a meter of a codec that asks nothing."""
+    message = Both(
+        f"此表不能被问：{codec} 只自行上报",
+        f"this meter cannot be asked: {codec} only reports by itself",
+    )
+    cure = Both(
+        "请等它下次上报，何者可问见 docs/commands.md",
+        "wait for its next report; see docs/commands.md for who answers",
+    )
+    return CannotAskError(message, cure)
+
+
+def unknown_item(item: str, known: Both) -> CannotAskError:
     """Return the error for an item that a codec does not know."""
-    message = f"此表没有项目 {item} / {item} is no item of this meter"
-    return CannotAskError(message, f"可用的项目 / known are {known}")
+    message = Both(f"此表没有项目 {item}", f"{item} is no item of this meter")
+    return CannotAskError(message, items_are(known))
+
+
+def items_are(known: Both) -> Both:
+    """Say which items there are."""
+    return Both(f"可用的项目：{known.zh}", f"items are {known.en}")

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from wattwarden.protocol.both import Both, joined
 from wattwarden.protocol.codec import DEFAULT_PROFILE, NOTHING_ASKED, Asked, Profile, ProfileOf
 from wattwarden.protocol.command import Ending, Outcome, Question
 from wattwarden.protocol.microseconds import MINUTE_US, SECOND_US
@@ -44,7 +45,7 @@ class _Order:
     number: int
     questions: deque[Question]
     values: dict[str, Any] = field(default_factory=dict)
-    refusals: list[str] = field(default_factory=list)
+    refusals: list[Both] = field(default_factory=list)
     requests: list[bytes] = field(default_factory=list)
     frames: list[bytes] = field(default_factory=list)
     heard: int = 0
@@ -52,12 +53,13 @@ class _Order:
 
     def outcome(self) -> Outcome:
         """Say what came of it."""
-        ending, message = Ending.ANSWERED, ""
+        ending, message = Ending.ANSWERED, None
         if self.silent_s:
             ending = Ending.SILENT
-            message = f"no answer within {self.silent_s:g} s"
+            seconds = f"{self.silent_s:g}"
+            message = Both(f"{seconds} 秒内无应答", f"no answer within {seconds} s")
         elif self.refusals:
-            ending, message = Ending.REFUSED, "; ".join(self.refusals)
+            ending, message = Ending.REFUSED, joined(self.refusals)
         return Outcome(
             self.number,
             ending,
@@ -170,7 +172,7 @@ class Line:
             return question.request
         self._note(order, frame)
         order.values |= _bounded(answer.values, MOST_VALUES - len(order.values))
-        if answer.refused:
+        if answer.refused is not None:
             order.refusals.append(answer.refused)
         if answer.is_last:
             self._outstanding = None

@@ -26,7 +26,7 @@ from dataclasses import replace
 
 from wattwarden.protocol.asking import Asking, Bindable, Denial, Doubting
 from wattwarden.protocol.codec import NOTHING_ASKED, Codec, Dialogue, ProfileOf
-from wattwarden.protocol.command import CannotAskError, Command, Outcome, Peer
+from wattwarden.protocol.command import Command, Outcome, Peer, only_reports
 from wattwarden.protocol.events import (
     Closing,
     Denied,
@@ -173,12 +173,7 @@ class Session:
         """
         codec, asking, dialogue = self.codec, self._asking, self._dialogue
         if codec is None or codec.ask is None or asking is None or dialogue is None:
-            name = "nobody" if codec is None else codec.title
-            message = (
-                f"此表不能被问,{name} 只自行上报"
-                f" / this meter cannot be asked: {name} only reports by itself"
-            )
-            raise CannotAskError(message, "请等它下次上报 / wait for its next report")
+            raise only_reports("it" if codec is None else codec.name)
         questions = codec.ask(command, replace(peer, said=asking.said()))
         if asking.line is None:
             asking.line = Line()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from wattwarden.protocol.both import Both
 from wattwarden.protocol.codec import NOTHING_ASKED, Asked, Codec
 from wattwarden.protocol.command import CannotAskError, Command, Outcome, Peer
 from wattwarden.protocol.envelope import Occurrence, SessionRow
@@ -328,8 +329,8 @@ class MeterConnection(asyncio.Protocol):
             CannotAskError: it cannot be asked that.
         """
         if self._transport.is_closing():
-            message = "设备刚刚断开 / the meter hung up at this moment"
-            raise CannotAskError(message, "请再问一次 / ask again")
+            message = Both("设备刚刚断开", "the meter hung up at this moment")
+            raise CannotAskError(message, Both("请再问一次", "ask again"))
         self.session.order(number, command, peer)
         self._pump(peer.now)
 

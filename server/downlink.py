@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from wattwarden.codecs import Profiles
+from wattwarden.protocol.both import Both
 from wattwarden.protocol.command import CannotAskError, Ending, Outcome, Peer
 from wattwarden.protocol.polling import entries_of
 from wattwarden.storage.commands.counts import Counted, tell_counts
@@ -30,6 +31,7 @@ from wattwarden.storage.commands.queue import (
     finish,
     hold,
     in_hand,
+    said,
     waiting,
 )
 from wattwarden.storage.database import Connection, connect, errors
@@ -54,8 +56,8 @@ _STATES: Final = {
     Ending.REFUSED: "refused",
     Ending.SILENT: "expired",
 }
-_GONE: Final = "设备在应答前断开 / the meter hung up before it answered"
-_UNKEPT: Final = "应答无法保存 / what came of it cannot be kept"
+_GONE: Final = Both("设备在应答前断开", "the meter hung up before it answered")
+_UNKEPT: Final = Both("应答无法保存", "what came of it cannot be kept")
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -193,17 +195,18 @@ class Downlink:
         try:
             session.order(one.id, one.command, peer)
         except CannotAskError as error:
-            self._end(one.id, Ending.REFUSED, f"{error.message}; {error.cure}")
+            self._end(one.id, Ending.REFUSED, error.whole)
             return
         except Exception as error:  # noqa: BLE001  # a codec's defect is this command's alone
             _log.exception("a codec could not ask", command=one.id, codec=codec)
-            message = f"规约程序出错 / the codec failed: {type(error).__name__}"
+            kind = type(error).__name__
+            message = Both(f"规约程序出错：{kind}", f"the codec failed: {kind}")
             self._end(one.id, Ending.REFUSED, message)
             return
         self.counters.sent += 1
         self._under_way[one.id] = session
 
-    def _end(self, number: int, ending: Ending, message: str) -> None:
+    def _end(self, number: int, ending: Ending, message: Both) -> None:
         self._ended[number] = Outcome(number, ending, {}, message, (), (), 0)
 
     def _collect(self) -> None:
@@ -223,7 +226,7 @@ class Downlink:
         for number, outcome in list(self._ended.items()):
             reply = {
                 "values": dict(outcome.values),
-                "message": outcome.message,
+                **said(outcome.message),
                 "heard": outcome.heard,
                 "requests": [raw.hex() for raw in outcome.requests],
                 "frames": [raw.hex() for raw in outcome.frames],
@@ -242,7 +245,7 @@ class Downlink:
             if error.retryable:
                 raise
             _log.exception("what came of a command cannot be kept", command=number)
-            reply = {"message": _UNKEPT}
+            reply = said(_UNKEPT)
             await finish(connection, number, state, reply, gateway=self._name, now=self._now())
 
     def _count(self, ending: Ending) -> None:

@@ -10,12 +10,11 @@ from typing import Final
 
 import structlog
 
-from wattwarden.protocol.command import Command, Verb
+from wattwarden.protocol.command import CannotAskError, Command, Verb
 from wattwarden.server.archivist import Chore, Due, Rested
 from wattwarden.storage.clocks import astray, note_sync
 from wattwarden.storage.commands.queue import enter
 from wattwarden.storage.database import Connection, connect
-from wattwarden.storage.errors import StorageError
 from wattwarden.storage.gaps import LONGEST
 from wattwarden.storage.moments import us_of
 from wattwarden.storage.recalls import due_recalls, forget_recalls, note_recall
@@ -132,8 +131,6 @@ async def _enter(
         return await enter(
             connection, meter, command, actor=SYSTEM, now=now, expires_at=now + COMMAND_LIFE
         )
-    except StorageError as error:
-        if error.retryable:
-            raise
+    except CannotAskError:
         counters.refused += 1
         return None

@@ -169,9 +169,9 @@ def _want(
             wish = Wish(found, made(now), expires_at, name.channel or "")
             try:
                 await check_wish(connection, wish, Places(settings.data).secrets, now)
+                number = await _enter(connection, wish, person, now)
             except CannotAskError as error:
-                raise CommandError(error.message, error.cure) from error
-            number = await _enter(connection, wish, person, now)
+                raise CommandError(error.message.en, error.cure.en) from error
             return await _await(connection, number, how.wait)
 
     entered = run(work())

@@ -22,6 +22,7 @@ from wattwarden.codecs.acrel.frame import (
 )
 from wattwarden.codecs.modbus.commands import Wanted, told, wanted_of, write_registers
 from wattwarden.codecs.modbus.maps import find_type
+from wattwarden.protocol.both import Both
 from wattwarden.protocol.command import Answer, CannotAskError, Command, Peer, Question
 
 _INTERVAL: Final = "interval"
@@ -41,8 +42,10 @@ def ask(command: Command, peer: Peer) -> tuple[Question, ...]:
     values = dict(command.values)
     wanted: list[Wanted] = []
     if "time" in (*values, *command.items):
-        message = "安科瑞表自行对时 (93) / a meter of Acrel's asks for the time by itself (93)"
-        cure = "它上次请求时已对时 / it has the gateway's time since it last asked"
+        message = Both(
+            "安科瑞表自行对时（93）", "a meter of Acrel's asks for the time by itself (93)"
+        )
+        cure = Both("它上次请求时已对时", "it has the gateway's time since it last asked")
         raise CannotAskError(message, cure)
     if _INTERVAL in values:
         wanted.append(_interval(slave, values.pop(_INTERVAL)))
@@ -57,8 +60,9 @@ def ask(command: Command, peer: Peer) -> tuple[Question, ...]:
 def _slave_of(peer: Peer) -> int:
     told = int(peer.channel) if peer.channel.isdecimal() else peer.profile.options.get("slave", 1)
     if not isinstance(told, int) or not 0 < told <= _MOST_SLAVE:
-        message = f"{told} 不是从站地址 / {told} is no slave on the meter's bus"
-        raise CannotAskError(message, f"从站为 / slaves are 1 to {_MOST_SLAVE}")
+        message = Both(f"{told} 不是从站地址", f"{told} is no slave on the meter's bus")
+        cure = Both(f"从站为 1 至 {_MOST_SLAVE}", f"slaves are 1 to {_MOST_SLAVE}")
+        raise CannotAskError(message, cure)
     return told
 
 
@@ -66,8 +70,9 @@ def _interval(slave: int, value: str) -> Wanted:
     seconds = int(value) if value.isdecimal() else 0
     minutes, rest = divmod(seconds, _MINUTE_S)
     if rest or not 0 < minutes <= _MOST_MINUTES:
-        message = f"interval 不能是 {value!r} / interval is {value!r}"
-        cure = f"整分钟的秒数 / whole minutes in seconds, 60 to {_MOST_MINUTES * _MINUTE_S}"
+        most_s = _MOST_MINUTES * _MINUTE_S
+        message = Both(f"interval 不能是 {value!r}", f"interval is {value!r}")
+        cure = Both(f"整分钟的秒数，60 至 {most_s}", f"whole minutes in seconds, 60 to {most_s}")
         raise CannotAskError(message, cure)
     return Wanted(_INTERVAL, write_registers(slave, _INTERVAL_REGISTER, [minutes << 8]))
 

@@ -16,6 +16,7 @@ from wattwarden.codecs.dlt645.asking import answer_of, request
 from wattwarden.codecs.dlt645.frame import PREAMBLE
 from wattwarden.codecs.dlt645.functions import READ, READ_1997, READINGS
 from wattwarden.codecs.dlt645.message import encode, read
+from wattwarden.protocol.both import Both, term
 from wattwarden.protocol.codec import Message, default_profile
 from wattwarden.protocol.command import (
     HEARD,
@@ -24,6 +25,7 @@ from wattwarden.protocol.command import (
     Command,
     Peer,
     Verb,
+    items_are,
     unknown_item,
 )
 from wattwarden.protocol.errors import ProtocolError
@@ -45,7 +47,10 @@ PASSWORD: Final = "password_645"  # noqa: S105  # the name of the option
 _EVERYBODY: Final = "99" * 6
 _WRITE: Final = 0x14
 _NO_OPERATOR: Final = "00000000"
-_GRAMMAR: Final = f"{', '.join(ITEMS)}, or a data item of 8 or 4 hex digits"
+_GRAMMAR: Final = Both(
+    f"{', '.join(ITEMS)}，或 8 位、4 位十六进制数据标识",
+    f"{', '.join(ITEMS)}, or a data item of 8 or 4 hex digits",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +75,11 @@ def wanted_of(command: Command, peer: Peer) -> list[Wanted]:
         CannotAskError: an item is none, or cannot be set.
     """
     if command.verb is Verb.RECALL:
-        message = (
-            "DL/T 645 表的历史按数据标识问"
-            " / history of a DL/T 645 meter is asked for by its data items"
+        message = Both(
+            "DL/T 645 表的历史按数据标识问",
+            "history of a DL/T 645 meter is asked for by its data items",
         )
-        cure = "问冻结数据,如 05060101 / ask for those of a freeze, such as 05060101"
+        cure = Both("问冻结数据，如 05060101", "ask for those of a freeze, such as 05060101")
         raise CannotAskError(message, cure)
     if command.verb is Verb.ASK:
         codes = [(item, code) for item in command.items for code in ITEMS.get(item, (item,))]
@@ -92,8 +97,9 @@ def told(wanted: Wanted, frame: bytes) -> Answer | None:
     except ProtocolError:
         return None
     if answer.err:
-        errors = ", ".join(map(str, fields.get("errors", ()))) or f"error {answer.err}"
-        return Answer(refused=f"{wanted.name}: {errors}")
+        said = fields.get("errors") or (f"错误{answer.err} error {answer.err}",)
+        zh, en = (", ".join(texts) for texts in zip(*map(term, said), strict=True))
+        return Answer(refused=Both(f"{wanted.name}：{zh}", f"{wanted.name}: {en}"))
     if wanted.function not in READINGS:
         return Answer({wanted.name: "set"})
     name = wanted.name if wanted.name == wanted.item else f"{wanted.name} {wanted.item}"
@@ -133,11 +139,9 @@ def _set(name: str, value: str, peer: Peer) -> Wanted:
         return Wanted(name, peer.address, PREAMBLE * 4 + raw, 0x08, is_answered=False)
     password = peer.profile.options.get(PASSWORD)
     if password is None:
-        message = f"{name}: 写 DL/T 645 表须有密码 / writing to it takes its password"
-        cure = (
-            f"wattwarden meters set … --option {PASSWORD}=02123456"
-            " (权限与三字节密码 / level and three bytes)"
-        )
+        message = Both(f"{name}：写 DL/T 645 表须有密码", f"{name}: writing takes its password")
+        option = f"wattwarden meters set … --option {PASSWORD}=02123456"
+        cure = Both(f"{option}（权限与三字节密码）", f"{option} (level and three bytes)")
         raise CannotAskError(message, cure)
     fields = {
         "di": name.upper(), "password": str(password), "operator": _NO_OPERATOR, "value": value,
@@ -145,6 +149,6 @@ def _set(name: str, value: str, peer: Peer) -> Wanted:
     try:
         raw = encode(Message("write", peer.address, None, fields))
     except ValueError as error:
-        message = f"{name}={value}: 不能这样设 / {error}"
-        raise CannotAskError(message, f"可用的项目 / items are {_GRAMMAR}") from error
+        message = Both(f"{name}={value} 不能这样设：{error}", f"{name}={value}: {error}")
+        raise CannotAskError(message, items_are(_GRAMMAR)) from error
     return Wanted(name, peer.address, PREAMBLE * 4 + raw, _WRITE)

@@ -26,6 +26,7 @@ from wattwarden.codecs.dlt698.frame import LAST, Link, take_apart
 from wattwarden.codecs.dlt698.message import encode
 from wattwarden.codecs.dlt698.objects import dar_name, describe, find, scaled, values_of
 from wattwarden.codecs.dlt698.pieces import Pieces
+from wattwarden.protocol.both import Both, term
 from wattwarden.protocol.codec import Message, Profile
 from wattwarden.protocol.command import (
     HEARD,
@@ -36,6 +37,7 @@ from wattwarden.protocol.command import (
     Peer,
     Question,
     Verb,
+    items_are,
     unknown_item,
 )
 from wattwarden.protocol.errors import ProtocolError
@@ -56,7 +58,10 @@ _FROZEN_AT: Final = "20210200"
 _HISTORY: Final = {"minute": "50020200", "hour": "50030200", "day": "50040200"}
 _COLUMNS: Final = ("20000200", "20010200", "20040200", "200A0200", "00100200", "00200200")
 _OAD: Final = re.compile(r"[0-9A-Fa-f]{8}")
-_GRAMMAR: Final = f"{', '.join(ITEMS)}, or an OAD of 8 hex digits; to recall {', '.join(_HISTORY)}"
+_GRAMMAR: Final = Both(
+    f"{', '.join(ITEMS)}，或 8 位十六进制 OAD；补召用 {', '.join(_HISTORY)}",
+    f"{', '.join(ITEMS)}, or an OAD of 8 hex digits; to recall {', '.join(_HISTORY)}",
+)
 # PIID bits 0 to 5 number the interactions.
 _NUMBER: Final = 0x3F
 _TIMEOUT_MS: Final = 10_000
@@ -92,11 +97,11 @@ def ask(command: Command, peer: Peer) -> tuple[Question, ...]:
         CannotAskError: an item or a value is none, or the meter is behind another.
     """
     if peer.address != peer.identity:
-        message = (
-            "DL/T 698.45 终端后面的表不能单独问"
-            " / meters behind a terminal of DL/T 698.45 are not asked"
+        message = Both(
+            "DL/T 698.45 终端后面的表不能单独问",
+            "meters behind a terminal of DL/T 698.45 are not asked",
         )
-        raise CannotAskError(message, "请问终端本身 / ask the terminal itself")
+        raise CannotAskError(message, Both("请问终端本身", "ask the terminal itself"))
     found = list(_messages(command, peer))
     questions = []
     for place, (name, kind, fields) in enumerate(found):
@@ -105,8 +110,8 @@ def ask(command: Command, peer: Peer) -> tuple[Question, ...]:
         try:
             sent = encode(Message(kind, None, None, whole))
         except ValueError as error:
-            message = f"{name}: 不能这样问 / {error}"
-            raise CannotAskError(message, f"可问的项目 / items are {_GRAMMAR}") from error
+            message = Both(f"{name} 不能这样问：{error}", f"{name}: {error}")
+            raise CannotAskError(message, items_are(_GRAMMAR)) from error
         question = Question(peer.address, sent, _Telling(name, number), bytes([number]))
         is_stream = command.verb is Verb.RECALL
         questions.append(replace(question, timeout_us=STREAM_US) if is_stream else question)
@@ -143,8 +148,11 @@ def _setting(name: str, value: str, peer: Peer) -> dict[str, Any]:
         return {"oad": _CLOCK_OAD, "data": {"date_time_s": _wall(peer.now, peer)}}
     kind, colon, text = value.partition(":")
     if not colon or not _OAD.fullmatch(name):
-        message = f"{name}={value} 不能设置 / cannot be set"
-        cure = "可设的项 / settings are time, or OAD=TYPE:VALUE such as 43000300=long-unsigned:300"
+        message = Both(f"{name}={value} 不能设置", f"{name}={value} cannot be set")
+        cure = Both(
+            "可设的项：time，或 OAD=类型:值，如 43000300=long-unsigned:300",
+            "settings are time, or OAD=TYPE:VALUE such as 43000300=long-unsigned:300",
+        )
         raise CannotAskError(message, cure)
     number = text.removeprefix("-")
     data = (
@@ -241,15 +249,17 @@ class _Telling:
 
 def _told(name: str, said: Apdu) -> Answer:
     if said.kind == _ERROR:
-        return Answer(refused=f"{name}: 错误应答 error {said.fields.get('error')}")
-    refusals = [text for text in _refusals(said.fields) if text]
+        code = said.fields.get("error")
+        return Answer(refused=Both(f"{name}：错误应答 {code}", f"{name}: error {code}"))
+    refusals = list(_refusals(said.fields))
     values = _values(said.fields)
     if refusals:
-        return Answer(values, refused=f"{name}: {', '.join(refusals)}")
+        zh, en = (", ".join(texts) for texts in zip(*refusals, strict=True))
+        return Answer(values, refused=Both(f"{name}：{zh}", f"{name}: {en}"))
     return Answer(values or {name: "done"})
 
 
-def _refusals(fields: Mapping[str, Any]) -> Iterator[str]:
+def _refusals(fields: Mapping[str, Any]) -> Iterator[Both]:
     items: Sequence[Any] = (fields, *fields.get("items", ()))
     for item in items:
         if not isinstance(item, dict):
@@ -257,7 +267,9 @@ def _refusals(fields: Mapping[str, Any]) -> Iterator[str]:
         result = item.get("result")
         dar = item.get("dar", result.get("dar", 0) if isinstance(result, dict) else 0)
         if dar:
-            yield f"{item.get('oad', '')} {dar_name(dar) or f'DAR {dar}'}".strip()
+            why = term(dar_name(dar) or f"结果码{dar} DAR {dar}")
+            oad = item.get("oad", "")
+            yield Both(f"{oad} {why.zh}".strip(), f"{oad} {why.en}".strip())
 
 
 def _values(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from wattwarden.codecs.dtu.packets import packet_of
 from wattwarden.codecs.modbus import commands as modbus
 from wattwarden.codecs.modbus.asking import requests as modbus_requests
 from wattwarden.codecs.modbus.maps import MeterType, find_type
+from wattwarden.protocol.both import Both
 from wattwarden.protocol.codec import Profile
 from wattwarden.protocol.command import (
     HEARD,
@@ -95,9 +96,15 @@ def _slave_of(options: Mapping[str, Any], channel: str) -> tuple[int, MeterType 
         return named[0]["slave"], find_type(str(named[0].get("type")))
     if channel.isdecimal() and not named and _is_slave(int(channel)):
         return int(channel), None
-    known = ", ".join(str(one.get("channel", one["slave"])) for one in slaves) or "none configured"
-    message = f"问 DTU 后面的哪块表? / which meter behind the DTU? its channels are {known}"
-    cure = "写成 dtu:ID/CHANNEL / name it as dtu:ID/CHANNEL, or a DL/T 645 meter by its address"
+    known = ", ".join(str(one.get("channel", one["slave"])) for one in slaves)
+    message = Both(
+        f"问 DTU 后面的哪块表？已配通道：{known or '无'}",
+        f"which meter behind the DTU? its channels are {known or 'none configured'}",
+    )
+    cure = Both(
+        "写成 dtu:ID/CHANNEL，DL/T 645 表则写其地址",
+        "name it as dtu:ID/CHANNEL, or a DL/T 645 meter by its address",
+    )
     raise CannotAskError(message, cure)
 
 

@@ -39,6 +39,7 @@ from wattwarden.codecs.gdw376.kinds import (
 from wattwarden.codecs.gdw376.layouts import find_layout
 from wattwarden.codecs.gdw376.message import encode, identifier
 from wattwarden.codecs.gdw376.units import DENSITY_MIN
+from wattwarden.protocol.both import Both, joined
 from wattwarden.protocol.codec import Message, Profile
 from wattwarden.protocol.command import (
     HEARD,
@@ -48,6 +49,7 @@ from wattwarden.protocol.command import (
     Peer,
     Question,
     Verb,
+    items_are,
     unknown_item,
 )
 from wattwarden.protocol.line import Plan
@@ -64,7 +66,10 @@ _CURVES: Final = (81, 89, 90, 91, 92, 93, 94, 101)
 _HISTORY: Final = {"day": (1,), "curve": _CURVES, "minute": _CURVES}
 _READABLE: Final = frozenset((0x09, 0x0A, 0x0C, CLASS_2, 0x0E))
 _SETTABLE: Final = frozenset((PARAMETERS, CONTROL))
-_GRAMMAR: Final = f"{', '.join(_ITEMS)}, or AFN.Fn.Pn such as 0C.25.1; to recall day, curve, 0D.1.1"
+_GRAMMAR: Final = Both(
+    f"{', '.join(_ITEMS)}，或 AFN.Fn.Pn，如 0C.25.1；补召用 day, curve, 0D.1.1",
+    f"{', '.join(_ITEMS)}, or AFN.Fn.Pn such as 0C.25.1; to recall day, curve, 0D.1.1",
+)
 # A terminal asks its meters before it answers.
 _TIMEOUT_MS: Final = 10_000
 DEFAULT_PERIOD_S: Final = 300
@@ -169,15 +174,17 @@ def _question(
 ) -> Question:
     afn, fn, pn = item
     if afn not in _READABLE or (afn == CLASS_2 and not values):
-        message = f"{name}: 不能用 ask 问 / AFN {afn:02X} is not asked for by ask"
-        cure = f"可问的项目 / items are {_GRAMMAR}; 历史数据用 / history is asked for by recall"
-        raise CannotAskError(message, cure)
+        message = Both(
+            f"{name}：AFN {afn:02X} 不能召测", f"{name}: AFN {afn:02X} is not asked for by ask"
+        )
+        cure = Both("历史数据用补召", "history is asked for by recall")
+        raise CannotAskError(message, joined((items_are(_GRAMMAR), cure)))
     asked = Asked(name, afn, fn, pn, number)
     try:
         request = ask(identity, item, number, values)
     except ValueError as error:
-        message = f"{name}: 不能这样问 / {error}"
-        raise CannotAskError(message, f"可问的项目 / items are {_GRAMMAR}") from error
+        message = Both(f"{name} 不能这样问：{error}", f"{name}: {error}")
+        raise CannotAskError(message, items_are(_GRAMMAR)) from error
     return Question(identity, request, partial(told, asked), bytes([afn, number]))
 
 
@@ -214,8 +221,11 @@ def _set(name: str, value: str, peer: Peer) -> Question:
         data = _bytes_of(value, name)
     afn, fn, pn = item
     if afn not in _SETTABLE:
-        message = f"{name} 不能设置 / {name} cannot be set"
-        cure = "可设的项 / settings are time, or AFN.Fn.Pn=HEX with AFN 04 or 05"
+        message = Both(f"{name} 不能设置", f"{name} cannot be set")
+        cure = Both(
+            "可设的项：time，或 AFN.Fn.Pn=HEX（AFN 04、05）",
+            "settings are time, or AFN.Fn.Pn=HEX with AFN 04 or 05",
+        )
         raise CannotAskError(message, cure)
     number = peer.number & NUMBER
     password = _bytes_of(str(peer.profile.options.get("password", "")), "option password")
@@ -239,8 +249,8 @@ def _bytes_of(text: str, name: str) -> bytes:
     try:
         return bytes.fromhex(text)
     except ValueError as error:
-        message = f"{name}: {text[:40]!r} 不是十六进制 / is no hex"
-        raise CannotAskError(message, "每字节两位 / two digits a byte") from error
+        message = Both(f"{name}：{text[:40]!r} 不是十六进制", f"{name}: {text[:40]!r} is no hex")
+        raise CannotAskError(message, Both("每字节两位", "two digits a byte")) from error
 
 
 def _recalled(command: Command, peer: Peer) -> Iterator[Question]:
@@ -259,11 +269,13 @@ def _recalled(command: Command, peer: Peer) -> Iterator[Question]:
     items += [(name, *_item_of(name, peer.channel)) for name in command.items
               if name not in _HISTORY]  # fmt: skip
     if len(days) > _MOST_DAYS or len(days) * len(items) > MOST_POLLS:
-        message = (
-            f"一次补召 {len(days)} 天 {len(items)} 项"
-            f" / {len(days)} days of {len(items)} items at once"
+        message = Both(
+            f"一次补召 {len(days)} 天 {len(items)} 项",
+            f"{len(days)} days of {len(items)} items at once",
         )
-        cure = f"一条命令最多 {_MOST_DAYS} 天 / recall up to {_MOST_DAYS} days in one command"
+        cure = Both(
+            f"一条命令最多 {_MOST_DAYS} 天", f"recall up to {_MOST_DAYS} days in one command"
+        )
         raise CannotAskError(message, cure)
     for place, (day, (name, *item)) in enumerate(product(days, items)):
         afn, fn, pn = item

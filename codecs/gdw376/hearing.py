@@ -11,6 +11,7 @@ from wattwarden.codecs.dlt645 import commands as dlt645
 from wattwarden.codecs.gdw376.frame import BEGINS, LAST, NUMBER, Parts, check
 from wattwarden.codecs.gdw376.kinds import CONFIRMATION, FORWARDING
 from wattwarden.codecs.gdw376.units import Unit, describe, walk
+from wattwarden.protocol.both import Both
 from wattwarden.protocol.command import Answer
 from wattwarden.protocol.errors import ProtocolError
 
@@ -66,7 +67,7 @@ def told_inner(
         inner = describe(unit).get("frame")
         if inner:
             return tell(wanted, bytes.fromhex(inner))
-    return Answer(refused=f"{wanted.name}: 终端转发后无应答 the meter behind did not answer")
+    return _refused(wanted.name, "终端转发后表无应答", "the meter behind did not answer")
 
 
 def _from_terminal(frame: bytes, number: int) -> Parts | None:
@@ -85,14 +86,19 @@ def _confirmed(name: str, parts: Parts) -> Answer | None:
     if found == 1 << _ALL_DONE - 1:
         return Answer({name: "done"})
     if found == 1 << _ALL_DENIED - 1:
-        return Answer(refused=f"{name}: 终端否认 denied by the terminal")
+        return _refused(name, "终端否认", "denied by the terminal")
     if found != 1 << _EACH - 1:
         return None
     # AFN, then DA, DT and the result of each.
     results = parts.data[_IDENTIFIER_BYTES + 1 + _IDENTIFIER_BYTES :: _IDENTIFIER_BYTES + 1]
     if results[:1] == b"\0":
         return Answer({name: "done"})
-    return Answer(refused=f"{name}: 终端返回错误 error {results[:1].hex() or '?'}")
+    code = results[:1].hex() or "?"
+    return _refused(name, f"终端返回错误 {code}", f"error {code} of the terminal")
+
+
+def _refused(name: str, zh: str, en: str) -> Answer:
+    return Answer(refused=Both(f"{name}：{zh}", f"{name}: {en}"))
 
 
 def _units(parts: Parts) -> Sequence[Unit]:

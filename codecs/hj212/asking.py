@@ -26,6 +26,7 @@ from wattwarden.codecs.hj212.header import (
     read_header,
 )
 from wattwarden.codecs.hj212.plaintext import plain_of
+from wattwarden.protocol.both import Both, term
 from wattwarden.protocol.checksum import hj212
 from wattwarden.protocol.codec import ProfileOf
 from wattwarden.protocol.command import (
@@ -72,13 +73,15 @@ _ASKED: Final = {
 _ASKED_OF: Final = {"sampling": "3017", "delay": "3018", "serial": "3019"}
 _GOES_ON: Final = frozenset(("2011", "2021"))
 _HISTORY: Final = {"minute": "2051", "hour": "2061", "day": "2031", "runtime": "2041"}
-_GRAMMAR: Final = (
-    f"{', '.join((*_ASKED, *(f'{name}:POLID' for name in _ASKED_OF)))}, POLID.INFOID;"
-    f" to recall {', '.join(_HISTORY)}"
+_NAMED: Final = ", ".join((*_ASKED, *(f"{name}:POLID" for name in _ASKED_OF), "POLID.INFOID"))
+_GRAMMAR: Final = Both(
+    f"{_NAMED}；补召用 {', '.join(_HISTORY)}", f"{_NAMED}; to recall {', '.join(_HISTORY)}"
 )
-_SETTABLE: Final = (
-    "time, interval=SECONDS, min-interval=MINUTES, timeout=SECONDS, retries=COUNT,"
-    " sampling:POLID=HOURS, POLID.INFOID=VALUE"
+_SETTABLE: Final = Both(
+    "可设的项：time，interval=秒，min-interval=分钟，timeout=秒，retries=次，sampling:POLID=小时，"
+    "POLID.INFOID=值",
+    "settings are time, interval=SECONDS, min-interval=MINUTES, timeout=SECONDS, retries=COUNT,"
+    " sampling:POLID=HOURS, POLID.INFOID=VALUE",
 )
 
 
@@ -146,11 +149,12 @@ def _settings(values: Mapping[str, str], peer: Peer) -> list[_Wanted]:
     both = {"timeout": "OverTime", "retries": "ReCount"}
     given = {name: value for name, value in values.items() if name in both}
     if given and len(given) < len(both):
-        message = (
-            "timeout 与 retries 须一起设 / timeout and retries are set together"
-            " (1000: OverTime, ReCount)"
+        message = Both(
+            "timeout 与 retries 须一起设（1000：OverTime, ReCount）",
+            "timeout and retries are set together (1000: OverTime, ReCount)",
         )
-        raise CannotAskError(message, "例如 / such as timeout=10 retries=3")
+        cure = Both("例如 timeout=10 retries=3", "such as timeout=10 retries=3")
+        raise CannotAskError(message, cure)
     if given:
         data = ";".join(f"{both[name]}={_number(name, values[name], 1, 99)}" for name in both)
         wanted.append(_Wanted("timeout", "1000", data))
@@ -167,8 +171,9 @@ def _setting(name: str, value: str, peer: Peer) -> _Wanted:
     if name == "min-interval":
         minutes = _number(name, value, 1, 30)
         if minutes not in _MIN_INTERVALS:
-            message = f"min-interval 不能是 {minutes} 分钟 / min-interval is {minutes} min"
-            raise CannotAskError(message, f"可用 / allowed are {sorted(_MIN_INTERVALS)}")
+            message = Both(f"min-interval 不能是 {minutes} 分钟", f"min-interval is {minutes} min")
+            known = ", ".join(map(str, sorted(_MIN_INTERVALS)))
+            raise CannotAskError(message, Both(f"可用 {known}", f"allowed are {known}"))
         return _Wanted(name, "1064", f"MinInterval={minutes}")
     word, colon, factor = name.partition(":")
     if colon and word == "sampling" and _is_code(factor):
@@ -177,8 +182,11 @@ def _setting(name: str, value: str, peer: Peer) -> _Wanted:
     if dot and _is_code(factor) and _is_code(information) and _is_value(value):
         data = f"PolId={factor};InfoId={information};{information}-Info={value}"
         return _Wanted(name, "3021", data)
-    message = f"{name}={value} 不能设置 / cannot be set in a logger of HJ 212"
-    raise CannotAskError(message, f"可设的项 / settings are {_SETTABLE}")
+    message = Both(
+        f"{name}={value} 不能在 HJ 212 数采仪上设置",
+        f"{name}={value} cannot be set in a logger of HJ 212",
+    )
+    raise CannotAskError(message, _SETTABLE)
 
 
 def _is_code(text: str) -> bool:
@@ -191,8 +199,11 @@ def _is_value(text: str) -> bool:
 
 def _number(name: str, text: str, least: int, most: int) -> int:
     if not text.isdecimal() or not least <= int(text) <= most:
-        message = f"{name} 不能是 {text!r},可用 {least} 至 {most} / allowed are {least} to {most}"
-        raise CannotAskError(message, f"可设的项 / settings are {_SETTABLE}")
+        message = Both(
+            f"{name} 不能是 {text!r}，可用 {least} 至 {most}",
+            f"{name} is {text!r}, allowed are {least} to {most}",
+        )
+        raise CannotAskError(message, _SETTABLE)
     return int(text)
 
 
@@ -242,7 +253,9 @@ def _result(code: bytes, meanings: Mapping[bytes, str], wanted: _Wanted) -> Answ
     if code == _DONE:
         return Answer({wanted.name: "done"})
     text = code.decode("latin-1")[:8]
-    return Answer(refused=f"{wanted.name}: {meanings.get(code, '')} ({text})")
+    why = term(meanings.get(code, "未知原因 unknown"))
+    refused = Both(f"{wanted.name}：{why.zh}（{text}）", f"{wanted.name}: {why.en} ({text})")
+    return Answer(refused=refused)
 
 
 def _values(pairs: Mapping[bytes, bytes]) -> dict[str, Any]:

@@ -13,14 +13,25 @@ from wattwarden.codecs.modbus.frame import check, seal
 from wattwarden.codecs.modbus.functions import EXCEPTIONS, FAILED, READ_HOLDING, READ_INPUT
 from wattwarden.codecs.modbus.maps import WORD_BYTES, MeterType, Register
 from wattwarden.codecs.modbus.pdu import MOST_REGISTERS, registers_of
-from wattwarden.protocol.command import Answer, CannotAskError, Command, Verb, unknown_item
+from wattwarden.protocol.both import Both, term
+from wattwarden.protocol.command import (
+    Answer,
+    CannotAskError,
+    Command,
+    Verb,
+    items_are,
+    unknown_item,
+)
 from wattwarden.protocol.errors import ProtocolError
 from wattwarden.protocol.rtu import WRITE_REGISTERS
 
 INPUT_MARK: Final = "i:"
 _MOST_ADDRESS: Final = 0xFFFF
 _MOST_WRITTEN: Final = 123
-_GRAMMAR: Final = "a quantity of its map, or registers such as 0x0014:3 or i:0x34:2"
+_GRAMMAR: Final = Both(
+    "其点表中的量，或寄存器，如 0x0014:3、i:0x34:2",
+    "a quantity of its map, or registers such as 0x0014:3 or i:0x34:2",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +55,10 @@ def wanted_of(command: Command, slave: int, kind: MeterType | None) -> list[Want
         CannotAskError: an item is none, or the past is asked for.
     """
     if command.verb is Verb.RECALL:
-        message = "Modbus 表不存历史 / a Modbus meter keeps no history that could be recalled"
-        raise CannotAskError(message, "缺的补不回 / what was missed is missing")
+        message = Both(
+            "Modbus 表不存历史", "a Modbus meter keeps no history that could be recalled"
+        )
+        raise CannotAskError(message, Both("缺的补不回", "what was missed is missing"))
     if command.verb is Verb.SET:
         return [_written(slave, name, value) for name, value in command.values.items()]
     return [_read(slave, item, kind) for item in command.items]
@@ -76,7 +89,8 @@ def told(wanted: Wanted, reply: bytes) -> Answer | None:
         return None
     if said.pdu[0] & FAILED:
         code = said.pdu[1] if len(said.pdu) > 1 else 0
-        return Answer(refused=f"{wanted.name}: {EXCEPTIONS.get(code, f'exception {code}')}")
+        why = term(EXCEPTIONS.get(code, f"异常{code} exception {code}"))
+        return Answer(refused=Both(f"{wanted.name}：{why.zh}", f"{wanted.name}: {why.en}"))
     if said.pdu[0] == WRITE_REGISTERS:
         return Answer({wanted.name: "set"})
     data = said.pdu[2:]
@@ -110,11 +124,11 @@ def _written(slave: int, name: str, value: str) -> Wanted:
     start = _number(name, 0, _MOST_ADDRESS, name)
     words = [_number(word, 0, _MOST_ADDRESS, f"{name}={value}") for word in value.split(",")]
     if len(words) > _MOST_WRITTEN:
-        message = (
-            f"一次 {len(words)} 个寄存器,最多 {_MOST_WRITTEN} 个"
-            f" / {len(words)} registers at once, at most {_MOST_WRITTEN} can be set"
+        message = Both(
+            f"一次 {len(words)} 个寄存器，最多 {_MOST_WRITTEN} 个",
+            f"{len(words)} registers at once, at most {_MOST_WRITTEN} can be set",
         )
-        raise CannotAskError(message, "请分几条命令 / set them in several commands")
+        raise CannotAskError(message, Both("请分几条命令", "set them in several commands"))
     return Wanted(name, write_registers(slave, start, words))
 
 
@@ -131,6 +145,9 @@ def _number(text: str, least: int, most: int, item: str) -> int:
     except ValueError as error:
         raise unknown_item(item, _GRAMMAR) from error
     if not least <= number <= most:
-        message = f"{item}: {number} 超出 {least} 至 {most} / is not within {least} and {most}"
-        raise CannotAskError(message, f"可问的项目 / items are {_GRAMMAR}")
+        message = Both(
+            f"{item}：{number} 超出 {least} 至 {most}",
+            f"{item}: {number} is not within {least} and {most}",
+        )
+        raise CannotAskError(message, items_are(_GRAMMAR))
     return number

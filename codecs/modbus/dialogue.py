@@ -12,6 +12,7 @@ from wattwarden.codecs.modbus.commands import Wanted, told, wanted_of
 from wattwarden.codecs.modbus.frame import check, seal
 from wattwarden.codecs.modbus.maps import MeterType, find_type
 from wattwarden.protocol.asking import Asking, Bindable
+from wattwarden.protocol.both import Both
 from wattwarden.protocol.codec import NOTHING_ASKED, Asked, Batch, Profile, ProfileOf
 from wattwarden.protocol.command import (
     HEARD,
@@ -114,9 +115,13 @@ def _named(peer: Peer) -> tuple[int, MeterType | None]:
         return named[0][1:]
     if peer.channel.isdecimal() and not named and 0 < int(peer.channel) <= _MOST_SLAVE:
         return int(peer.channel), None
-    known = ", ".join(one[0] for one in entries) or "none configured"
-    message = f"问哪个从站? / which slave? its channels are {known}"
-    raise CannotAskError(message, "写成 / name it as modbus:ADDRESS/CHANNEL")
+    known = ", ".join(one[0] for one in entries)
+    message = Both(
+        f"问哪个从站？已配通道：{known or '无'}",
+        f"which slave? its channels are {known or 'none configured'}",
+    )
+    cure = Both("写成 modbus:ADDRESS/CHANNEL", "name it as modbus:ADDRESS/CHANNEL")
+    raise CannotAskError(message, cure)
 
 
 def _slaves(options: Mapping[str, Any]) -> Iterator[tuple[str, int, MeterType | None]]:

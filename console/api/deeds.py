@@ -176,8 +176,7 @@ async def ask_meter(visit: Visit) -> web.StreamResponse:
             await check_wish(connection, wish, visit.parts.secrets, reader.now)
             number = await enter_as(connection, wish, visit.person.id, reader.now)
         except CannotAskError as error:
-            zh, en = f"{error.message}；{error.cure}", f"{error.message}; {error.cure}"
-            raise unfit(zh, en) from error
+            raise unfit(*error.whole) from error
         except StorageError as error:
             if error.retryable:
                 raise

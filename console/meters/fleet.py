@@ -95,8 +95,8 @@ async def command(visit: Visit) -> web.StreamResponse:
     try:
         await _enter(visit, Verb(verb))
     except CannotAskError as error:
-        zh = f"此表不能这样问：{error.message}；{error.cure}"
-        return await _page(visit, [(zh, f"{error.message}; {error.cure}")])
+        zh, en = error.whole
+        return await _page(visit, [(f"此表不能这样问：{zh}", en)])
     except RefusedError as error:
         return await _page(visit, [(one.zh, one.en) for one in error.problems])
     except StorageError as error:
@@ -110,9 +110,9 @@ async def _enter(visit: Visit, verb: Verb) -> None:
     """Enter what a form asks of a meter.
 
     Raises:
-        CannotAskError: It cannot be asked so.
+        CannotAskError: It cannot be asked so, or too much waits for the meter.
         RefusedError: This person may not.
-        StorageError: The database is away, or too much waits for the meter.
+        StorageError: The database is away.
     """
     async with visit.reading() as (connection, reader):
         meter = await meter_of(visit, connection)

@@ -15,8 +15,9 @@ from wattwarden.alarms.acting.rights import COMMAND_RIGHT, refusal
 from wattwarden.alarms.registry.nouns import Agency, Enterprise, Person
 from wattwarden.alarms.registry.problems import Problem, RefusedError
 from wattwarden.codecs import load_codecs
-from wattwarden.protocol.codec import DEFAULT_PROFILE, Codec, Profile
-from wattwarden.protocol.command import CannotAskError, Command, Peer, check
+from wattwarden.protocol.both import Both
+from wattwarden.protocol.codec import DEFAULT_PROFILE, Profile
+from wattwarden.protocol.command import CannotAskError, Command, Peer, check, only_reports
 from wattwarden.storage.commands.queue import enter
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.meters import Meter
@@ -58,7 +59,7 @@ async def check_wish(connection: Connection, wish: Wish, secrets: Path, now: dat
     _check_span(wish.command, now)
     codec = load_codecs().get(wish.meter.codec)
     if codec is None or codec.ask is None:
-        raise _silent(wish.meter, codec)
+        raise only_reports(wish.meter.codec)
     identity, body = await _session_of(connection, wish.meter)
     profile = DEFAULT_PROFILE if body is None else _profile_of(body, wish.meter.version, secrets)
     now_us = us_of(now)
@@ -70,7 +71,8 @@ async def enter_as(connection: Connection, wish: Wish, person: str, now: datetim
 
     Raises:
         RefusedError: They may not, told in both languages.
-        StorageError: The database is away, or too many commands wait.
+        CannotAskError: Too many commands wait for the meter.
+        StorageError: The database is away.
     """
     await permit(connection, wish.meter.name, wish.command, person)
     return await enter(
@@ -141,8 +143,10 @@ def _check_span(command: Command, now: datetime) -> None:
     since = first if command.since is None else command.since
     until = last if command.until is None else command.until
     if not first <= since <= until <= last:
-        message = "补召时段不在近十年内 / the stretch of time is not within the last ten years"
-        cure = "请写近期的起止时刻 / name since and until as moments of the recent past"
+        message = Both(
+            "补召时段不在近十年内", "the stretch of time is not within the last ten years"
+        )
+        cure = Both("请写近期的起止时刻", "name since and until as moments of the recent past")
         raise CannotAskError(message, cure)
 
 
@@ -164,10 +168,3 @@ async def _session_of(connection: Connection, meter: Meter) -> tuple[str, Profil
 def _profile_of(body: ProfileBody, version: int, secrets: Path) -> Profile:
     profile, _ = read_profile(msgspec.json.encode(body).decode(), version, secrets)
     return profile
-
-
-def _silent(meter: Meter, codec: Codec | None) -> CannotAskError:
-    title = meter.codec if codec is None else codec.title
-    message = f"{meter.name} 不能被问 / this meter cannot be asked: {title} only reports by itself"
-    cure = "请等它下次上报 / wait for its next report; see docs/commands.md for who answers"
-    return CannotAskError(message, cure)

@@ -18,9 +18,9 @@ import asyncpg
 import msgspec
 import orjson
 
-from wattwarden.protocol.command import Command
+from wattwarden.protocol.both import Both
+from wattwarden.protocol.command import CannotAskError, Command
 from wattwarden.storage.database import Connection, errors
-from wattwarden.storage.errors import StorageError
 from wattwarden.storage.text import storable
 
 CHANNEL: Final = "wattwarden_commands"
@@ -35,11 +35,11 @@ LOCK_CLASS: Final = int.from_bytes(b"gate", "big")
 MOST_LETTERS: Final = 4096
 MOST_DEPTH: Final = 12
 MOST_BITS: Final = 63
-UNKNOWN_OUTCOME: Final = (
-    "网关在应答到达前退出,设备是否已执行不明"
-    " / sent, and its gateway ended before an answer came: whether the meter did it is not known"
+UNKNOWN_OUTCOME: Final = Both(
+    "网关在应答到达前退出，设备是否已执行不明",
+    "sent, and its gateway ended before an answer came: whether the meter did it is not known",
 )
-AWAY: Final = "设备在有效期内未上线 / the meter did not dial in before it expired"
+AWAY: Final = Both("设备在有效期内未上线", "the meter did not dial in before it expired")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,8 @@ async def enter(
     Whoever calls has asked for rights (``entering``) or is the system itself.
 
     Raises:
-        StorageError: too many wait for the meter; or the database is away.
+        CannotAskError: Too many wait for the meter.
+        StorageError: The database is away.
     """
     body = msgspec.json.encode(command).decode()
     with errors("entering a command"):
@@ -179,7 +180,7 @@ async def expire(connection: Connection, now: datetime, by: str) -> int:
             ]
             ended += [(number, UNKNOWN_OUTCOME) for number in await _orphans(connection, by)]
             for number, message in ended:
-                reply = {"message": message}
+                reply = said(message)
                 await connection.execute(
                     "UPDATE command SET state = 'expired', reply = $2, finished_at = $3"
                     " WHERE id = $1",
@@ -189,6 +190,12 @@ async def expire(connection: Connection, now: datetime, by: str) -> int:
             if ended:
                 await _tell(connection)
     return len(ended)
+
+
+def said(message: Both | None) -> dict[str, str]:
+    """Return, as a reply holds it, why something was not done; nothing where it was."""
+    zh, en = ("", "") if message is None else message
+    return {"message": en, "zh": zh}
 
 
 async def in_hand(connection: Connection, gateway: str) -> list[int]:
@@ -240,11 +247,11 @@ async def _same(
     )
     found = next((row["id"] for row in waiting if row["same"]), None)
     if found is None and len(waiting) >= MOST_QUEUED:
-        message = (
-            f"此表已有 {len(waiting)} 条命令在等待,最多 {MOST_QUEUED} 条"
-            f" / {len(waiting)} commands wait for this meter, at most {MOST_QUEUED} may"
+        message = Both(
+            f"此表已有 {len(waiting)} 条命令在等待，最多 {MOST_QUEUED} 条",
+            f"{len(waiting)} commands wait for this meter, at most {MOST_QUEUED} may",
         )
-        raise StorageError(message, retryable=False)
+        raise CannotAskError(message, Both("先撤销一些，或等其过期", "cancel some, or wait"))
     return None if found is None else int(found)
 
 

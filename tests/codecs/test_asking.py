@@ -26,6 +26,7 @@ from wattwarden.codecs.gdw376.frame import seal as seal_376
 from wattwarden.codecs.hj212 import CODEC as HJ212
 from wattwarden.codecs.modbus import answer, find_type, registers
 from wattwarden.protocol import rtu
+from wattwarden.protocol.both import Both
 from wattwarden.protocol.codec import Codec, Message, Profile, default_profile
 from wattwarden.protocol.command import (
     Answer,
@@ -280,9 +281,15 @@ def test_what_cannot_be_asked_is_refused_with_a_cure(
 
 
 def check_both_languages(error: CannotAskError) -> None:
-    for text in (error.message, error.cure):
-        assert re.search("[\u4e00-\u9fff]", text), f"no Chinese in {text}"
-        assert re.search("[a-z]{3}", text), f"no English in {text}"
+    for text in (error.message, error.cure, error.whole):
+        check_both(text)
+
+
+def check_both(text: Both) -> None:
+    assert re.search("[\u4e00-\u9fff]", text.zh), f"no Chinese in {text.zh}"
+    assert re.search("[a-z]{3}", text.en), f"no English in {text.en}"
+    # Whoever reads one language gets that one alone.
+    assert not re.search("[\u3000-\u9fff\uff00-\uffef]", text.en), f"Chinese in {text.en}"
 
 
 @pytest.mark.parametrize(
@@ -390,7 +397,9 @@ def test_a_logger_says_why_not(frames: list[bytes], ending: Ending, said: str) -
     talk.hear(*frames)
     outcome = talk.ended()
     assert outcome.ending is ending
-    assert said in outcome.message
+    if outcome.message is not None:
+        check_both(outcome.message)
+    assert said in (outcome.message or Both("", "")).en
 
 
 def test_history_streams_until_the_logger_says_it_was_all() -> None:
@@ -530,7 +539,9 @@ def test_an_answer_is_understood(
     talk.hear(*replies(request))
     outcome = talk.ended()
     assert (outcome.ending, dict(outcome.values)) == (ending, values)
-    assert bool(outcome.message) == (ending is Ending.REFUSED)
+    assert (outcome.message is not None) == (ending is Ending.REFUSED)
+    if outcome.message is not None:
+        check_both(outcome.message)
 
 
 # --- plans
@@ -597,7 +608,7 @@ def test_silence_ends_a_command_and_nothing_is_asked_again() -> None:
     talk.session.tick(talk.now)
     outcome = talk.ended()
     assert (outcome.ending, len(outcome.requests)) == (Ending.SILENT, 1)
-    assert "no answer within 15 s" in outcome.message
+    assert outcome.message == ("15 秒内无应答", "no answer within 15 s")
     assert talk.session.data_to_send() == b""
     assert talk.session.next_deadline() > talk.now + 60 * SECOND
 

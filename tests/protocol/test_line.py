@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 
+from wattwarden.protocol.both import Both
 from wattwarden.protocol.codec import DEFAULT_PROFILE, Profile
 from wattwarden.protocol.command import Answer, Ending, Question
 from wattwarden.protocol.line import LOOK_AGAIN_US, MOST_STREAM_US, STALE_US, Line, Plan
@@ -19,7 +20,7 @@ def hear(name: bytes, frame: bytes) -> Answer | None:
     mine, _, text = frame.partition(b"=")
     if mine != name:
         return None
-    refused = "no" if text.endswith(b"!") else ""
+    refused = Both("不", "no") if text.endswith(b"!") else None
     values = {f"{name.decode()}{text.decode()}": 1}
     return Answer(values, is_last=not text.endswith(b"+"), refused=refused)
 
@@ -67,7 +68,7 @@ def test_a_refusal_of_one_question_is_told_with_what_was_answered() -> None:
     line.due(NOW)
     line.hear(b"b=2", NOW)
     (outcome,) = line.take_outcomes()
-    assert (outcome.ending, outcome.message) == (Ending.REFUSED, "no")
+    assert (outcome.ending, outcome.message) == (Ending.REFUSED, ("不", "no"))
     assert "b2" in outcome.values
 
 
@@ -78,7 +79,9 @@ def test_silence_ends_the_command_and_its_late_answer_is_none() -> None:
     assert line.next_deadline() == NOW + 5 * SECOND_US
     assert line.due(NOW + 5 * SECOND_US) == b""
     (outcome,) = line.take_outcomes()
-    assert (outcome.ending, outcome.message) == (Ending.SILENT, "no answer within 5 s")
+    assert (outcome.ending, outcome.message) == (
+        Ending.SILENT, ("5 秒内无应答", "no answer within 5 s")
+    )  # fmt: skip
     assert outcome.requests == (b"?a",)
     assert line.hear(b"a=1", NOW + 6 * SECOND_US) is None
     assert line.counters.late == 1

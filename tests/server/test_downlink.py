@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 from tests.storage.store import EMPTY_STORE
 
+from wattwarden.protocol.both import Both
 from wattwarden.protocol.codec import DEFAULT_PROFILE, Profile
 from wattwarden.protocol.command import CannotAskError, Command, Ending, Outcome, Peer, Verb
 from wattwarden.protocol.polling import PollCounters
@@ -105,7 +106,7 @@ async def asked(here: Here) -> tuple[int, Peer]:
 
 
 def outcome(number: int, ending: Ending, **values: Any) -> Outcome:
-    return Outcome(number, ending, values, "", (b"\1",), (b"\2",), 1)
+    return Outcome(number, ending, values, None, (b"\1",), (b"\2",), 1)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,7 @@ async def test_a_meter_that_dials_in_later_is_asked_and_its_answer_kept(
         found = await ended(database, number)
         assert (found.state, found.gateway) == (state, "gw-1")
         assert found.reply == {
-            "values": {"time": "12:00"}, "message": "", "heard": 1,
+            "values": {"time": "12:00"}, "message": "", "zh": "", "heard": 1,
             "requests": ["01"], "frames": ["02"],
         }  # fmt: skip
         counters = downlink.counters
@@ -152,20 +153,29 @@ async def test_a_meter_behind_another_is_asked_through_that_ones_session(
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (CannotAskError("no such item", "ask for time"), "no such item; ask for time"),
-        (RuntimeError("a defect"), "规约程序出错 / the codec failed: RuntimeError"),
+        (
+            CannotAskError(Both("没有此项", "no such item"), Both("请问 time", "ask for time")),
+            Both("没有此项；请问 time", "no such item; ask for time"),
+        ),
+        (
+            RuntimeError("a defect"),
+            Both("规约程序出错：RuntimeError", "the codec failed: RuntimeError"),
+        ),
     ],
     ids=["cannot be asked", "a defect"],
 )
 async def test_what_cannot_be_sent_is_refused_and_the_gateway_goes_on(
-    database: Connection, store_server: str, error: Exception, said: str
+    database: Connection, store_server: str, error: Exception, said: Both
 ) -> None:
     port, here = Port(), Here(error)
     port.fleet.login("hj212:m1", here, "h", NOW_US)
     number = await ordered(database)
     async with serving(store_server, port):
         found = await ended(database, number)
-    assert (found.state, found.reply["message"]) == ("refused", said)
+    assert (found.state, found.reply) == (
+        "refused",
+        found.reply | {"zh": said.zh, "message": said.en},
+    )
 
 
 async def test_a_meter_that_hangs_up_in_between_has_not_answered(
@@ -241,7 +251,7 @@ async def test_what_waited_beyond_its_time_is_ended_and_what_is_under_way_is_not
         await asked(here)
         late = await enter(database, away, TIME, actor="li", now=before, expires_at=expires_at)
         found = await ended(database, late)
-        assert (found.state, found.reply["message"]) == ("expired", AWAY)
+        assert (found.state, found.reply) == ("expired", {"message": AWAY.en, "zh": AWAY.zh})
         still = await find_command(database, under_way)
         assert still is not None
         assert still.state == "sent"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from wattwarden.protocol.command import Command, Verb
+from wattwarden.protocol.command import CannotAskError, Command, Verb
 from wattwarden.protocol.polling import PollCounters
 from wattwarden.storage.commands.counts import Counted, load_counts, tell_counts
 from wattwarden.storage.commands.listing import (
@@ -96,7 +96,7 @@ async def test_a_meter_has_so_many_waiting_and_no_more(store: Connection) -> Non
         " SELECT $1, '{}', 'x', $2, $3 FROM generate_series(1, $4)",
         *(meter, NOW, NOW + HOUR, MOST_QUEUED),
     )
-    with pytest.raises(StorageError, match="256 commands wait"):
+    with pytest.raises(CannotAskError, match="256 commands wait"):
         await queued(store, meter)
     await queued(store, await meter_in(store, "m2"))
 
@@ -118,7 +118,7 @@ async def test_what_is_over_is_not_sent(store: Connection) -> None:
     assert await claim(store, [number], "gw-1", NOW + HOUR) == []
     assert await expire(store, NOW + HOUR, "gw-1") == 1
     done = await found(store, number)
-    assert (done.state, done.reply["message"]) == ("expired", AWAY)
+    assert (done.state, done.reply) == ("expired", {"message": AWAY.en, "zh": AWAY.zh})
     assert await expire(store, NOW + HOUR, "gw-1") == 0
 
 
@@ -133,7 +133,7 @@ async def test_what_a_killed_gateway_had_sent_ends_as_nobody_knows(
     await gateway.close()
     assert await expire(store, NOW, "gw-2") == 1
     done = await found(store, number)
-    assert (done.state, done.reply["message"]) == ("expired", UNKNOWN_OUTCOME)
+    assert (done.state, done.reply["message"]) == ("expired", UNKNOWN_OUTCOME.en)
     assert await claim(store, [number], "gw-2", NOW) == []
 
 
