@@ -2,13 +2,17 @@
 
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from tests.console.browser import Browser, inhabited
 from tests.console.desk import Desk
+from tests.storage.acting.two_firms import NOW
 
+from wattwarden.storage.commands.queue import AWAY, expire
+from wattwarden.storage.database import connect
 from wattwarden.storage.quarantine import Selection
 
 
@@ -23,6 +27,10 @@ async def _signed_in(house: Desk, person: str) -> Browser:
     browser = Browser(house)
     await browser.sign_in(person)
     return browser
+
+
+async def _entered(house: Desk) -> int:
+    return len(await house.fetch("SELECT FROM command"))
 
 
 async def test_the_list_says_who_reports_and_whose_they_are(house: Desk) -> None:
@@ -84,22 +92,42 @@ async def test_a_meter_is_accepted_and_its_frames_are_read_again(house: Desk) ->
 
 async def test_what_a_meter_cannot_be_asked_is_told_and_not_sent(house: Desk) -> None:
     browser = await _signed_in(house, "admin")
+    before = await _entered(house)
     await browser.get("/meters/1")
     page = await browser.post("/meters/1/command", {"verb": "set", "items": "nonsense=1"})
-    assert page.status in {422, 303}
+    assert page.status == 422
+    assert "此表没有项目 nonsense" in page.text
+    assert "is no item of this meter" not in page.text
+    assert await _entered(house) == before
     page = await browser.post("/meters/1/command", {"verb": "dance", "items": ""})
     assert page.status == 404
 
 
+async def test_what_came_of_a_command_is_told_in_the_language_of_the_page(house: Desk) -> None:
+    browser = await _signed_in(house, "admin")
+    await browser.get("/meters/1")
+    items = {"verb": "ask", "items": "0x0014:3"}
+    assert (await browser.post("/meters/1/command", items)).status == 303
+    connection = await connect(house.dsn, name="test")
+    try:
+        assert await expire(connection, NOW + timedelta(days=1), "gw-1") == 1
+    finally:
+        await connection.close()
+    page = await browser.get("/meters/1")
+    assert AWAY.zh in page.text
+    assert AWAY.en not in page.text
+
+
 async def test_nobody_asks_a_meter_that_is_not_theirs(house: Desk) -> None:
     browser = await _signed_in(house, "fitter1")
+    before = await _entered(house)
     page = await browser.get("/meters/1")
     assert "/meters/1/command" in page.html
     assert (await browser.post("/meters/2/command", {"verb": "ask"})).status == 404
     refused = await browser.post("/meters/1/command", {"verb": "set", "items": "time=now"})
     assert refused.status == 422
     assert "无权" in refused.text or "不能这样问" in refused.text
-    assert not await house.fetch("SELECT FROM command")
+    assert await _entered(house) == before
 
 
 async def test_a_frame_is_shown_byte_by_byte_and_read_again(house: Desk) -> None:
