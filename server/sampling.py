@@ -25,6 +25,8 @@ MOST_OF_AN_EVENT: Final = 60
 WINDOW_S: Final = 60.0
 # Some 200 bytes each; beyond it, the things that an event is about are not told apart.
 MOST_THINGS: Final = 4096
+# Looking through all of them takes half a millisecond: not at each warning of a storm.
+SWEEP_S: Final = 1.0
 # What an event is about, in the fields that the rooms use.
 ABOUT: Final = ("meter", "peer", "name", "platform", "endpoint", "chore", "shard", "codec", "kind")
 SAMPLED: Final = frozenset({"warning", "error", "exception", "critical"})
@@ -59,6 +61,7 @@ class Sampler:
         self._say = say
         self._now_s = now_s
         self._windows: dict[Key, _Window] = {}
+        self._swept_at = float("-inf")
 
     def __call__(self, _logger: object, method: str, event: Event) -> Event:
         """Let an event pass, or drop it.
@@ -85,7 +88,8 @@ class Sampler:
         """Count an event about something, and say whether it is told."""
         self.counts[level, name] += 1
         now = self._now_s()
-        if len(self._windows) >= MOST_THINGS:
+        if len(self._windows) >= MOST_THINGS and now - self._swept_at >= SWEEP_S:
+            self._swept_at = now
             self.sweep()
         is_told_apart = bool(about) and len(self._windows) < MOST_THINGS
         whole = self._window((name,), now)
@@ -104,8 +108,10 @@ class Sampler:
     def sweep(self) -> None:
         """Tell what was left out of minutes that are over."""
         now = self._now_s()
-        for key in [key for key, one in self._windows.items() if now - one.began >= WINDOW_S]:
-            self._tell(key, self._windows.pop(key))
+        # Of a list made at once: roles log from several threads.
+        for key, one in list(self._windows.items()):
+            if now - one.began >= WINDOW_S and self._windows.pop(key, None) is not None:
+                self._tell(key, one)
 
     def _window(self, key: Key, now: float) -> _Window:
         window = self._windows.get(key)

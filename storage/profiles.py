@@ -301,7 +301,7 @@ def read_access(body: AccessBody | None, secrets: Path) -> tuple[Access, str]:
 
 
 def _plain(certificate: str | None) -> str | None:
-    """Return a certificate's name as the one that is shown has it: OpenSSL prints capitals, zeros."""
+    """Return a name as the certificate that is shown has it; OpenSSL prints capitals and zeros."""
     kind, _, digits = (certificate or "").partition(":")
     if kind not in {"sha256", "serial"}:
         return certificate

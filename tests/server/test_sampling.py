@@ -93,6 +93,37 @@ def test_things_are_told_apart_while_there_is_room() -> None:
     assert sum(log.sampler.counts.values()) == 2 * MOST_THINGS
 
 
+def test_a_storm_of_things_is_not_looked_through_at_each_warning() -> None:
+    log = Log()
+    for number in range(MOST_THINGS):
+        log.told(1, event=str(number % 100), meter=str(number))
+    swept = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(log.sampler, "sweep", lambda: swept.append(log.now))
+        for second in (1.0, 1.5, 2.0):
+            log.now = second
+            log.told(100, meter="new")
+    assert swept == [1.0, 2.0]
+
+
+def test_another_thread_may_warn_while_minutes_are_looked_through() -> None:
+    log = Log()
+    log.told(10)
+
+    class Interrupted:
+        left_out = 0
+
+        @property
+        def began(self) -> float:
+            log.told(1, event=f"of another thread {len(log.sampler._windows)}")
+            return 0.0
+
+    log.sampler._windows["interrupted",] = Interrupted()  # type: ignore[assignment]
+    log.now = WINDOW_S
+    log.sampler.sweep()
+    assert log.said == [("e", 10 - MOST_A_MINUTE, {})]
+
+
 @pytest.mark.parametrize("method", ["info", "debug"])
 def test_what_warns_of_nothing_is_always_told(method: str) -> None:
     log = Log()
