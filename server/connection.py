@@ -143,7 +143,8 @@ class MeterConnection(asyncio.Protocol):
         """Feed the session and act on what it says."""
         session = self.session
         try:
-            frames = session.take_frames(data, now)
+            # What was under way when a login was denied is no frame of the meter's.
+            frames = None if self.denied else session.take_frames(data, now)
             if frames is None:
                 session.receive_data(data, now)
             if frames:
@@ -172,8 +173,9 @@ class MeterConnection(asyncio.Protocol):
         session = self.session
         if self._opened_at:
             self._note_open()
-        if session.identity != self.row.identity:
-            self._describe(session.identity)
+        identity = self._believed()
+        if identity != self.row.identity:
+            self._describe(identity)
         for event in session.take_events():
             if not isinstance(event, Received):
                 self._act(event, now)
@@ -187,7 +189,17 @@ class MeterConnection(asyncio.Protocol):
 
     def _short_way(self) -> "Lane | None":
         codec = self.session.routine_codec
-        return None if codec is None else self._port.lane_of(codec, self.chain)
+        return None if codec is None or self.denied else self._port.lane_of(codec, self.chain)
+
+    def _believed(self) -> str | None:
+        """Return who the peer is; nothing is said of a meter whose name a stranger took."""
+        return None if self.denied else self.session.identity
+
+    def disbelieve(self, reason: str) -> None:
+        """Take the peer for a stranger: what it sends is nobody's; and hang up."""
+        self.denied = reason
+        self._describe(None)
+        self.hang_up(reason)
 
     def _describe(self, identity: str | None) -> None:
         version = self._port.profile_of(identity).version if identity else 0
@@ -377,8 +389,7 @@ class MeterConnection(asyncio.Protocol):
             self._note_open()
         session = self.session
         codec = session.codec.name if session.codec is not None else None
-        # Nothing is said of a meter whose name a stranger took.
-        identity = None if self.denied else session.identity
+        identity = self._believed()
         self.chain.note(Occurrence(now, self.epoch, what, self._peer, codec, identity, reason))
 
 

@@ -53,8 +53,7 @@ def log_in(port: "MeterPort", connection: "MeterConnection", now: int) -> None:
     denial = port.gatekeeper.denial(key, access, connection.host, shown, now)
     if denial is not None:
         _note_denial(port, connection, codec, identity, denial, now)
-        connection.denied = denial
-        connection.hang_up(denial)
+        connection.disbelieve(denial)
         return
     connection.key = key
     connection.chain = port.chain_of(key)

@@ -143,7 +143,22 @@ async def test_a_spoofed_id_from_another_network_does_not_touch_the_meter() -> N
         assert place.occurrences()[-2:] == [("denied", OTHER_NETWORK), ("close", OTHER_NETWORK)]
         [kept] = [one for one in place.envelopes() if one.codec == "unknown"]
         assert kept.data == register("1")
+        # It stands under nobody's name, least of all the meter's.
+        assert [row.identity for row in kept.sessions] == [None]
         assert place.port.counters.takeovers == 0
+
+
+async def test_what_comes_behind_a_denied_login_is_a_strangers() -> None:
+    async with city() as place:
+        guard(place, "1", Access(networks=(ip_network("10.0.0.0/8"),)))
+        connection, _ = dial_from(place, "203.0.113.9", register("1"))
+        assert connection.lane is None
+        # Over TLS a segment may hold more than one record.
+        connection.hear(FRAME, place.port.now_us())
+        connection.connection_lost(None)
+        await place.settle()
+        assert {one.codec for one in place.envelopes()} == {"unknown"}
+        assert {row.identity for one in place.envelopes() for row in one.sessions} == {None}
 
 
 async def test_two_meters_under_one_id_do_not_kick_each_other_for_ever() -> None:
