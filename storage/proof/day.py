@@ -148,24 +148,20 @@ class Taken:
         self._received = first, last
 
 
-async def walk(
-    journal: Pages, after: Mapping[int, int], taken: Taken, *, until: datetime | None
-) -> None:
-    """Take what was stored before a moment, or is there now, after a sequence of each shard.
+async def walk(journal: Pages, after: Mapping[int, int], taken: Taken, until: datetime) -> None:
+    """Take what was stored before a moment, after a sequence of each shard.
 
     Raises:
         SegmentCorrupt: A closed segment is not what was archived.
         StorageError: Journal or archive cannot be read.
     """
     for shard, position in sorted(after.items()):
-        begun, reached = datetime.now(UTC), position
+        reached = position
         while True:
             page = await journal.read(shard, reached, most=PAGE_ENTRIES, most_bytes=PAGE_BYTES)
-            # Ticks come for ever: what came after this began is for the next statement.
-            end = begun if until is None else until
             # What follows the first one is left as well, though a clock that was put back may have
             # given it an earlier time: a statement is about entries without a gap between.
-            mine = list(takewhile(lambda entry: entry.stored_at < end, page))  # noqa: B023
+            mine = list(takewhile(lambda entry: entry.stored_at < until, page))
             await asyncio.to_thread(taken.take, shard, mine)
             if not page or len(mine) < len(page):
                 break

@@ -85,13 +85,13 @@ async def export(connection: Connection, source: Source, wanted: Wanted) -> byte
     decisions = await load_decisions(connection, alarm, (then.rules, now.rules))
     scene = await _scene(connection, alarm, now, decisions, wanted.days)
     ids = await meter_ids(connection, scene.meters)
-    with_rows = await load_said(connection, ids, *scene.rows)
-    said = {name: with_rows.get(name, Said(nothing_read())) for name in scene.meters}
+    stored = await load_said(connection, ids, *scene.rows)
+    said = {name: stored.said.get(name, Said(nothing_read())) for name in scene.meters}
     bounds = wanted.bounds
     profiles = await load_profile_records(connection, scene.meters)
     terms = Terms([], profiles, bounds.ahead_s, bounds.retention_days, bounds.future_days)
     state = None if scene.snapshot is None else (firm, scene.snapshot.day)
-    sought = Sought(said, terms, {one.id for one in decisions}, state)
+    sought = Sought(said, terms, {one.id for one in decisions}, state, stored.upto)
     shown = await load_shown(connection, source, sought)
     senders = {f"{one.codec}:{one.identity}" for each in shown for one in each.frames}
     material = Material(

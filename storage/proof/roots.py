@@ -20,7 +20,7 @@ from wattwarden.alarms.decisions.chain import canonical
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.journal.entry import Entry, Kind
 from wattwarden.storage.moments import us_of
-from wattwarden.storage.proof.day import Pages, Taken, day_after, walk
+from wattwarden.storage.proof.day import Pages, Taken, day_after, walk, walk_extents
 from wattwarden.storage.proof.keys import Signer
 from wattwarden.storage.proof.statement import (
     FORMAT,
@@ -89,7 +89,7 @@ async def sign_days(
         if not begins or (end := _end_after(before, min(begins))) + SETTLE > reached:
             return made
         taken = Taken()
-        await walk(journal, after, taken, until=end)
+        await walk(journal, after, taken, end)
         covers = _Covers(before, _extents(taken, after), end, wall)
         kept = await _made(connection, covers, taken, signer)
         made.append(await _keep(connection, kept))
@@ -97,17 +97,29 @@ async def sign_days(
 
 
 async def sign_so_far(
-    connection: Connection, shards: Shards, journal: Pages, signer: Signer, wall: datetime
+    connection: Connection,
+    journal: Pages,
+    signer: Signer,
+    wall: datetime,
+    stored: Mapping[int, int],
 ) -> Kept | None:
     """Return a root over what came since the last one, not kept; None where nothing came.
+
+    Args:
+        connection: To the store.
+        journal: What is signed.
+        signer: By whom.
+        wall: When.
+        stored: Up to which entry of each shard the rows are stored: what came behind it is left.
 
     Raises:
         StorageError: Database, journal or archive cannot be read.
     """
     before = await last_root(connection)
-    after = _after(before, shards.shards)
+    after = _after(before, len(stored))
     taken = Taken()
-    await walk(journal, after, taken, until=None)
+    fresh = [Extent(shard, at + 1, stored[shard]) for shard, at in after.items()]
+    await walk_extents(journal, fresh, taken)
     if not taken.records:
         return None
     return await _made(connection, _Covers(before, _extents(taken, after), wall), taken, signer)

@@ -54,12 +54,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """What is to be shown: what meters said, by which terms; decisions, a state by its day."""
+    """What is to be shown: what meters said, by which terms; decisions, a state by its day.
+
+    ``stored`` is up to which entry of each shard they are stored.
+    """
 
     said: Mapping[str, Said]
     terms: Terms
     decisions: Collection[int]
     state: tuple[str, date] | None
+    stored: Mapping[int, int]
 
 
 async def load_shown(connection: Connection, source: Source, sought: Sought) -> list[Shown]:
@@ -70,9 +74,10 @@ async def load_shown(connection: Connection, source: Source, sought: Sought) -> 
     Raises:
         StorageError: Something cannot be read, or the journal is not what was signed.
     """
-    parts = source.shards, source.journal, source.signer, source.wall
-    await sign_days(connection, *parts)
-    so_far = await sign_so_far(connection, *parts)
+    journal, signer, wall = source.journal, source.signer, source.wall
+    stored = {shard: sought.stored.get(shard, 0) for shard in range(source.shards.shards)}
+    await sign_days(connection, source.shards, journal, signer, wall)
+    so_far = await sign_so_far(connection, journal, signer, wall, stored)
     roots = await load_roots(connection)
     received = _received(sought.said)
     meets = [_meets(root, received) for root in roots]
@@ -85,6 +90,8 @@ async def load_shown(connection: Connection, source: Source, sought: Sought) -> 
         if not (meets[place] or decided or _has_state(root, sought)):
             shown.append(Shown(root))
             continue
+        if meets[place]:
+            _check_stored(root, stored)
         leaves = await load_leaves(connection, root.statement.day)
         kept = Kept(root, leaves)
         shown.append(
@@ -94,6 +101,17 @@ async def load_shown(connection: Connection, source: Source, sought: Sought) -> 
         meets_now = received if _meets(so_far.root, received) else None
         shown.append(await _of_root(source, so_far, sought, frames=meets_now))
     return shown
+
+
+def _check_stored(root: Root, stored: Mapping[int, int]) -> None:
+    """Refuse to show frames of which no rows are stored yet: they would contradict the readings."""
+    for one in root.statement.shards:
+        if stored.get(one.shard, 0) < one.last:
+            message = (
+                f"the writer of shard {one.shard} has stored up to {stored.get(one.shard, 0)}, the"
+                f" root of {root.statement.day} goes to {one.last}: try again when it has caught up"
+            )
+            raise StorageError(message, retryable=True)
 
 
 async def _of_root(

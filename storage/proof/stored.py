@@ -1,6 +1,7 @@
 """What is stored of meters, in the form in which frames are read anew."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -39,10 +40,21 @@ _FACTORS: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What meters said, and up to which entry of each shard of the journal it is stored."""
+
+    said: Mapping[str, Said]
+    upto: Mapping[int, int]
+
+
 async def load_said(
     connection: Connection, meters: Mapping[str, int], since: int, until: int
-) -> dict[str, Said]:
+) -> Stored:
     """Return what is stored of meters, from a moment on and before another (microseconds UTC).
+
+    Meters go on reporting meanwhile: rows and positions are as of one moment, so that the same
+    frames can be shown.
 
     Args:
         connection: To the store.
@@ -70,7 +82,8 @@ async def load_said(
                 factors = [_factor(dict(row)) for row in rows]
                 factors.sort(key=lambda row: (row.at, row.channel, row.period, row.codes))
                 found[name] = Said(in_order(_plain(dict(columns))), factors)
-    return found
+            positions = await connection.fetch("SELECT shard, sequence FROM journal_position")
+    return Stored(found, {row["shard"]: row["sequence"] for row in positions})
 
 
 def _plain(columns: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 from tests.storage.fakes import MemoryJournal, readers
 from tests.storage.folding import fold
-from tests.storage.proof.scene import PLOT, START, WHEN, address, entries, firm
+from tests.storage.proof.scene import (
+    DAY_MIN,
+    PLOT,
+    START,
+    WHEN,
+    address,
+    entries,
+    envelope,
+    firm,
+    frame,
+)
 from tests.storage.rows.written import FAST
 
 from wattwarden.alarms.registry.changes import difference
@@ -149,6 +159,33 @@ async def test_a_package_proves_the_alarm_from_its_frames_to_the_signed_roots(
     place.journal.entries[second_day] = replace(changed, payload=payload)
     with pytest.raises(StorageError, match="not what was signed"):
         await place.export()
+
+
+def beyond(place: Place, minutes: float) -> Entry:
+    """An entry behind the last one, in which both meters speak once more."""
+    last = place.journal.entries[-1]
+    at = START + timedelta(minutes=PLOT.days * DAY_MIN + minutes)
+    frames = [(name, frame(name, at, 0.8, 7), us_of(at) + 1) for name in (address(1), address(2))]
+    number = len(place.journal.entries)
+    return Entry(
+        last.sequence + 1, Kind.FRAMES, "late", envelope(frames, number), at + timedelta(seconds=1)
+    )
+
+
+async def test_what_comes_while_a_package_is_made_does_not_contradict_it(place: Place) -> None:
+    await place.fill()
+    place.journal.entries.append(beyond(place, -10))
+
+    report = verify(await place.export())
+    assert failed(report) == [], "frames are shown that the writer had not stored"
+
+
+async def test_frames_of_a_closed_day_wait_for_the_writer(place: Place) -> None:
+    await place.fill()
+    await place.store.execute("UPDATE journal_position SET sequence = 3")
+    with pytest.raises(StorageError, match="has stored up to 3, the root of 2026-03-0") as error:
+        await place.export()
+    assert error.value.retryable
 
 
 async def test_an_alarm_that_never_was_has_no_package(place: Place) -> None:
