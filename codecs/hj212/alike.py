@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wattwarden.codecs.hj212.cipher import begins_sealed
-from wattwarden.codecs.hj212.header import CP_BEGIN, CP_END, facts_of, number_and_rest
+from wattwarden.codecs.hj212.header import CP_BEGIN, CP_END, facts_of, numbers_and_rests
 from wattwarden.codecs.hj212.plan import LETTERS, Plan, plan_of, texts_of
 from wattwarden.protocol.access import OPEN
 from wattwarden.protocol.codec import Batch
@@ -65,22 +65,22 @@ def take_alike(
     """
     groups: dict[Key, _Candidates] = {}
     left: list[int] = []
-    for index, segment in segments:
-        head, _, data = segment.partition(CP_BEGIN)
-        facts = facts_of(number_and_rest(head)[1])
-        command, address, _, repeated, _, _, may_be_sealed, _, is_usual = facts
+    cut = [segment.partition(CP_BEGIN) for _, segment in segments]
+    _, rests = numbers_and_rests([head for head, _, _ in cut])
+    for (index, _), (_, _, data), facts in zip(segments, cut, map(facts_of, rests), strict=True):
+        address = facts.address
         if (
-            not is_usual
+            not facts.is_usual
             or address is None
             or data[-2:] != CP_END
-            or (may_be_sealed and begins_sealed(data))
+            or (facts.may_be_sealed and begins_sealed(data))
             or batch.profile_of(address).access is not OPEN
         ):
             left.append(index)
             continue
         text = data[:-2].rstrip(b";,")
-        quality = _BACKFILL if repeated or index in history else 0
-        key = (command.period, quality, text.count(b"="), text[_FIRST_CODE])
+        quality = _BACKFILL if facts.repeated or index in history else 0
+        key = (facts.command.period, quality, text.count(b"="), text[_FIRST_CODE])
         group = groups.get(key)
         if group is None:
             group = groups[key] = _Candidates([], [], [])

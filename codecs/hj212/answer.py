@@ -1,16 +1,18 @@
 """The answers to uploads, made once the journal has them."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wattwarden.codecs.hj212.cipher import BLOCK_BYTES, begins_sealed, encrypt, is_ciphertext
-from wattwarden.codecs.hj212.frame import framed
+from wattwarden.codecs.hj212.frame import framed, framed_each
 from wattwarden.codecs.hj212.header import (
     CP_BEGIN,
     CP_END,
     HEAD_BYTES,
     VERSION_2025,
+    Facts,
     facts_of,
-    number_and_rest,
+    numbers_and_rests,
     read_header,
     version_of,
 )
@@ -45,43 +47,50 @@ def acknowledge(batch: Batch) -> list[bytes]:
     what nobody could decrypt, and so nobody could check, is not answered, nor what does not carry
     the password of its meter.
     """
-    answers = [b""] * len(batch)
-    places: list[int] = []
-    segments: list[bytes] = []
-    profiles: list[Profile] = []
-    for index, frame in enumerate(batch.frames()):
-        at = frame.find(CP_BEGIN)
-        number, rest = number_and_rest(frame[HEAD_BYTES:at])
-        _, address, _, _, _, answer, may_be_sealed, password, _ = facts_of(rest)
-        if not answer:
-            continue
-        profile = profile_for(address, batch.profile_of)
-        if profile.access is not OPEN and not profile.access.takes_password(password):
-            continue
-        if may_be_sealed and profile.key is None and _is_ciphertext(frame, at):
-            continue
-        data = str(profile.options.get("ack_cp", "")).encode() if profile.options else b""
-        places.append(index)
-        segments.append(number + answer + data + CP_END)
-        profiles.append(profile)
-    for place, segment, crc, profile in zip(
-        places, segments, _checksums(segments), profiles, strict=True
-    ):
-        plain = profile.key is None
-        answers[place] = framed(segment, crc) if plain else seal(segment, crc, profile)
+    frames = batch.frames()
+    heads = [frame[HEAD_BYTES : frame.find(CP_BEGIN)] for frame in frames]
+    numbers, rests = numbers_and_rests(heads)
+    facts = list(map(facts_of, rests))
+    profiles = [profile_for(one.address, batch.profile_of) for one in facts]
+    segments = [
+        number + one.answer if one.answer else b""
+        for number, one in zip(numbers, facts, strict=True)
+    ]
+    # Of the others nothing but the header counts.
+    special = [
+        place
+        for place, (one, its) in enumerate(zip(facts, profiles, strict=True))
+        if one.may_be_sealed or its.key is not None or its.access is not OPEN or its.options
+    ]
+    for place in special:
+        segments[place] = _answer(segments[place], facts[place], profiles[place], frames[place])
+    sums = _checksums(segments)
+    answers = framed_each(segments, sums)
+    for place in special:
+        if answers[place] and profiles[place].key is not None:
+            answers[place] = seal(segments[place], int(sums[place]), profiles[place])
     return answers
 
 
-def _checksums(segments: list[bytes]) -> list[int]:
+def _answer(segment: bytes, facts: Facts, profile: Profile, frame: bytes) -> bytes:
+    """Return the segment of an answer as the meter's profile wants it, b"" where there is none."""
+    if not segment or not profile.access.takes_password(facts.password):
+        return b""
+    if facts.may_be_sealed and profile.key is None and _is_ciphertext(frame):
+        return b""
+    data = str(profile.options.get("ack_cp", "")).encode()
+    return segment.removesuffix(CP_END) + data + CP_END
+
+
+def _checksums(segments: list[bytes]) -> NDArray[np.uint16]:
     ends = np.cumsum(np.fromiter(map(len, segments), np.int64, len(segments)))
     starts = np.concatenate([np.zeros(min(1, len(segments)), np.int64), ends[:-1]])
-    sums: list[int] = hj212_many(np.frombuffer(b"".join(segments), np.uint8), starts, ends).tolist()
-    return sums
+    return hj212_many(np.frombuffer(b"".join(segments), np.uint8), starts, ends)
 
 
-def _is_ciphertext(frame: bytes, data_mark: int) -> bool:
-    """Whether the data of a frame, behind the mark at which they begin, look encrypted."""
-    data = data_mark + len(CP_BEGIN)
+def _is_ciphertext(frame: bytes) -> bool:
+    """Whether the data of a frame look encrypted."""
+    data = frame.find(CP_BEGIN) + len(CP_BEGIN)
     if not begins_sealed(frame[data : data + BLOCK_BYTES]):
         return False
     return is_ciphertext(frame[HEAD_BYTES : frame.rfind(CP_END) + len(CP_END)])

@@ -3,7 +3,11 @@
 ## LLLL segment CCCC CR LF     LLLL decimal, bytes of the segment; CCCC its CRC in hex
 """
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from wattwarden.codecs.hj212.cipher import BLOCK_BYTES, is_ciphertext, is_sealed
 from wattwarden.codecs.hj212.header import CP_BEGIN, CP_END, HEAD_BYTES
@@ -22,6 +26,7 @@ MAX_FRAME_BYTES: Final = HEAD_BYTES + MAX_SEGMENT_BYTES + CRC_BYTES
 HEX_DIGITS: Final = frozenset(b"0123456789abcdefABCDEF")
 
 _CR: Final = CR[0]
+_HEX_PAIRS: Final = np.array([b"%02X" % byte for byte in range(256)])
 # So far before the end that its length states a frame can end whose plain tail was forgotten.
 _EARLIEST: Final = BLOCK_BYTES - 1
 
@@ -102,6 +107,17 @@ def recognise(head: bytes) -> Claim:
 def framed(segment: bytes, crc: int, lost: int = 0) -> bytes:
     """Make the frame of a segment whose last ``lost`` bytes are counted, but not sent."""
     return b"##%04d%b%04X\r\n" % (len(segment) + lost, segment, crc)
+
+
+def framed_each(segments: Sequence[bytes], sums: NDArray[np.uint16]) -> list[bytes]:
+    """Make the frame of each segment, b"" of none."""
+    ends = np.empty((len(segments), 3), _HEX_PAIRS.dtype)
+    ends[:, 0], ends[:, 1], ends[:, 2] = _HEX_PAIRS[sums >> 8], _HEX_PAIRS[sums & 0xFF], CRLF
+    heads = {size: b"##%04d" % size for size in set(map(len, segments))}
+    return [
+        heads[len(segment)] + segment + end if segment else b""
+        for segment, end in zip(segments, ends.view("S6").ravel().tolist(), strict=True)
+    ]
 
 
 class Raw(NamedTuple):

@@ -3,9 +3,12 @@
 bytes ─ read_header ─► fields;  header without its QN ─ facts_of ─► Facts, remembered
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
+
+import numpy as np
 
 from wattwarden.codecs.tables import Command, read_commands, read_terms
 from wattwarden.protocol.errors import ProtocolError, Refusal
@@ -30,6 +33,10 @@ COMMANDS: Final[Mapping[bytes, Command]] = read_commands("hj212_commands")
 CN_OF_KIND: Final = {command.kind: cn.decode() for cn, command in COMMANDS.items()}
 OTHER: Final = Command("other", "", "", "其他命令 a command that is not in the table")
 TERMS: Final[Mapping[tuple[str, str], str]] = read_terms("hj212_terms")
+
+NUMBER_BYTES: Final = 21  # QN=, 17 digits, ;
+_LEAST_NUMBER: Final = np.frombuffer(b"QN=" + b"0" * 17 + b";", np.uint8)
+_MOST_NUMBER: Final = np.frombuffer(b"QN=" + b"9" * 17 + b";", np.uint8)
 
 Header = dict[bytes, bytes]
 
@@ -96,10 +103,12 @@ def answer_to(header: Header, cn: bytes, data: bytes) -> bytes:
     return b"%b;Flag=%d;CP=&&%b&&" % (b";".join(fields), flag, data)
 
 
-class Facts(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Facts:
     """What a header without its QN says.
 
-    ``refused`` tells what is wrong with its MN; ``answer`` begins the 9014 it wants, b"" for none;
+    ``refused`` tells what is wrong with its MN; ``answer`` is the segment of the 9014 it wants, but
+    for its number and data, b"" for none;
     ``may_be_sealed`` whether its version knows encryption; ``password`` is its PW, b"" for none;
     ``is_usual`` whether it is an upload that names its meter and is no part of a packet.
     """
@@ -122,6 +131,18 @@ def number_and_rest(head: bytes) -> tuple[bytes, bytes]:
     return b"", head
 
 
+def numbers_and_rests(heads: Sequence[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Part numbers from many headers, as ``number_and_rest`` does from one."""
+    numbers = [head[:NUMBER_BYTES] for head in heads]
+    joined = b"".join(numbers)
+    if len(joined) == NUMBER_BYTES * len(heads):
+        letters = np.frombuffer(joined, np.uint8).reshape(-1, NUMBER_BYTES)
+        if ((letters >= _LEAST_NUMBER) & (letters <= _MOST_NUMBER)).all():
+            return numbers, [head[NUMBER_BYTES:] for head in heads]
+    parted = list(map(number_and_rest, heads))
+    return [number for number, _ in parted], [rest for _, rest in parted]
+
+
 # But for its QN a meter's header is always the same; 400 bytes each, enough for a city's meters.
 @lru_cache(maxsize=32_768)
 def facts_of(rest: bytes) -> Facts:
@@ -141,7 +162,7 @@ def facts_of(rest: bytes) -> Facts:
         refused=refused,
         repeated=header.get(b"RF") == b"1",
         part=part,
-        answer=answer_to(header, b"9014", b"")[: -len(CP_END)] if wanted else b"",
+        answer=answer_to(header, b"9014", b"") if wanted else b"",
         may_be_sealed=version_of(header) >= VERSION_2025,
         password=header.get(b"PW", b""),
         is_usual=bool(command.period and address) and (part is None or part[1] == 1),

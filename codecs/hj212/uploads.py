@@ -76,23 +76,23 @@ class _Decoder:
         """
         head, data = halves(segment)
         facts = facts_of(number_and_rest(head)[1])
-        command, address, refused, repeated, part, _, may_be_sealed, password, _ = facts
-        if not command.period:
+        period, address = facts.command.period, facts.address
+        if not period:
             return
-        if may_be_sealed and begins_sealed(data) and is_ciphertext(segment):
+        if facts.may_be_sealed and begins_sealed(data) and is_ciphertext(segment):
             data = halves(opened(self._batch, index))[1]
-        if refused:
-            raise ProtocolError(Refusal.DECODE, refused, HEAD_BYTES)
+        if facts.refused:
+            raise ProtocolError(Refusal.DECODE, facts.refused, HEAD_BYTES)
         if address is not None:
             access = self._batch.profile_of(address).access
-            if access is not OPEN and not access.takes_password(password):
+            if access is not OPEN and not access.takes_password(facts.password):
                 raise ProtocolError(Refusal.DECODE, WRONG_PASSWORD, HEAD_BYTES)
-        quality = Quality.BACKFILL if repeated or index in self.history else 0
+        quality = Quality.BACKFILL if facts.repeated or index in self.history else 0
         origin = (index, self.rows.meter(index, address), int(quality))
-        if part is None or part[1] == 1:
-            self._add(origin, command.period, data)
+        if facts.part is None or facts.part[1] == 1:
+            self._add(origin, period, data)
         else:
-            self._add_part(origin, command.period, part, data)
+            self._add_part(origin, period, facts.part, data)
 
     def _add_part(self, origin: Origin, period: str, part: tuple[int, int], data: bytes) -> None:
         """Add the readings of a part of a split packet."""
