@@ -94,7 +94,10 @@ class BackupFolder:
         return self.files[path]
 
     def take_over(self, path: str, sha256: str) -> bool:
-        """Link a file of the previous backup, where it has this very content; say whether."""
+        """Link a file of the previous backup, where it has this very content; say whether.
+
+        That is as its manifest has it: whether the file still is so, only ``verify`` tells.
+        """
         if self._previous is None:
             return False
         root, files = self._previous
@@ -102,6 +105,9 @@ class BackupFolder:
         if known is None or known.sha256 != sha256:
             return False
         try:
+            if (root / path).stat().st_size != known.bytes:
+                # Cut short, as by a copy that was broken off: the file itself is there to copy.
+                return False
             os.link(root / path, self.place(path))
         except OSError:
             # Another disk, or one without links: then it is copied.

@@ -40,7 +40,7 @@ def restoring(data: Path) -> Iterator[Place | None]:
     None where only the end of a killed restore was missing, which then is done.
 
     Raises:
-        OccupiedError: The folder holds an installation, or something else.
+        OccupiedError: The folder holds an installation, or something else, now or in the end.
         BackupError: It cannot be written to.
         EngineError: Another restore works there now.
     """
@@ -92,10 +92,19 @@ def _check_free(data: Path) -> None:
 
 
 def _move(building: Path, data: Path) -> None:
-    """Move what was built to where it belongs; what was moved before is there already."""
+    """Move what was built to where it belongs; of settings those that the folder has stay.
+
+    Raises:
+        OccupiedError: Something came there meanwhile; what was built stays where it is.
+    """
     for one in sorted(building.iterdir()):
-        if one.name != COMPLETE and not (data / one.name).exists():
-            one.replace(data / one.name)
+        target = data / one.name
+        if one.name == COMPLETE or (one.name == SETTINGS_FILE and target.exists()):
+            continue
+        if target.exists():
+            message = f"{target} came while the backup was restored, which waits in {building}"
+            raise OccupiedError(message, cure=f"move {target} away, and restore once more")
+        one.replace(target)
     sync_folder(data)
     shutil.rmtree(building)
     sync_folder(data)

@@ -298,6 +298,23 @@ async def test_the_end_of_a_restore_that_was_killed_is_made_up_for(place: Place)
     assert names_in(place.data) == ["archive", "clock.json"]
 
 
+async def test_what_came_into_the_place_meanwhile_costs_nothing_of_what_was_restored(
+    place: Place,
+) -> None:
+    building = place.data / ".restore.part"
+    (building / "archive").mkdir(parents=True)
+    (building / "archive/segment").touch()
+    (building / "complete").touch()
+    (place.data / "archive").mkdir()
+    with pytest.raises(OccupiedError, match="archive came while the backup was restored"):
+        await place.restore()
+    assert (building / "archive/segment").exists()
+    (place.data / "archive").rmdir()
+
+    assert (await place.restore()).finished
+    assert (place.data / "archive/segment").exists()
+
+
 async def test_files_that_never_change_are_linked_from_the_backup_before(
     there: Installation, tmp_path: Path
 ) -> None:
@@ -309,6 +326,12 @@ async def test_files_that_never_change_are_linked_from_the_backup_before(
     day = "days/day.parquet"
     assert (tmp_path / "second" / day).samefile(there.kept / day)
     assert await check_backup(tmp_path / "second", silent) == made.manifest
+
+    (tmp_path / "second" / day).unlink()
+    (tmp_path / "second" / day).write_bytes(DAY_FILE[:-1])
+    again = await there.back_up(tmp_path / "third", tmp_path / "second")
+    assert again.linked == 1
+    assert await check_backup(tmp_path / "third", silent) == again.manifest
 
 
 async def test_a_backup_that_is_given_up_leaves_nothing(
