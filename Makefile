@@ -11,7 +11,7 @@ IMPORT_ALL := from importlib import import_module as take; \
 	load_codecs(); [take(one.path.partition(':')[0]) for one in COMMANDS.values()]
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: run demo test check format style types layers tests fuzz bench soak chaos lock clean help package try-install
+.PHONY: run demo test check format style types layers tests fuzz mutants bench soak chaos lock clean help package try-install
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile
@@ -87,6 +87,9 @@ chaos: $(STAMP) ## every fault in random order while a city reports; MINUTES=20,
 fuzz: $(STAMP) ## coverage-guided fuzzing, MINUTES=10
 	$(UV) pip install --quiet --python $(BIN)/python -r requirements/fuzz.txt
 	$(BIN)/python fuzz/long.py --minutes $(or $(MINUTES),10)
+
+mutants: $(STAMP) ## programs changed in one place, which tests have to notice; into docs/mutants.md
+	$(BIN)/python bench/mutants.py --record
 
 package: $(UV) ## wheel, Debian package and bill of materials (SBOM), into dist/
 	deploy/debian/build
