@@ -26,7 +26,7 @@ from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.storage.database import Connection, connect
 from wattwarden.storage.errors import StorageError
-from wattwarden.storage.registry.decisions import Decision, decisions, in_force
+from wattwarden.storage.registry.decisions import Decision, decisions, in_force, told
 from wattwarden.storage.registry.entering import enter, enter_all
 from wattwarden.storage.registry.registry import save_registry
 from wattwarden.storage.registry.sealing import first_broken
@@ -219,3 +219,57 @@ async def test_a_kind_of_a_newer_program_is_told(store: Connection) -> None:
     )
     with pytest.raises(StorageError, match="verdict"):
         await decisions(store, 0, 9)
+
+
+async def fill(store: Connection, kind: str, body: str, count: int = 4_000) -> None:
+    """Enter decisions of which nothing but their number matters; bodies see theirs as ``{}``."""
+    await store.execute(
+        "INSERT INTO decision (id, kind, actor, entered_at, effective_at, step, body,"
+        " predecessor, digest) SELECT 100000 + i, $1, 'x', $2, $2, 1,"
+        " replace($3, '{}', i::text)::jsonb, sha256(i::text::bytea), sha256((-i)::text::bytea)"
+        " FROM generate_series(1, $4) AS i",
+        kind,
+        NOW,
+        body,
+        count,
+    )
+    await store.execute("ANALYZE decision")
+
+
+async def read_whole(store: Connection) -> int:
+    """How many rows of decisions were read by looking at all of them, in this transaction."""
+    read: int = await store.fetchval(
+        "SELECT seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'decision'"
+    )
+    return read
+
+
+async def test_one_among_many_decisions_is_found_without_reading_the_others(
+    store: Connection,
+) -> None:
+    await with_firm(store)
+    await enter(store, decided(plan()))
+    await enter(store, decided(plan(end=LATER + timedelta(hours=1))))
+    await fill(store, "plan", '{"id": "other-{}"}')
+    async with store.transaction():
+        before = await read_whole(store)
+        # A statement that is asked again and again is planned without its values.
+        for _ in range(8):
+            found = await told(store, ["plan"], where={"id": "plan-1"})
+            assert [one.enterprise for one in found] == ["E1", "E1"]
+            assert await told(store, ["plan"], where={"id": "plan-1"}, enterprise="E2") == []
+            assert len(await told(store, ["plan"], enterprises=["E1"])) == 2
+        assert await read_whole(store) == before
+
+
+@pytest.mark.parametrize(
+    ("kinds", "where"),
+    [(["plan", "pla'n"], {}), (["plan"], {"id' OR TRUE --": "x"})],
+    ids=["no kind", "no field"],
+)
+async def test_only_kinds_and_fields_of_decisions_are_asked_for(
+    store: Connection, kinds: list[str], where: dict[str, str]
+) -> None:
+    with pytest.raises(ValueError, match=r"no kind|no field"):
+        await told(store, kinds, where=where)
+    assert await told(store, []) == []
