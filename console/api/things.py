@@ -14,9 +14,9 @@ from wattwarden.alarms.enforcement.life import Life
 from wattwarden.alarms.service.bodies import Assistance, AssistanceStep
 from wattwarden.alarms.service.requests import Request
 from wattwarden.console.api.asked import OfFirm, Text
-from wattwarden.console.api.resource import Asked, Found, Resource, by_decision, by_id, sliced
+from wattwarden.console.api.resource import Asked, Found, Resource, by_decision, by_id, cut, sliced
 from wattwarden.console.api.rows import Living, Row, Thing, step_row, thing
-from wattwarden.storage.cases.declared import Standing, load_declarations
+from wattwarden.storage.cases.declared import Standing, changed_declarations, load_declarations
 from wattwarden.storage.database import Connection
 from wattwarden.storage.enforcement.lives import (
     CLUE,
@@ -97,10 +97,14 @@ class LifeFilters(OfFirm):
 
 async def _declarations(asked: Asked[Declared]) -> Found[DeclarationRow]:
     firms = asked.reader.within(asked.filters.enterprise)
-    found = await load_declarations(asked.connection, firms)
-    state = asked.filters.state
-    rows = [_declaration_row(one) for one in found if state in (None, one.body.state)]
-    return sliced(rows, by_decision, asked)
+    found = await changed_declarations(
+        asked.connection,
+        firms,
+        state=asked.filters.state,
+        before=None if asked.after is None else int(asked.after[0]),
+        most=asked.limit + 1,
+    )
+    return cut([_declaration_row(one) for one in found], by_decision, asked.limit)
 
 
 async def _declaration(

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from wattwarden.alarms.acting.scope import Reader
-from wattwarden.alarms.decisions.bodies import Plan, Review, WarningLevel
+from wattwarden.alarms.decisions.bodies import Plan, WarningLevel
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.responses.bodies import Calendar
 from wattwarden.alarms.responses.course import Course, ResponseState
@@ -15,7 +15,7 @@ from wattwarden.console.drawing.said import Said
 from wattwarden.console.plans.seen import Orders, subject_name
 from wattwarden.console.plans.words import NUMBERED, WARNINGS
 from wattwarden.console.words import ABSENCES
-from wattwarden.storage.cases.declared import Standing, load_declarations
+from wattwarden.storage.cases.declared import Standing, holding_declarations
 from wattwarden.storage.database import Connection
 from wattwarden.storage.responses.load import calendars_for, load_presets, load_responses
 
@@ -94,14 +94,15 @@ async def load_beside(connection: Connection, registry: Registry, reader: Reader
     """Return what else stops production: calendars and declarations; and what firms would do."""
     calendars = [one for one in await calendars_for(connection, reader) if one.enabled]
     standing = [one for one in calendars if any(span.end > reader.now for span in one.spans)]
-    declared = await load_declarations(connection, reader.enterprises)
-    held = [one for one in declared if _excuses(one, reader.now)]
+    held, held_count = await holding_declarations(
+        connection, reader.enterprises, reader.now, MOST_BESIDE
+    )
     presets = await load_presets(connection, enterprises=reader.enterprises)
     seen = [one for one in registry.enterprise if reader.sees(one)]
     return {
         "calendars": [(one, *_span(one, reader.now)) for one in standing[:MOST_BESIDE]],
-        "declared": [_declared(one, registry, reader.now) for one in held[:MOST_BESIDE]],
-        "declared_count": len(held),
+        "declared": [_declared(one, registry, reader.now) for one in held],
+        "declared_count": held_count,
         "prepared": {
             level: len({one.enterprise for one in presets if one.level is level})
             for level in WarningLevel
@@ -114,10 +115,6 @@ async def load_beside(connection: Connection, registry: Registry, reader: Reader
 def _span(calendar: Calendar, now: datetime) -> tuple[datetime, datetime]:
     """Return the present span of a calendar, else its next."""
     return min((one.start, one.end) for one in calendar.spans if one.end > now)
-
-
-def _excuses(one: Standing, now: datetime) -> bool:
-    return one.body.state is Review.APPROVED and one.body.last > now
 
 
 def _declared(one: Standing, registry: Registry, now: datetime) -> Declared:

@@ -17,7 +17,8 @@ from wattwarden.storage.registry.decisions import Entered, numbered, told
 _NEWEST: Final = """
 WITH newest AS (
     SELECT DISTINCT ON (body ->> 'id') id, body ->> 'id' AS name,
-        coalesce(body ->> 'state', 'pending') = 'pending' AS waits
+        coalesce(body ->> 'state', 'pending') AS state,
+        coalesce(body ->> 'until', body ->> 'end')::timestamptz AS last
     FROM decision WHERE kind = 'declaration' AND ($1::text[] IS NULL OR enterprise = ANY($1))
     ORDER BY body ->> 'id', id DESC
 )
@@ -78,7 +79,7 @@ async def count_declarations(
     with errors("counting declarations"):
         row = await connection.fetchrow(
             f"{_NEWEST} SELECT count(*) AS everything,"  # noqa: S608  words of this module
-            " count(*) FILTER (WHERE waits) AS waiting FROM newest",
+            " count(*) FILTER (WHERE state = 'pending') AS waiting FROM newest",
             None if enterprises is None else list(enterprises),
         )
     assert row is not None  # noqa: S101  a count is one row
@@ -101,19 +102,79 @@ async def list_declarations(
     Raises:
         StorageError: The database is away.
     """
+    found = await _chosen(
+        connection,
+        "SELECT name FROM newest ORDER BY state <> 'pending', id DESC OFFSET $2 LIMIT $3",
+        *(enterprises, first, most),
+    )
+    found.reverse()
+    return sorted(found, key=lambda one: one.body.state is not Review.PENDING)
+
+
+async def changed_declarations(
+    connection: Connection,
+    enterprises: Collection[str] | None,
+    *,
+    state: Review | None = None,
+    before: int | None = None,
+    most: int,
+) -> list[Standing]:
+    """Return declarations as they stand, the last change first.
+
+    Only those that are returned are read and folded.
+
+    Args:
+        connection: To the store.
+        enterprises: Only what concerns these; None for all.
+        state: Only those in this state.
+        before: Only those whose last decision has a smaller number.
+        most: Return so many at most.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    found = await _chosen(
+        connection,
+        "SELECT name FROM newest WHERE ($2::text IS NULL OR state = $2)"
+        " AND ($3::bigint IS NULL OR id < $3) ORDER BY id DESC LIMIT $4",
+        *(enterprises, state, before, most),
+    )
+    return found[::-1]
+
+
+async def holding_declarations(
+    connection: Connection, enterprises: Collection[str] | None, now: datetime, most: int
+) -> tuple[list[Standing], int]:
+    """Return approved declarations that are not over, those first that stand longest, and how many.
+
+    Only those that are returned, ``most`` of them, are read and folded.
+
+    Raises:
+        StorageError: The database is away.
+    """
+    holding = f"FROM newest WHERE state = '{Review.APPROVED}' AND last > $2"
+    with errors("counting declarations"):
+        count: int = await connection.fetchval(
+            f"{_NEWEST} SELECT count(*) {holding}",
+            *(None if enterprises is None else list(enterprises), now),
+        )
+    chosen = f"SELECT name {holding} ORDER BY id LIMIT $3"
+    return await _chosen(connection, chosen, enterprises, now, most), count
+
+
+async def _chosen(
+    connection: Connection, names: str, enterprises: Collection[str] | None, *values: object
+) -> list[Standing]:
+    """Return the declarations whose names a query gives, in the order in which they changed."""
     with errors("listing declarations"):
         rows = await connection.fetch(
-            f"{_NEWEST}, page AS (SELECT name FROM newest ORDER BY waits DESC, id DESC"  # noqa: S608  words of this module
-            " OFFSET $2 LIMIT $3) SELECT d.id FROM page JOIN decision AS d"
+            f"{_NEWEST}, page AS ({names}) SELECT d.id FROM page JOIN decision AS d"  # noqa: S608  words of this module
             " ON d.kind = 'declaration' AND d.body ->> 'id' = page.name",
             None if enterprises is None else list(enterprises),
-            first,
-            most,
+            *values,
         )
     known = await numbered(connection, [row["id"] for row in rows])
-    # The last change first; sorting keeps that order.
-    found = _standing(known, await load_gradings(connection))[::-1]
-    return sorted(found, key=lambda one: one.body.state is not Review.PENDING)
+    return _standing(known, await load_gradings(connection))
 
 
 def _standing(known: Iterable[Entered], gradings: Gradings) -> list[Standing]:

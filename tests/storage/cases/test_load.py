@@ -13,13 +13,16 @@ from wattwarden.alarms.decisions.bodies import Declaration, Review
 from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.storage.acting.admissions import decide
 from wattwarden.storage.cases.declared import (
+    changed_declarations,
     count_declarations,
+    holding_declarations,
     list_declarations,
     load_declarations,
 )
 from wattwarden.storage.cases.load import ALL, Chosen, load_case, load_cases
 from wattwarden.storage.cases.together import declare
 from wattwarden.storage.database import Connection
+from wattwarden.storage.errors import StorageError
 from wattwarden.storage.registry.decisions import in_force, told
 
 
@@ -269,3 +272,34 @@ async def test_declarations_are_listed_a_page_at_a_time_those_to_review_first(
     assert await list_declarations(store, ["E1"], 0, 9) == listed
     assert await count_declarations(store, ["E2"]) == (0, 0)
     assert await list_declarations(store, ["E2"], 0, 9) == []
+
+
+async def unreadable(store: Connection) -> None:
+    """Enter a refused declaration that nobody can fold: whoever asks for others must not."""
+    await store.execute(
+        "INSERT INTO decision (id, kind, actor, entered_at, effective_at, step, body,"
+        " predecessor, digest) VALUES (9999, 'declaration', 'x', $1, $1, 1,"
+        """ '{"id": "DC9999", "state": "rejected", "end": "2000-01-01T00:00:00Z"}',"""
+        " sha256('a'), sha256('b'))",
+        after(9),
+    )
+
+
+async def test_only_the_declarations_that_are_asked_for_are_folded(store: Connection) -> None:
+    await with_firm(store)
+    done = await approved(store)
+    for minute, subject in ((7, "U1"), (8, "U2")):
+        await decide(store, declaration(subject=subject, start=after(200)), "P2", after(minute))
+    whole = await load_declarations(store)
+    await unreadable(store)
+    with pytest.raises(StorageError, match="decision 9999 cannot be read"):
+        await load_declarations(store)
+    assert await changed_declarations(store, None, before=9999, most=2) == whole[:0:-1]
+    assert await changed_declarations(store, None, before=whole[1].entered.id, most=9) == whole[:1]
+    pending = await changed_declarations(store, ["E1"], state=Review.PENDING, most=9)
+    assert pending == [whole[2], whole[1]]
+    assert await changed_declarations(store, ["E2"], most=9) == []
+    assert await holding_declarations(store, None, after(9), 8) == ([whole[0]], 1)
+    assert await holding_declarations(store, None, after(9), 0) == ([], 1)
+    assert await holding_declarations(store, ["E2"], after(9), 8) == ([], 0)
+    assert await holding_declarations(store, None, done.last, 8) == ([], 0)
