@@ -29,6 +29,9 @@ LOCK_KEY: Final = int.from_bytes(b"wattward", "big")
 # A change of a table waits for those who use it, and everybody later waits behind it: give up
 # before meters notice, and try again.
 LOCK_TIMEOUT_MS: Final = 10_000
+# A step may read the largest table whole, and who comes second waits for all of them; a connection's
+# own limit is a query's of a page, and no large step would ever get through it.
+STEP_TIMEOUT_S: Final = 6 * 3600.0
 
 TABLE: Final = """
 CREATE TABLE IF NOT EXISTS migration (
@@ -108,7 +111,7 @@ async def migrate(connection: Connection, migrations: Sequence[Migration]) -> li
 
 
 async def _take_turn(connection: Connection, migrations: Sequence[Migration]) -> list[str]:
-    await connection.execute("SELECT pg_advisory_lock($1)", LOCK_KEY)
+    await connection.execute("SELECT pg_advisory_lock($1)", LOCK_KEY, timeout=STEP_TIMEOUT_S)
     try:
         known = await _applied(connection)
         _check_applied(known, migrations)
@@ -159,7 +162,7 @@ async def _apply(connection: Connection, migration: Migration) -> None:
     try:
         async with connection.transaction():
             await connection.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
-            await connection.execute(migration.sql)
+            await connection.execute(migration.sql, timeout=STEP_TIMEOUT_S)
             if not connection.is_in_transaction():
                 message = f"{migration} ended its own transaction; part of it may have stayed"
                 raise SchemaError(message, cure="take COMMIT and ROLLBACK out of the file")

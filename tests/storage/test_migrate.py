@@ -107,6 +107,20 @@ async def test_runners_that_start_together_take_turns(
     assert sorted(done) == [[], [], [], ["0001_slow"]]
 
 
+async def test_a_step_and_who_waits_for_it_may_take_longer_than_a_query(
+    connection: Connection, postgres: EmbeddedPostgres
+) -> None:
+    del connection  # it has emptied the schema
+    hasty = [await asyncpg.connect(postgres.dsn, command_timeout=0.2) for _ in range(2)]
+    slow = Migration(1, "slow", "CREATE TABLE once (id int); SELECT pg_sleep(0.5)")
+
+    done = await asyncio.gather(*(migrate(one, [slow]) for one in hasty))
+
+    for one in hasty:
+        await one.close()
+    assert sorted(done) == [[], ["0001_slow"]]
+
+
 async def test_the_lock_is_free_after_a_failure(
     connection: Connection, postgres: EmbeddedPostgres
 ) -> None:
