@@ -56,7 +56,14 @@ class Packages:
             StorageError: Something of it cannot be read, or it is more than a package may hold.
         """
         async with self._one:
-            return await asyncio.to_thread(lambda: asyncio.run(self._made(alarm)))
+            work = asyncio.to_thread(lambda: asyncio.run(self._made(alarm)))
+            making = asyncio.ensure_future(work)
+            try:
+                return await asyncio.shield(making)
+            except asyncio.CancelledError:
+                # Who asked is gone, and the thread is not: the next one waits for it.
+                await asyncio.gather(making, return_exceptions=True)
+                raise
 
     async def _made(self, alarm: int) -> bytes | None:
         settings = self._settings
