@@ -6,7 +6,7 @@ entry ─┬─ envelope ─► blocks by sender ─► SHA-256 a sender
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -170,6 +170,14 @@ async def walk(journal: Pages, after: Mapping[int, int], taken: Taken, until: da
 
 async def walk_extents(journal: Pages, extents: Sequence[Extent], taken: Taken) -> None:
     """Take exactly the entries that a statement is about; raises as ``walk``."""
+    async for shard, mine in pages_of(journal, extents):
+        await asyncio.to_thread(taken.take, shard, mine)
+
+
+async def pages_of(
+    journal: Pages, extents: Sequence[Extent]
+) -> AsyncIterator[tuple[int, list[Entry]]]:
+    """Yield the entries that a statement is about, a page of a shard each; raises as ``walk``."""
     for extent in extents:
         reached = extent.first - 1
         while reached < extent.last:
@@ -178,8 +186,7 @@ async def walk_extents(journal: Pages, extents: Sequence[Extent], taken: Taken) 
             )
             if not page:
                 break
-            mine = [entry for entry in page if entry.sequence <= extent.last]
-            await asyncio.to_thread(taken.take, extent.shard, mine)
+            yield extent.shard, [entry for entry in page if entry.sequence <= extent.last]
             reached = page[-1].sequence
 
 

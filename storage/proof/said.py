@@ -19,7 +19,7 @@ from wattwarden.protocol.quality import Quality
 from wattwarden.protocol.quantity import MISSING, QUANTITIES
 from wattwarden.storage.proof.frames import Sent, gathered
 from wattwarden.storage.rows.binding import ClockBounds
-from wattwarden.storage.rows.ingest import BoundBlock, prepare
+from wattwarden.storage.rows.ingest import BoundBlock, Prepared, prepare
 from wattwarden.storage.rows.tables import READING
 
 Columns = Mapping[str, NDArray[Any]]
@@ -86,14 +86,8 @@ def decode_sent(sent: Sequence[Sent], meters: Collection[str], terms: Terms) -> 
         ValueError: There is no codec of that name.
     """
     decoded = Decoded()
-    codecs = load_codecs()
-    for name in sorted({one.codec for one in sent}):
-        if name not in codecs:
-            message = f"there is no codec {name[:40]!a}"
-            raise ValueError(message)
-        frames = gathered(name, [one for one in sent if one.codec == name], terms.profile_of[name])
-        prepared = prepare(codecs[name], frames, terms.bounds)
-        decoded.frames += len(frames)
+    for name, prepared in _prepared(sent, terms):
+        decoded.frames += len(prepared.gathered)
         decoded.refused += len(prepared.decoded.poison) + sum(
             len(piece.columns.refused) for piece in prepared.decoded.pieces
         )
@@ -102,6 +96,21 @@ def decode_sent(sent: Sequence[Sent], meters: Collection[str], terms: Terms) -> 
             if codec == name:
                 decoded.said[meter] = _of_meter(prepared.blocks, address)
     return decoded
+
+
+def senders_of(
+    sent: Sequence[Sent], meters: Collection[str], terms: Terms
+) -> set[tuple[str, str | None]]:
+    """Return by which senders (codec, identity) some meters spoke; raises as ``decode_sent``."""
+    found: set[tuple[str, str | None]] = set()
+    for name, prepared in _prepared(sent, terms):
+        batch = prepared.gathered.batch
+        for block in prepared.blocks:
+            wanted = [f"{name}:{address}" in meters for address in block.addresses]
+            mine = np.array(wanted, np.bool_)[block.rows.meter]
+            sessions = np.unique(batch.session[block.rows.order[mine]]).tolist()
+            found |= {(name, batch.identities[session]) for session in sessions}
+    return found
 
 
 def within(said: Said, since: int, until: int) -> Said:
@@ -162,6 +171,17 @@ def in_order(columns: Columns) -> dict[str, NDArray[Any]]:
     """Return readings sorted by time, channel and period; of the same key as they came."""
     order = np.lexsort([columns["period"], columns["channel"], columns["at"]])
     return take(columns, order)
+
+
+def _prepared(sent: Sequence[Sent], terms: Terms) -> Iterator[tuple[str, Prepared]]:
+    """Yield what senders of each codec sent, decoded; ValueError where there is no such codec."""
+    codecs = load_codecs()
+    for name in sorted({one.codec for one in sent}):
+        if name not in codecs:
+            message = f"there is no codec {name[:40]!a}"
+            raise ValueError(message)
+        frames = gathered(name, [one for one in sent if one.codec == name], terms.profile_of[name])
+        yield name, prepare(codecs[name], frames, terms.bounds)
 
 
 def _of_meter(blocks: Sequence[BoundBlock], address: str) -> Said:

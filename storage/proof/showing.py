@@ -12,7 +12,7 @@ from typing import Final
 from wattwarden.storage.database import Connection
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.proof.build import Frames, Shown
-from wattwarden.storage.proof.day import Pages, Taken, walk_extents
+from wattwarden.storage.proof.day import Pages, Taken, pages_of, walk_extents
 from wattwarden.storage.proof.documents import Terms
 from wattwarden.storage.proof.frames import Sent, read_blocks
 from wattwarden.storage.proof.keys import Signer
@@ -25,7 +25,7 @@ from wattwarden.storage.proof.roots import (
     sign_days,
     sign_so_far,
 )
-from wattwarden.storage.proof.said import Said, decode_sent
+from wattwarden.storage.proof.said import Said, senders_of
 from wattwarden.storage.proof.statement import (
     Leaf,
     LeafKind,
@@ -146,18 +146,36 @@ async def _of_root(
 async def _frames(journal: Pages, kept: Kept, sought: Sought) -> list[tuple[Leaf, Sender, bytes]]:
     """The frames of a root's day of those who brought what the meters said."""
     senders = {leaf.name: leaf for leaf in kept.leaves if leaf.kind is LeafKind.FRAMES}
-    own = {_sender(meter) for meter in sought.said if meter in senders}
-    # Meters that others speak for: whoever of their protocol is nobody's own meter may be it.
+    wanted = {_sender(meter) for meter in sought.said if meter in senders}
     behind = [meter for meter in sought.said if meter not in senders]
-    codecs = {meter.partition(":")[0] for meter in behind}
-    taken = Taken(lambda codec, identity: (codec, identity) in own or codec in codecs)
+    if behind:
+        wanted |= await _bringers(journal, kept.root, behind, sought.terms)
+    taken = Taken(lambda codec, identity: (codec, identity) in wanted)
     await walk_extents(journal, kept.root.statement.shards, taken)
     files = []
     for sender, blocks in sorted(taken.kept().items(), key=lambda item: sender_name(*item[0])):
-        if sender in own or _brings(sender, blocks, behind, sought.terms):
-            leaf = senders.get(sender_name(*sender))
-            files.append((_checked(leaf, taken, sender, kept.root), sender, blocks))
+        leaf = senders.get(sender_name(*sender))
+        files.append((_checked(leaf, taken, sender, kept.root), sender, blocks))
     return files
+
+
+async def _bringers(journal: Pages, root: Root, meters: Sequence[str], terms: Terms) -> set[Sender]:
+    """Who spoke for meters that have no connection of their own, of all of their protocols.
+
+    A city's day is looked through a page at a time: a meter that was silent must not cost its size.
+    """
+    codecs = {meter.partition(":")[0] for meter in meters}
+    found: set[Sender] = set()
+
+    def may_bring(codec: str, identity: str | None) -> bool:
+        return codec in codecs and (codec, identity) not in found
+
+    async for shard, entries in pages_of(journal, root.statement.shards):
+        taken = Taken(may_bring)
+        taken.take(shard, entries)
+        sent = [Sent(*sender, read_blocks(blocks)) for sender, blocks in taken.kept().items()]
+        found.update(senders_of(sent, meters, reading_terms(terms, sent)))
+    return found
 
 
 def _checked(leaf: Leaf | None, taken: Taken, sender: Sender, root: Root) -> Leaf:
@@ -168,13 +186,6 @@ def _checked(leaf: Leaf | None, taken: Taken, sender: Sender, root: Root) -> Lea
         message = f"the journal of {root.statement.day} is not what was signed, of {name}"
         raise StorageError(message, retryable=False)
     return now
-
-
-def _brings(sender: Sender, blocks: bytes, meters: Sequence[str], terms: Terms) -> bool:
-    """Tell whether any of some meters spoke by a sender."""
-    sent = [Sent(*sender, read_blocks(blocks))]
-    decoded = decode_sent(sent, meters, reading_terms(terms, sent))
-    return any(len(one.readings["at"]) or one.factors for one in decoded.said.values())
 
 
 def _received(said: Mapping[str, Said]) -> tuple[int, int] | None:

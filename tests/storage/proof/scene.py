@@ -149,8 +149,12 @@ def envelope(frames: Sequence[tuple[str, bytes, int]], number: int) -> bytes:
     return encode(made)
 
 
-def entries(plot: Plot = PLOT) -> list[Entry]:
-    """The journal: an entry a cycle, in which strangers' meters speak as well."""
+def entries(plot: Plot = PLOT, through: tuple[str, str] = ("", "")) -> list[Entry]:
+    """The journal: an entry a cycle, in which strangers' meters speak as well.
+
+    ``through`` is a meter, and on whose connection it speaks.
+    """
+    behind, gateway = through
     made = []
     for number in range(plot.days * 86_400 // plot.cycle_s):
         at = START + timedelta(seconds=number * plot.cycle_s)
@@ -160,7 +164,7 @@ def entries(plot: Plot = PLOT) -> list[Entry]:
         names = [address(place) for place in range(1, len(plot.units) + 1)]
         names += [address(900 + place) for place in range(plot.strangers)]
         frames = [
-            (name, frame(name, at, share, number + place), received)
+            (gateway if name == behind else name, frame(name, at, share, number + place), received)
             for place, (name, share) in enumerate(zip(names, shares, strict=True))
         ]
         payload = envelope(frames, number + 1)

@@ -29,8 +29,10 @@ from wattwarden.storage.database import Connection
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.journal.entry import Entry, Kind
 from wattwarden.storage.moments import us_of
+from wattwarden.storage.proof import day
 from wattwarden.storage.proof import documents as docs
 from wattwarden.storage.proof.container import unpacked
+from wattwarden.storage.proof.day import Taken
 from wattwarden.storage.proof.export import NoSuchAlarmError, Wanted, export
 from wattwarden.storage.proof.keys import open_signer, rotate
 from wattwarden.storage.proof.roots import load_leaves, load_roots, sign_days
@@ -186,6 +188,36 @@ async def test_frames_of_a_closed_day_wait_for_the_writer(place: Place) -> None:
     with pytest.raises(StorageError, match="has stored up to 3, the root of 2026-03-0") as error:
         await place.export()
     assert error.value.retryable
+
+
+async def test_a_meter_behind_another_s_connection_is_found_without_holding_the_city_s_day(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(day, "PAGE_ENTRIES", 8)
+    held: list[int] = []
+    keep = Taken.kept
+
+    def watched(taken: Taken) -> dict[tuple[str, str | None], bytes]:
+        kept = keep(taken)
+        held.append(sum(len(data) for name, data in kept.items() if name[1] == address(900)))
+        return kept
+
+    monkeypatch.setattr(Taken, "kept", watched)
+    place.journal.entries = with_ticks(entries(through=(address(2), "gateway")))
+    await place.fill()
+
+    data = await place.export()
+    assert failed(verify(data)) == []
+    parts = unpacked(data)
+    senders = {
+        file.identity
+        for name in parts
+        if name.startswith("roots/")
+        for file in docs.read(parts[name], docs.RootRecord).files
+    }
+    assert senders == {address(1), "gateway"}
+    page = 4 * len(place.journal.entries[0].payload)
+    assert 0 < max(held) < page, "more of a stranger than a page was held"
 
 
 async def test_an_alarm_that_never_was_has_no_package(place: Place) -> None:
