@@ -30,6 +30,7 @@ from wattwarden.alarms.statistics.figures import (
 )
 from wattwarden.alarms.statistics.rates import Rate
 from wattwarden.alarms.statistics.timelines import Span
+from wattwarden.storage.archive.across import DayUnreadableError
 from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.moments import moment_of
 from wattwarden.storage.rollups import hold_rollups
@@ -112,8 +113,10 @@ async def keep_days(connection: Connection, registry: Registry, now: datetime) -
         How many days of firms were counted.
 
     Raises:
+        DayUnreadableError: Days wait for the file of an archived one; all others are kept.
         StorageError: The database is away; what was kept stays.
     """
+    done, unread = 0, list[DayUnreadableError]()
     with errors("keeping shares of days"):
         await _forget_stale(connection)
         wanted = _wanted(registry, now)
@@ -128,12 +131,19 @@ async def keep_days(connection: Connection, registry: Registry, now: datetime) -
             for row in rows
             if bases.get(row["enterprise"]) == row["basis"]
         }
-        done = 0
         for day, firms in wanted.items():
             missing = [firm for firm in firms if (firm, day.start) not in there]
-            if missing:
+            if not missing:
+                continue
+            try:
                 async with connection.transaction():
                     done += await _keep(connection, part_of(registry, missing), day)
+            except DayUnreadableError as error:
+                unread.append(error)
+    if unread:
+        first_of_them = unread[0]
+        message = f"{len(unread)} of the last days wait: {first_of_them.message}"
+        raise DayUnreadableError(first_of_them.day, message) from first_of_them
     return done
 
 

@@ -1,6 +1,6 @@
 """Kept shares of days say what counting says, and are left aside as soon as they might not."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 
@@ -14,12 +14,16 @@ from wattwarden.alarms.registry.changes import difference
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.statistics.figures import By, Figures
 from wattwarden.alarms.statistics.response import Period
+from wattwarden.alarms.statistics.timelines import Span
+from wattwarden.storage.archive.across import DayUnreadableError
 from wattwarden.storage.database import Connection
 from wattwarden.storage.moments import moment_of
 from wattwarden.storage.registry.registry import load_registry, save_registry
 from wattwarden.storage.rolling import HOUR_US
 from wattwarden.storage.rollups import note_touched, recompute_due
+from wattwarden.storage.statistics import days
 from wattwarden.storage.statistics.days import keep_days
+from wattwarden.storage.statistics.load import Counted
 from wattwarden.storage.statistics.report import load_report
 
 FIRMS = ("E0", "E1")
@@ -206,3 +210,29 @@ async def test_a_day_with_rows_that_are_not_rolled_up_yet_is_not_kept(
     await keep(store)
     kept = await store.fetch("SELECT enterprise FROM firm_day WHERE stop > $1", SINCE)
     assert {row["enterprise"] for row in kept} == {"E0", "E1"}
+
+
+async def test_a_day_whose_file_cannot_be_read_waits_and_the_others_do_not(
+    store_of_days: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, count = store_of_days, days.count_span
+    spans: list[Span] = []
+
+    async def count_span(connection: Connection, part: Registry, span: Span) -> Counted:
+        spans.append(span)
+        # The latest but one, with others before and behind it.
+        if spans[1:2] == [span]:
+            raise DayUnreadableError(date(2026, 11, 22), "the store is away")
+        return await count(connection, part, span)
+
+    monkeypatch.setattr(days, "count_span", count_span)
+    for _ in range(2):
+        with pytest.raises(DayUnreadableError, match="1 of the last days wait: the store is away"):
+            await keep(store)
+    first_round = days.KEPT_DAYS
+    # Kept are all others; what waits is tried again, alone.
+    assert spans[first_round:] == [spans[1]]
+    assert len(set(spans)) == first_round
+    monkeypatch.setattr(days, "count_span", count)
+    assert await keep(store) == len(FIRMS)
+    assert await keep(store) == 0
