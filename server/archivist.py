@@ -55,6 +55,10 @@ class Due:
         """Take note that it was done."""
         self._next = now + self._every
 
+    def goes_on(self) -> None:
+        """Take note that there is more of it: it is due at once."""
+        self._next = None
+
 
 @dataclass(frozen=True, slots=True)
 class Chore:

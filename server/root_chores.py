@@ -9,7 +9,7 @@ from typing import Final, Protocol
 import aiohttp
 import structlog
 
-from wattwarden.server.archivist import Chore, Rested
+from wattwarden.server.archivist import Chore, Due, Rested
 from wattwarden.server.chores import wall_now
 from wattwarden.storage.database import Connection, connect
 from wattwarden.storage.errors import StorageError
@@ -58,13 +58,12 @@ def roots_chore(
         stamps: The address of a time-stamping authority (RFC 3161), None for none.
         wall: The clock; a simulation's days are not the journal's.
     """
-    last: list[datetime] = []
+    due = Due(LOOK_INTERVAL)
 
     async def sign(_now: datetime) -> Rested | None:
         now = wall()
-        if last and now - last[0] < LOOK_INTERVAL:
+        if not due.begins(now):
             return Rested.NOT_DUE
-        last[:] = [now]
         # Proofs know the alarms: a break there must not keep the other chores from being done.
         from wattwarden.storage.proof.keys import open_signer  # noqa: PLC0415  see above
         from wattwarden.storage.proof.roots import sign_days  # noqa: PLC0415  see above
@@ -76,11 +75,13 @@ def roots_chore(
             made = await sign_days(connection, journal, history, signer, now, most=1)
             for root in made:
                 _log.info("signed", day=root.statement.day, root=root.digest)
-                last.clear()
+                due.goes_on()
             if stamps is not None:
                 await stamp_roots(connection, stamps, now)
         finally:
             connection.terminate()
+        if not made:
+            due.done(now)
         return None
 
     return Chore("roots", sign)
@@ -90,7 +91,7 @@ async def stamp_roots(connection: Connection, url: str, now: datetime) -> None:
     """Have an authority time-stamp the roots of the last days that have no time-stamp.
 
     Raises:
-        StorageError: It does not answer, or not with a time-stamp; the next round asks again.
+        StorageError: It does not answer, or not with a time-stamp; it is asked again in a minute.
     """
     from wattwarden.storage.proof.roots import load_roots, save_token  # noqa: PLC0415  as above
     from wattwarden.storage.proof.stamps import (  # noqa: PLC0415  as above

@@ -29,8 +29,8 @@ LOCK_KEY: Final = int.from_bytes(b"wattward", "big")
 # A change of a table waits for those who use it, and everybody later waits behind it: give up
 # before meters notice, and try again.
 LOCK_TIMEOUT_MS: Final = 10_000
-# A step may read the largest table whole, and who comes second waits for all of them; a connection's
-# own limit is a query's of a page, and no large step would ever get through it.
+# A step may read the largest table whole, and who comes second waits for all of them; the limit of
+# a connection is that of a page's query, and no large step would ever get through it.
 STEP_TIMEOUT_S: Final = 6 * 3600.0
 
 TABLE: Final = """

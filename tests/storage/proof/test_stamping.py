@@ -1,7 +1,7 @@
 """Roots time-stamped by the archivist's chore."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from tests.storage.fakes import MemoryJournal
 from tests.storage.proof.scene import WHEN, entries
 from tests.storage.proof.test_export import Shards, with_ticks
 
+from wattwarden.server.archivist import RETRY_INTERVAL, Chore, Rested
 from wattwarden.server.root_chores import roots_chore, stamp_roots
 from wattwarden.storage.database import Connection
 from wattwarden.storage.errors import StorageError
@@ -112,3 +113,29 @@ async def test_an_authority_that_says_something_else_is_told_and_asked_again(
     assert made.asked == 2
     await stamp_roots(store, url, WHEN + timedelta(days=60))
     assert made.asked == 2, "what is a month old is asked for no more"
+
+
+async def test_an_authority_that_is_away_is_asked_again_after_a_minute_and_not_an_hour(
+    store: Connection, store_dsn: str, tmp_path: Path, authority: tuple[Authority, str]
+) -> None:
+    made, url = authority
+    moments = [WHEN]
+    chore = roots_chore(store_dsn, Journal(), tmp_path, tmp_path, url, lambda: moments[0])
+    # Two days are signed one after the other; then there is none left to be signed.
+    for _ in range(3):
+        assert await chore_failed(chore, WHEN)
+    assert len(await load_roots(store)) == 2
+    asked = made.asked
+    moments[0] += RETRY_INTERVAL / 2
+    assert await chore.do(WHEN) is Rested.NOT_DUE
+    moments[0] += RETRY_INTERVAL
+    assert await chore_failed(chore, WHEN)
+    assert made.asked == asked + 1
+
+
+async def chore_failed(chore: Chore, now: datetime) -> bool:
+    try:
+        await chore.do(now)
+    except StorageError:
+        return True
+    return False
