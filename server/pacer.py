@@ -1,16 +1,27 @@
 """Allowances over time: how fast newcomers are let in, and what a peer may leave in quarantine."""
 
+from typing import Final
+
+# Two thirds of the time that a meter has to say who it is are left to it then (``pre_login_s``);
+# and of a flood from many addresses nobody behind it waits without end.
+MOST_WAIT_S: Final = 10
+
 
 class Pacer:
-    """Spreads newcomers: at most ``per_second``, the surplus is delayed, never turned away.
+    """Spreads newcomers: at most ``per_second``, the surplus waits, up to MOST_WAIT_S.
 
-    Seconds are real ones; ``rate`` of the clock's pass in one.
+    Who comes while the queue is that long is not to be let in (``is_full``).  Seconds are real
+    ones; ``rate`` of the clock's pass in one.
     """
 
     def __init__(self, per_second: int, rate: int = 1) -> None:
         self._second_us = 1_000_000 * rate
         self._gap_us = self._second_us / per_second
         self._next_us = float("-inf")
+
+    def is_full(self, now: int) -> bool:
+        """Whether a newcomer of this moment (µs of the clock) would have to wait for too long."""
+        return self._next_us - now > MOST_WAIT_S * self._second_us
 
     def delay_s(self, now: int) -> float:
         """Return how long the newcomer of this moment (µs of the clock) has to wait."""

@@ -180,7 +180,10 @@ class MeterPort:
 
     def refusal(self, host: str, now: int) -> str | None:
         """Say why a newcomer is not let in, None when it is."""
-        return self.gatekeeper.refusal(host, now) or self._fullness(host)
+        refusal = self.gatekeeper.refusal(host, now) or self._fullness(host)
+        if refusal is None and self.pacer.is_full(now):
+            return "logins_per_second"
+        return refusal
 
     def early_refusal(self, host: str) -> str | None:
         """Say why a peer is not even to shake hands; it counts as a newcomer once that is done."""

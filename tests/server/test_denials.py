@@ -3,6 +3,7 @@
 import asyncio
 from ipaddress import ip_network
 
+import pytest
 from tests.codecs.hj212_frames import MN, upload
 from tests.codecs.hj212_vectors import TIME
 from tests.server.test_port import FRAME, City, FakeTransport, city, register
@@ -22,6 +23,7 @@ from wattwarden.server.gatekeeper import (
     TOO_MANY_DENIALS,
     TOO_MANY_LOGINS,
 )
+from wattwarden.server.pacer import MOST_WAIT_S
 from wattwarden.server.settings import GatewaySettings
 
 LOGGER = upload(f"{TIME};w01018-Rtd=1.5,w01018-Flag=N")
@@ -227,3 +229,17 @@ async def test_reading_goes_on_once_the_time_is_over_whoever_else_holds_it_meanw
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert transport.state == "reading"
+
+
+async def test_who_would_wait_for_too_long_is_hung_up_on_and_who_is_in_is_not() -> None:
+    async with city(settings=GatewaySettings(logins_per_second=2)) as place:
+        stand_still(place)
+        _, meter = place.dial(register("1"))
+        dialled = [place.dial()[1] for _ in range(3 * 2 * MOST_WAIT_S)]
+        assert [one.state for one in dialled].count("paused") == pytest.approx(
+            2 * MOST_WAIT_S, abs=2
+        )
+        assert place.port.counters.refused["logins_per_second"] == len(
+            [one for one in dialled if one.is_closing()]
+        )
+        assert not meter.is_closing()

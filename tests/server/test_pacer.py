@@ -1,8 +1,9 @@
-"""Newcomers are spread, never turned away; unknown bytes have an allowance."""
+"""Newcomers are spread, and wait for so long; unknown bytes have an allowance."""
 
 import pytest
 
-from wattwarden.server.pacer import Pacer, UnknownAllowance
+from wattwarden.server.pacer import MOST_WAIT_S, Pacer, UnknownAllowance
+from wattwarden.server.settings import GatewaySettings
 
 
 def test_a_trickle_is_never_delayed() -> None:
@@ -16,6 +17,30 @@ def test_a_storm_is_spread_at_the_rate() -> None:
     assert delays[:100] == [0.0] * 100
     assert abs(delays[-1] - 1.0) < 0.01
     assert delays == sorted(delays)
+
+
+@pytest.mark.parametrize("rate", [1, 60])
+def test_a_flood_makes_nobody_wait_without_end(rate: int) -> None:
+    pacer, waited, refused = Pacer(1000, rate), list[float](), 0
+    # Twice as many as may come, for a minute.
+    for at in range(0, 60_000_000, 500):
+        if pacer.is_full(at * rate):
+            refused += 1
+        else:
+            waited.append(pacer.delay_s(at * rate))
+    assert max(waited) <= MOST_WAIT_S + 0.01
+    assert len(waited) == pytest.approx(60_000 + 1000 * MOST_WAIT_S, rel=0.01)
+    assert refused == 120_000 - len(waited)
+    assert not pacer.is_full((60 + MOST_WAIT_S) * 1_000_000 * rate)
+
+
+def test_a_city_of_ten_thousand_is_in_within_ten_seconds_by_default() -> None:
+    settings = GatewaySettings()
+    pacer = Pacer(settings.logins_per_second)
+    delays = [pacer.delay_s(0) for _ in range(10_000)]
+    assert 1 < max(delays) < 10
+    # And in time to say who it is.
+    assert settings.pre_login_s > 2 * MOST_WAIT_S
 
 
 def test_newcomers_are_paced_in_real_time_at_any_rate_of_the_clock() -> None:
