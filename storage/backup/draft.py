@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from wattwarden.storage.backup.errors import OccupiedError
-from wattwarden.storage.backup.files import PRIVATE_FOLDER, disk_errors, sync_folder
+from wattwarden.storage.backup.files import PRIVATE_FOLDER, disk_errors
 from wattwarden.storage.engines.embedded import FolderLock
+from wattwarden.storage.journal.segment_file import sync_folder
 
 
 @contextlib.contextmanager

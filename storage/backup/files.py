@@ -15,6 +15,7 @@ import msgspec
 
 from wattwarden.storage.backup.errors import BackupError, DamagedError
 from wattwarden.storage.backup.share import Share
+from wattwarden.storage.journal.segment_file import sync_folder
 
 PIECE_BYTES: Final = 1024 * 1024
 # Readings, people, their numbers: the one who makes a backup may read it, and nobody else.
@@ -174,15 +175,6 @@ def copy_checked(source: Path, target: Path, known: FileFact, tell: Tell = int) 
         raise DamagedError(message)
     draft.replace(target)
     sync_folder(target.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to disk."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextlib.contextmanager

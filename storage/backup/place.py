@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from wattwarden.storage.backup.errors import OccupiedError
-from wattwarden.storage.backup.files import disk_errors, sync_folder
+from wattwarden.storage.backup.files import disk_errors
 from wattwarden.storage.engines.embedded import RESTORING_FOLDER, FolderLock
+from wattwarden.storage.journal.segment_file import sync_folder
 
 SETTINGS_FILE: Final = "wattwarden.toml"
 LOCK: Final = "restore.lock"

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from wattwarden.alarms.decisions.chain import canonical
 from wattwarden.storage.errors import StorageError
+from wattwarden.storage.journal.segment_file import sync_folder
 
 FILE: Final = "evidence-key.json"
 # A key a year for a century, and one that changes hands every month for eight.
@@ -59,6 +60,10 @@ class Signer:
     def public(self) -> str:
         """The public key in use, hexadecimal."""
         return self.keys[-1].public
+
+    def follows(self, public: str) -> bool:
+        """Tell whether a key is the one in use, or one that vouches for it."""
+        return any(public == record.public for record in self.keys)
 
     def sign(self, purpose: bytes, data: bytes) -> str:
         """Sign data for a purpose; what is signed for one stands for no other."""
@@ -180,6 +185,8 @@ def _write(path: Path, data: bytes, *, replacing: Path | None) -> None:
             draft.unlink()
         else:
             draft.replace(path)
+        # Roots stand by this key for years: its name must be on the disk before the first of them.
+        sync_folder(path.parent)
     except FileExistsError:
         draft.unlink(missing_ok=True)
         raise

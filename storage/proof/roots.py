@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 import asyncpg
 import msgspec
+import structlog
 import zstandard
 
 from wattwarden.alarms.decisions.chain import canonical
@@ -21,7 +22,7 @@ from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.journal.entry import Entry, Kind
 from wattwarden.storage.moments import us_of
 from wattwarden.storage.proof.day import Pages, Taken, day_after, walk, walk_extents
-from wattwarden.storage.proof.keys import Signer
+from wattwarden.storage.proof.keys import Signer, fingerprint
 from wattwarden.storage.proof.statement import (
     FORMAT,
     Extent,
@@ -41,6 +42,9 @@ SETTLE: Final = timedelta(minutes=10)
 # A local day begins up to fourteen hours before or twelve after the day of UTC does.
 _STATES: Final = timedelta(days=2)
 _EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+_log: Final = structlog.get_logger(__name__)
 
 
 class Shards(Protocol):
@@ -210,6 +214,17 @@ def _extents(taken: Taken, after: Mapping[int, int]) -> list[Extent]:
 async def _made(connection: Connection, covers: _Covers, taken: Taken, signer: Signer) -> Kept:
     """Sign what was taken, with what else there is."""
     before, end = covers.before, covers.end
+    if (
+        covers.closed is not None
+        and before is not None
+        and not signer.follows(before.statement.key)
+    ):
+        _log.error(
+            "roots go on under a key that nobody vouched for: put back the evidence-key.json of a"
+            " backup, or publish the new key",
+            before=fingerprint(before.statement.key),
+            now=fingerprint(signer.public),
+        )
     since = 0 if before is None else before.statement.decision
     with errors("reading what is signed"):
         async with connection.transaction(isolation="repeatable_read", readonly=True):

@@ -5,18 +5,19 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from structlog.testing import capture_logs
 from tests.storage.fakes import MemoryJournal
 from tests.storage.proof.test_export import Shards
 
 from wattwarden.storage.database import Connection
 from wattwarden.storage.journal.entry import Entry, Kind
 from wattwarden.storage.proof.day import Taken, walk_extents
-from wattwarden.storage.proof.keys import open_signer
+from wattwarden.storage.proof.keys import FILE, open_signer, rotate
 from wattwarden.storage.proof.roots import load_leaves, sign_days
 from wattwarden.storage.proof.statement import LeafKind, Root, follows
 
 MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
-LATER = MIDNIGHT + timedelta(days=2)
+LATER = MIDNIGHT + timedelta(days=9)
 
 
 class Clocked(MemoryJournal, Shards):
@@ -25,8 +26,11 @@ class Clocked(MemoryJournal, Shards):
     def __init__(self, *minutes: int) -> None:
         MemoryJournal.__init__(self)
         Shards.__init__(self, self.entries)
-        for number, minute in enumerate(minutes, 1):
-            stored = self.tick(number)
+        self.extend(*minutes)
+
+    def extend(self, *minutes: int) -> None:
+        for minute in minutes:
+            stored = self.tick(len(self.entries) + 1)
             self.entries[-1] = replace(stored, stored_at=MIDNIGHT + timedelta(minutes=minute))
 
     async def last(self, shard: int, kind: Kind) -> Entry | None:
@@ -76,3 +80,24 @@ async def test_a_clock_put_back_over_a_signed_midnight_gives_no_day_twice(
     assert follows(second, first)
     assert second.statement.records == 2
     assert await is_as_signed(store, journal, second)
+
+
+async def test_a_key_that_nobody_vouched_for_is_said_once(
+    store: Connection, tmp_path: Path
+) -> None:
+    journal = Clocked(-2, 11)
+    await journal.sign(store, tmp_path)
+    rotate(tmp_path, MIDNIGHT)
+    journal.extend(1460)
+    with capture_logs() as of_heir:
+        assert len(await journal.sign(store, tmp_path)) == 1
+    (tmp_path / FILE).unlink()
+    journal.extend(2900)
+    with capture_logs() as of_stranger:
+        assert len(await journal.sign(store, tmp_path)) == 1
+    journal.extend(4340)
+    with capture_logs() as later:
+        assert len(await journal.sign(store, tmp_path)) == 1
+
+    assert [one["log_level"] for one in (*of_heir, *later)] == []
+    assert ["nobody vouched for" in one["event"] for one in of_stranger] == [True]
