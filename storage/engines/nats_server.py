@@ -141,8 +141,10 @@ class EmbeddedNats:
             EngineError: It was never started.
         """
         child = self._started()
+        # Looked at first: whoever polls the child may cut its log.
+        is_wounded = self._wounds is not None and self._wounds.can_heal()
         status = child.poll()
-        if status is None and self._wounds is not None and self._wounds.can_heal():
+        if status is None and is_wounded:
             _log.error("a stream could not be written, so that nats-server has to start again")
             self._wounds = None
             os.kill(child.pid, signal.SIGTERM)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from wattwarden.storage.engines import child
 from wattwarden.storage.engines.child import POLL_INTERVAL_S
 from wattwarden.storage.engines.nats_server import EmbeddedNats
 from wattwarden.storage.engines.nats_wounds import ROOM_BYTES, Wounds
@@ -60,8 +61,10 @@ def test_a_server_without_a_log_is_well(tmp_path: Path) -> None:
 
 
 async def test_a_server_whose_stream_cannot_be_written_ends_and_starts_again(
-    quick_folder: Path,
+    quick_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # So that the log is cut at once, with the error in it.
+    monkeypatch.setattr(child, "MAX_LOG_BYTES", len(ERROR) - 1)
     engine = EmbeddedNats(quick_folder)
     await engine.start()
     try:
