@@ -15,7 +15,7 @@ from wattwarden.storage.people.log import Deed, note_event
 
 # A day shows whatever comes once a day; who needs more says so again.
 LONGEST: Final = timedelta(days=1)
-_FOR: Final = " until "
+_UNTIL: Final = " until "
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,13 @@ async def debug_meter(
         ValueError: That is too long.
         StorageError: The database is away.
     """
-    now: datetime = await connection.fetchval("SELECT now()")
-    if until - now > LONGEST:
-        message = f"at most {LONGEST.total_seconds() / 3600:.0f} hours"
-        raise ValueError(message)
-    detail = f"{meter}{_FOR}{until.astimezone(UTC).isoformat()}"
+    detail = f"{meter}{_UNTIL}{until.astimezone(UTC).isoformat()}"
     with errors("debugging a meter"):
         async with connection.transaction():
+            now: datetime = await connection.fetchval("SELECT now()")
+            if until - now > LONGEST:
+                message = f"at most {LONGEST.total_seconds() / 3600:.0f} hours"
+                raise ValueError(message)
             await note_event(connection, actor, actor, Deed.DEBUGGED, address, detail)
             # Gateways listen to that already, and look.
             await connection.execute("SELECT pg_notify($1, '')", CHANNEL)
@@ -63,6 +63,6 @@ async def load_debugged(connection: Connection) -> list[Debugged]:
         )
     newest: dict[str, Debugged] = {}
     for row in rows:
-        meter, _, text = row["detail"].rpartition(_FOR)
+        meter, _, text = row["detail"].rpartition(_UNTIL)
         newest[meter] = Debugged(meter, read_moment(text, UTC), row["actor"])
     return [one for one in newest.values() if one.until > rows[-1]["now"]]

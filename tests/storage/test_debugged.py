@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from wattwarden.storage.database import Connection
+from wattwarden.storage.database import Connection, connect
 from wattwarden.storage.debugged import LONGEST, debug_meter, load_debugged
+from wattwarden.storage.errors import StorageError
 from wattwarden.storage.people.log import Deed, events_before
 
 
@@ -32,3 +33,11 @@ async def test_nobody_debugs_a_meter_for_ever(store: Connection) -> None:
     with pytest.raises(ValueError, match="at most 24 hours"):
         await debug_meter(store, "a:1", until, actor="me", address="here")
     assert await events_before(store, 2**31, 10) == []
+
+
+async def test_a_database_that_is_away_is_said_to_be(store_dsn: str) -> None:
+    connection = await connect(store_dsn, name="debugging")
+    connection.terminate()
+    until = datetime.now(UTC) + timedelta(minutes=5)
+    with pytest.raises(StorageError, match="debugging a meter"):
+        await debug_meter(connection, "a:1", until, actor="me", address="here")
