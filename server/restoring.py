@@ -22,7 +22,7 @@ from wattwarden.server.settings import Settings
 from wattwarden.storage.archive.store import Store
 from wattwarden.storage.backup.days import put_days
 from wattwarden.storage.backup.errors import BackupError
-from wattwarden.storage.backup.files import FileFact, copy_checked, disk_errors
+from wattwarden.storage.backup.files import PRIVATE_FILE, FileFact, copy_checked, disk_errors
 from wattwarden.storage.backup.journal import segments_of, tail_of
 from wattwarden.storage.backup.load import check_empty, check_schema, load
 from wattwarden.storage.backup.manifest import Manifest, load_manifest, verify
@@ -186,32 +186,34 @@ def _place_settings(root: Path, manifest: Manifest, place: Place) -> None:
     own = place.data / SETTINGS_FILE
     for name in manifest.settings:
         content = (root / SETTINGS / name).read_bytes()
-        if name != SETTINGS_FILE:
-            (place.building / name).write_bytes(content)
-        elif own.exists():
-            (place.building / SETTINGS_BESIDE).write_bytes(content)
-        else:
+        is_beside = name == SETTINGS_FILE and own.exists()
+        if name == SETTINGS_FILE and not is_beside:
             _check_places(root, place.data, content)
-            (place.building / name).write_bytes(content)
-        with contextlib.suppress(FileNotFoundError):
-            # They may name a server with its password.
-            (place.building / name).chmod(0o600)
+        _write_private(place.building / (SETTINGS_BESIDE if is_beside else name), content)
     if own.exists():
-        (place.building / SETTINGS_FILE).write_bytes(own.read_bytes())
+        _write_private(place.building / SETTINGS_FILE, own.read_bytes())
+
+
+def _write_private(file: Path, content: bytes) -> None:
+    """Write settings for their owner alone: they may name a server with its password."""
+    file.touch(PRIVATE_FILE)
+    file.write_bytes(content)
 
 
 def _check_places(root: Path, data: Path, content: bytes) -> None:
     """Refuse settings that lead to where the old installation has its things."""
-    read = tomllib.loads(content.decode())
+    put_own = f"copy {root / SETTINGS / SETTINGS_FILE} to {data / SETTINGS_FILE},"
+    try:
+        read = tomllib.loads(content.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        message = f"the settings of the backup cannot be read: {error}"
+        raise BackupError(message, cure=f"{put_own} correct it, and restore again") from error
     named = [".".join(path) for path in OLD_PLACES if _at(read, path) is not None]
     if named:
         message = (
             f"the settings of the backup name places of the old installation: {', '.join(named)}"
         )
-        cure = (
-            f"copy {root / SETTINGS / SETTINGS_FILE} to {data / SETTINGS_FILE},"
-            " put the new places in, and restore again"
-        )
+        cure = f"{put_own} put the new places in, and restore again"
         raise BackupError(message, cure=cure)
 
 

@@ -278,7 +278,9 @@ async def test_a_failed_restore_leaves_nothing_and_the_next_brings_an_older_sche
         "archive", "clock.json", "wattwarden.toml", "wattwarden.toml.of-backup"
     ]  # fmt: skip
     assert (place.data / "wattwarden.toml").read_text() == "[journal]\nshards = 2\n"
-    assert "max_sessions" in (place.data / "wattwarden.toml.of-backup").read_text()
+    beside = place.data / "wattwarden.toml.of-backup"
+    assert "max_sessions" in beside.read_text()
+    assert beside.stat().st_mode & 0o077 == 0, "it may name a server with its password"
     monkeypatch.setattr(restoring, "load_migrations", lambda: migrations[:-1])
     with pytest.raises(BackupError, match=r"has migration .*knows") as raised:
         await place.restore()
@@ -412,15 +414,24 @@ async def test_a_place_that_is_not_empty_is_refused(place: Place, hand: Hand) ->
     assert names_in(place.data) == []
 
 
-async def test_settings_that_lead_to_the_old_places_are_not_taken_over(
-    there: Installation, place: Place, tmp_path: Path
+@pytest.mark.parametrize(
+    ("settings", "fault"),
+    [
+        (b'nats = "nats://old:4222"\n', "places of the old installation: nats"),
+        ("# 用电卫士\n".encode("gbk"), "settings of the backup cannot be read"),
+    ],
+    ids=["old places", "of another encoding"],
+)
+async def test_settings_that_are_of_no_use_in_the_new_place_are_not_taken_over(
+    there: Installation, place: Place, tmp_path: Path, settings: bytes, fault: str
 ) -> None:
-    settings = there.settings.data / "wattwarden.toml"
-    before = settings.read_text()
-    settings.write_text('nats = "nats://old:4222"\n[journal]\nshards = 2\n')
+    file = there.settings.data / "wattwarden.toml"
+    before = file.read_bytes()
+    file.write_bytes(settings)
     await there.back_up(tmp_path / "led")
-    settings.write_text(before)
+    file.write_bytes(before)
 
-    with pytest.raises(BackupError, match="places of the old installation: nats"):
+    with pytest.raises(BackupError, match=fault) as told:
         await Place(tmp_path / "led", place.data, place.dsn, place.nats).restore()
+    assert f"copy {tmp_path / 'led/settings/wattwarden.toml'}" in told.value.cure
     assert not place.data.exists()
