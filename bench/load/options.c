@@ -23,7 +23,7 @@ static const Number NUMBERS[] = {
     {"window", "unanswered uploads of a connection", AT(window), 1, 256, true},
     {"glue", "uploads in one send, at most --window", AT(glue), 1, 64, true},
     {"interval", "ms between sends of a connection, paced", AT(interval_ms), 1, 1e7, false},
-    {"seconds", "time to measure or to hold", AT(seconds), 0.1, 3600, false},
+    {"seconds", "time to measure or to hold", AT(seconds), 0.1, 86400, false},
     {"warmup", "seconds of load before that", AT(warmup), 0, 60, false},
     {"drain", "seconds to wait for the last answers", AT(drain), 0, 60, false},
     {"count", "exactly so many uploads; no warm-up then", AT(count), 1, 1e12, true},
