@@ -21,6 +21,7 @@ from wattwarden.storage.archive.store import Store
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.growth import Growth, measure_growth
 from wattwarden.storage.journal.survey import StreamFacts
+from wattwarden.storage.proof.signed import SignedTo, signed_to
 from wattwarden.storage.registry.registry import load_registry
 from wattwarden.tools.checks import ArchiveFacts, Asked, Check, State, free_bytes, look
 from wattwarden.tools.decode import as_json
@@ -37,6 +38,7 @@ from wattwarden.tools.upkeep import (
     segments_a_day,
     service,
     show_service,
+    signed_days,
 )
 
 VERDICT_COLOURS: Final = {State.OK: "green", State.WARN: "yellow", State.FAIL: "bold red"}
@@ -49,15 +51,15 @@ def doctor(*, system: System = THE_USUAL_SYSTEM, json: AsJson = False) -> int:
     the clock, the disk, the data folder, the journal's settings and how full it is, addresses that
     gateways refuse, the provider of identities where one is configured, the table of platforms
     above us and the store of closed days; and at what keeps it so: when the disk will be full,
-    certificates expire, the age of the last backup, and whether the service is watched. Changes
-    nothing.
+    certificates expire, the age of the last backup, how far days are signed, and whether the
+    service is watched. Changes nothing.
 
     The exit status is 1 when something would keep the system from working.
     """
     settings = settings_of(system)
     now = datetime.now(UTC)
-    asked, growth = run(_all_asked(settings))
-    checks = [*look(settings, now, asked), *kept_up(settings, now, growth)]
+    asked, growth, signed = run(_all_asked(settings))
+    checks = [*look(settings, now, asked), *kept_up(settings, now, growth, signed)]
     fit = all(check.state is not State.FAIL for check in checks)
     if json:
         rows = [
@@ -75,18 +77,29 @@ def doctor(*, system: System = THE_USUAL_SYSTEM, json: AsJson = False) -> int:
     return 0 if fit else 1
 
 
-def kept_up(settings: Settings, now: datetime, growth: Growth | None) -> Iterator[Check]:
+def kept_up(
+    settings: Settings, now: datetime, growth: Growth | None, signed: SignedTo | None
+) -> Iterator[Check]:
     """Look at what a system needs to be well next month."""
     places = Places(settings.data)
     archive = archive_of(settings)
     yield disk_forecast(free_bytes(settings.data), growth, segments_a_day(archive, now))
     yield from certificates(settings, now)
     yield backup(last_backup(places), now, has_data=places.running.exists())
+    yield signed_days(signed)
     yield service(show_service())
 
 
-async def _all_asked(settings: Settings) -> tuple[Asked, Growth | None]:
-    return await _asked(settings), await growth_of(settings)
+async def _all_asked(settings: Settings) -> tuple[Asked, Growth | None, SignedTo | None]:
+    return await _asked(settings), await growth_of(settings), await signed_of(settings)
+
+
+async def signed_of(settings: Settings) -> SignedTo | None:
+    """Return how far days are signed; None where no database can be asked."""
+    with suppress(StorageError, CommandError):
+        async with database(settings, "doctor") as connection:
+            return await signed_to(connection, datetime.now(UTC))
+    return None
 
 
 async def growth_of(settings: Settings) -> Growth | None:

@@ -15,6 +15,7 @@ from wattwarden.server.last_backup import LastBackup
 from wattwarden.server.places import Places
 from wattwarden.server.settings import Settings
 from wattwarden.storage.growth import Growth
+from wattwarden.storage.proof.signed import SignedTo
 from wattwarden.tools.checks import Check, State
 
 # Authorities and people take weeks; three days are left for who reads this on a Friday.
@@ -116,6 +117,20 @@ def backup(last: LastBackup | None, now: datetime, *, has_data: bool) -> Check:
     if age >= BACKUP_WARN:
         return Check("backup", State.WARN, found, f"see why none was made since: {cure}")
     return Check("backup", State.OK, found)
+
+
+def signed_days(signed: SignedTo | None) -> Check:
+    """Whether days that are over are signed; None: no database can be asked."""
+    if signed is None:
+        return Check("signed days", State.OK, "no database answers yet")
+    found = "no day is signed yet" if signed.day is None else f"signed to {signed.day} (UTC)"
+    if not signed.late_days:
+        return Check("signed days", State.OK, found)
+    cure = (
+        "see why in the lines `chore failed` of the archivist, chore roots; a system that stood"
+        " still signs its next day once that is over: docs/evidence.md"
+    )
+    return Check("signed days", State.WARN, f"{found}, {signed.late_days} days are late", cure)
 
 
 def service(shown: Mapping[str, str] | None) -> Check:

@@ -170,6 +170,12 @@ _ARCHIVIST: Final = (
     Family("archive_waiting_days", Kind.GAUGE, "Closed days that something keeps from going."),
     Family("archive_days", Kind.GAUGE, "Days that lie in files, readings and factors apart."),
     Family("archive_bytes", Kind.GAUGE, "What these files hold."),
+    Family(
+        "evidence_signed_until_seconds",
+        Kind.GAUGE,
+        "End of the last day that is signed, in seconds since 1970; 0: none is.",
+    ),
+    Family("evidence_late_days", Kind.GAUGE, "Days that should be signed by now and are not."),
 )
 _FORWARDER: Final = (
     Family(

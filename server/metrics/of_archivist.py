@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from wattwarden.server.archivist import Archivist
-from wattwarden.server.chores import RetentionCounters
+from wattwarden.server.chores import RetentionCounters, wall_now
 from wattwarden.server.day_chores import ArchiveCounters
 from wattwarden.server.meter_chores import MeterChoreCounters
 from wattwarden.server.metrics.page import Sample
@@ -12,6 +12,7 @@ from wattwarden.server.metrics.watch import Seen, Trouble, Watch, in_database
 from wattwarden.storage.archive.catalogue import archive_held
 from wattwarden.storage.database import Connection
 from wattwarden.storage.held import quarantined
+from wattwarden.storage.proof.signed import signed_to
 
 
 def archivist_watch(
@@ -43,11 +44,14 @@ def archivist_watch(
 
     async def ask(connection: Connection) -> Seen:
         held = await archive_held(connection)
+        signed = await signed_to(connection, wall_now())
         return Seen(
             (
                 Sample("quarantine_rows", await quarantined(connection)),
                 Sample("archive_days", held.days),
                 Sample("archive_bytes", held.bytes),
+                Sample("evidence_signed_until_seconds", signed.until_s),
+                Sample("evidence_late_days", signed.late_days),
             )
         )
 

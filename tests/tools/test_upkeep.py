@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from wattwarden.server.last_backup import LastBackup, last_backup, note_backup
 from wattwarden.server.places import Places
 from wattwarden.server.settings import GatewaySettings, Settings
 from wattwarden.storage.growth import Growth
+from wattwarden.storage.proof.signed import SignedTo
 from wattwarden.tools import upkeep
 from wattwarden.tools.checks import State
 
@@ -143,3 +144,20 @@ def test_the_service_manager_is_asked_where_one_runs(
 
     monkeypatch.setattr(subprocess, "run", silent)
     assert upkeep.show_service(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("signed", "state", "said"),
+    [
+        (None, State.OK, "no database"),
+        (SignedTo(None, 0), State.OK, "no day is signed yet"),
+        (SignedTo(date(2026, 11, 20), 0), State.OK, "signed to 2026-11-20"),
+        (SignedTo(date(2026, 11, 20), 2), State.WARN, "2 days are late"),
+    ],
+)
+def test_days_that_nobody_signs_are_told_with_the_cure(
+    signed: SignedTo | None, state: State, said: str
+) -> None:
+    found = upkeep.signed_days(signed)
+    assert (found.state, said in found.found) == (state, True)
+    assert bool(found.cure) == (state is State.WARN)
