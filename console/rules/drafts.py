@@ -18,6 +18,8 @@ from wattwarden.storage.registry.norms import fates_of, find_draft
 # The shipped file has a fifth of that; beyond, files are shown as they are: comparing them takes
 # the square of their lines.
 MOST_LINES: Final = 4_000
+# One looks for what was decided of late; a city's units come to hundreds of drafts in a year.
+MOST_DECIDED: Final = 30
 Problems = list[tuple[str, str]]
 """What stands against something, in Chinese and in English."""
 
@@ -42,6 +44,19 @@ class Row:
         return body.reason if isinstance(body, NormRefusal) else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Drafts:
+    """Drafts that wait, then those that were decided last; ``left_out`` were decided before."""
+
+    rows: list[Row]
+    left_out: int
+
+    @property
+    def waiting(self) -> list[Row]:
+        """Those that wait for somebody."""
+        return [one for one in self.rows if one.fate is None]
+
+
 def difference(standing: str, wanted: str) -> Said:
     """Return the lines that a draft takes away (-) and adds (+), with a line around them."""
     lines, other = standing.splitlines(), wanted.splitlines()
@@ -51,8 +66,8 @@ def difference(standing: str, wanted: str) -> Said:
     return Said(text or "与现行内容相同", text or "the same as in force")
 
 
-async def rows_of(connection: Connection, norm: Norm) -> list[Row]:
-    """Return all drafts of a norm: those that wait, then the others, the newest first.
+async def drafts_of(connection: Connection, norm: Norm) -> Drafts:
+    """Return the drafts of a norm, the newest first.
 
     Raises:
         StorageError: The database is away.
@@ -64,7 +79,9 @@ async def rows_of(connection: Connection, norm: Norm) -> list[Row]:
         for one in reversed(made)
         if isinstance(one.body, NormDraft)
     ]
-    return sorted(rows, key=lambda row: row.fate is not None)
+    decided_ones = [row for row in rows if row.fate is not None]
+    shown = [row for row in rows if row.fate is None] + decided_ones[:MOST_DECIDED]
+    return Drafts(shown, len(rows) - len(shown))
 
 
 async def put_in_force(visit: Visit, norm: Norm, made: Callable[[NormDraft], Body]) -> Problems:

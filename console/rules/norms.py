@@ -17,9 +17,9 @@ from wattwarden.console.rules.drafts import (
     Problems,
     decided,
     difference,
+    drafts_of,
     put_in_force,
     refuse,
-    rows_of,
 )
 from wattwarden.console.visit import Visit
 from wattwarden.storage.database import Connection
@@ -74,7 +74,7 @@ def _back(visit: Visit) -> web.StreamResponse:
 async def _page(visit: Visit, text: str, reason: str, refused: Problems) -> web.Response:
     async with visit.reading() as (connection, _reader):
         rules, standing, entered = await in_force_now(connection)
-        drafts = await rows_of(connection, Norm.RULES)
+        drafts = await drafts_of(connection, Norm.RULES)
         registry = await visit.request.app[KNOWN].registry(connection)
     role = visit.person.role
     shown = {
@@ -82,9 +82,7 @@ async def _page(visit: Visit, text: str, reason: str, refused: Problems) -> web.
         "entered": entered,
         "name_of": lambda person: person_of(person, registry) or person,
         "drafts": drafts,
-        "changes": {
-            one.draft.id: difference(standing, one.draft.text) for one in drafts if one.fate is None
-        },
+        "changes": {one.draft.id: difference(standing, one.draft.text) for one in drafts.waiting},
         "numbers": {one: numbers_of(rules, one) for one in rules.rules},
         "text": text or standing,
         "reason": reason,

@@ -24,7 +24,7 @@ from wattwarden.console.board.rows import person_of
 from wattwarden.console.doors import told
 from wattwarden.console.drawing.said import Said
 from wattwarden.console.registry.pairs import MORE_ROWS, Pairs, numbers_in, pairs_in, pairs_of
-from wattwarden.console.rules.drafts import Problems, decided, put_in_force, refuse, rows_of
+from wattwarden.console.rules.drafts import Problems, decided, drafts_of, put_in_force, refuse
 from wattwarden.console.visit import Visit
 from wattwarden.console.written import place_in
 from wattwarden.protocol.codec import DEFAULT_ZONE
@@ -96,7 +96,7 @@ async def _answer(visit: Visit, form: Mapping[str, str], problems: Problems) -> 
 async def _page(visit: Visit, form: Mapping[str, str], refused: Problems) -> web.Response:
     async with visit.reading() as (connection, reader):
         registry = await visit.request.app[KNOWN].registry(connection)
-        drafts = await rows_of(connection, Norm.THRESHOLDS)
+        drafts = await drafts_of(connection, Norm.THRESHOLDS)
     rows = sorted(_standing(registry), key=lambda one: (one.firm, one.kind, one.id))
     first = place_in(visit, len(rows), PAGE_ROWS)
     today = reader.now.astimezone(DEFAULT_ZONE).date().isoformat()
@@ -107,7 +107,7 @@ async def _page(visit: Visit, form: Mapping[str, str], refused: Problems) -> web
         "next": first + PAGE_ROWS if first + PAGE_ROWS < len(rows) else None,
         "count": len(rows),
         "drafts": drafts,
-        "changes": {one.draft.id: _changes(one.draft, registry) for one in drafts if not one.fate},
+        "changes": {one.draft.id: _changes(one.draft, registry) for one in drafts.waiting},
         "name_of": lambda person: person_of(person, registry) or person,
         "kinds": KINDS,
         "label": _LABEL,

@@ -10,6 +10,7 @@ from tests.console.browser import Browser
 from tests.console.desk import Desk
 
 from wattwarden.alarms.registry.nouns import Outlet
+from wattwarden.console.rules import drafts
 from wattwarden.storage.registry.records import load_record
 
 FORM = {
@@ -89,6 +90,21 @@ async def test_a_draft_is_refused_with_a_reason_and_comes_to_nothing(house: Desk
     own = await proposed(city)
     assert "撤回草案" in (await city.get("/thresholds")).text
     assert (await city.post("/thresholds/refuse", {"draft": own, "why": "写错"})).status == 303
+
+
+async def test_of_drafts_that_were_decided_long_ago_their_number_is_said(
+    house: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drafts, "MOST_DECIDED", 1)
+    city = await signed_in(house, "city")
+    waiting = await proposed(city)
+    gone = [await proposed(city) for _ in range(2)]
+    for draft in gone:
+        why = {"draft": draft, "why": "写错"}
+        assert (await city.post("/thresholds/refuse", why)).status == 303
+    page = await city.get("/thresholds")
+    assert [draft in page.text for draft in (waiting, gone[0], gone[1])] == [True, False, True]
+    assert re.search(r"更早办结的 \d+ 份未列出", page.text)
 
 
 @pytest.mark.parametrize(
