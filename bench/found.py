@@ -76,13 +76,16 @@ def unlike(cluster: Found, alone: Found) -> tuple[Counter[tuple[Any, ...]], ...]
     return alone.rows - cluster.rows, cluster.rows - alone.rows
 
 
-def differences(cluster: Found, alone: Found, last: datetime) -> Iterator[str]:
+def differences(
+    cluster: Found, alone: Found, last: datetime, margin_s: float = MARGIN_S
+) -> Iterator[str]:
     """Say where the two differ that must be the same."""
     lost, doubled = unlike(cluster, alone)
     if lost or doubled:
         example = next(iter(lost or doubled))
         yield f"{lost.total()} rows are missing, {doubled.total()} too many, such as {example}"
-    here, there = _settled(cluster.episodes, last), _settled(alone.episodes, last)
+    limit = last.timestamp() - margin_s
+    here, there = settled(cluster.episodes, limit), settled(alone.episodes, limit)
     for episode in sorted(here ^ there, key=str):
         yield f"{'only in the cluster' if episode in here else 'only alone'}: {_shown(episode)}"
 
@@ -93,9 +96,8 @@ def others(cluster: Found, alone: Found) -> Counter[str]:
     return Counter(episode[0] for episode in differing if episode[0] not in SAME)
 
 
-def _settled(episodes: Iterable[Episode], last: datetime) -> set[Episode]:
-    """Episodes that were decided before the end; one that ended about then counts as open."""
-    limit = last.timestamp() - MARGIN_S
+def settled(episodes: Iterable[Episode], limit: float) -> set[Episode]:
+    """Return what was decided before a moment (Unix); what ended later counts as open."""
     return {
         (rule, subject, began, ended if ended and ended.timestamp() < limit else None)
         for rule, subject, began, ended in episodes

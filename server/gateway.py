@@ -111,7 +111,7 @@ class Gateway:
         ticker = Ticker(self._journal, lease, self._clock.now_us, self._clock.rate)
         last = await ticker.last()
         if last is not None:
-            check_clock(last.second, self._clock.now_us())
+            check_clock(last.second, self._clock.now_us(), self._clock.rate)
         self._chain_tasks = [asyncio.create_task(chain.run()) for chain in self._chains]
         self._tasks = [
             asyncio.create_task(ticker.run()),

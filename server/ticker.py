@@ -29,14 +29,14 @@ class ClockRefusedError(Exception):
     """This machine's clock contradicts the journal.  The message says what to do."""
 
 
-def check_clock(last_second: int, now_us: int) -> None:
+def check_clock(last_second: int, now_us: int, rate: int = 1) -> None:
     """Refuse to start with a clock that is behind what the journal has seen.
 
     Raises:
-        ClockRefusedError: by more than a minute.
+        ClockRefusedError: by more than a minute, a real one of a clock that runs at ``rate``.
     """
     behind = last_second - now_us // SECOND_US
-    if behind > MOST_BEHIND_S:
+    if behind > MOST_BEHIND_S * rate:
         message = (
             f"the clock of this machine is {behind} s behind the last tick of the journal: "
             "correct it (`timedatectl`, or chrony), then start again"

@@ -1,7 +1,9 @@
 """Ticks: one each real second, covering what the clock's seconds are."""
 
+import pytest
+
 from wattwarden.protocol.envelope import FORMAT, Tick, decode_tick, encode
-from wattwarden.server.ticker import Ticker
+from wattwarden.server.ticker import ClockRefusedError, Ticker, check_clock
 from wattwarden.storage.journal.entry import Entry, Kind
 from wattwarden.storage.journal.lease import Verdict
 from wattwarden.storage.moments import moment_of
@@ -63,3 +65,10 @@ async def test_missed_seconds_are_told_by_the_next_tick() -> None:
     await ticker(journal, now, rate=60)._round()
     last = journal.ticks[-1]
     assert (last.number, last.second, last.covers_s) == (8, 6_000, 600)
+
+
+@pytest.mark.parametrize("rate", [1, 240])
+def test_a_clock_is_refused_that_is_a_real_minute_behind(rate: int) -> None:
+    check_clock(1_000_000, (1_000_000 - 60 * rate) * SECOND, rate)
+    with pytest.raises(ClockRefusedError, match="behind the last tick"):
+        check_clock(1_000_000, (1_000_000 - 61 * rate) * SECOND, rate)

@@ -10,6 +10,7 @@ time zone         another one for all roles, which start again
 descriptors       a limit below what a process has open, while meters dial in
 memory            no page more than a process has
 poison frame      a decoder raises whatever it meets it with (``planted``)
+deadly frame      a decoder ends its process: once of a meter, whatever else that sends
 corrupted entry   what is no envelope, in every shard
 """
 
@@ -38,8 +39,9 @@ from tests.integration.chaos.killing import (
     replaced,
     standing_still,
 )
-from tests.integration.chaos.planted import POISON, POISONS
+from tests.integration.chaos.planted import DEADLY, ENDS, POISON, POISONS
 from tests.integration.chaos.scene import FLOWING_S, HOST, POLL_S, Ground, Scene, Skipped
+from tests.integration.system import database, eventually
 from tests.integration.wire import hj212_realtime, qn_of
 
 from wattwarden.storage.moments import moment_of
@@ -68,6 +70,8 @@ SLACK_BYTES: Final = 1 << 20
 # What others may take of a disk between a look and its last page.
 CROWDED_BYTES: Final = 64 << 20
 POISON_ANSWER_S: Final = 30.0
+# Until a writer meets what was journalled.
+DEATH_S: Final = 60.0
 
 Fault = Callable[[Scene], Awaitable[None]]
 
@@ -233,19 +237,54 @@ async def _limited(most: Mapping[int, int], what: int) -> AsyncIterator[None]:
 
 
 async def _poison(scene: Scene) -> None:
+    await _sent(scene, [f"{POISON}{number}" for number in range(len(POISONS))])
+
+
+async def _sent(scene: Scene, names: Sequence[str]) -> None:
+    """Send a frame of each of these meters; all of them are answered."""
     at = moment_of(scene.clock.now_us()).replace(microsecond=0)
     reader, writer = await asyncio.open_connection(*scene.system.target)
     try:
-        for number in range(len(POISONS)):
-            data = "w01018-Rtd=1.5,w01018-Flag=N"
+        for number, name in enumerate(names):
             when = at - timedelta(seconds=number)
-            writer.write(hj212_realtime(f"{POISON}{number}", number, when, data))
+            writer.write(hj212_realtime(name, number, when, "w01018-Rtd=1.5,w01018-Flag=N"))
             async with asyncio.timeout(POISON_ANSWER_S):
                 line = await reader.readline()
             named = f"QN={qn_of(number)};".encode()
             must(named in line, f"a poison frame was answered {line!r}")
     finally:
         writer.close()
+
+
+async def _deadly(scene: Scene) -> None:
+    """Of each way to die: a writer dies of the first frame, and of none that its meter sends later.
+
+    Its successor is told nothing but what the journal and the database hold.
+    """
+    how = scene.chance.randrange(len(ENDS))
+    name = f"{DEADLY}{how}{scene.chance.randrange(10**9):09d}"
+    writers = processes(scene.system, "writer")
+    await _sent(scene, [name])
+    dead = await eventually(partial(_dead, writers), within_s=DEATH_S)
+    scene.gone.append(("writer", dead))
+    scene.over()
+    await eventually(partial(_held, scene.system.dsn, name), lambda held: held == 1)
+    await _gateways_back(scene)
+    writers = processes(scene.system, "writer")
+    await _sent(scene, [name, name])
+    await eventually(partial(_held, scene.system.dsn, name), lambda held: held == 3)
+    must(not await _dead(writers), "a writer died of what was known")
+
+
+async def _dead(pids: Sequence[int]) -> list[int]:
+    return [pid for pid in pids if not is_alive(pid)]
+
+
+async def _held(dsn: str, name: str) -> int:
+    async with database(dsn) as connection:
+        query = "SELECT count(*) FROM quarantine WHERE reason = 'decoder_died' AND identity = $1"
+        held: int = await connection.fetchval(query, name)
+        return held
 
 
 async def _corrupted(scene: Scene) -> None:
@@ -314,5 +353,6 @@ STEPS: Final[Mapping[str, Fault]] = {
     **{f"descriptors of {role}": partial(_descriptors, role=role) for role in ROLES[:3]},
     **{f"memory of {role}": partial(_memory, role=role) for role in (*ROLES[:3], "nats")},
     "poison frames": _poison,
+    "deadly frames": _deadly,
     "corrupted entries": _corrupted,
 }

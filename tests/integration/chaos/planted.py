@@ -1,7 +1,8 @@
 """A decoder that dies of some frames, planted into every process of a system.
 
 Python runs ``sitecustomize`` at the start of a process: it puts a codec in the place of HJ 212's
-that is the same but for frames of a meter whose name begins with ``POISON``.
+that is the same but for frames of meters whose names begin with ``POISON``, at which it raises,
+and with ``DEADLY``, at which it ends the process.
 """
 
 from pathlib import Path
@@ -10,11 +11,17 @@ from typing import Final
 POISON: Final = "POISON"
 # What the decoder raises, by the number behind the name.
 POISONS: Final = ("ValueError", "MemoryError", "RecursionError", "ZeroDivisionError")
+DEADLY: Final = "DEADLY"
+# How it ends the process, by the number behind the name: two signals, or a status.
+ENDS: Final = ("SIGSEGV", "SIGKILL", "0")
 _SITE: Final = f"""
 import dataclasses
+import os
+import signal
 from wattwarden.codecs import hj212
 
 RAISED = ({", ".join(POISONS)})
+ENDS = {ENDS!r}
 
 
 def dies_of_some(decode):
@@ -23,6 +30,12 @@ def dies_of_some(decode):
         _, found, rest = data.partition(b"MN={POISON}")
         if found:
             raise RAISED[int(rest[:1])]("planted")
+        _, found, rest = data.partition(b"MN={DEADLY}")
+        if found:
+            how = ENDS[int(rest[:1])]
+            if how == "0":
+                os._exit(0)
+            os.kill(os.getpid(), signal.Signals[how])
         return decode(batch)
 
     return decode_or_die

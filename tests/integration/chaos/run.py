@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Final
 
-from bench.found import SAME, Found, differences, found_in, others
+from bench.found import Found, differences, found_in, others, settled
 from bench.nodes import ClusterError
 from bench.servers import LIFTED_LIMITS
 from bench.undisturbed import SECOND_US, people_of, rate_from, undisturbed
@@ -23,6 +23,7 @@ from tests.integration.chaos.city import BEGIN_S, DAYS, city
 from tests.integration.chaos.faults import STEPS
 from tests.integration.chaos.ground import prepared
 from tests.integration.chaos.kinds import Kinds, speaking
+from tests.integration.chaos.norms import norms
 from tests.integration.chaos.scene import Scene, Skipped
 from tests.integration.chaos.watching import all_judged, hold_acknowledged, well_again
 from tests.integration.mixed import acknowledged
@@ -46,10 +47,12 @@ LEAD_S_A_METER: Final = 0.01
 # Faults last as long as they should in runs of so many minutes, in shorter ones less.
 WHOLE_MIN: Final = 20.0
 RECOVERY_S: Final = 15.0
+# Whose last readings are a cycle or two apart may be judged differently to the end.
+MARGIN_CYCLES: Final = 4
 PAUSE_S: Final = (0.5, 2.0)
 LEAST_SHARE: Final = 0.1
 # Why frames wait in quarantine: those of the decoder that dies, and what was no entry.
-PLANTED: Final = ("decoder_error", "spoilt_entry")
+PLANTED: Final = ("decoder_error", "decoder_died", "spoilt_entry")
 # A killed process leaves half a frame behind, at times.
 CUT: Final = "unframed"
 
@@ -65,8 +68,8 @@ class Options:
     seed: int
     minutes: float
     meters: int
-    rate: int
-    cycle_s: int = 60
+    rate: int = 240
+    cycle_s: int = 900
     kinds: int = 0
     only: Sequence[str] = ()
     words: Sequence[str] = SHARED
@@ -85,7 +88,11 @@ class Options:
 
 @dataclass(slots=True)
 class Report:
-    """What happened.  ``wrong`` is in words; ``recoveries`` are seconds, by step."""
+    """What happened.  ``wrong`` is in words; ``recoveries`` are seconds, by step.
+
+    Episodes by rule: ``here``, ``there`` in the system to which nothing happened, the ``same`` in
+    both, and of the other rules those ``apart``, which only one of them has.
+    """
 
     options: Options
     began: datetime
@@ -99,13 +106,15 @@ class Report:
     stored: int = 0
     seconds: float = 0.0
     of_kinds: dict[str, int] = field(default_factory=dict)
+    here: Counter[str] = field(default_factory=Counter)
+    there: Counter[str] = field(default_factory=Counter)
     same: Counter[str] = field(default_factory=Counter)
     apart: Counter[str] = field(default_factory=Counter)
 
     @property
-    def longest_s(self) -> float:
-        """The longest recovery."""
-        return max((one for times in self.recoveries.values() for one in times), default=0.0)
+    def recovered_s(self) -> list[float]:
+        """How long all recoveries took, the shortest first."""
+        return sorted(one for times in self.recoveries.values() for one in times)
 
 
 async def chaos(options: Options, say: Callable[[str], None]) -> Report:
@@ -126,7 +135,7 @@ async def _disturbed(options: Options, report: Report) -> Found | None:
     with prepared(rate, options.words, SETTINGS | LIFTED, frames) as (system, ground):
         await asyncio.to_thread(system.start)
         async with database(system.dsn) as connection:
-            await people_of(connection, world, BEGIN_S)
+            await people_of(connection, world, BEGIN_S, norms())
         fleet = Fleet(world, system.target)
         names = [speaker.address for speaker in world.site.speakers]
         chance, share = random.Random(options.seed), options.share
@@ -206,7 +215,7 @@ async def _step(scene: Scene, name: str, report: Report) -> None:
         report.say(f"{name}: skipped, {reason}")
     except (ClusterError, AssertionError, OSError, TimeoutError) as error:
         report.wrong.append(f"{name}: {error!r}")
-        report.say(f"{name}: {str(error)[-3000:]}")
+        report.say(f"{name}: {str(error)[:300]}\n{str(error)[-3000:]}")
         with contextlib.suppress(ClusterError):
             scene.over()
             await well_again(scene)
@@ -221,13 +230,17 @@ async def _compare(options: Options, report: Report, disturbed: Found) -> None:
     """Let the same frames come to a system that nothing happens to."""
     world = city(options.seed, options.meters, options.cycle_s)
     due = islice(sendings(world, BEGIN_S, DAYS * DAY_S, BEGIN_S), report.sent)
-    alone = await undisturbed(world, due, BEGIN_S, SHARDS)
+    alone = await undisturbed(world, due, BEGIN_S, SHARDS, norms(), options.rate)
     report.stored = disturbed.rows.total()
     if not report.sent == report.acked == report.stored:
         counts = f"{report.sent} sent, {report.acked} acknowledged, {report.stored} stored"
         report.wrong.append(counts)
-    report.wrong += differences(disturbed, alone, max(row[3] for row in alone.rows))
-    report.same = Counter(one[0] for one in disturbed.episodes & alone.episodes if one[0] in SAME)
+    last, margin_s = max(row[3] for row in alone.rows), MARGIN_CYCLES * options.cycle_s
+    report.wrong += differences(disturbed, alone, last, margin_s)
+    here, there = (settled(one.episodes, last.timestamp() - margin_s) for one in (disturbed, alone))
+    report.here, report.there, report.same = (
+        Counter(episode[0] for episode in episodes) for episodes in (here, there, here & there)
+    )
     report.apart = others(disturbed, alone)
 
 
