@@ -13,6 +13,7 @@ from typing import Final
 from cryptography.x509 import load_pem_x509_certificate
 
 from wattwarden.protocol.access import Certificate
+from wattwarden.server.secret_files import stamp_of
 from wattwarden.server.settings import GatewaySettings
 
 _FOR_OTHERS: Final = 0o077
@@ -50,7 +51,7 @@ class Files:
     def stamp(self) -> tuple[object, ...]:
         """Return what changes with their contents."""
         files = (self.certificate, self.key, self.authority)
-        return tuple(_stamp(file) for file in files if file is not None)
+        return tuple(stamp_of(file) for file in files if file is not None)
 
     def load(self) -> ssl.SSLContext:
         """Read them.
@@ -142,14 +143,6 @@ def certificate_of(tls: ssl.SSLObject) -> Certificate | None:
         str(names.get("commonName", "")),
         str(told.get("serialNumber", "")).lower().lstrip("0"),
     )
-
-
-def _stamp(file: Path) -> object:
-    try:
-        status = file.stat()
-    except OSError as error:
-        return error.errno
-    return (status.st_ino, status.st_mtime_ns, status.st_size)
 
 
 def _no_password() -> str:

@@ -23,7 +23,7 @@ from wattwarden.server.inherited import Sockets as Inherited
 from wattwarden.server.listening import PortRefusedError
 from wattwarden.server.push_door import PushDoor
 from wattwarden.server.push_platforms import PLATFORMS, Platform
-from wattwarden.server.secret_files import SecretError, read_secret
+from wattwarden.server.secret_files import SecretError, read_secret, stamp_of
 from wattwarden.server.settings import GatewaySettings
 from wattwarden.server.sockets import Sockets
 from wattwarden.server.tls_door import TlsDoor
@@ -47,6 +47,8 @@ class Doors:
         self._open: list[PushDoor | DatagramDoor] = []
         self._listeners: list[Sockets] = []
         self._tls: TlsDoor | None = None
+        # Of the token files, as they were last read.
+        self._seen = self._stamps()
 
     async def start(self, sockets: Inherited) -> dict[str, str]:
         """Open the doors that there are sockets for; return their addresses by name.
@@ -73,14 +75,16 @@ class Doors:
 
     def renew(self) -> None:
         """Tell pushes from others by the secrets that are set now; wrong ones change nothing."""
+        doors = [door for door in self._open if isinstance(door, PushDoor)]
+        if not doors:
+            return
         try:
             platforms = self._platforms()
         except PortRefusedError as error:
             _log.error("pushes are told apart as before", reason=error.message)
             return
-        for door in self._open:
-            if isinstance(door, PushDoor):
-                door.platforms = platforms
+        for door in doors:
+            door.platforms = platforms
 
     def drain(self) -> None:
         """Take nothing more."""
@@ -110,6 +114,10 @@ class Doors:
         """Take up what changed beside the settings; call it once a second."""
         if self._tls is not None:
             self._tls.sweep()
+        stamps = self._stamps()
+        if stamps != self._seen:
+            self._seen = stamps
+            self.renew()
 
     def limits_acted(self) -> dict[str, int]:
         """Return how often each limit acted since the start, by kind."""
@@ -136,19 +144,25 @@ class Doors:
 
     def _platforms(self) -> dict[str, Platform]:
         """Return the platforms whose secrets are set."""
-        files = {
-            "ctwing": self._settings.ctwing_token_file,
-            "onenet": self._settings.onenet_token_file,
-        }
         found: dict[str, Platform] = {}
-        for name, file in files.items():
-            if file is not None:
-                try:
-                    found[name] = PLATFORMS[name](read_secret(self._secrets, file))
-                except SecretError as error:
-                    message = f"pushes of {name} cannot be told from others: {error}"
-                    raise PortRefusedError(message, f"put it into {self._secrets}") from error
+        for name, file in self._token_files().items():
+            try:
+                found[name] = PLATFORMS[name](read_secret(self._secrets, file))
+            except SecretError as error:
+                message = f"pushes of {name} cannot be told from others: {error}"
+                raise PortRefusedError(message, f"put it into {self._secrets}") from error
         if not found:
             cure = "name a file of the secrets folder as gateway.onenet_token_file or ctwing_…"
             raise PortRefusedError("nothing tells pushes from others: no token is set", cure)
         return found
+
+    def _token_files(self) -> dict[str, str]:
+        """Return the files of the platforms that are listened to."""
+        files = {
+            "ctwing": self._settings.ctwing_token_file,
+            "onenet": self._settings.onenet_token_file,
+        }
+        return {name: file for name, file in files.items() if file is not None}
+
+    def _stamps(self) -> list[tuple[int, ...]]:
+        return [stamp_of(self._secrets / file) for file in self._token_files().values()]

@@ -13,6 +13,15 @@ class SecretError(ValueError):
     """A secret that is not where a table or a setting says."""
 
 
+def stamp_of(file: Path) -> tuple[int, ...]:
+    """Return what changes with the contents of a file, and when it comes or goes."""
+    try:
+        status = file.stat()
+    except OSError as error:
+        return (error.errno or 0,)
+    return (status.st_ino, status.st_mtime_ns, status.st_size)
+
+
 def read_secret(folder: Path, file: str) -> Secret:
     """Return what a file of the secrets folder holds.
 
