@@ -40,7 +40,10 @@ RECORD: Final = "## 试过 · Tried out\n"
 BLOCK: Final = re.compile(r"^```sh install\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SUITE: Final = "bookworm"
 SOURCES: Final = "usr/src/wattwarden"
-UNITS: Final = ("/lib/systemd/system/wattwarden.service", "/lib/systemd/system/wattwarden.socket")
+UNITS: Final = tuple(
+    f"/lib/systemd/system/wattwarden{name}"
+    for name in (".service", ".socket", "-backup.service", "-backup.timer")
+)
 CLUSTER: Final = "/usr/share/doc/wattwarden/cluster"
 MOST_EXPOSED: Final = 3.0
 BLOCK_LIMIT_S: Final = 1800

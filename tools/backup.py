@@ -3,13 +3,15 @@
 import asyncio
 import signal
 from collections.abc import Coroutine
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
 
-from wattwarden.server.backing import Wanted, back_up
+from wattwarden.server.backing import Made, Wanted, back_up
+from wattwarden.server.nightly import back_up_next as follow
 from wattwarden.server.restoring import Restored, Source, check_backup
 from wattwarden.server.restoring import restore as restored
 from wattwarden.server.settings import Settings
@@ -44,6 +46,8 @@ NO_SECRETS: Final = (
     "not inside: the secrets folder (keys of links, meters, channels); keep a copy of it elsewhere,"
     " or give --secrets-key"
 )
+# Two weeks of nights: a fault that shows on a Monday was made within them.
+KEPT_BACKUPS: Final = 14
 ENVIRONMENT: Final = "not inside: settings given by the environment or by flags"
 
 _T = TypeVar("_T")
@@ -67,10 +71,7 @@ def backup(
     Everything acknowledged before it begins is inside: rows, journal, closed days of a folder,
     evidence, settings.  Ctrl-C leaves nothing.
     """
-    settings = as_running(settings_of(system))
-    for find in (dsn_of, nats_of):
-        # Said before anything is made.
-        find(settings)
+    settings = _as_running(system)
     wanted = Wanted(dest.absolute(), previous, _passphrase(secrets_key))
     with share_progress() as tell:
         made = _run(back_up(settings, wanted, tell))
@@ -78,10 +79,55 @@ def backup(
     if json:
         print(as_json(facts))
         return
-    shared = f", {made.linked} files shared with {previous}" if previous is not None else ""
-    console().print(f"{dest}: {_told(made.manifest)}{shared}", highlight=False)
-    for line in _left_out(made.manifest):
-        console().print(line, highlight=False)
+    _show_made(dest, made, previous)
+
+
+@app.command(name="next")
+def back_up_next(
+    folder: Annotated[Path, Parameter(name="FOLDER", help="Where one backup follows another.")],
+    /,
+    *,
+    keep: Annotated[
+        int,
+        Parameter(help="How many stay, this one among them.", validator=validators.Number(gte=1)),
+    ] = KEPT_BACKUPS,
+    secrets_key: SecretsKey = None,
+    system: System = THE_USUAL_SYSTEM,
+    json: AsJson = False,
+) -> None:
+    """Make the next backup of a folder, named by its moment, and remove all but the last ones.
+
+    Files that never change are shared with the one before.  For timers: wattwarden-backup.timer
+    runs it each night.  Nothing is removed unless the new one is whole.
+    """
+    settings = _as_running(system)
+    passphrase = _passphrase(secrets_key)
+    with share_progress() as tell:
+        done = _run(
+            follow(
+                folder.absolute(),
+                keep,
+                passphrase,
+                lambda wanted: back_up(settings, wanted, tell),
+                datetime.now(UTC),
+            )
+        )
+    gone = [str(one) for one in done.gone]
+    facts = _facts(done.dest, done.made.manifest) | {"linked": done.made.linked, "gone": gone}
+    if json:
+        print(as_json(facts))
+        return
+    _show_made(done.dest, done.made, done.previous)
+    for one in gone:
+        console().print(f"removed: {one}", highlight=False)
+
+
+def _as_running(system: System) -> Settings:
+    """Return the settings of the running system; where it cannot be reached, that is said first."""
+    settings = as_running(settings_of(system))
+    for find in (dsn_of, nats_of):
+        find(settings)
+    return settings
 
 
 @app.command(name="verify")
@@ -156,6 +202,13 @@ def _passphrase(file: Path | None) -> str | None:
         message = f"--secrets-key {file} cannot be read: {error}"
         raise CommandError(message, "name a file whose first line is the passphrase") from error
     return check_passphrase(lines[0].strip() if lines else "")
+
+
+def _show_made(dest: Path, made: Made, previous: Path | None) -> None:
+    shared = f", {made.linked} files shared with {previous}" if previous is not None else ""
+    console().print(f"{dest}: {_told(made.manifest)}{shared}", highlight=False)
+    for line in _left_out(made.manifest):
+        console().print(line, highlight=False)
 
 
 def _facts(folder: Path, manifest: Manifest) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def segments_a_day(archive: Path, now: datetime) -> int:
 
 def backup(last: LastBackup | None, now: datetime, *, has_data: bool) -> Check:
     """How old the last backup is."""
-    cure = "wattwarden backup FOLDER on another disk, each night: docs/backup.md"
+    cure = "systemctl enable --now wattwarden-backup.timer, or wattwarden backup next: docs/backup.md"
     if last is None:
         found = "none is known of" if has_data else "nothing to be kept yet"
         return Check("backup", State.WARN if has_data else State.OK, found, cure * has_data)

@@ -10,12 +10,16 @@ import pytest
 
 from wattwarden.server.settings import DEFAULT_LISTEN, GatewaySettings, Settings
 from wattwarden.server.supervise import ROLE_PATIENCE_S, processes_of
+from wattwarden.tools.backup import KEPT_BACKUPS, back_up_next
 from wattwarden.tools.checks import SPARE_DESCRIPTORS
-from wattwarden.tools.main import COMMANDS
+from wattwarden.tools.main import COMMANDS, build
 
 DEPLOY: Final = Path(__file__).resolve().parents[2] / "deploy"
 SERVICES: Final = sorted(DEPLOY.glob("*/*.service"))
 SOCKETS: Final = sorted(DEPLOY.glob("*/*.socket"))
+TIMERS: Final = sorted(DEPLOY.glob("*/*.timer"))
+# What a timer starts runs once; the others run for ever.
+LASTING: Final = [unit for unit in SERVICES if unit.with_suffix(".timer") not in TIMERS]
 # A bare Debian has no /bin/kill.
 RELOAD: Final = "ExecReload=/bin/sh -c 'kill -HUP $$MAINPID'"
 PROGRAM: Final = "/opt/wattwarden/bin/wattwarden"
@@ -39,7 +43,7 @@ def instance_of(unit: Path) -> str:
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All units in one folder, with a program that every machine has."""
     folder = tmp_path_factory.mktemp("units")
-    for unit in (*SERVICES, *SOCKETS):
+    for unit in (*SERVICES, *SOCKETS, *TIMERS):
         text = unit.read_text("utf-8").replace(PROGRAM, "/bin/true")
         (folder / unit.name).write_text(text, "utf-8")
         (folder / instance_of(unit)).write_text(text, "utf-8")
@@ -54,7 +58,7 @@ def analyzed(*words: str | Path) -> subprocess.CompletedProcess[str]:
 
 @needs_systemd
 def test_systemd_finds_nothing_wrong_with_any_unit(installed: Path) -> None:
-    units = [installed / instance_of(unit) for unit in (*SERVICES, *SOCKETS)]
+    units = [installed / instance_of(unit) for unit in (*SERVICES, *SOCKETS, *TIMERS)]
     told = analyzed("verify", "--man=no", "--generators=no", *units)
     said = [line for line in told.stderr.splitlines() if any(one.name in line for one in units)]
     assert (told.returncode, said) == (0, [])
@@ -75,7 +79,7 @@ def test_every_service_is_closed_off_alike(unit: Path) -> None:
     assert CLOSED.findall(unit.read_text("utf-8")) == [wanted]
 
 
-@pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.name)
+@pytest.mark.parametrize("unit", LASTING, ids=lambda unit: unit.name)
 def test_every_service_runs_a_command_says_when_it_is_ready_and_is_watched(unit: Path) -> None:
     text = unit.read_text("utf-8")
     [command] = re.findall(rf"^ExecStart={PROGRAM} (\S+)$", text, re.MULTILINE)
@@ -83,6 +87,31 @@ def test_every_service_runs_a_command_says_when_it_is_ready_and_is_watched(unit:
     for line in ("Type=notify", "NotifyAccess=main", "Restart=always", "User=wattwarden", RELOAD):
         assert f"\n{line}\n" in text
     assert re.search(r"^WatchdogSec=\d+$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("timer", TIMERS, ids=lambda timer: timer.name)
+def test_what_a_timer_starts_is_done_once_as_the_program_s_user(timer: Path) -> None:
+    text = timer.with_suffix(".service").read_text("utf-8")
+    for line in ("Type=oneshot", "User=wattwarden"):
+        assert f"\n{line}\n" in text
+    assert "[Install]" not in text
+    assert "WantedBy=timers.target" in timer.read_text("utf-8")
+
+
+def test_the_nightly_backup_runs_a_command_that_is_there_and_may_write_where_it_goes() -> None:
+    text = (DEPLOY / "systemd/wattwarden-backup.service").read_text("utf-8")
+    [words] = re.findall(rf"^ExecStart={PROGRAM} (.*)$", text, re.MULTILINE)
+    values = dict(re.findall(r"^Environment=(BACKUP_\w+)=(.*)$", text, re.MULTILINE))
+    for name, value in values.items():
+        words = words.replace(f"${{{name}}}", value).replace(f"${name}", value)
+    command, bound, _ = build().parse_args(words.split(), exit_on_error=False, print_error=False)
+    assert (command, bound.args, bound.kwargs["keep"]) == (
+        back_up_next, (Path(values["BACKUP_FOLDER"]),), KEPT_BACKUPS,
+    )  # fmt: skip
+    [writable] = re.findall(r"^ReadWritePaths=(.*)$", text, re.MULTILINE)
+    assert values["BACKUP_FOLDER"] in writable.replace("-/", "/").split()
+    made = (DEPLOY / "systemd/tmpfiles.conf").read_text("utf-8")
+    assert f"\nd {values['BACKUP_FOLDER']} 0700 wattwarden wattwarden -\n" in made
 
 
 @pytest.mark.parametrize("unit", SOCKETS, ids=lambda unit: unit.name)

@@ -68,8 +68,18 @@ def test_a_sound_backup_is_said_to_be_so_and_what_is_not_inside(
         (["restore", "backup", "--secrets-key", "wrong"], "do not open with this passphrase"),
         (["restore", "backup"], "shards"),
         (["backup", "dest"], "no system has run"),
+        (["backup", "next", "dest", "--keep", "2"], "no system has run"),
     ],
-    ids=["no backup", "nothing to restore", "no key", "short", "wrong", "shards", "no system"],
+    ids=[
+        "no backup",
+        "nothing to restore",
+        "no key",
+        "short",
+        "wrong",
+        "shards",
+        "no system",
+        "no system to follow",
+    ],
 )
 def test_what_cannot_be_done_is_said_and_nothing_is_left(
     words: list[str],
