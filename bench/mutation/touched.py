@@ -123,7 +123,8 @@ class Touched:
             for tests in map(self._shared, sets)
             for _, test in sorted((self.usual_s[one], one) for one in tests & self.usual_s.keys())
         ]
-        taken, spent_s = [], 0.0
+        taken: list[str] = []
+        spent_s = 0.0
         for test in dict.fromkeys(ordered):
             spent_s += self.usual_s[test]
             if taken and spent_s > MOST_S:

@@ -66,6 +66,9 @@ def test_digits_above_nine_are_refused(piece: Any, raw: str) -> None:
         pytest.param(Digits(2, 1), 1000, id="too large"),
         pytest.param(Digits(2, 1), -1, id="a sign where there is none"),
         pytest.param(Digits(2, 1, signed=True), 800, id="no room for the sign"),
+        pytest.param(Digits(2, 1, signed=True), -800, id="nor below zero"),
+        pytest.param(Digits(2), 9999.6, id="too large when rounded"),
+        pytest.param(WallTime("mhdMy"), "2026-11-22 11:30:05", id="more than a time"),
         pytest.param(WallTime("mhdMy"), "11:30", id="half a time"),
         pytest.param(Reversed(2), "0C", id="half of the bytes"),
         pytest.param(ReversedText(2), "220V", id="a long text"),
@@ -95,3 +98,39 @@ def test_text_that_cannot_be_printed_is_shown_as_a_literal() -> None:
 )
 def test_fill_is_one_byte_throughout(raw: bytes, is_none: bool) -> None:  # noqa: FBT001  # a case
     assert is_fill(raw) is is_none
+
+
+@pytest.mark.parametrize(
+    ("piece", "value", "raw"),
+    [
+        (Digits(2, 1), 999.9, "9999"),
+        (Digits(2, 1), 0, "0000"),
+        (Digits(2, 1, signed=True), 799.9, "9979"),
+        (Digits(2, 1, signed=True), -799.9, "99f9"),
+        (Digits(2, 1, signed=True), -0.1, "0180"),
+        (Digits(2, fill=0xEE), None, "eeee"),
+        (WallTime("mh", fill=0xEE), None, "eeee"),
+        (WallTime("wdMy"), "2026-11-22", "00221126"),
+        (Reversed(2), None, "0000"),
+        (Hex(2), None, "0000"),
+        (ReversedText(3), "ab", "006261"),
+        (ReversedText(2), None, "ffff"),
+    ],
+    ids=str,
+)
+def test_the_last_values_that_bytes_can_hold_are_written(piece: Any, value: Any, raw: str) -> None:
+    assert piece.build(value).hex() == raw
+
+
+def test_one_byte_of_ee_is_no_data_only_where_terminals_write_it() -> None:
+    with pytest.raises(ProtocolError):
+        Digits(2).parse(b"\x00\xee")
+    with pytest.raises(ProtocolError):
+        WallTime("mh").parse(b"\x00\xee")
+    assert WallTime("mh", fill=0xEE).parse(b"\x00\xee") is None
+
+
+def test_bytes_that_are_no_digits_are_shown_up_to_a_limit() -> None:
+    with pytest.raises(ProtocolError) as refusal:
+        digits_of(bytes([0xAA]) * 40)
+    assert str(refusal.value).endswith("got " + " ".join(["aa"] * 32))

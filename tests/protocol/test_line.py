@@ -5,9 +5,16 @@ from functools import partial
 import pytest
 
 from wattwarden.protocol.both import Both
-from wattwarden.protocol.codec import DEFAULT_PROFILE, Profile
+from wattwarden.protocol.codec import DEFAULT_PROFILE, NOTHING_ASKED, Profile
 from wattwarden.protocol.command import Answer, Ending, Question
-from wattwarden.protocol.line import LOOK_AGAIN_US, MOST_STREAM_US, STALE_US, Line, Plan
+from wattwarden.protocol.line import (
+    LOOK_AGAIN_US,
+    MOST_STREAM_US,
+    MOST_VALUES,
+    STALE_US,
+    Line,
+    Plan,
+)
 from wattwarden.protocol.microseconds import SECOND_US
 from wattwarden.protocol.polling import PollLimits
 
@@ -170,3 +177,78 @@ def test_a_changed_profile_is_noticed_within_a_minute() -> None:
     profiles[0] = Profile(version=4)
     assert line.due(NOW + 2 * LOOK_AGAIN_US) == b"?v4"
     assert line.hear(b"v3=1", NOW + 2 * LOOK_AGAIN_US) is None
+
+
+def test_an_answer_counts_until_the_very_end_of_its_time() -> None:
+    line = Line()
+    line.order(1, [question(b"a")])
+    line.due(NOW)
+    assert line.due(NOW + 5 * SECOND_US - 1) == b""
+    assert line.is_busy
+    assert line.hear(b"a=1", NOW + 5 * SECOND_US - 1) == b"?a"
+    assert line.take_outcomes()[0].ending is Ending.ANSWERED
+
+
+def test_each_frame_of_a_stream_gives_the_next_as_long_and_all_have_a_limit() -> None:
+    line = Line()
+    line.order(1, [question(b"a")])
+    line.due(NOW)
+    line.hear(b"a=1+", NOW + 2 * SECOND_US)
+    assert line.next_deadline() == NOW + 7 * SECOND_US
+    line.hear(b"a=2+", NOW + MOST_STREAM_US - SECOND_US)
+    assert line.next_deadline() == NOW + MOST_STREAM_US
+    assert line.due(NOW + MOST_STREAM_US) == b""
+    assert not line.is_busy
+
+
+def test_no_more_values_are_kept_of_an_answer_than_are_shown() -> None:
+    wide = {f"v{number}": number for number in range(MOST_VALUES - 1)}
+    last = {"w0": 0, "w1": 1}
+    line = Line()
+    answers = {b"1": Answer(wide, is_last=False), b"2": Answer(last)}
+    line.order(1, [Question("m", b"?", answers.get)])
+    line.due(NOW)
+    line.hear(b"1", NOW)
+    line.hear(b"2", NOW)
+    assert line.take_outcomes()[0].values == wide | {"w0": 0}
+
+
+def test_frames_that_answer_are_told_with_their_requests_by_their_places() -> None:
+    line = Line()
+    line.order(1, [question(b"a")])
+    line.due(NOW)
+    assert line.hear_all([b"x=1", b"a=1+", b"a=2"], NOW) == {1: b"?a", 2: b"?a"}
+    assert line.hear_all([b"x=1"], NOW) is NOTHING_ASKED
+
+
+@pytest.mark.parametrize(("after_us", "late"), [(STALE_US, 1), (STALE_US + 1, 0)])
+def test_what_was_given_up_may_be_answered_late_for_a_minute(after_us: int, late: int) -> None:
+    line = Line()
+    line.order(1, [question(b"a")])
+    line.due(NOW)
+    given_up = NOW + 5 * SECOND_US
+    line.due(given_up)
+    assert line.hear(b"a=1", given_up + after_us) is None
+    assert line.counters.late == late
+
+
+def test_a_line_that_changes_hands_gives_up_what_the_other_was_asked() -> None:
+    line = polled(b"p")
+    assert line.due(NOW + 1) == b"?p"
+    line.begin("id", lambda _: Profile(version=9), NOW + 2)
+    assert line.hear(b"p=1", NOW + 2) == b"?p"
+    line.due(NOW + 61 * SECOND_US)
+    line.begin("other", lambda _: Profile(version=1), NOW + 62 * SECOND_US)
+    assert line.hear(b"p=1", NOW + 62 * SECOND_US) is None
+    assert line.counters.late == 1
+    # The new one is not asked into the time in which the other may still answer.
+    assert line.due(NOW + 62 * SECOND_US) == b""
+    assert line.due(NOW + 64 * SECOND_US + 1) == b"?p"
+
+
+def test_what_nobody_answers_is_told_as_sent() -> None:
+    line = Line()
+    line.order(1, [question(b"a", answered=False)])
+    assert (line.due(NOW), line.is_busy) == (b"?a", False)
+    (outcome,) = line.take_outcomes()
+    assert (outcome.values, outcome.heard) == ({"m": "sent; nobody answers this"}, 0)

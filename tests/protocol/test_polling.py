@@ -3,13 +3,21 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wattwarden.protocol.microseconds import MINUTE_US, SECOND_US
-from wattwarden.protocol.polling import Poll, Poller, PollLimits
+from wattwarden.protocol.polling import (
+    Poll,
+    Poller,
+    PollLimits,
+    entries_of,
+    limits_of,
+    number_of,
+)
 
 BEGIN = 1_795_316_400_000_000
 LIMITS = PollLimits(timeout_us=2 * SECOND_US, retries=1)
@@ -201,3 +209,48 @@ def test_missed_periods_are_not_caught_up() -> None:
     assert deadline is not None
     assert late < deadline <= late + 10 * SECOND_US
     assert poller.due(late) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "timeout_ms", "retries"),
+    [
+        pytest.param({}, 3000, 1, id="nothing said"),
+        pytest.param({"timeout_ms": 1500, "retries": 3}, 1500, 3, id="both"),
+        pytest.param({"timeout_ms": 100, "retries": 0}, 100, 0, id="the least"),
+        pytest.param({"timeout_ms": 99, "retries": -1}, 100, 0, id="less than that"),
+        pytest.param({"timeout_ms": 60_000, "retries": 10}, 60_000, 10, id="the most"),
+        pytest.param({"timeout_ms": 60_001, "retries": 11}, 60_000, 10, id="more than that"),
+        pytest.param({"timeout_ms": "soon", "retries": True}, 3000, 1, id="no numbers"),
+        pytest.param({"timeout_ms": float("nan")}, 3000, 1, id="not a number"),
+    ],
+)
+def test_how_long_is_waited_may_be_configured_within_bounds(
+    options: dict[str, Any], timeout_ms: int, retries: int
+) -> None:
+    limits = limits_of(options)
+    assert (limits.timeout_us, limits.retries) == (timeout_ms * 1000, retries)
+
+
+def test_a_protocol_that_waits_longer_says_so_and_is_overruled() -> None:
+    assert limits_of({}, 5000).timeout_us == 5 * SECOND_US
+    assert limits_of({"timeout_ms": 200}, 5000).timeout_us == SECOND_US // 5
+
+
+def test_options_that_are_not_what_they_should_be_are_left_out() -> None:
+    assert entries_of({"meters": [{"slave": 1}, 2, {"slave": 3}]}, "meters") == [
+        {"slave": 1}, {"slave": 3}
+    ]  # fmt: skip
+    assert entries_of({"meters": {"slave": 1}}, "meters") == []
+    assert entries_of({}, "meters") == []
+    assert [number_of(given, 1, 4, 2) for given in (0, 1, 4, 5, None, "3", False)] == [
+        1, 1, 4, 4, 2, 2, 2,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("retries", "asked"), [(0, 1), (1, 2), (3, 4)])
+def test_an_item_is_asked_once_and_once_more_for_each_retry(retries: int, asked: int) -> None:
+    good, bad = poll("a", 3600, b"good"), poll("b", 3600, b"bad")
+    limits = PollLimits(timeout_us=SECOND_US, retries=retries, quiet_us=SECOND_US)
+    site = line(good, bad, dead={"b"}, limits=limits)
+    site.run(60)
+    assert len(site.times("b")) == asked
