@@ -107,11 +107,12 @@ class Draft:
     def freeze(self) -> "Frozen":
         """Turn what has been collected into columns."""
         # Sources compare by identity.
-        numbers = {source: number for number, source in enumerate(dict.fromkeys(self._sources))}
+        sources = dict.fromkeys(self._sources)
         segments = len(self._sources)
-        if len(numbers) == segments:
+        if len(sources) == segments:
             session = np.arange(segments, dtype=np.int32)
         else:
+            numbers = {source: number for number, source in enumerate(sources)}
             session = np.fromiter(map(numbers.__getitem__, self._sources), np.int32, segments)
         received_at = np.fromiter(self._times, np.int64, segments)
         if not self._is_one_each():
@@ -120,7 +121,7 @@ class Draft:
         request, requests = tabulate(self.asked, len(self))
         return Frozen(
             draft=self,
-            rows=[source.row for source in numbers],
+            rows=[source.row for source in sources],
             session=session,
             received_at=received_at,
             lengths=np.fromiter(self._lengths, np.uint32, len(self)),
@@ -159,7 +160,8 @@ class Draft:
         if self._is_one_each():
             for source, data in zip(self._sources, replies, strict=True):
                 if data:
-                    source.reply(data)
+                    reply = source.reply  # a call of an attribute costs twice that of a name
+                    reply(data)
             return
         at = 0
         for source, count in zip(self._sources, self._counts, strict=True):

@@ -122,6 +122,34 @@ async def test_more_than_one_turn_takes_is_heard_in_turns() -> None:
         sock.close()
 
 
+async def test_a_last_word_and_the_end_behind_it_are_both_told() -> None:
+    async with place() as at:
+        sock, peer = await at.dial()
+        sock.send(b"last")
+        sock.shutdown(socket.SHUT_WR)
+        assert await asyncio.wait_for(peer.lost, 5) is None
+        assert peer.heard == [b"last"]
+        sock.close()
+
+
+async def test_of_a_peer_that_takes_no_answers_nothing_is_read_though_it_says_its_last() -> None:
+    async with place() as at:
+        sock, peer = await at.dial()
+        while not peer.told:
+            peer.wire.write(bytes(1 << 16))
+        peer.wire.pause_reading()
+        sock.send(b"last")
+        sock.shutdown(socket.SHUT_WR)
+        other, loud = await at.dial()
+        other.send(b"louder")
+        await until(lambda: loud.heard == [b"louder"])
+        assert peer.heard == []
+        peer.wire.resume_reading()
+        await until(lambda: peer.heard == [b"last"])
+        sock.close()
+        other.close()
+
+
 async def test_what_is_paused_is_read_when_it_goes_on() -> None:
     async with place() as at:
         sock, peer = await at.dial()
