@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import orjson
 import structlog
@@ -17,6 +17,9 @@ from wattwarden.server.notify_systemd import untold
 from wattwarden.storage.engines.child import LAUNCHER
 from wattwarden.storage.engines.launcher import KEEP
 
+if TYPE_CHECKING:
+    from wattwarden.server.nursery import Nursery
+
 READY_TIMEOUT_S: Final = 60.0
 
 _log: Final = structlog.get_logger(__name__)
@@ -26,22 +29,52 @@ class RoleError(Exception):
     """A role did not become ready; what it said stands above, on standard error."""
 
 
+class Child(Protocol):
+    """A process of ours, forked or executed, as asyncio has them."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id, ours until its status is taken."""
+
+    @property
+    def stdout(self) -> asyncio.StreamReader | None:
+        """What it says."""
+
+    @property
+    def returncode(self) -> int | None:
+        """Its exit status, negative for a signal; None while it runs."""
+
+    async def wait(self) -> int:
+        """Wait for its end; return the exit status."""
+
+    def send_signal(self, signal: int) -> None:
+        """Send a signal; raises ProcessLookupError when it has ended, as those below do."""
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+
+    def kill(self) -> None:
+        """End it."""
+
+
 class Role:
     """One role process and its successors; ``process`` is its number where several share the work.
 
-    ``sockets`` outlive the process: whoever dials in meanwhile waits for its successor.
+    ``sockets`` outlive the process: whoever dials in meanwhile waits for its successor.  It is
+    forked from the ``nursery``, where there is one that works.
     """
 
     def __init__(self, name: str, environment: Mapping[str, str], process: int = 0) -> None:
         self.name = name
         self.process = process
         self.sockets: Sockets = {}
+        self.nursery: Nursery | None = None
         self.restarts = 0
         self.report: dict[str, object] = {}
         self._given = dict(environment)
         self._environment = {**untold(os.environ), **environment}
         self._is_ready = False
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Child | None = None
         self._stopping = False
 
     @property
@@ -65,13 +98,24 @@ class Role:
         Raises:
             RoleError: it ended before, or said nothing in time.
         """
-        death_signal = str(int(signal.SIGTERM))
         self._is_ready = False
+        self._process = await self._forked() or await self._executed()
+        self.report = await self._first_line(self._process)
+        self._is_ready = True
+        self._keep_address()
+
+    async def _forked(self) -> Child | None:
+        if self.nursery is None:
+            return None
+        return await self.nursery.fork([self.name], self._environment, self.sockets)
+
+    async def _executed(self) -> Child:
         environment = self._environment
         if self.sockets:
             environment = environment | {VARIABLE: handed_over(self.sockets)}
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), death_signal, KEEP, KEEP,
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()),
+            str(int(signal.SIGTERM)), KEEP, KEEP,
             sys.executable, "-m", "wattwarden", self.name,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -79,9 +123,6 @@ class Role:
             pass_fds=descriptors(self.sockets),
             start_new_session=True,
         )  # fmt: skip
-        self.report = await self._first_line(self._process)
-        self._is_ready = True
-        self._keep_address()
 
     def renew(self, environment: Mapping[str, str]) -> None:
         """Start with these settings from now on, in place of those given before."""
@@ -140,7 +181,7 @@ class Role:
                 process.kill()
             await process.wait()
 
-    async def _first_line(self, process: asyncio.subprocess.Process) -> dict[str, object]:
+    async def _first_line(self, process: Child) -> dict[str, object]:
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
                 line = await process.stdout.readline() if process.stdout else b""

@@ -21,13 +21,15 @@ import structlog
 from wattwarden.server.backoff import Backoff
 from wattwarden.server.children import Role, RoleError
 from wattwarden.server.clock import Clock
+from wattwarden.server.family import bury
 from wattwarden.server.inherited import METER_SOCKETS, Sockets, close_all, inherited, open_sets
 from wattwarden.server.lifetime import give_up
 from wattwarden.server.listening import METERS, check_ports
 from wattwarden.server.lookout import Lookout
 from wattwarden.server.metrics.listener import token_of, watched
 from wattwarden.server.metrics.parts import Part, SystemTold
-from wattwarden.server.notify_systemd import READY, keep_watch, ourselves
+from wattwarden.server.notify_systemd import READY, keep_watch, ourselves, untold
+from wattwarden.server.nursery import Nursery
 from wattwarden.server.places import Places, dsn_of, nats_of, running_of, write_running
 from wattwarden.server.rate import check_rate, record_rate
 from wattwarden.server.reload import Reloading
@@ -85,6 +87,9 @@ class System:
             for name, count in processes_of(settings, forwards=self._places.forward.exists())
             for number in range(1, count + 1)
         ]
+        self._nursery = Nursery({**untold(os.environ), **environment})
+        for role in self._roles:
+            role.nursery = self._nursery
         self.watching: list[asyncio.Task[None]] = []
         self.reloading = Reloading(settings, self._roles, self._environment)
         self.lookout = Lookout(self._roles, time.monotonic)
@@ -103,6 +108,8 @@ class System:
         held = inherited(os.environ, os.getpid())
         check_ports(self._settings, {METERS} if METER_SOCKETS in held else ())
         await self._listen_for_gateways(held)
+        # It imports while the engines start.
+        await self._nursery.begin()
         for name in self._engines:
             say(f"starting {name}")
         await asyncio.gather(*(engine.start() for engine in self._engines.values()))
@@ -118,6 +125,7 @@ class System:
         told = SystemTold(self._parts, token, self.reloading.counts)
         metrics = await self._open.enter_async_context(watched(self._settings, "up", told))
         self.watching = [
+            asyncio.create_task(bury()),
             *(asyncio.create_task(self._watch_engine(*item)) for item in self._engines.items()),
             *(asyncio.create_task(role.watch(self._write_running)) for role in self._roles),
         ]
@@ -163,6 +171,7 @@ class System:
         """Stop everything, each part when nobody needs it any more."""
         await give_up(*self.watching)
         await self._open.aclose()
+        await self._nursery.close()
         for role in self._roles:
             # Nobody new is to wait for a gateway that never comes.
             close_all(role.sockets)

@@ -100,6 +100,30 @@ async def test_whoever_keeps_it_as_a_service_is_told_and_by_nobody_else(
     assert set(told[1:]) == {ALIVE}
 
 
+def nurseries(system: System) -> list[int]:
+    found = processes_of(system.folder).items()
+    return [pid for pid, line in found if "wattwarden.tools.nursery" in line]
+
+
+async def test_roles_are_forked_from_one_process_whose_end_nobody_notices(system: System) -> None:
+    if "is installed now" in system.log.read_text():
+        pytest.skip("somebody works on the program meanwhile")
+    [nursery] = nurseries(system)
+    before = system.pids()
+    os.kill(nursery, signal.SIGKILL)
+    [gone] = before["archivist"]
+    os.kill(gone, signal.SIGKILL)
+
+    async def archivists() -> list[int]:
+        return system.pids()["archivist"]
+
+    await eventually(archivists, lambda pids: pids not in ([gone], [0], []))
+    [other] = nurseries(system)
+    assert other != nursery
+    assert {**system.pids(), "archivist": [gone]} == before
+    assert "without the nursery" not in system.log.read_text()
+
+
 async def test_it_answers_what_it_has_stops_under_load_and_goes_on_where_it_was(
     system: System,
 ) -> None:

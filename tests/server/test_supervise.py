@@ -7,6 +7,7 @@ import pytest
 from wattwarden.server.children import RoleError
 from wattwarden.server.settings import GatewaySettings, Settings, WardenSettings, WriterSettings
 from wattwarden.server.supervise import begin, processes_of
+from wattwarden.tools.nursery import ROLES
 
 if TYPE_CHECKING:
     from wattwarden.server.children import Role
@@ -35,6 +36,10 @@ async def test_meters_do_not_wait_for_what_platforms_above_get() -> None:
 async def test_without_the_others_there_is_no_system(name: str) -> None:
     with pytest.raises(RoleError, match=name):
         await begin(cast("Role", Broken(name)))
+
+
+def test_the_nursery_has_imported_all_that_may_be_begun() -> None:
+    assert set(ROLES) == {name for name, _ in processes_of(Settings(), forwards=True)} | {"warden"}
 
 
 def test_there_are_as_many_processes_as_are_set() -> None:
