@@ -35,7 +35,7 @@ METERS: Final = 200
 KINDS: Final = 48
 # Ten days of a city in an hour: what days show is judged, too.
 RATE: Final = 240
-CYCLE_S: Final = 900
+CYCLE_S: Final = 1800
 
 
 def main(arguments: Sequence[str]) -> int:

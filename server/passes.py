@@ -56,6 +56,8 @@ class PassLimits:
     # An hour of a city is 160,000 rows and some 100 MB while it is folded.
     steps: int = 3_600
     seconds: int = 3_600
+    # Where a clock runs so fast that an hour is over in seconds, a pass has its own costs still.
+    least_ticks: int = 60
 
 
 DEFAULT_LIMITS: Final = PassLimits()
@@ -121,7 +123,7 @@ async def take_pass(
         upto = min(upto, memory.step + limits.steps)
         upto = await _take_up(connection, memory, upto, counters)
         ticks = await read_ticks(connection, Stretch(memory.step, upto))
-        upto = _cut_by_time(ticks, limits.seconds)
+        upto = _cut_by_time(ticks, limits)
         await _number(connection, memory)
         rows = await _read(connection, memory, Stretch(memory.step, upto))
         stamped, upto = await asyncio.to_thread(_stamp, memory, rows, ticks, upto)
@@ -256,10 +258,11 @@ async def _beginnings(
             return []
 
 
-def _cut_by_time(ticks: Columns, seconds: int) -> int:
-    """Return the last step of a pass that covers no more than its share of time, one at least."""
+def _cut_by_time(ticks: Columns, limits: PassLimits) -> int:
+    """Return the last step of a pass that covers no more than its share of time, or few ticks."""
     second = ticks["second"]
-    within = second < second[0] + seconds
+    within = second < second[0] + limits.seconds
+    within[: limits.least_ticks] = True
     return int(ticks["number"][np.flatnonzero(within)[-1]])
 
 

@@ -12,10 +12,12 @@ pytestmark = pytest.mark.integration
 STEPS = (
     "kill writer", "kill side", "kill postgres", "kill nats",
     "kill gateway and nats", "stop gateway", "postgres away", "nats away", "descriptors of gateway",
-    "memory of writer", "poison frames", "corrupted entries",
+    "memory of writer", "poison frames", "deadly frames", "corrupted entries",
 )  # fmt: skip
 # Each meter says something each second or two: every fault hits work.
-SHORT = Options(seed=20261123, minutes=0.1, meters=96, rate=40, only=STEPS, words=(), whole=False)
+SHORT = Options(
+    seed=20261123, minutes=0.1, meters=96, rate=240, cycle_s=300, only=STEPS, words=(), whole=False
+)
 
 
 @pytest.mark.timeout(900)

@@ -29,7 +29,7 @@ START: Final = date(2026, 3, 2)
 DAYS: Final = 12
 # Before the first shift: who does not start its treatment then has an R1, who is late an R6.
 BEGIN_S: Final = 7 * 3600 + 50 * 60
-METERS_A_FIRM: Final = 8
+METERS_A_FIRM: Final = 20
 PRODUCTION_SHARE: Final = 0.55
 MAINS_SHARE: Final = 0.3
 HJ212_SHARE: Final = 0.3
@@ -40,18 +40,18 @@ AFTER_MIN: Final = 2 * HOUR_MIN
 BEFORE_MIN: Final = 30
 # By turns, of the n-th firm on its n-th day: of which unit or outlet, how much, for how long.
 WRONG: Final[tuple[tuple[Happening, str, float | None, float], ...]] = (
-    ("hunting", "T01", 60.0, 10 * HOUR_MIN),
+    ("hunting", "T01", 100.0, 14 * HOUR_MIN),
     ("overload", "P01", 2.5, 4 * HOUR_MIN),
     ("exceedance", "O1", 3.0, 3 * HOUR_MIN),
     ("overload", "T01", 2.0, 4 * HOUR_MIN),
-    ("maintenance", "T01", None, 50.0),
+    ("maintenance", "T01", None, 80.0),
     ("flagged", "O1", None, 3 * HOUR_MIN),
     ("sag", "T01", 0.7, 22 * HOUR_MIN),
 )
 # A phase that a production meter does not see is load that nobody meters.
 UNMETERED: Final = ("ct_off", 0.0, 23 * HOUR_MIN)
 # What people decided before dawn of the first day, of every so manieth firm, from the n-th on.
-EVERY: Final = 40
+EVERY: Final = 20
 DECIDED: Final[tuple[tuple[DecisionKind, dict[str, object]], ...]] = (
     ("plan", {"scope": "enterprise", "subject": "{firm}", "measure": "stop",
               "start": "day 1 05:00", "end": "day 12 00:00"}),

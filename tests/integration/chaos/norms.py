@@ -12,7 +12,7 @@ CHANGED: Final = {
     "rule.R8": {"delay_s": 14400},
     "rule.R13": {"days": 1, "theta": 0.05},
     "rule.R14": {"runs": 1},
-    "rule.R15": {"within_s": 28800},
+    "rule.R15": {"switches": 4, "within_s": 43200},
     "rule.R22": {"days": 1, "least_days": 1},
 }
 

@@ -37,7 +37,7 @@ from wattwarden.tools.simulator.world import World
 # Two of whoever may have several: meters of a dead gateway dial in at the other.
 SHARED: Final = ("--gateways", "2", "--writers", "2", "--wardens", "2")
 # So small that segments are closed and purged between any two faults.
-SETTINGS: Final = {"ARCHIVIST__SEGMENT_BYTES": "1000000", "ARCHIVIST__INTERVAL_S": "1"}
+SETTINGS: Final = {"ARCHIVIST__SEGMENT_BYTES": "4000000", "ARCHIVIST__INTERVAL_S": "5"}
 # All dial in from one address here, which limits meant for a stranger's address would stop.
 LIFTED: Final = {name.removeprefix(PREFIX): most for name, most in LIFTED_LIMITS.items()}
 SHARDS: Final = 2
@@ -69,7 +69,7 @@ class Options:
     minutes: float
     meters: int
     rate: int = 240
-    cycle_s: int = 900
+    cycle_s: int = 1800
     kinds: int = 0
     only: Sequence[str] = ()
     words: Sequence[str] = SHARED
@@ -168,6 +168,10 @@ async def _play(world: World, scene: Scene, options: Options, report: Report) ->
     )
     try:
         await eventually(lambda: _acked(fleet))
+        # What a city begins with is no fault's.
+        scene.begin()
+        scene.over()
+        report.say(f"well after {await well_again(scene):.1f} s")
         await _steps(scene, options, report)
     finally:
         over.set()
@@ -204,6 +208,7 @@ async def _steps(scene: Scene, options: Options, report: Report) -> None:
 
 
 async def _step(scene: Scene, name: str, report: Report) -> None:
+    report.say(f"{datetime.now(UTC):%H:%M:%S} {name}")
     scene.begin()
     try:
         await STEPS[name](scene)

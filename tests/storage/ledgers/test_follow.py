@@ -135,7 +135,7 @@ async def test_late_rows_correct_and_how_passes_are_cut_changes_no_entry(
     ]
     assert stop == ("unit:E2-p", False, 15, 45, None)
     assert (corrected[:3], corrected[4] is None) == (("unit:E2-p", False, 6), False)
-    for limits in (PassLimits(steps=2), PassLimits(seconds=1_260)):
+    for limits in (PassLimits(steps=2), PassLimits(seconds=1_260, least_ticks=1)):
         await begin_anew(city, 0)
         await fold(store_dsn, limits)
         assert await rows_of(city) == whole

@@ -141,7 +141,7 @@ async def test_treatment_that_stops_while_its_line_produces_is_an_alarm(
 
 @pytest.mark.parametrize(
     "limits",
-    [PassLimits(steps=1), PassLimits(steps=7), PassLimits(seconds=900)],
+    [PassLimits(steps=1), PassLimits(steps=7), PassLimits(seconds=900, least_ticks=1)],
     ids=["step by step", "seven at once", "by a quarter of an hour"],
 )
 async def test_how_many_steps_are_taken_at_once_changes_nothing(
