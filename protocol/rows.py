@@ -125,6 +125,11 @@ class Rows:
             raise ProtocolError(Refusal.UNKNOWN, message)
         return self._meters.setdefault(known, len(self._meters))
 
+    def meters(self, addresses: Sequence[str]) -> list[int]:
+        """Return the number of each of the meters that frames name."""
+        known = self._meters
+        return [known.setdefault(address, len(known)) for address in addresses]
+
     def refuse(self, frame: int, error: ProtocolError) -> None:
         """Note why a frame gave no row, or not all of its rows."""
         self._refused.append(refusal(frame, error))
@@ -172,7 +177,7 @@ class Rows:
     def add_many(
         self,
         kind: Kind,
-        origins: tuple[list[int], list[int], int],
+        origins: tuple[Sequence[int], Sequence[int], int],
         times: list[bytes],
         values: NDArray[np.float64],
         flags: NDArray[np.uint8],
@@ -214,8 +219,9 @@ class Rows:
         factors: list[FactorBlock] = []
         for (shape, period, channel), group in self._groups.items():
             rows, values, flags = group.columns(len(shape))
-            kept = good[rows]
-            rows, values, flags = rows[kept], values[kept], flags[kept]
+            if not good[rows].all():
+                kept = good[rows]
+                rows, values, flags = rows[kept], values[kept], flags[kept]
             if not len(rows):
                 continue
             frame, meter = origins[rows, 0].astype(np.int32), origins[rows, 1].astype(np.int32)

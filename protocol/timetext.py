@@ -11,6 +11,14 @@ from wattwarden.protocol.errors import ProtocolError, Refusal
 
 SECOND_DIGITS: Final = 14
 MILLI_DIGITS: Final = 17
+# What each digit is worth to each part of a time.  Floats, for whose products numpy has libraries.
+_SIZES: Final = (4, 2, 2, 2, 2, 2, 3)
+_PLACES: Final = np.concatenate(
+    [
+        np.eye(len(_SIZES))[[part] * size] * 10.0 ** np.arange(size)[::-1, None]
+        for part, size in enumerate(_SIZES)
+    ]
+)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -44,11 +52,7 @@ def write_digits(us: int, zone: tzinfo) -> str:
 
 def digits_us(texts: list[bytes]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Turn times of 17 digits into microseconds; False in the second where there is none."""
-    digits = np.array(list(map(int, texts)), np.int64)
-    parts = []
-    for size in (1000, 100, 100, 100, 100, 100):
-        parts.append(digits % size)
-        digits //= size
-    milli, second, minute, hour, day, month = parts
-    local, good = local_us(digits, month, day, hour, minute, second)
+    digits = np.frombuffer(b"".join(texts), np.uint8).reshape(-1, MILLI_DIGITS) - ord("0")
+    year, month, day, hour, minute, second, milli = (digits @ _PLACES).astype(np.int64).T
+    local, good = local_us(year, month, day, hour, minute, second)
     return local + milli * 1000, good

@@ -41,18 +41,15 @@ def decode(batch: Batch) -> Columns:
     """Read the frames of a batch into columns."""
     starts, ends, good = bounds_of(batch)
     decoder = _Decoder(batch)
-    data = batch.data
-    plain = {
-        index: data[start:end]
-        for index, (start, end, fits) in enumerate(
-            zip(starts.tolist(), ends.tolist(), good.tolist(), strict=True)
-        )
-        if fits
-    }
-    left = take_alike(batch, list(plain.items()), decoder.history, decoder.rows)
+    spans = list(zip(range(len(batch)), starts.tolist(), ends.tolist(), strict=True))
+    if not good.all():
+        spans = [spans[index] for index in np.flatnonzero(good).tolist()]
+    left = take_alike(batch, spans, decoder.history, decoder.rows)
     for index in sorted((*left, *np.flatnonzero(~good).tolist())):
         try:
-            decoder.take(index, plain[index] if index in plain else opened(batch, index))
+            is_plain = good[index]
+            plain = batch.data[starts[index] : ends[index]] if is_plain else opened(batch, index)
+            decoder.take(index, plain)
         except ProtocolError as error:
             decoder.rows.refuse(index, error)
     return decoder.rows.columns()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.codecs.hj212_frames import batch, frame, upload
 
-from wattwarden.codecs.hj212.alike import LEAST_ALIKE, take_alike
+from wattwarden.codecs.hj212.alike import LEAST_ALIKE, Span, take_alike
 from wattwarden.codecs.hj212.frame import CRC_BYTES, CRLF
 from wattwarden.codecs.hj212.header import HEAD_BYTES
 from wattwarden.codecs.hj212.uploads import SOUND_FLAGS, decode
@@ -24,8 +25,10 @@ SHAPES = (
     ("a34004-Rtd={}", 1),
     ("Ua-Rtd={};Ia-Rtd={};P-Rtd={}", 3),
 )
-NUMBERS = st.sampled_from(["1", "-2.50", "0", "7e3", "13.", "nan", "", "1_0", "x", " 4", "inf"])
-USUAL = st.sampled_from(["1", "-2.50", "0", "88.125"])
+NUMBERS = st.sampled_from(
+    ["1", "-2.50", "0", "7e3", "13.", "nan", "", "1_0", "x", " 4", "inf", "-0"]
+)
+USUAL = st.sampled_from(["1", "-2.50", "0", "88.125", "-0", "-0.0", "007"])
 TIMES = st.sampled_from(
     ["DataTime=20261122105900;"] * 4
     + ["DataTime=20261122105900123;", "DataTime=20261322105900;", "DataTime=2026;", ""]
@@ -90,9 +93,10 @@ def test_one_odd_frame_changes_no_neighbour(sent: list[bytes], data: st.DataObje
     assert said(decode(batch(*mixed, identity="session"))) == each_alone(mixed)
 
 
-def segments(whole: Batch) -> list[tuple[int, bytes]]:
+def spans_of(whole: Batch) -> list[Span]:
+    bounds = pairwise(whole.offsets.tolist())
     tail = CRC_BYTES + len(CRLF)
-    return [(index, one[HEAD_BYTES:-tail]) for index, one in enumerate(whole.frames())]
+    return [(index, begin + HEAD_BYTES, end - tail) for index, (begin, end) in enumerate(bounds)]
 
 
 TIME = "DataTime=20261122105900"
@@ -102,7 +106,7 @@ PLAIN = partial(upload, f"{TIME};a34004-Rtd=1,a34004-Flag=N")
 def left_of(sent: Sequence[bytes], whole: Batch | None = None) -> list[int]:
     whole = whole or batch(*sent)
     rows = Rows(whole, SOUND_FLAGS, b"DataTime=")
-    return take_alike(whole, segments(whole), frozenset(), rows)
+    return take_alike(whole, spans_of(whole), frozenset(), rows)
 
 
 def test_what_loggers_send_all_day_is_left_to_nobody() -> None:
