@@ -26,4 +26,5 @@ DEEDS: Final[Mapping[Deed, Said]] = {
     Deed.QUARANTINE: Said("重新解析隔离帧", "read frames of the quarantine again"),
     Deed.CHANNEL: Said("试发通知", "tried a way of notices"),
     Deed.DEBUGGED: Said("记录表计通信", "logs a meter"),
+    Deed.PACKAGE: Said("导出证据包，报警", "took the package of evidence, alarm"),
 }

@@ -9,6 +9,7 @@ from wattwarden.alarms.acting.scope import READS, Read
 from wattwarden.console.doors import NOT_FOUND, PARTS, PageError
 from wattwarden.console.routes import Route
 from wattwarden.console.visit import Visit
+from wattwarden.storage.people.log import Deed, note_event
 
 _NO_PACKAGES: Final = PageError(
     HTTPStatus.SERVICE_UNAVAILABLE,
@@ -19,7 +20,7 @@ _NO_PACKAGES: Final = PageError(
 
 
 async def download(visit: Visit) -> web.Response:
-    """Make the package and give it to the browser, which keeps nothing of it."""
+    """Make the package and give it to the browser, which keeps nothing of it; note who took it."""
     make = visit.request.app[PARTS].packages
     if make is None:
         raise _NO_PACKAGES
@@ -27,6 +28,9 @@ async def download(visit: Visit) -> web.Response:
     data = await make(number)
     if data is None:
         raise NOT_FOUND
+    async with visit.parts.store.connection() as connection:
+        who = visit.person.id
+        await note_event(connection, who, who, Deed.PACKAGE, visit.address, str(number))
     return web.Response(
         body=data,
         content_type="application/zip",

@@ -29,6 +29,7 @@ class Deed(StrEnum):
     QUARANTINE = "quarantine"
     CHANNEL = "channel"
     DEBUGGED = "debugged"
+    PACKAGE = "package"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,9 @@ import pytest_asyncio
 from tests.console.browser import Browser, with_accounts
 from tests.console.desk import Desk
 
+from wattwarden.storage.database import connect
+from wattwarden.storage.people.log import Deed, events_before
+
 
 class Maker:
     """Makes packages of nothing but their number."""
@@ -31,7 +34,7 @@ async def place(city_dsn: str, tmp_path: Path) -> AsyncIterator[tuple[Desk, Make
 
 
 async def test_an_officer_takes_the_package_along_and_a_firm_does_not(
-    place: tuple[Desk, Maker],
+    place: tuple[Desk, Maker], city_dsn: str
 ) -> None:
     desk, maker = place
     alarm = await desk.alarm_of("E1")
@@ -48,3 +51,12 @@ async def test_an_officer_takes_the_package_along_and_a_firm_does_not(
     assert path not in (await firm.get(f"/alarms/{alarm}")).html
     assert (await firm.get(path)).status == 403
     assert maker.made == [alarm]
+
+    # Who took it along stands among what people did, beside where they sat.
+    connection = await connect(city_dsn, name="log")
+    [event] = [
+        one for one in await events_before(connection, 2**31, 99) if one.deed == Deed.PACKAGE
+    ]
+    await connection.close()
+    assert (event.actor, event.detail) == ("district1", str(alarm))
+    assert event.address
