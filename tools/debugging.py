@@ -46,6 +46,8 @@ def debug(
     about the system, with who did it. Gateways remember it as well: wattwarden trace METER --last
     20 shows whole frames.
     """
+    if off and meter is None:
+        raise UsageError("--off needs a meter", "without one, all that are debugged are shown")
     settings = settings_of(system)
     most = LONGEST.total_seconds() / _MINUTE_S
     if not 0 < minutes <= most:

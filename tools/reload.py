@@ -39,7 +39,11 @@ def reload(
     places = Places(settings.data)
     process = _process(places)
     before = outcome_of(places)
-    os.kill(process, signal.SIGHUP)
+    try:
+        os.kill(process, signal.SIGHUP)
+    except PermissionError as error:
+        message = f"process {process} is another user's"
+        raise CommandError(message, "run this as that user, such as sudo -u wattwarden") from error
     renewal = _awaited(places, before).renewal
     if renewal.error:
         message = f"settings are as they were: {renewal.error}"

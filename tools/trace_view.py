@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,10 +11,11 @@ from rich.text import Text
 
 from wattwarden.codecs import load_codecs
 from wattwarden.protocol.codec import Codec, Field, ProfileOf
-from wattwarden.protocol.errors import ProtocolError
+from wattwarden.protocol.errors import Refusal
 from wattwarden.protocol.framer import Framer
 from wattwarden.protocol.zone import CHINA
 from wattwarden.server.trace import INCOMING, OUTGOING, Happened, What
+from wattwarden.tools.cutting import Piece
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.decoding import Decoded, Unread, Value, decode_known
 from wattwarden.tools.inspect_frame import dump, field_row
@@ -31,6 +33,8 @@ COLOURS: Final[Mapping[str, str]] = {
 }
 # Frames of meters hold a few dozen values; the rest is in --json.
 MOST_SHOWN_VALUES: Final = 40
+# Energies are exact, in Wh; so many digits a float has in any case.
+ALL_DIGITS: Final = 15
 _WORDS: Final[Mapping[str, str]] = {
     What.HEARD: "heard",
     What.ANSWERED: "answered",
@@ -70,14 +74,18 @@ class View:
     def _read(self, one: Happened, codec: Codec | None) -> Decoded | Unread | None:
         if codec is None or one.what != What.HEARD or one.size > len(one.data):
             return None
-        return decode_known(
-            codec,
-            one.data,
-            one.at,
-            self._profiles(codec.name),
-            identity=one.identity,
-            request=one.request,
-        )
+        try:
+            return decode_known(
+                codec,
+                one.data,
+                one.at,
+                self._profiles(codec.name),
+                identity=one.identity,
+                request=one.request,
+            )
+        except Exception as error:  # noqa: BLE001  # what a codec fails at is what is looked for
+            message = f"the codec failed: {type(error).__name__}: {error}"
+            return Unread(Piece(0, one.data, codec, sound=True), Refusal.DECODE, message, 0)
 
     def _print(
         self, one: Happened, read: Decoded | Unread | None, codec: Codec | None, fields: list[Field]
@@ -154,7 +162,7 @@ def _moment(moment: datetime) -> str:
 def _value(value: Value) -> str:
     name = ".".join(filter(None, (value.channel, value.quantity)))
     period = "" if value.period == "instant" else f"[{value.period}]"
-    return f"{name}{period} {value.value:g} {value.unit}".rstrip()
+    return f"{name}{period} {value.value:.{ALL_DIGITS}g} {value.unit}".rstrip()
 
 
 def _kinds(one: Happened, codec: Codec | None, profiles: Profiles) -> list[str]:
@@ -163,10 +171,9 @@ def _kinds(one: Happened, codec: Codec | None, profiles: Profiles) -> list[str]:
         return []
     kinds = []
     for frame in Framer(codec.outline).feed(one.data):
-        try:
+        # Refused, or failed at: ``_read`` says so.
+        with suppress(Exception):
             kinds.append(codec.read(frame, profiles(codec.name)).kind)
-        except ProtocolError:
-            continue
     return kinds
 
 

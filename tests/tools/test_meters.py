@@ -267,3 +267,8 @@ def test_without_a_system_the_way_to_start_one_is_told(
 ) -> None:
     assert main(["meters", "list", "--data", str(tmp_path)]) == 1
     assert "wattwarden up" in capsys.readouterr().err
+
+
+def test_who_ends_debugging_says_of_which_meter(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["meters", "debug", "--off"]) == 2
+    assert "--off needs a meter" in capsys.readouterr().err

@@ -94,3 +94,14 @@ def test_who_got_the_number_of_a_system_that_is_gone_is_not_disturbed(
     assert main(["reload", "--data", str(data)]) == 1
     assert main(["reload", "--data", str(data / "none")]) == 1
     assert capsys.readouterr().err.count("nothing runs in") == 2
+
+
+def test_a_system_of_another_user_is_told_with_the_cure(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(pid: int, number: int) -> None:
+        raise PermissionError(pid, number)
+
+    monkeypatch.setattr(os, "kill", refused)
+    assert main(["reload", "--data", str(data)]) == 1
+    assert "another user's\n  run this as that user" in capsys.readouterr().err

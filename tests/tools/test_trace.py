@@ -23,6 +23,8 @@ from wattwarden.server.trace import encode as encode_told
 from wattwarden.storage.journal.journal import Journal, Kind
 from wattwarden.storage.profiles import Profiles
 from wattwarden.tools import trace as trace_module
+from wattwarden.tools import trace_view
+from wattwarden.tools.decoding import Value
 from wattwarden.tools.errors import UsageError
 from wattwarden.tools.main import main
 from wattwarden.tools.trace import Looking, show_past, target_of
@@ -95,6 +97,25 @@ def test_a_frame_is_shown_decoded_beside_its_hex(capsys: pytest.CaptureFixture[s
     assert re.match(r"11:00:00\.000 ◄ heard  acrel \w+  \d+ bytes", first)
     assert UPLOAD.hex(" ") in out
     assert any(line.startswith("    read   ") for line in rest)
+
+
+def test_a_frame_that_a_codec_fails_at_is_shown_and_the_trace_goes_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(trace_view, "decode_known", failing)
+    out = shown(capsys, happened(What.HEARD, UPLOAD))
+    assert UPLOAD.hex(" ") in out
+    assert "the codec failed: ZeroDivisionError" in out
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1_234_567_890, "1234567890 Wh"), (220.1, "220.1 Wh"), (0.0, "0 Wh")]
+)
+def test_a_value_is_shown_with_all_its_digits(value: float, text: str) -> None:
+    assert trace_view._value(Value("e", value, "Wh", "", "instant")) == f"e {text}"
 
 
 def test_an_answer_is_shown_with_how_long_it_took(capsys: pytest.CaptureFixture[str]) -> None:
