@@ -199,7 +199,7 @@ def hellos(target: Target) -> Iterator[tuple[int, int]]:
 
 
 def bombs(target: Target) -> Iterator[tuple[int, int]]:
-    """Push bodies that a thousandth of their bytes unpack to, without any proof."""
+    """Push bodies that unpack to a thousand times their bytes, without any proof."""
     bomb = gzip.compress(bytes(50_000_000), 9)
     head = (
         f"POST /push/ctwing HTTP/1.1\r\nHost: a\r\nContent-Length: {len(bomb)}\r\n"

@@ -5,8 +5,8 @@
     standstill  PostgreSQL answers nothing, its connections stay open
     downtime    PostgreSQL is killed whenever it comes up, and the gateway once meanwhile
 
-The exit status is 1
-when a frame is lost, doubled or mixed up, or when an outage stops acknowledgements.
+The exit status is 1 when a frame is lost, doubled or mixed up, or when an outage stops
+acknowledgements.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """How long a package of evidence takes to verify, and whether every change of a byte is found.
 
-    .venv/bin/python bench/evidence.py --days 30 --units 4 --keep /tmp/month.zip
-    .venv/bin/python bench/evidence.py --package /tmp/month.zip --changes 1000
+    .venv/bin/python bench/evidence.py --days 30 --units 4 --keep month.zip
+    .venv/bin/python bench/evidence.py --package month.zip --changes 1000
 
 A line's meters report once a minute; its treatment is off for all but the first and last hours.
 Frames are made one by one by the codec's encoder, which takes minutes; --keep spares them later.
