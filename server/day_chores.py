@@ -89,7 +89,10 @@ def days_chore(
                 if is_sweep:
                     # Last: a store of old that cannot be reached keeps no day from going.
                     days = settings.archive_days
-                    await keeping.sweep(connection, now, days, tell=counters.note_removed)
+                    tell = counters.note_removed
+                    swept = await keeping.sweep(connection, now, days, store, tell=tell)
+                    if swept.left:
+                        _log.info("files are left in stores that are not ours", count=swept.left)
                     sweeps.done(now)
         return None
 

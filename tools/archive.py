@@ -100,12 +100,13 @@ def run_now(
 
     async def work() -> tuple[list[tuple[Closed, Became]], list[str]]:
         now = datetime.now(UTC)
+        place = days_store_of(settings)
         async with archiving(dsn_of(settings)) as connection:
             with row_progress(None) as tell:
-                exporter = Exporter(connection, Store(days_store_of(settings)), tell=tell)
+                exporter = Exporter(connection, Store(place), tell=tell)
                 closed = await closed_days(connection, now, kept)
                 done = [(one, await _tried(exporter.archive(one, now))) for one in closed]
-            swept = await _tried(sweep(connection, now, settings.archivist.archive_days))
+            swept = await _tried(sweep(connection, now, settings.archivist.archive_days, place))
         tried = (*(what for _, what in done), swept)
         return done, [one.message for one in tried if isinstance(one, StorageError)]
 

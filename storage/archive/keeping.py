@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, time, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from wattwarden.storage.archive.catalogue import (
     ArchiveFile,
@@ -12,7 +12,7 @@ from wattwarden.storage.archive.catalogue import (
     replaced_files,
     retire_before,
 )
-from wattwarden.storage.archive.store import Opener, Store
+from wattwarden.storage.archive.store import Opener, Store, is_folder
 from wattwarden.storage.database import Connection, connect, errors
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.rolling import forget_before
@@ -51,16 +51,25 @@ async def archiving(dsn: str) -> AsyncIterator[Connection]:
         connection.terminate()
 
 
+class Swept(NamedTuple):
+    """How many files were removed, and left because they lie in a store that is not ours."""
+
+    removed: int
+    left: int
+
+
 async def sweep(
     connection: Connection,
     now: datetime,
     archive_days: int,
+    own: str,
     opener: Opener = Store,
     tell: Callable[[int], object] = int,
-) -> int:
-    """Retire days that were kept long enough, remove files that nobody reads; return how many.
+) -> Swept:
+    """Retire days that were kept long enough, and remove files that nobody reads.
 
-    What was rolled up and counted of these days goes with them.
+    What was rolled up and counted of these days goes with them.  Of buckets only the ``own`` one
+    is touched: what was restored from a backup names those of the system that it is a copy of.
 
     ``tell`` is told how many are gone since it was told last.
 
@@ -69,11 +78,14 @@ async def sweep(
             same.  The rest follows the next time.
     """
     oldest = now.astimezone(UTC).date() - timedelta(days=archive_days)
-    removed, faults = 0, list[StorageError]()
+    removed, left, faults = 0, 0, list[StorageError]()
     with errors("sweeping the archive"):
         await retire_before(connection, oldest, now)
         await forget_before(connection, datetime.combine(oldest, time(), UTC))
         for file in await replaced_files(connection, now):
+            if not (file.store == own or is_folder(file.store)):
+                left += 1
+                continue
             try:
                 await asyncio.to_thread(_remove, opener, file)
             except StorageError as error:
@@ -84,7 +96,7 @@ async def sweep(
             tell(1)
     if faults:
         raise faults[0]
-    return removed
+    return Swept(removed, left)
 
 
 def _remove(opener: Opener, file: ArchiveFile) -> None:

@@ -27,6 +27,11 @@ READ_BYTES: Final = 1024 * 1024
 DRAFT: Final = ".part"
 
 
+def is_folder(url: str) -> bool:
+    """Whether an address is that of a folder of this machine."""
+    return urlsplit(url).scheme == "file"
+
+
 class Store:
     """Files by their path below a root, with / between its parts."""
 
@@ -39,7 +44,7 @@ class Store:
         self.url = url
         with _errors(url):
             self.files, self._root = fs.FileSystem.from_uri(url)
-        self.folder = Path(self._root) if urlsplit(url).scheme == "file" else None
+        self.folder = Path(self._root) if is_folder(url) else None
 
     def located(self, path: str) -> str:
         """Return where a file lies within ``files``."""

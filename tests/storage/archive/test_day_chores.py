@@ -108,7 +108,9 @@ async def test_a_store_of_old_that_is_away_keeps_no_day_from_going(
     store: Connection, store_dsn: str, tmp_path: Path
 ) -> None:
     await fill(store, seed=1, days=1)
-    for number, place in enumerate(("gopher://of-old", tmp_path.as_uri()), 1):
+    (tmp_path / "a-file").touch()
+    away = (tmp_path / "a-file" / "days").as_uri()
+    for number, place in enumerate((away, tmp_path.as_uri()), 1):
         await store.execute(
             "INSERT INTO archive_file (kind, day, generation, store, path, sha256, bytes, rows,"
             " first_at, last_at, layout, digests, seen_before, written_at, replaced_at)"
@@ -119,13 +121,13 @@ async def test_a_store_of_old_that_is_away_keeps_no_day_from_going(
     counters = ArchiveCounters()
     chore = days_chore(store_dsn, AUGUST, tmp_path.as_uri(), counters)
 
-    with pytest.raises(StorageError, match="gopher"):
+    with pytest.raises(StorageError, match="a-file"):
         await done(chore, 1)
     await done(chore, 2)
 
     assert (counters.days, counters.removed, counters.failed) == (2, 1, 0)
     stores = await store.fetch("SELECT store FROM archive_file WHERE replaced_at IS NOT NULL")
-    assert [row["store"] for row in stores] == ["gopher://of-old"]
+    assert [row["store"] for row in stores] == [away]
 
 
 async def test_nothing_is_opened_while_no_day_is_closed(store_dsn: str, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -442,15 +442,39 @@ async def test_files_go_when_their_days_were_kept_long_enough_or_replaced_for_an
     await fill_rollups(store)
     (file,) = await archive(store, tmp_path, READING)
 
-    assert await sweep(store, NOW, archive_days=200) == 0
+    place = tmp_path.as_uri()
+    assert await sweep(store, NOW, 200, place) == (0, 0)
     assert await oldest_rollups(store) == [START - DAY] * 4
-    assert await sweep(store, NOW, archive_days=30) == 0
+    assert await sweep(store, NOW, 30, place) == (0, 0)
     assert await oldest_rollups(store) == [NOW_DAY - 30 * DAY] * 4
     assert (tmp_path / file.path).exists()
     assert await archived(store, None, None) == []
-    assert await sweep(store, NOW + 2 * HOUR, archive_days=30) == 1
+    assert await sweep(store, NOW + 2 * HOUR, 30, place) == (1, 0)
     assert not (tmp_path / file.path).exists()
     assert await retire_before(store, FIRST + DAY, NOW) == 0
+
+
+async def test_a_bucket_of_another_system_is_left_alone(store: Connection, tmp_path: Path) -> None:
+    await fill(store, seed=5, days=1)
+    await archive(store, tmp_path, READING)
+    theirs = "s3://production/days"
+    await store.execute("UPDATE archive_file SET store = $1", theirs)
+    removed = list[str]()
+
+    class Bucket:
+        def __init__(self, url: str) -> None:
+            self.url = url
+
+        def remove(self, path: str) -> None:
+            removed.append(f"{self.url}/{path}")
+
+    opener = cast("type[Store]", Bucket)
+    ours = "s3://trial/days"
+    assert await sweep(store, NOW, 30, ours, opener) == (0, 0)
+    assert await sweep(store, NOW + 2 * HOUR, 30, ours, opener) == (0, 1)
+    assert removed == []
+    assert await sweep(store, NOW + 2 * HOUR, 30, theirs, opener) == (1, 0)
+    assert removed == [f"{theirs}/reading/2026-08/reading_20260801-g1.parquet"]
 
 
 async def test_one_at_a_time_works_on_the_archive(store_dsn: str) -> None:
