@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from select import select
+from select import POLLIN, poll
 from typing import Any, Final, Self, TypeVar
 from unittest.mock import patch
 
@@ -290,7 +290,10 @@ class System:
 
     def _first_line(self, process: subprocess.Popen[bytes]) -> str:
         assert process.stdout is not None
-        found, _, _ = select([process.stdout], [], [], READY_LIMIT_S)
+        # Of any number: beside thousands of meters it is beyond what select() takes.
+        heard = poll()
+        heard.register(process.stdout, POLLIN)
+        found = heard.poll(1000 * READY_LIMIT_S)
         line = process.stdout.readline().decode() if found else ""
         assert line.startswith("{"), self.tail(f"no ready line but {line!r}")
         return line.rstrip("\n")

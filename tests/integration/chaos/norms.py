@@ -13,6 +13,7 @@ CHANGED: Final = {
     "rule.R13": {"days": 1, "theta": 0.05},
     "rule.R14": {"runs": 1},
     "rule.R15": {"switches": 4, "within_s": 43200},
+    "rule.R17": {"least_share": 0.01},
     "rule.R22": {"days": 1, "least_days": 1},
 }
 
