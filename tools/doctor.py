@@ -31,9 +31,9 @@ from wattwarden.tools.notify.faulty import load_faults
 from wattwarden.tools.options import THE_USUAL_SYSTEM, AsJson, System
 from wattwarden.tools.render import console, plain_table
 from wattwarden.tools.running import database, run, settings_of
+from wattwarden.tools.tls_files import certificates
 from wattwarden.tools.upkeep import (
     backup,
-    certificates,
     disk_forecast,
     segments_a_day,
     service,
@@ -51,8 +51,8 @@ def doctor(*, system: System = THE_USUAL_SYSTEM, json: AsJson = False) -> int:
     the clock, the disk, the data folder, the journal's settings and how full it is, addresses that
     gateways refuse, the provider of identities where one is configured, the table of platforms
     above us and the store of closed days; and at what keeps it so: when the disk will be full,
-    certificates expire, the age of the last backup, how far days are signed, and whether the
-    service is watched. Changes nothing.
+    whether TLS's files fit and when they expire, the age of the last backup, how far days are
+    signed, and whether the service is watched. Changes nothing.
 
     The exit status is 1 when something would keep the system from working.
     """

@@ -1,26 +1,20 @@
 """What ``wattwarden doctor`` looks at so that a system is still well next month.
 
-Certificates that expire, a disk that fills, backups that nobody makes, a clock that drifts, a
+A disk that fills, backups that nobody makes, a clock that drifts, a
 service that nobody restarts.
 """
 
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from wattwarden.server.certificates import Files
 from wattwarden.server.last_backup import LastBackup
-from wattwarden.server.places import Places
-from wattwarden.server.settings import Settings
 from wattwarden.storage.growth import Growth
 from wattwarden.storage.proof.signed import SignedTo
 from wattwarden.tools.checks import Check, State
 
-# Authorities and people take weeks; three days are left for who reads this on a Friday.
-EXPIRY_WARN: Final = timedelta(days=30)
-EXPIRY_FAIL: Final = timedelta(days=3)
 # A disk is ordered, delivered and built in within a month.
 DISK_WARN_DAYS: Final = 30
 DISK_FAIL_DAYS: Final = 3
@@ -30,44 +24,6 @@ UNIT: Final = "wattwarden.service"
 # Where a service manager runs, this is there (sd_booted(3)).
 BOOTED: Final = Path("/run/systemd/system")
 SHOW_S: Final = 5.0
-
-
-def certificates(settings: Settings, now: datetime) -> Iterator[Check]:
-    """Whether the certificate that meters are shown, and their authority, hold on."""
-    gateway = settings.gateway
-    if gateway.tls_listen is None:
-        yield Check("certificate", State.OK, "meters speak no TLS: tls_listen is not set")
-        return
-    files = Files.of(gateway, Places(settings.data).secrets)
-    for name, file in (("certificate", files.certificate), ("meters' authority", files.authority)):
-        if file is not None:
-            yield _certificate(name, file, now)
-
-
-def _certificate(name: str, file: Path, now: datetime) -> Check:
-    try:
-        ends = expiry_of(file)
-    except (OSError, ValueError) as error:
-        cure = "put it there as PEM, see docs/security.md"
-        return Check(name, State.FAIL, f"{file} cannot be read: {error}", cure)
-    found = f"{file.name} holds until {ends:%Y-%m-%d}"
-    cure = f"put a new one into {file.parent}; gateways take it up by themselves"
-    if ends - now < EXPIRY_FAIL:
-        return Check(name, State.FAIL, found, cure)
-    return Check(name, State.WARN if ends - now < EXPIRY_WARN else State.OK, found,
-                 cure if ends - now < EXPIRY_WARN else "")  # fmt: skip
-
-
-def expiry_of(file: Path) -> datetime:
-    """Return when the first certificate of a PEM file ends to hold.
-
-    Raises:
-        OSError: It cannot be read.
-        ValueError: It holds none.
-    """
-    from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415  slow, seldom needed
-
-    return min(one.not_valid_after_utc for one in load_pem_x509_certificates(file.read_bytes()))
 
 
 def disk_forecast(free_bytes: int, growth: Growth | None, segments_bytes: int) -> Check:
@@ -108,7 +64,9 @@ def segments_a_day(archive: Path, now: datetime) -> int:
 
 def backup(last: LastBackup | None, now: datetime, *, has_data: bool) -> Check:
     """How old the last backup is."""
-    cure = "systemctl enable --now wattwarden-backup.timer, or wattwarden backup next: docs/backup.md"
+    cure = (
+        "systemctl enable --now wattwarden-backup.timer, or wattwarden backup next: docs/backup.md"
+    )
     if last is None:
         found = "none is known of" if has_data else "nothing to be kept yet"
         return Check("backup", State.WARN if has_data else State.OK, found, cure * has_data)

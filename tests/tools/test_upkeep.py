@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.server.certificates import make_certificate
 
 from wattwarden.server.last_backup import LastBackup, last_backup, note_backup
 from wattwarden.server.places import Places
-from wattwarden.server.settings import GatewaySettings, Settings
 from wattwarden.storage.growth import Growth
 from wattwarden.storage.proof.signed import SignedTo
 from wattwarden.tools import upkeep
@@ -19,36 +17,6 @@ from wattwarden.tools.checks import State
 
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 GIB = 1024**3
-
-
-def speaking_tls(data: Path, file: str = "server.pem") -> Settings:
-    section = GatewaySettings(
-        tls_listen="127.0.0.1:1", tls_certificate_file=file, tls_key_file=file
-    )
-    return Settings(data=data, gateway=section)
-
-
-@pytest.mark.parametrize(
-    ("left_days", "state"), [(31, State.OK), (29, State.WARN), (2, State.FAIL), (-1, State.FAIL)]
-)
-def test_a_certificate_that_expires_is_told_in_time(
-    left_days: int, state: State, tmp_path: Path
-) -> None:
-    secrets = Places(tmp_path).secrets
-    secrets.mkdir()
-    ends = upkeep.expiry_of(make_certificate(secrets, "gateway"))
-    [found] = upkeep.certificates(speaking_tls(tmp_path), ends - timedelta(days=left_days))
-    assert found.state is state
-    assert f"{ends:%Y-%m-%d}" in found.found
-
-
-def test_a_certificate_that_is_none_is_a_failure_and_none_is_needed_without_tls(
-    tmp_path: Path,
-) -> None:
-    [missing] = upkeep.certificates(speaking_tls(tmp_path, "no.pem"), NOW)
-    assert missing.state is State.FAIL
-    [none] = upkeep.certificates(Settings(data=tmp_path), NOW)
-    assert none.state is State.OK
 
 
 @pytest.mark.parametrize(
