@@ -21,7 +21,7 @@ from wattwarden.storage.moments import moment_of
 from wattwarden.storage.registry.registry import load_registry, save_registry
 from wattwarden.storage.rolling import HOUR_US
 from wattwarden.storage.rollups import note_touched, recompute_due
-from wattwarden.storage.statistics import days
+from wattwarden.storage.statistics import days, load
 from wattwarden.storage.statistics.days import keep_days
 from wattwarden.storage.statistics.load import Counted
 from wattwarden.storage.statistics.report import load_report
@@ -215,7 +215,7 @@ async def test_a_day_with_rows_that_are_not_rolled_up_yet_is_not_kept(
 async def test_a_day_whose_file_cannot_be_read_waits_and_the_others_do_not(
     store_of_days: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, count = store_of_days, days.count_span
+    store = store_of_days
     spans: list[Span] = []
 
     async def count_span(connection: Connection, part: Registry, span: Span) -> Counted:
@@ -223,7 +223,7 @@ async def test_a_day_whose_file_cannot_be_read_waits_and_the_others_do_not(
         # The latest but one, with others before and behind it.
         if spans[1:2] == [span]:
             raise DayUnreadableError(date(2026, 11, 22), "the store is away")
-        return await count(connection, part, span)
+        return await load.count_span(connection, part, span)
 
     monkeypatch.setattr(days, "count_span", count_span)
     for _ in range(2):
@@ -233,6 +233,6 @@ async def test_a_day_whose_file_cannot_be_read_waits_and_the_others_do_not(
     # Kept are all others; what waits is tried again, alone.
     assert spans[first_round:] == [spans[1]]
     assert len(set(spans)) == first_round
-    monkeypatch.setattr(days, "count_span", count)
+    monkeypatch.undo()
     assert await keep(store) == len(FIRMS)
     assert await keep(store) == 0
