@@ -6,13 +6,13 @@ city ─► system ◄─ fault, until it is well again, rows counted ─ the ne
 
 import asyncio
 import contextlib
+import itertools
 import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Final
 
 from bench.found import Found, differences, found_in, others, settled
@@ -194,11 +194,13 @@ async def _in_the_end(scene: Scene, kinds: Kinds | None, report: Report) -> Foun
 
 
 async def _steps(scene: Scene, options: Options, report: Report) -> None:
-    """Take all steps in random order, and all of them again as long as there is time."""
+    """Take all steps in random order, and each of them again as long as there is time."""
     until_s = time.monotonic() + 60 * options.minutes
     names = list(options.only or STEPS)
-    while True:
+    for taken in itertools.count():
         for name in scene.chance.sample(names, len(names)):
+            if taken and time.monotonic() >= until_s:
+                return
             await asyncio.sleep(scene.chance.uniform(*PAUSE_S) * max(LEAST_SHARE, scene.share))
             await _step(scene, name, report)
             if report.wrong and any("not well" in text for text in report.wrong):
@@ -234,7 +236,7 @@ async def _step(scene: Scene, name: str, report: Report) -> None:
 async def _compare(options: Options, report: Report, disturbed: Found) -> None:
     """Let the same frames come to a system that nothing happens to."""
     world = city(options.seed, options.meters, options.cycle_s)
-    due = islice(sendings(world, BEGIN_S, DAYS * DAY_S, BEGIN_S), report.sent)
+    due = itertools.islice(sendings(world, BEGIN_S, DAYS * DAY_S, BEGIN_S), report.sent)
     alone = await undisturbed(world, due, BEGIN_S, SHARDS, norms(), options.rate)
     report.stored = disturbed.rows.total()
     if not report.sent == report.acked == report.stored:
