@@ -196,7 +196,7 @@ class ArchivistSettings(Section):
             ValueError: Days would be too old for the archive before they come into it.
         """
         if self.archive_days <= self.hot_days:
-            raise ValueError("archive_days has to be more than hot_days: both count from the day itself")
+            raise ValueError("archive_days has to be more than hot_days: both count from the day")
         return self
 
 
