@@ -52,10 +52,13 @@ class JournalReader(Protocol):
 class WriterLimits:
     """How much a round takes, and how long things may last."""
 
-    # Some 20,000 frames of 140 bytes and what is said of them: a transaction of a quarter of a
+    # Some 50,000 frames of 140 bytes and what is said of them: a transaction of a quarter of a
     # second, which pays for its statements and its commit twenty times over.
     round_entries: int = 256
-    round_bytes: int = 4 * 1024 * 1024
+    round_bytes: int = 8 * 1024 * 1024
+    # While these are read and decoded the database has nothing to do.  Each round after them may be
+    # twice as large as the one that is written meanwhile, which takes twice as long as decoding.
+    first_bytes: int = 1024 * 1024
     # A round takes under a second; one that takes this long waits for what will not come.
     round_s: float = 30.0
     # With little to do, collecting for a moment halves the CPU of writer and database; a row still
@@ -115,6 +118,7 @@ class Writer:
         self._chains: dict[str, ChainLink | None] = {}
         self._upkeep = Upkeep(readers.bounds)
         self._most = limits.round_entries
+        self._most_bytes = limits.first_bytes
         # What is fetched while a round is written, and from which position on.
         self._ahead: tuple[Position, asyncio.Task[Work | None]] | None = None
 
@@ -188,12 +192,12 @@ class Writer:
                 await _cancel(task)
             elif (work := await task) is not None:
                 return work
+        self._most_bytes = self._limits.first_bytes
         return await self._fetch(old, dict(self._chains))
 
     async def _fetch(self, old: Position, chains: Chains) -> Work | None:
-        limits = self._limits
         entries = await self._journal.read(
-            self._desk.shard, old.sequence, most=self._most, most_bytes=limits.round_bytes
+            self._desk.shard, old.sequence, most=self._most, most_bytes=self._most_bytes
         )
         if not entries:
             return None
@@ -202,7 +206,8 @@ class Writer:
     def _fetch_ahead(self, work: Work) -> None:
         """While there is more to take, read and decode it while the database writes."""
         size = sum(len(entry.payload) for entry in work.entries)
-        if len(work.entries) >= self._most or size >= self._limits.round_bytes // 2:
+        if len(work.entries) >= self._most or size >= self._most_bytes // 2:
+            self._most_bytes = min(2 * self._most_bytes, self._limits.round_bytes)
             chains = self._chains | work.intake.chains
             self._ahead = work.new, asyncio.create_task(self._fetch(work.new, chains))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -11,6 +12,7 @@ from tests.storage.rows.written import FAST
 
 from wattwarden.storage.database import Connection
 from wattwarden.storage.errors import StorageError
+from wattwarden.storage.journal.entry import Entry
 from wattwarden.storage.rows.writer import Writer
 
 
@@ -69,3 +71,28 @@ async def test_a_database_without_our_schema_is_no_reason_to_wait(
         await asyncio.wait_for(writer.run(asyncio.Event()), 60)
 
     assert not caught.value.retryable
+
+
+class OneByOne(MemoryJournal):
+    """Gives one entry a read, and remembers how many bytes were asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[int] = []
+
+    async def read(self, shard: int, after: int, *, most: int, most_bytes: int) -> list[Entry]:
+        assert most
+        self.asked.append(most_bytes)
+        return await super().read(shard, after, most=1, most_bytes=most_bytes)
+
+
+async def test_rounds_grow_while_there_is_more_to_take(store_dsn: str) -> None:
+    journal = OneByOne()
+    for number in range(5):
+        journal.frames(reading(f"m{number}"))
+    limits = replace(FAST, first_bytes=1, round_bytes=4)
+
+    await run_until(Writer(0, journal, store_dsn, readers(), limits), lambda: journal.waits > 0)
+
+    # The fifth is the last; nothing follows it, whoever asks.
+    assert journal.asked[:7] == [1, 2, 4, 4, 4, 4, 1]
