@@ -15,10 +15,11 @@ CHAIN: Final = "bench:0"
 
 
 class MemoryJournal:
-    """What the writer reads its entries from; nothing comes later."""
+    """What the writer reads its entries from: the first ``shown`` of them; nothing comes later."""
 
     def __init__(self, entries: list[Entry]) -> None:
         self.last: Final = entries[-1].sequence
+        self.shown = self.last
         self._entries = entries
 
     async def read(self, shard: int, after: int, *, most: int, most_bytes: int) -> list[Entry]:
@@ -26,7 +27,7 @@ class MemoryJournal:
         del shard
         found: list[Entry] = []
         size = 0
-        for entry in self._entries[after : after + most]:
+        for entry in self._entries[after : min(after + most, self.shown)]:
             found.append(entry)
             size += len(entry.payload)
             if size >= most_bytes:
@@ -39,17 +40,22 @@ class MemoryJournal:
 
 
 def entries_of(
-    frames: NDArray[np.uint8], meters: int, per_envelope: int, received_at: int
+    frames: NDArray[np.uint8], meters: int, per_envelope: int, received_at: int, ticks_before: int
 ) -> list[Entry]:
-    """Put frames, second by second one of each meter, into envelopes, with a tick each second."""
+    """Put frames, second by second one of each meter, into envelopes, with a tick each second.
+
+    ``ticks_before`` the first of them stand alone.
+    """
     entries: list[Entry] = []
+    for number in range(1, ticks_before + 1):
+        moment = received_at - (ticks_before + 1 - number) * SECOND_US
+        entries.append(_tick(len(entries) + 1, number, moment))
     previous = b""
     for number, start in enumerate(range(0, len(frames), per_envelope), 1):
         second = start // meters
         moment = received_at + second * SECOND_US
         if start % meters == 0:
-            tick = Tick(FORMAT, second + 1, moment // SECOND_US, 1)
-            entries.append(_entry(len(entries) + 1, Kind.TICK, encode(tick), moment))
+            entries.append(_tick(len(entries) + 1, ticks_before + second + 1, moment))
         first = start % meters
         envelope = _envelope(
             frames[start : start + per_envelope], first, (number, previous), moment
@@ -85,6 +91,11 @@ def _envelope(
         request=np.full(count, -1, "<i4").tobytes(),
         data=frames.tobytes(),
     )
+
+
+def _tick(sequence: int, number: int, moment: int) -> Entry:
+    tick = Tick(FORMAT, number, moment // SECOND_US, 1)
+    return _entry(sequence, Kind.TICK, encode(tick), moment)
 
 
 def _entry(sequence: int, kind: Kind, payload: bytes, moment: int) -> Entry:
