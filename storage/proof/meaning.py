@@ -63,12 +63,7 @@ def check_readings(work: Work) -> bool:
         for name in work.parts
         if name.startswith(("readings/", "factors/")) and name not in named
     )
-    if decoded.refused:
-        work.open(
-            "unread",
-            f"{decoded.refused}处报文内容不能解码，其所述不在读数之内",
-            f"what {decoded.refused} frames say that cannot be read, whole or in part",
-        )
+    _say_unread(work, decoded.refused)
     if wrong:
         names = ", ".join(wrong[:5])
         keyed = any(profile.has_key for profile in terms.profiles)
@@ -83,6 +78,15 @@ def check_readings(work: Work) -> bool:
         f"{rows} readings, decoded anew from the frames, are those that were stored",
     )
     return True
+
+
+def _say_unread(work: Work, refused: int) -> None:
+    if refused:
+        work.open(
+            "unread",
+            f"{refused}处报文内容不能解码，其所述不在读数之内",
+            f"what {refused} frames say that cannot be read, whole or in part",
+        )
 
 
 def check_meters(work: Work) -> bool:
@@ -166,14 +170,7 @@ def check_episode(work: Work) -> bool:
         f" the alarm says, under registry and rules as they were {en} and the decisions shown",
     )
     _say_by_what(work, found)
-    if episode.ended == alarm.ended:
-        zh = "结束时间一致" if episode.ended else "至窗口末仍在持续"
-        en = "it ended as the alarm says" if episode.ended else "it went on at the window's end"
-        work.proven("end", zh, en)
-    elif episode.ended is not None and episode.ended < manifest.window[1]:
-        work.failed("end", "结束时间不一致", "its end comes out otherwise")
-    else:
-        work.open("end", "结束时间在窗口之外", "when it ended: beyond the window")
+    _check_end(work, episode, alarm)
     return True
 
 
@@ -228,6 +225,17 @@ def _bodies(work: Work, book: str) -> list[AnyBody]:
         for one in records
         if one.kind in FOLDED_KINDS and (last is None or one.step <= last)
     ]
+
+
+def _check_end(work: Work, episode: docs.Episode, alarm: Alarm) -> None:
+    if episode.ended == alarm.ended:
+        zh = "结束时间一致" if episode.ended else "至窗口末仍在持续"
+        en = "it ended as the alarm says" if episode.ended else "it went on at the window's end"
+        work.proven("end", zh, en)
+    elif episode.ended is not None and episode.ended < work.known().window[1]:
+        work.failed("end", "结束时间不一致", "its end comes out otherwise")
+    else:
+        work.open("end", "结束时间在窗口之外", "when it ended: beyond the window")
 
 
 def _say_by_what(work: Work, found: _Found) -> None:
