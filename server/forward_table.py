@@ -9,13 +9,13 @@ docs/forwarding.md has every setting.
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
 
+from wattwarden.alarms.toml_file import read_toml
 from wattwarden.codecs.hj212.client import VERSION_OF
 from wattwarden.codecs.hj212.header import MAX_MN_BYTES
 from wattwarden.codecs.tables import find_factor, read_factors
@@ -116,8 +116,8 @@ def read_forward_table(text: bytes) -> dict[str, Platform]:
         message = f"a table has at most {MAX_TABLE_BYTES} bytes"
         raise ForwardTableError(message)
     try:
-        table = msgspec.convert(tomllib.loads(text.decode()), _Table)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        table = msgspec.convert(read_toml(text.decode()), _Table)
+    except (ValueError, msgspec.ValidationError) as error:
         raise ForwardTableError(str(error)) from error
     for name, platform in table.platforms.items():
         problem = _problem(name, platform)

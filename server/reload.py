@@ -11,7 +11,6 @@ whoever took a number out of them is told to take it anew.
 import asyncio
 import os
 import signal
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -109,14 +108,23 @@ def read_again(settings: Settings, read: Callable[[], Settings]) -> Renewal:
 def _read_again(settings: Settings, read: Callable[[], Settings]) -> Renewal:
     try:
         new = read()
-    except (ValidationError, tomllib.TOMLDecodeError, OSError, msgspec.DecodeError) as error:
-        reason = " ".join(str(error).split())
+    # Beside what is set wrongly: another encoding than UTF-8, a number nobody can count to.
+    except (ValueError, RecursionError, OSError, msgspec.DecodeError) as error:
+        reason = " ".join(_told(error).split())
         _log.error("settings are as they were", reason=reason)
         return Renewal(error=reason)
     renewal = take_over(settings, new)
     set_level(settings.log_level)
     _log.info("settings read again", taken=renewal.taken, at_next_start=renewal.waiting)
     return renewal
+
+
+def _told(error: Exception) -> str:
+    """Say what is wrong, and not what was found: an address may have a password in it."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in faults)
 
 
 def obey_reloads(settings: Settings, use: Callable[[], object] = tuple) -> None:

@@ -4,7 +4,6 @@ import getpass
 import logging
 import os
 import sys
-import tomllib
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
@@ -61,7 +60,8 @@ def settings_with(**flags: Any) -> Settings:
         settings = load_settings(**flags)
     except ValidationError as error:
         raise _refused(error, flags) from error
-    except tomllib.TOMLDecodeError as error:
+    # Also of another encoding than UTF-8, and nested beyond all that is read.
+    except (ValueError, RecursionError) as error:
         message = f"wattwarden.toml is no TOML: {error}"
         raise CommandError(message, "correct it; docs/diagnosis.md shows how it looks") from error
     # Roles started from another folder must mean the same one.

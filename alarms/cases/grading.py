@@ -3,7 +3,6 @@
 level = class's rung at the duration + what makes it graver + supervision's shift, within 1 to 4
 """
 
-import tomllib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,6 +15,7 @@ from wattwarden.alarms.acting.roles import Roles
 from wattwarden.alarms.cases.case import Episode, Level
 from wattwarden.alarms.registry.nouns import Role, Supervision
 from wattwarden.alarms.rulebook import CLASSES, RuleError
+from wattwarden.alarms.toml_file import read_toml
 
 # Longer is never meant: a number in milliseconds would be.
 MAX_SECONDS: Final = 366 * 86_400
@@ -154,10 +154,12 @@ def load_grading(text: str) -> Grading:
         RuleError: It is no TOML, or a number or name is missing, unknown or out of bounds.
     """
     try:
-        grading = msgspec.convert(tomllib.loads(text), Grading)
-    except tomllib.TOMLDecodeError as error:
+        tables = read_toml(text)
+    except ValueError as error:
         message = f"the grading is no TOML: {error}"
         raise RuleError(message) from error
+    try:
+        grading = msgspec.convert(tables, Grading)
     except msgspec.ValidationError as error:
         message = f"grading: {error}"
         raise RuleError(message) from error

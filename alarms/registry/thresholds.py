@@ -12,7 +12,6 @@ A firm that is new brings its numbers along; from then on nobody changes them al
 
 import json
 import math
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Final
 
@@ -23,6 +22,7 @@ from wattwarden.alarms.registry.nouns import Id, Noun, Outlet, Unit
 from wattwarden.alarms.registry.problems import Problem
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.rulebook import RuleError
+from wattwarden.alarms.toml_file import read_toml
 
 Named = Mapping[tuple[str, str], Noun]
 """Records by kind and id."""
@@ -56,10 +56,12 @@ def load_thresholds(text: str) -> Thresholds:
         RuleError: It is no TOML, names nothing, or something in it is no number.
     """
     try:
-        found = msgspec.convert(tomllib.loads(text), Thresholds)
-    except tomllib.TOMLDecodeError as error:
+        tables = read_toml(text)
+    except ValueError as error:
         message = f"the thresholds are no TOML: {error}"
         raise RuleError(message) from error
+    try:
+        found = msgspec.convert(tables, Thresholds)
     except msgspec.ValidationError as error:
         message = f"thresholds: {error}"
         raise RuleError(message) from error

@@ -7,7 +7,6 @@ takes, and where there is none, machines and groups are reached by it
 """
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from ipaddress import ip_network
@@ -24,6 +23,7 @@ from wattwarden.alarms.routing.filling import problems
 from wattwarden.alarms.routing.hours import Hours
 from wattwarden.alarms.rulebook import CLASSES
 from wattwarden.alarms.shipped import shipped_text
+from wattwarden.alarms.toml_file import read_toml
 
 # Longer than a day nobody waits for a message.
 MAX_SECONDS: Final = 86_400
@@ -165,8 +165,8 @@ def load_table(text: str) -> Table:
         RoutingError: It is no TOML, or something in it is missing, unknown or out of bounds.
     """
     try:
-        table = msgspec.convert(tomllib.loads(text), Table)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        table = msgspec.convert(read_toml(text), Table)
+    except (ValueError, msgspec.ValidationError) as error:
         message = f"routing table: {error}"
         raise RoutingError(message) from error
     for problem in _problems(table):

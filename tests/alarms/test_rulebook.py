@@ -104,10 +104,14 @@ def test_a_bad_file_says_where_and_why(old: str, new: str, message: str) -> None
         ('version = "1"\nrule = 3\nstate = {}', "rule: a table is needed"),
         ('version = "1"\n[state]\n[rule]', "rule.R0: missing"),
         ('version = "1"\nindustry.x = 3\n', "industry.x: a table is needed"),
+        ('version = "1"\nindustry = 3\n', "industry: a table is needed"),
+        ('version = "1"\ntemplate = 3\n', "template: a table is needed"),
+        (f"[state]\ntheta_off = 1{'0' * 400}\n", "state.theta_off: a number with an end is needed"),
+        ("[state]\ntheta_off = inf\n", "state.theta_off: a number with an end is needed"),
     ],
 )
 def test_a_file_without_its_tables_is_refused(text: str, message: str) -> None:
-    whole = default_text().replace('version = "1"', "") if "industry" in text else ""
+    whole = default_text().replace('version = "1"', "") if "industry.x" in text else ""
     with pytest.raises(RuleError) as caught:
         load_rules(text + whole)
     assert message in caught.value.faults

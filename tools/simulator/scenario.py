@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from wattwarden.alarms.toml_file import read_toml
 from wattwarden.tools.errors import UsageError
 from wattwarden.tools.simulator.moments import parse_moment
 from wattwarden.tools.simulator.motor import LEAST_KW, MOST_KW
@@ -262,12 +263,12 @@ def parse_scenario(text: str, name: str = "scenario") -> Scenario:
         UsageError: something in it is wrong; names the key and the cure.
     """
     try:
-        tables = msgspec.toml.decode(text)
+        tables = read_toml(text)
         scenario = msgspec.convert({"name": name, **tables}, Scenario, strict=False)
     except msgspec.ValidationError as error:
         message = f"scenario {name}: {_named(error)}"
         raise UsageError(message, _cure(error)) from error
-    except msgspec.DecodeError as error:
+    except ValueError as error:
         message = f"scenario {name}: not TOML: {error}"
         raise UsageError(message, "correct the line that is named") from error
     return msgspec.structs.replace(scenario, confounders=_completed(scenario.confounders))
