@@ -103,7 +103,7 @@ class Source:
         for number, line in numbered_lines(file):
             try:
                 yield from self._line(name, number, line)
-            except (ProtocolError, msgspec.DecodeError, ValueError) as error:
+            except (ProtocolError, msgspec.DecodeError, ValueError, RecursionError) as error:
                 self.counters.fault(f"{name}, line {number}: {error}")
 
     def _line(self, name: str, number: int, line: bytes | None) -> Iterator[Shot]:
@@ -114,7 +114,7 @@ class Source:
             return
         row = msgspec.json.decode(line, type=dict[str, Any])
         raw = bytes.fromhex(_hex_of(row))
-        for address, digits in dict(row.get("key") or {}).items():
+        for address, digits in _keys_of(row).items():
             self._keys.add(address, bytes.fromhex(digits))
         negative = row.get("accept") is False or str(row.get("kind", "")).startswith("negative")
         # A sound frame with an impossible value is stored, and so answered, like any other.
@@ -168,6 +168,11 @@ class Source:
                     self.counters.foreign_flows += 1
                 case Skipped() | LoggedIn() | Denied():
                     pass
+
+
+def _keys_of(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return keys by meter; a ValidationError where they are none."""
+    return msgspec.convert(row.get("key") or {}, dict[str, str])
 
 
 def _hex_of(row: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ SHA256SUMS      the same hashes and the manifest's, for `sha256sum -c` where no 
 
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 import msgspec
@@ -107,12 +107,20 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         """Return how large the files are."""
         return sum(one.bytes for one in self.files)
 
+    def named(self) -> Iterator[str]:
+        """Yield every path that files are read from or written to when it is restored."""
+        yield from (one.path for one in (*self.files, *self.tables))
+        yield from (path for one in self.days for path in (one.path, one.place))
+        yield from (one.stream for one in self.shards)
+        yield from self.settings
+
     def fact_of(self, path: str) -> FileFact:
         """Return what is known of a file that is inside."""
         return next(one for one in self.files if one.path == path)
 
 
 _manifests: Final = msgspec.json.Decoder(Manifest)
+_NO_MANIFEST: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def write_manifest(folder: BackupFolder, manifest: Manifest) -> None:
@@ -141,7 +149,7 @@ def load_manifest(root: Path) -> Manifest:
         raise BackupError(message, cure=cure) from error
     try:
         form = msgspec.json.decode(data, type=_Form).format
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _NO_MANIFEST as error:
         message = f"{place} cannot be read: {error}"
         raise DamagedError(message) from error
     if form != FORMAT:
@@ -150,10 +158,15 @@ def load_manifest(root: Path) -> Manifest:
             message, cure="use the version of the program that made it, or a newer one"
         )
     try:
-        return _manifests.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        manifest = _manifests.decode(data)
+    except _NO_MANIFEST as error:
         message = f"{place} cannot be read: {error}"
         raise DamagedError(message) from error
+    for path in manifest.named():
+        if not _stays_inside(path):
+            message = f"{place} names {path!r}, which leads out of where it is restored"
+            raise DamagedError(message)
+    return manifest
 
 
 def verify(root: Path, manifest: Manifest, tell: Tell = int) -> None:
@@ -171,6 +184,11 @@ def verify(root: Path, manifest: Manifest, tell: Tell = int) -> None:
     if faults:
         message = f"{root} is damaged: {'; '.join(faults)}"
         raise DamagedError(message)
+
+
+def _stays_inside(path: str) -> bool:
+    parts = PurePosixPath(path).parts
+    return bool(parts) and not path.startswith("/") and ".." not in parts and "\x00" not in path
 
 
 class _Form(msgspec.Struct, frozen=True):

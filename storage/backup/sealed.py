@@ -15,7 +15,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from wattwarden.storage.backup.errors import BackupError
+from wattwarden.storage.backup.errors import BackupError, DamagedError
 from wattwarden.storage.backup.files import PRIVATE_FILE, PRIVATE_FOLDER
 from wattwarden.storage.engines.nats_address import TOKEN_FILE
 
@@ -67,8 +67,11 @@ def unseal(sealed: bytes, passphrase: str) -> dict[str, bytes]:
     """Open what was sealed.
 
     Raises:
-        BackupError: With this passphrase it does not open.
+        BackupError: With this passphrase it does not open, or it is nothing that was sealed.
     """
+    if not sealed.startswith(MARK) or len(sealed) < len(MARK) + SALT_BYTES + NONCE_BYTES:
+        message = "the file of the secrets is none that was sealed"
+        raise DamagedError(message)
     head = sealed[: len(MARK) + SALT_BYTES + NONCE_BYTES]
     salt, nonce = head[len(MARK) :][:SALT_BYTES], head[-NONCE_BYTES:]
     try:
@@ -78,7 +81,11 @@ def unseal(sealed: bytes, passphrase: str) -> dict[str, bytes]:
         raise BackupError(
             message, cure="name the file of the one that they were sealed by"
         ) from error
-    return msgspec.msgpack.decode(opened, type=dict[str, bytes])
+    try:
+        return msgspec.msgpack.decode(opened, type=dict[str, bytes])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        message = f"the secrets are none: {error}"
+        raise DamagedError(message) from error
 
 
 def put_secrets(folder: Path, secrets: dict[str, bytes]) -> None:

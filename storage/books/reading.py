@@ -2,6 +2,8 @@
 
 import csv
 import io
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -32,6 +34,25 @@ READ_AS: Final = ("utf-8-sig", "gb18030")
 # With what every ZIP begins, empty ones and workbooks among them, and what makes one a workbook.
 ZIP_BEGINS: Final = (b"PK\x03\x04", b"PK\x05\x06")
 WORKBOOK_HAS: Final = "[Content_Types].xml"
+# What reading ends by where a file is no book: openpyxl makes its objects of whatever stands there,
+# and each packing has an error of its own.
+_NO_BOOK: Final = (
+    zipfile.BadZipFile,
+    InvalidFileException,
+    SyntaxError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    # A packing that is unknown here, or a password.
+    RuntimeError,
+    EOFError,
+    OSError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+)
 # Names of files in a ZIP are UTF-8 where this flag is set; else they are in the packer's own code.
 _NAMED_IN_UTF8: Final = 0x800
 
@@ -103,17 +124,7 @@ def _only_books(name: str) -> Iterator[None]:
     """
     try:
         yield
-    except (
-        zipfile.BadZipFile,
-        InvalidFileException,
-        KeyError,
-        SyntaxError,
-        ValueError,
-        # A packing that is unknown here, or a password.
-        RuntimeError,
-        EOFError,
-        zlib.error,
-    ) as error:
+    except _NO_BOOK as error:
         message = f"{name} is no Excel file (.xlsx): {error}"
         raise BookError(message, "save it as .xlsx, or give .csv files") from error
 

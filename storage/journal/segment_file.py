@@ -80,6 +80,10 @@ class _Record(msgspec.Struct, frozen=True, array_like=True):
 _encoder: Final = msgspec.msgpack.Encoder()
 _records: Final = msgspec.msgpack.Decoder(_Record)
 _manifests: Final = msgspec.json.Decoder(Manifest)
+# A text that is no UTF-8, lists within lists without end, a time before or after all calendars.
+_NONE_OF_OURS: Final = (
+    msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -185,7 +189,7 @@ def load_manifest(path: Path) -> Manifest:
         manifest = _manifests.decode(data)
     except OSError as error:
         raise _unreadable(path, error) from error
-    except msgspec.DecodeError as error:
+    except _NONE_OF_OURS as error:
         text = f"{path.name} is no manifest: {error}"
         raise SegmentCorrupt(text) from error
     if manifest.name != path.stem or manifest_bytes(manifest) != data:
@@ -267,10 +271,10 @@ def _record_of(entry: Entry) -> _Record:
 def _entry_of(piece: bytes, name: str) -> Entry:
     try:
         record = _records.decode(piece)
-    except msgspec.DecodeError as error:
+        stored_at = _EPOCH + record.stored_at_us * _MICROSECOND
+    except _NONE_OF_OURS as error:
         text = f"{name} holds a record that is none: {error}"
         raise SegmentCorrupt(text) from error
-    stored_at = _EPOCH + record.stored_at_us * _MICROSECOND
     return Entry(record.sequence, record.kind, record.msg_id, record.payload, stored_at)
 
 
