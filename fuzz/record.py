@@ -15,9 +15,24 @@ STORM: Final = "storm"
 
 _INTRO: Final = """# Fuzzing
 
-Every codec, the framer, the session and the envelope have a target in `fuzz/`, whose first line is
-its invariant. Inputs are the published frames of `tests/vectors/`, changed in one to four places,
-three times out of four with lengths and checksums made to fit again.
+Whatever reads what somebody else wrote has a target in `fuzz/`, whose first line is its invariant:
+every codec, the framer, the session, the envelope, the verifier of evidence, the importers and the
+interface. Inputs are the published frames of `tests/vectors/`, files that the program writes and
+requests that it describes, changed in one to four places, three times out of four with lengths,
+checksums and forms made to fit again.
+
+| target | reads |
+|---|---|
+| one a codec, `framer`, `session`, `envelope` | what meters, platforms and gateways send |
+| `evidence` | packages of evidence |
+| `books` | registries that are imported: workbooks, CSV files, ZIPs of them |
+| `toml_files` | rules, gradings, thresholds, routing, forwarding, scenarios, `wattwarden.toml` |
+| `captures` | what is replayed: hex, JSON lines, pcap, pcapng |
+| `backups` | manifests, files and sealed secrets of backups, segments of the archive |
+| `uploads` | forms, photographs, papers, callbacks and answers of message gateways, time-stamps |
+| `api` | query strings, cursors, JSON bodies, tags, links and times |
+
+In those with several readers the first byte of an input says which of its readers gets the rest.
 
     make fuzz MINUTES=10                                        # guided by coverage, all targets
     .venv/bin/python fuzz/long.py --storm --minutes 60 --record # faster, without coverage
@@ -28,8 +43,8 @@ An **execution** is one changed input. Guided, and in the tests, it is held agai
 invariant, alone. In a **storm** 64 inputs are cut, recognised and answered each on a line of its
 own, and then confirmed, decoded and acknowledged as one batch, frames of which are decoded alone
 and compared; half of the frames are read, an eighth explained, and one input of 32 is held against
-the whole invariant. `--record` adds to this page; what is found becomes a line of
-`fuzz/findings.jsonl` or a vector, and so a test.
+the whole invariant; of targets without a codec each input is. `--record` adds to this page; what is
+found becomes a line of `fuzz/findings.jsonl` or a vector, and so a test.
 """
 _RUN: Final = re.compile(
     r"^\| (?P<day>\d{4}-\d\d-\d\d) \| (?P<target>\w+) \| (?P<way>\w+) \| (?P<seed>[^|]*)"
