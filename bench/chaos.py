@@ -49,6 +49,7 @@ def main(arguments: Sequence[str]) -> int:
         given.cycle,
         kinds=given.kinds,
         only=given.only or (),
+        keep=given.keep,
     )
     print(f"seed {options.seed}", flush=True)
     raise_descriptor_limit()
@@ -72,6 +73,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--rate", type=int, default=RATE, help="seconds of the meters in one")
     parser.add_argument("--cycle", type=int, default=CYCLE_S, help="seconds of the meters, reports")
     parser.add_argument("--only", nargs="+", metavar="STEP", choices=STEPS, help=", ".join(STEPS))
+    parser.add_argument("--keep", type=Path, help="what the city came to, to compare it anew")
     parser.add_argument("--record", nargs="?", type=Path, const=RECORD, help="into docs/soak.md")
     return parser.parse_args(arguments)
 

@@ -7,12 +7,14 @@ city ─► system ◄─ fault, until it is well again, rows counted ─ the ne
 import asyncio
 import contextlib
 import itertools
+import pickle
 import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 from bench.found import Found, differences, found_in, others, settled
@@ -62,7 +64,7 @@ class Options:
     """What a run is like: ``meters`` of a city, beside them so many of all ``kinds``.
 
     ``only`` are steps, all for none; ``words`` are more of the system's own.  ``whole`` asks for
-    every right.
+    every right.  ``keep`` gets what the city came to, for whoever compares it anew.
     """
 
     seed: int
@@ -74,6 +76,7 @@ class Options:
     only: Sequence[str] = ()
     words: Sequence[str] = SHARED
     whole: bool = True
+    keep: Path | None = None
 
     @property
     def share(self) -> float:
@@ -122,6 +125,9 @@ async def chaos(options: Options, say: Callable[[str], None]) -> Report:
     report = Report(options, datetime.now(UTC).replace(microsecond=0), say)
     disturbed = await _disturbed(options, report)
     if disturbed is not None:
+        if options.keep is not None:
+            kept = report.sent, report.acked, disturbed.rows, disturbed.episodes
+            options.keep.write_bytes(pickle.dumps(kept))
         await _compare(options, report, disturbed)
     return report
 
