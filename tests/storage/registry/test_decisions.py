@@ -26,7 +26,14 @@ from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.storage.database import Connection, connect
 from wattwarden.storage.errors import StorageError
-from wattwarden.storage.registry.decisions import Decision, decisions, in_force, told
+from wattwarden.storage.registry.decisions import (
+    Decision,
+    _of_kinds,
+    _text_of,
+    decisions,
+    in_force,
+    told,
+)
 from wattwarden.storage.registry.entering import enter, enter_all
 from wattwarden.storage.registry.registry import save_registry
 from wattwarden.storage.registry.sealing import first_broken
@@ -260,6 +267,29 @@ async def test_one_among_many_decisions_is_found_without_reading_the_others(
             assert await told(store, ["plan"], where={"id": "plan-1"}, enterprise="E2") == []
             assert len(await told(store, ["plan"], enterprises=["E1"])) == 2
         assert await read_whole(store) == before
+
+
+@pytest.mark.parametrize(
+    ("kinds", "field"),
+    [
+        (["evidence"], "subject"),
+        (["evidence"], "sha256"),
+        (["assistance_step"], "assistance"),
+        (["response_step"], "response"),
+        (["replacement", "carbon"], "consumable"),
+    ],
+)
+async def test_what_is_about_another_thing_is_found_without_reading_the_others(
+    store: Connection, kinds: list[str], field: str
+) -> None:
+    # Of all kinds that are asked for, some; and each of them is most of what there is.
+    await fill(store, kinds[0], f'{{"{field}": "other-{{}}"}}')
+    plan = await store.fetch(
+        f"EXPLAIN SELECT * FROM decision WHERE {_of_kinds(kinds)} AND {_text_of(field)} = $1"  # noqa: S608  names of ours
+        " ORDER BY id",
+        "one",
+    )
+    assert any("Index Cond" in row[0] and field in row[0] for row in plan), plan
 
 
 @pytest.mark.parametrize(
