@@ -52,7 +52,11 @@ def segments_a_day(archive: Path, now: datetime) -> int:
     week = now - timedelta(days=7)
     sizes = []
     for file in archive.glob("*/*.zst"):
-        facts = file.stat()
+        try:
+            facts = file.stat()
+        except FileNotFoundError:
+            # It went meanwhile: it is kept no longer.
+            continue
         if datetime.fromtimestamp(facts.st_mtime, UTC) >= week:
             sizes.append((facts.st_mtime, facts.st_size))
     if not sizes:

@@ -129,3 +129,10 @@ def test_days_that_nobody_signs_are_told_with_the_cure(
     found = upkeep.signed_days(signed)
     assert (found.state, said in found.found) == (state, True)
     assert bool(found.cure) == (state is State.WARN)
+
+
+def test_a_segment_that_goes_while_somebody_looks_is_none(tmp_path: Path) -> None:
+    (tmp_path / "SHARD_0").mkdir()
+    # Listed, and not there any more.
+    (tmp_path / "SHARD_0/1.zst").symlink_to(tmp_path / "gone")
+    assert upkeep.segments_a_day(tmp_path, datetime.now(UTC)) == 0
