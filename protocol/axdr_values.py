@@ -51,19 +51,12 @@ class Float(Leaf):
         if number - number != 0:
             return {"raw": raw.hex()}
         short = float(f"{number:.{self.digits - 2}g}")
-        if _is_packed(self.format, short, raw):
+        if self.format.pack(short) == raw:
             return short
         return float(f"{number:.{self.digits}g}")
 
     def put(self, value: Any) -> bytes:  # noqa: D102  # by Leaf
         return unraw(value) if isinstance(value, Mapping) else self.format.pack(value or 0.0)
-
-
-def _is_packed(layout: struct.Struct, number: float, raw: bytes) -> bool:
-    try:
-        return layout.pack(number) == raw
-    except OverflowError:
-        return False
 
 
 def unraw(value: Mapping[str, Any]) -> bytes:

@@ -107,7 +107,11 @@ class _Meter:
 
     def plan(self) -> None:
         """Take note of what has changed."""
-        self.ready_at = max(self.quiet_until, min([plan.due_at for plan in self.plans]))
+        self.ready_at = max(self.quiet_until, self.earliest().due_at)
+
+    def earliest(self) -> _Plan:
+        """Return what is due first."""
+        return min(self.plans, key=lambda one: one.due_at)
 
 
 class Poller:
@@ -168,13 +172,11 @@ class Poller:
         if self._ready_at is None or now < self._ready_at:
             return None
         meter, until = self._turn or self._next_turn(now)
-        plan = None if meter is None else _earliest(meter, until)
-        if plan is None and self._turn is not None:
-            self._turn = None
+        plan = meter.earliest()
+        if plan.due_at > until:
+            # Its turn is over, and somebody else's begins: something is due.
             meter, until = self._next_turn(now)
-            plan = None if meter is None else _earliest(meter, until)
-        if meter is None or plan is None:
-            return None
+            plan = meter.earliest()
         self._turn = meter, until
         self._outstanding = meter, plan
         self._deadline = now + self._limits.timeout_us
@@ -215,11 +217,9 @@ class Poller:
         # Kept, since whoever has thousands of lines asks for the next deadline each second.
         return min([meter.ready_at for meter in self._meters.values()], default=None)
 
-    def _next_turn(self, now: int) -> tuple[_Meter | None, int]:
-        """Choose the meter that has waited longest since its last turn."""
+    def _next_turn(self, now: int) -> tuple[_Meter, int]:
+        """Choose, of those that something is due of, who has waited longest since its last turn."""
         ready = [meter for meter in self._meters.values() if meter.ready_at <= now]
-        if not ready:
-            return None, now
         meter = min(ready, key=lambda one: one.turn)
         self._turns += 1
         meter.turn = self._turns
@@ -241,8 +241,3 @@ class Poller:
             meter.quiet_until = now + quiet
             self.counters.silenced += 1
         self._replan(meter)
-
-
-def _earliest(meter: _Meter, until: int) -> _Plan | None:
-    plan = min(meter.plans, key=lambda one: one.due_at)
-    return plan if plan.due_at <= until else None
