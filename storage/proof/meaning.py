@@ -14,6 +14,7 @@ import msgspec
 from wattwarden.alarms.decisions.bodies import RuleSet
 from wattwarden.alarms.decisions.kinds import FOLDED_KINDS, AnyBody
 from wattwarden.alarms.episodes.findings import Alarm, Explanation
+from wattwarden.alarms.folding.late import KEPT_DAYS
 from wattwarden.alarms.rulebook import default_text, load_rules
 from wattwarden.protocol.codec import DEFAULT_PROFILE, Profile, ProfileOf
 from wattwarden.storage.profiles import ProfileBody, zone_of
@@ -115,9 +116,9 @@ def check_state(work: Work) -> bool:
     """Say whether the state before the window is under a root."""
     manifest = work.known()
     if manifest.snapshot is None:
-        work.open(
-            "state", "没有窗口前的状态快照", "the state before the window: it was no longer kept"
-        )
+        zh = f"没有窗口前的状态快照：系统保留 {KEPT_DAYS} 天，导出时已没有"
+        en = f"the state before the window: it is kept for {KEPT_DAYS} days, the export found none"
+        work.open("state", zh, en)
         return True
     name = state_name(manifest.enterprise, manifest.snapshot)
     sha256 = hashlib.sha256(work.parts[docs.DAY_STATE]).hexdigest()
@@ -149,9 +150,12 @@ def check_episode(work: Work) -> bool:
         work.open("episode", zh, en)
         return True
     if manifest.snapshot is None:
-        work.open(
-            "episode", "无状态快照，不能重算", "the episode: without a state nothing is folded"
+        zh = "无状态快照，不能由读数重新判定；报文、读数、决定的证明不受影响"
+        en = (
+            "that the episode follows from the readings: without a state nothing is folded;"
+            " frames, readings and decisions stand"
         )
+        work.open("episode", zh, en)
         return True
     found = _found(work, episode)
     if found is None or not _same(found.alarm, episode):

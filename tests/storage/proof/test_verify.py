@@ -380,6 +380,10 @@ def test_without_a_state_the_episode_is_left_open(scene: Scene) -> None:
     assert report.is_whole
     assert standings(report)["episode"] is Standing.OPEN
     assert standings(report)["state"] is Standing.OPEN
+    # Why, and what stands all the same.
+    said = {one.name: one for one in report.points}
+    assert ("62 天" in said["state"].zh, "62 days" in said["state"].en) == (True, True)
+    assert "frames, readings and decisions stand" in said["episode"].en
 
 
 def test_nothing_of_another_sender_is_in_the_package(package: bytes) -> None:
