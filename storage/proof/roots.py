@@ -214,17 +214,8 @@ def _extents(taken: Taken, after: Mapping[int, int]) -> list[Extent]:
 async def _made(connection: Connection, covers: _Covers, taken: Taken, signer: Signer) -> Kept:
     """Sign what was taken, with what else there is."""
     before, end = covers.before, covers.end
-    if (
-        covers.closed is not None
-        and before is not None
-        and not signer.follows(before.statement.key)
-    ):
-        _log.error(
-            "roots go on under a key that nobody vouched for: put back the evidence-key.json of a"
-            " backup, or publish the new key",
-            before=fingerprint(before.statement.key),
-            now=fingerprint(signer.public),
-        )
+    if covers.closed is not None and before is not None:
+        _warn_of_break(before, signer)
     since = 0 if before is None else before.statement.decision
     with errors("reading what is signed"):
         async with connection.transaction(isolation="repeatable_read", readonly=True):
@@ -255,6 +246,16 @@ async def _made(connection: Connection, covers: _Covers, taken: Taken, signer: S
         key=signer.public,
     )
     return Kept(signed(statement, signer), leaves)
+
+
+def _warn_of_break(before: Root, signer: Signer) -> None:
+    if not signer.follows(before.statement.key):
+        _log.error(
+            "roots go on under a key that nobody vouched for: put back the evidence-key.json of a"
+            " backup, or publish the new key",
+            before=fingerprint(before.statement.key),
+            now=fingerprint(signer.public),
+        )
 
 
 async def _keep(connection: Connection, kept: Kept) -> Root:
