@@ -77,8 +77,8 @@ def _modules() -> Iterator[str]:
 
 
 def _mapped() -> Iterator[str]:
-    """Yield the files in memory: interpreter and libraries."""
+    """Yield the files that are executed: interpreter and libraries."""
     for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
-        path = line.partition("/")[2]
-        if path:
+        rights, path = line.split(maxsplit=2)[1], line.partition("/")[2]
+        if "x" in rights and path:
             yield f"/{path.removesuffix(' (deleted)')}"

@@ -1,12 +1,13 @@
 """Whether what is installed is still what was imported."""
 
+import mmap
 import os
 import sys
 from pathlib import Path
 
 import pytest
 
-from wattwarden.server.installed import Installed
+from wattwarden.server.installed import Installed, _mapped
 
 
 @pytest.fixture
@@ -70,3 +71,12 @@ def test_libraries_count_as_well(tree: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert now.change() == ""
     Path(module.__file__).unlink()
     assert now.change() == module.__file__
+
+
+def test_what_is_executed_counts_and_what_is_only_read_does_not(tree: Path) -> None:
+    file = tree / "data"
+    file.write_bytes(b"1")
+    with file.open("r+b") as opened, mmap.mmap(opened.fileno(), 1):
+        assert str(Path("/proc/self/exe").readlink()) in set(_mapped())
+        assert str(file) not in set(_mapped())
+        assert str(file) in Path("/proc/self/maps").read_text()
