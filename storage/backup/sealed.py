@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from wattwarden.storage.backup.errors import BackupError, DamagedError
 from wattwarden.storage.backup.files import PRIVATE_FILE, PRIVATE_FOLDER
 from wattwarden.storage.engines.nats_address import TOKEN_FILE
+from wattwarden.storage.journal.segment_file import sync_folder
 
 MARK: Final = b"WWSEAL1\n"
 SALT_BYTES: Final = 16
@@ -89,13 +90,16 @@ def unseal(sealed: bytes, passphrase: str) -> dict[str, bytes]:
 
 
 def put_secrets(folder: Path, secrets: dict[str, bytes]) -> None:
-    """Write the files of a secrets folder."""
+    """Write the files of a secrets folder, onto the disk: a signing key is made only once."""
     folder.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
     for name, content in secrets.items():
         place = folder / Path(name).name
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
         with os.fdopen(os.open(place, flags, PRIVATE_FILE), "wb") as file:
             file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    sync_folder(folder)
 
 
 def _key(passphrase: str, salt: bytes) -> bytes:
