@@ -26,7 +26,7 @@ import msgspec
 from wattwarden.alarms.plant.day_tables import RING_DAYS
 from wattwarden.alarms.plant.unit_tables import SWITCHES
 from wattwarden.alarms.registry.nouns import Drive, Enterprise, Unit, UnitKind
-from wattwarden.alarms.toml_file import read_toml
+from wattwarden.protocol.toml_file import read_toml
 
 RULE_IDS: Final = tuple(f"R{number}" for number in range(23))
 CLASSES: Final = ("A", "B", "C", "D", "E", "F")

@@ -24,7 +24,8 @@ from tests.alarms.registry.firm import FIRM
 from tests.storage.acting.two_firms import of_city, of_firm
 from yarl import URL
 
-from wattwarden.alarms.decisions.kinds import BODIES, check_body
+from wattwarden.alarms.decisions.body import Body
+from wattwarden.alarms.decisions.kinds import check_body
 from wattwarden.alarms.registry.nouns import KINDS
 from wattwarden.alarms.registry.problems import RefusedError
 from wattwarden.alarms.rulebook import RuleError, default_text, load_rules
@@ -56,13 +57,10 @@ MOST_QUOTED: Final = 12
 LEAST_ANSWER_BYTES: Final = 200_000
 SECRET: Final = bytes(range(32))
 
-FILTERS: Final[Mapping[str, type[Shown]]] = {
-    model.__name__: model
-    for model in sorted(
-        {*(one.filters for one in RESOURCES), *(one.asked for one in OTHERS), Stretch},
-        key=lambda model: model.__name__,
-    )
-}
+ASKED: Final[set[type[Shown]]] = {Stretch}.union(
+    (one.filters for one in RESOURCES), (one.asked for one in OTHERS)
+)
+FILTERS: Final = {one.__name__: one for one in sorted(ASKED, key=lambda one: one.__name__)}
 KEYS: Final = tuple(sorted({one.key for one in RESOURCES}, key=repr))
 MODELS: Final[Mapping[str, Any]] = {
     **DECIDED,
@@ -140,7 +138,7 @@ def _cursor(body: bytes) -> None:
 def _body(model: Any, body: bytes) -> None:
     found = read(body, model)
     assert read(msgspec.json.encode(found), model) == found, "written as something else"
-    if isinstance(found, tuple(BODIES.values())):
+    if isinstance(found, Body):
         check_body(found)
         list(found.references())
 

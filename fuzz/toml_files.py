@@ -25,7 +25,7 @@ from wattwarden.alarms.cases.grading import load_grading
 from wattwarden.alarms.registry.thresholds import load_thresholds, written
 from wattwarden.alarms.routing.table import RoutingError, load_table
 from wattwarden.alarms.rulebook import RuleError, load_rules
-from wattwarden.alarms.toml_file import read_toml
+from wattwarden.protocol.toml_file import read_toml
 from wattwarden.server.forward_table import ForwardTableError, read_forward_table
 from wattwarden.server.reload import read_again
 from wattwarden.server.settings import Settings, load_settings

@@ -15,11 +15,11 @@ from typing import Annotated, Final
 
 import msgspec
 
-from wattwarden.alarms.toml_file import read_toml
 from wattwarden.codecs.hj212.client import VERSION_OF
 from wattwarden.codecs.hj212.header import MAX_MN_BYTES
 from wattwarden.codecs.tables import find_factor, read_factors
 from wattwarden.protocol.quantity import QUANTITIES
+from wattwarden.protocol.toml_file import read_toml
 from wattwarden.server.addresses import dialled, endpoint_of
 
 EVERYBODY: Final = "*"

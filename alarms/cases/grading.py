@@ -15,7 +15,7 @@ from wattwarden.alarms.acting.roles import Roles
 from wattwarden.alarms.cases.case import Episode, Level
 from wattwarden.alarms.registry.nouns import Role, Supervision
 from wattwarden.alarms.rulebook import CLASSES, RuleError
-from wattwarden.alarms.toml_file import read_toml
+from wattwarden.protocol.toml_file import read_toml
 
 # Longer is never meant: a number in milliseconds would be.
 MAX_SECONDS: Final = 366 * 86_400

@@ -22,7 +22,7 @@ from wattwarden.alarms.registry.nouns import Id, Noun, Outlet, Unit
 from wattwarden.alarms.registry.problems import Problem
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.rulebook import RuleError
-from wattwarden.alarms.toml_file import read_toml
+from wattwarden.protocol.toml_file import read_toml
 
 Named = Mapping[tuple[str, str], Noun]
 """Records by kind and id."""

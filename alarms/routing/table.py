@@ -23,7 +23,7 @@ from wattwarden.alarms.routing.filling import problems
 from wattwarden.alarms.routing.hours import Hours
 from wattwarden.alarms.rulebook import CLASSES
 from wattwarden.alarms.shipped import shipped_text
-from wattwarden.alarms.toml_file import read_toml
+from wattwarden.protocol.toml_file import read_toml
 
 # Longer than a day nobody waits for a message.
 MAX_SECONDS: Final = 86_400

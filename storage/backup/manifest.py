@@ -109,7 +109,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     def named(self) -> Iterator[str]:
         """Yield every path that files are read from or written to when it is restored."""
-        yield from (one.path for one in (*self.files, *self.tables))
+        yield from (one.path for one in self.files)
+        yield from (one.path for one in self.tables)
         yield from (path for one in self.days for path in (one.path, one.place))
         yield from (one.stream for one in self.shards)
         yield from self.settings

@@ -148,3 +148,14 @@ def test_a_unit_s_own_numbers_must_be_known() -> None:
         default_rules().numbers_for(unit(thresholds={"theta_of": 1.0}), FIRM)
     with pytest.raises(RuleError, match="unit u: memory_d: must be 1 to inf, got 0"):
         default_rules().numbers_for(unit(thresholds={"memory_d": 0.0}), FIRM)
+
+
+@pytest.mark.parametrize(
+    "more",
+    ["".join(f"theta{n} = 1\n" for n in range(1_000)), "".join(f"[x{n}]\n" for n in range(1_000))],
+    ids=["numbers", "tables"],
+)
+def test_no_more_faults_are_told_than_somebody_reads(more: str) -> None:
+    with pytest.raises(RuleError) as refused:
+        load_rules(f"{default_text()}\n[industry.x.production]\n{more}")
+    assert len(refused.value.faults) == MOST_FAULTS

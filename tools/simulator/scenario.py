@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from wattwarden.alarms.toml_file import read_toml
+from wattwarden.protocol.toml_file import read_toml
 from wattwarden.tools.errors import UsageError
 from wattwarden.tools.simulator.moments import parse_moment
 from wattwarden.tools.simulator.motor import LEAST_KW, MOST_KW
