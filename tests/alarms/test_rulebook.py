@@ -3,7 +3,14 @@
 import pytest
 
 from wattwarden.alarms.registry.nouns import Drive, Enterprise, Unit, UnitKind
-from wattwarden.alarms.rulebook import RULE_IDS, RuleError, default_rules, default_text, load_rules
+from wattwarden.alarms.rulebook import (
+    MOST_FAULTS,
+    RULE_IDS,
+    RuleError,
+    default_rules,
+    default_text,
+    load_rules,
+)
 
 
 def unit(**more: object) -> Unit:
