@@ -85,6 +85,7 @@ class _Run:
         self._folder = folder
         self._workers = workers
         self._bar = bar
+        self._tried = folder / "tried.jsonl"
         folder.mkdir(parents=True, exist_ok=True)
 
     def watched(self) -> Touched:
@@ -109,23 +110,42 @@ class _Run:
         mutants = [*mutants, *(unchanged(one) for one in mutants[:CONTROLS])]
         plan = {job: (mutant, touched.tests_of(mutant)) for job, mutant in enumerate(mutants)}
         found = {job: Verdict(job, SURVIVED) for job, (_, tests) in plan.items() if not tests}
+        found |= self._kept(mutants)
         loaded = [job for job in plan if job not in found and mutants[job].inside]
         trying = partial(try_loaded, ROOT, self._folder, plan=plan, usual_s=touched.usual_s)
         for verdict in self._work("mutants", loaded, trying):
             if verdict.outcome != SURVIVED or not touched.runs_when_read(mutants[verdict.job]):
-                found[verdict.job] = verdict
+                found[verdict.job] = self._keep(mutants, verdict)
         waiting = [job for job in plan if job not in found or found[job].outcome == ANEW]
         trying = partial(
             try_anew, ROOT, self._folder, plan=plan, usual_s=touched.usual_s,
             libraries=touched.libraries,
         )  # fmt: skip
         for verdict in self._work("mutants read anew", waiting, trying):
-            found[verdict.job] = verdict
+            found[verdict.job] = self._keep(mutants, verdict)
         tried = [
             Tried(mutant, found[job].outcome, found[job].test, len(plan[job][1]))
             for job, mutant in enumerate(mutants)
         ]
         return list(_without_controls(tried))
+
+    def _keep(self, mutants: Sequence[Mutant], verdict: Verdict) -> Verdict:
+        """Keep what became of a mutant, for a run that goes on where another was ended."""
+        mutant = mutants[verdict.job]
+        with self._tried.open("ab") as file:
+            kept = (mutant.file, mutant.number, verdict.outcome, verdict.test)
+            file.write(msgspec.json.encode(kept) + b"\n")
+        return verdict
+
+    def _kept(self, mutants: Sequence[Mutant]) -> dict[int, Verdict]:
+        """Return what became of mutants before."""
+        lines = self._tried.read_bytes().splitlines() if self._tried.is_file() else []
+        kept: dict[tuple[str, int], tuple[str, str]] = {}
+        for line in lines:
+            file, number, *told = msgspec.json.decode(line)
+            kept[file, number] = (told[0], told[1])
+        places = {(mutant.file, mutant.number): job for job, mutant in enumerate(mutants)}
+        return {job: Verdict(job, *kept[place]) for place, job in places.items() if place in kept}
 
     def _work(self, what: str, jobs: Sequence[int], run: Callable[..., None]) -> Iterator[Verdict]:
         task = self._bar.add_task(what, total=len(jobs))
@@ -170,7 +190,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seed", default=SEED)
     parser.add_argument("--alive", action="store_true", help="only those that stayed alive before")
     parser.add_argument("--workers", type=int, default=WORKERS)
-    parser.add_argument("--folder", type=Path, help="keep what watching came to, or take it up")
+    parser.add_argument("--folder", type=Path, help="keep what comes, or go on there")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--record", action="store_true", help="into docs/mutants.md")
     return parser.parse_args(arguments)

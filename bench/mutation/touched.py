@@ -60,7 +60,7 @@ class Touched:
         self._coverage = Coverage(
             data_file=folder / "coverage", config_file=str(root / "pyproject.toml")
         )
-        parts = sorted(folder.glob("coverage.*"))
+        parts = sorted(folder.glob("coverage.[0-9]*"))
         self._coverage.combine([str(path) for path in parts], keep=True)
         self._report = folder / "coverage.json"
         self._coverage.json_report(outfile=str(self._report))

@@ -58,3 +58,8 @@ def evidence(sha256: str = "ab" * 32) -> Evidence:
         name="现场.jpg",
         received_at=RAISED,
     )
+
+
+def test_each_verb_takes_a_right_of_its_own() -> None:
+    assert action(Verb.ACK).right() == "action.ack"
+    assert len({action(verb).right() for verb in Verb}) == len(Verb)

@@ -4,19 +4,22 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.alarms.cases.made import GRADING, after, declared
+from tests.alarms.cases.made import GRADING, after, declared, episode
 
 from wattwarden.alarms.cases.declaring import (
     Before,
     Declaring,
     against_declaring,
     ended,
+    explained,
     is_late,
     is_long,
 )
+from wattwarden.alarms.cases.fold import Origin, fold_case
 from wattwarden.alarms.decisions.bodies import Declaration, Repeat, Review
+from wattwarden.alarms.decisions.body import Scope
 from wattwarden.alarms.decisions.kinds import check_body
-from wattwarden.alarms.registry.nouns import Role
+from wattwarden.alarms.registry.nouns import Role, Supervision
 from wattwarden.alarms.registry.problems import RefusedError
 
 DAY = 1440
@@ -143,3 +146,19 @@ def test_it_takes_different_rights_to_declare_to_review_and_to_end() -> None:
         "declaration", "declaration.review", "declaration.review", "declaration.end",
         "declaration.end",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("more", "about"),
+    [
+        ({}, (Scope.UNIT, "U2")),
+        ({"subject": "line:L1"}, (Scope.LINE, "L1")),
+        ({"subject": "enterprise:E1", "line": ""}, (Scope.ENTERPRISE, "E1")),
+    ],
+    ids=["a unit", "a line", "the firm"],
+)
+def test_what_explains_an_alarm_is_about_the_narrowest_that_it_names(
+    more: dict[str, Any], about: tuple[Scope, str]
+) -> None:
+    case = fold_case(Origin(episode(**more), Supervision.ORDINARY), [], GRADING, after(1))
+    assert explained(case) == about

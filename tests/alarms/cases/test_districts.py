@@ -30,3 +30,9 @@ KNOWN = registry(
 def test_a_district_has_the_firms_within_it(district: str, firms: set[str]) -> None:
     found = firms_of(district, KNOWN.enterprise.values(), KNOWN.region, KNOWN.agency)
     assert found == firms
+
+
+def test_a_region_that_the_registry_does_not_know_is_a_district_by_its_id_alone() -> None:
+    strange = Enterprise(id="E4", name="某厂", agency="A9", region="R9", industry="paint")
+    assert firms_of("R9", [strange], KNOWN.region, KNOWN.agency) == {"E4"}
+    assert firms_of("R", [strange], KNOWN.region, KNOWN.agency) == frozenset()

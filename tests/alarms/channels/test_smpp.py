@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from tests.alarms.channels.support import CHANNELS, MESSAGE, build, credentials, settings
 
 from wattwarden.alarms.channels import smpp, smpp_pdu
-from wattwarden.alarms.channels.channel import BuildError, Credentials
+from wattwarden.alarms.channels.channel import (
+    BuildError,
+    Credentials,
+    Delivered,
+    Fault,
+    Refused,
+)
 from wattwarden.alarms.channels.smpp_pdu import Command
 from wattwarden.protocol.errors import ProtocolError, Refusal
 from wattwarden.protocol.secret import Secret
@@ -212,3 +218,19 @@ def test_whatever_a_gateway_sends_is_a_pdu_or_refused(body: bytes, command: Comm
 def test_a_length_that_contradicts_its_bytes_is_refused() -> None:
     with pytest.raises(ProtocolError, match="length of the PDU does not fit"):
         smpp_pdu.decode(struct.pack(">IIII", 17, 0x15, 0, 1))
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome"),
+    [
+        ("DELIVRD", Delivered("17")),
+        ("UNDELIV", Refused("report: UNDELIV", Fault.CONTACT)),
+        ("EXPIRED", Refused("report: EXPIRED", Fault.CONTACT)),
+        ("ACCEPTD", None),
+        ("ENROUTE", None),
+    ],
+)
+def test_a_report_settles_what_became_of_a_message_or_leaves_it_open(
+    state: str, outcome: Delivered | Refused | None
+) -> None:
+    assert smpp.outcome_of(smpp.Report("17", state, None)) == outcome

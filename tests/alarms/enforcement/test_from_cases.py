@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import pytest
 from tests.alarms.enforcement.made import DAY, HOUR, NOW
 from tests.alarms.registry.firm import registry
@@ -11,9 +12,9 @@ from wattwarden.alarms.cases.bodies import Action, Cause, Fault, Verb
 from wattwarden.alarms.cases.case import Episode
 from wattwarden.alarms.cases.fold import Origin, Said, fold_case
 from wattwarden.alarms.cases.grading import default_grading
-from wattwarden.alarms.decisions.bodies import Absence, Declaration, Review
+from wattwarden.alarms.decisions.bodies import Absence, Consumable, Declaration, Review
 from wattwarden.alarms.decisions.body import Body, Scope
-from wattwarden.alarms.enforcement.from_cases import incident, production_of
+from wattwarden.alarms.enforcement.from_cases import incident, production_of, worn_since
 from wattwarden.alarms.enforcement.incidents import Incident
 from wattwarden.alarms.enforcement.spans import common, length, merged, within
 from wattwarden.alarms.registry.nouns import Supervision
@@ -128,3 +129,28 @@ def test_stretches_are_joined_cut_and_added_up() -> None:
     assert length(common(merged([(NOW + 2 * HOUR, NOW + 5 * HOUR)]), spans)) == 2 * HOUR
     assert within(spans, NOW + 3 * HOUR, NOW + 4 * HOUR) == ()
     assert within(spans, NOW + 5 * HOUR, NOW + 4 * HOUR) == ()
+
+
+PART = Consumable(
+    id="CS1", unit="U2", kind="bag", replaced_at=NOW - 10 * DAY, limit_hours=10, limit_days=4
+)
+SINCE = NOW - 10 * DAY
+RAN = [Spell(SINCE + 1 * DAY, SINCE + 2 * DAY, Doing.RUN)]
+
+
+@pytest.mark.parametrize(
+    ("limits", "share", "worn"),
+    [
+        pytest.param({}, 1.0, SINCE + DAY + 10 * HOUR, id="hours first"),
+        pytest.param({"limit_hours": None}, 1.0, SINCE + 4 * DAY, id="days alone"),
+        pytest.param({"limit_hours": None}, 2.5, NOW, id="just now"),
+        pytest.param({"limit_hours": None}, 2.6, None, id="not yet"),
+        pytest.param({"limit_hours": 25}, 1.0, SINCE + 4 * DAY, id="too few hours"),
+        pytest.param({"limit_days": None, "limit_hours": 25}, 1.0, None, id="hours alone"),
+    ],
+)
+def test_a_part_is_worn_since_its_first_limit_was_reached(
+    limits: dict[str, Any], share: float, worn: datetime | None
+) -> None:
+    part = msgspec.structs.replace(PART, **limits)
+    assert worn_since(part, (SINCE, NOW), RAN, share) == worn

@@ -384,3 +384,29 @@ def test_the_share_of_the_city_is_reckoned_as_the_newspaper_did() -> None:
     share = inspections.count(many).share
     assert share is not None
     assert f"{share:.1%}" == "77.6%"
+
+
+def test_a_leaders_word_is_for_one_visit() -> None:
+    way = [step(verb) for verb in (TaskVerb.ASSIGN, TaskVerb.ACCEPT, TaskVerb.ARRIVE)]
+    begun = [step(TaskVerb.APPROVE, role=Role.LEADER), *way]
+    ended = task(*begun, step(TaskVerb.RESULT, at=NOW + HOUR))
+    assert tasks.led_by_leader(task(*begun))
+    assert not tasks.led_by_leader(ended)
+    # At the moment of the result the word still stood.
+    assert tasks.led_by_leader(ended, NOW + HOUR)
+    assert not tasks.led_by_leader(ended, NOW + HOUR + SECOND)
+
+
+def test_a_rejection_says_why() -> None:
+    silent = TaskStep(task="TK1", verb=TaskVerb.REJECT, note=" ")
+    assert [one.field for one in silent.contradictions()] == ["note"]
+    told = TaskStep(task="TK1", verb=TaskVerb.REJECT, note="重复")
+    assert [one.field for one in told.contradictions()] == []
+
+
+def test_a_firm_as_a_whole_produces_while_any_of_its_lines_does() -> None:
+    first, second = (NOW, NOW + 2 * HOUR), (NOW + HOUR, NOW + 3 * HOUR)
+    found = history(production={"L1": (first,), "L2": (second,)})
+    assert found.producing("L2") == (second,)
+    assert found.producing("L3") == ()
+    assert tuple(found.producing("")) == ((NOW, NOW + 3 * HOUR),)

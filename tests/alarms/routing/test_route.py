@@ -22,6 +22,7 @@ from wattwarden.alarms.routing.route import (
     Reason,
     Silent,
     hear,
+    is_person,
     route,
 )
 from wattwarden.alarms.routing.table import Table, default_text, load_table
@@ -333,3 +334,16 @@ def test_the_next_time_of_a_clock_is_after_now() -> None:
     assert next_time("08:10", MORNING, CHINA) == MORNING + timedelta(hours=1, minutes=10)
     at = MORNING + timedelta(hours=1, minutes=10)
     assert next_time("08:10", at, CHINA) == at + timedelta(days=1)
+
+
+def test_a_stream_is_told_of_the_end_of_what_it_was_told_and_not_twice_soon() -> None:
+    where = scene(table=table(STREAM))
+    (name,) = {one.recipient for one in route(event(), where, {}) if not is_person(one.recipient)}
+    told = {name: Heard(int(Level.WARNING), EVENING)}
+
+    def to_stream(what: Event, heard: dict[str, Heard]) -> list[str]:
+        return [reason for who, _, reason in shown(route(what, where, heard)) if who == name]
+
+    assert to_stream(event(), {}) == ["FIRST"]
+    assert to_stream(event(why=Why.CLEARED), told) == ["RESOLVED"]
+    assert to_stream(event(why=Why.CLEARED), {}) == []

@@ -3,7 +3,8 @@
 import pytest
 from tests.alarms.routing.test_route import ENDPOINTS
 
-from wattwarden.alarms.routing.table import RoutingError, default_text, load_table
+from wattwarden.alarms.channels.channel import Scope
+from wattwarden.alarms.routing.table import Reader, RoutingError, default_text, load_table
 
 
 def test_the_table_that_comes_along_sends_nothing() -> None:
@@ -84,3 +85,32 @@ def test_a_template_of_what_notices_have_is_taken() -> None:
 def test_a_variable_that_no_notice_has_is_refused() -> None:
     with pytest.raises(RoutingError, match="a notice has no 'WHAT'"):
         load_table(default_text() + SMS)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ('[[stream]]\nendpoint = "fax"\nlevel = 2\n', "there is no endpoint fax"),
+        ('[[stream]]\nendpoint = "hook"\nlevel = 2\nclasses = ["A", "Z"]\n', "there is no Z"),
+    ],
+)
+def test_a_stream_goes_to_what_there_is(more: str, said: str) -> None:
+    with pytest.raises(RoutingError, match=said):
+        load_table(default_text() + ENDPOINTS + more)
+
+
+def test_only_what_people_have_an_address_of_goes_out_beside_the_others() -> None:
+    text = ENDPOINTS.replace(
+        'secrets = { secret = "k" }', 'secrets = { secret = "k" }\nparallel = 4'
+    )
+    with pytest.raises(RoutingError, match="parallel: goes with an address of people"):
+        load_table(default_text() + text)
+
+
+def test_what_one_reader_gets_is_a_limit_that_hurries_with_the_time() -> None:
+    reader = Reader(count=5, window_s=60, reserve=2)
+    limit = reader.limit()
+    assert (limit.count, limit.window_s, limit.scope, limit.reserve) == (
+        5, 60, Scope.RECIPIENT, 2
+    )  # fmt: skip
+    assert [reader.hastened(rate).window_s for rate in (1, 7, 60, 600)] == [60, 8, 1, 1]

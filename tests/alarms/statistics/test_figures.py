@@ -1,0 +1,46 @@
+"""The rows of a report, and spans in which nothing is."""
+
+import numpy as np
+import pytest
+from tests.alarms.registry.firm import registry
+
+from wattwarden.alarms.registry.nouns import Enterprise
+from wattwarden.alarms.statistics.figures import By, groups
+from wattwarden.alarms.statistics.rates import Rate
+from wattwarden.alarms.statistics.running import LinePlan, Need, synchronous
+from wattwarden.alarms.statistics.timelines import NOTHING_HEARD, Span, Timeline, cut
+
+KNOWN = registry(
+    (
+        "enterprise",
+        Enterprise(id="E0", name="某印染", agency="A1", region="R1", industry="dyeing"),
+    ),
+    (
+        "enterprise",
+        Enterprise(id="E9", name="某铸造", agency="A1", region="R", industry="dyeing"),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("by", "rows"),
+    [
+        (By.ALL, {"": ["E0", "E1", "E9"]}),
+        (By.DISTRICT, {"R": ["E9"], "R1": ["E0", "E1"]}),
+        (By.INDUSTRY, {"cement": ["E1"], "dyeing": ["E0", "E9"]}),
+        (By.ENTERPRISE, {"E0": ["E0"], "E1": ["E1"], "E9": ["E9"]}),
+    ],
+)
+def test_a_report_has_a_row_for_each_in_order(by: By, rows: dict[str, list[str]]) -> None:
+    found = groups(KNOWN, by, {"E9", "E1", "E0"})
+    assert list(found.items()) == list(rows.items())
+
+
+def test_a_span_without_a_moment_has_no_pieces() -> None:
+    line = Timeline(np.array([5], np.int64), np.array([1], np.int8))
+    for span in (Span(10, 10), Span(10, 9)):
+        mosaic = cut([line, NOTHING_HEARD], span)
+        assert mosaic.length.shape == (0,)
+        assert mosaic.state.shape == (0, 2)
+    plan = LinePlan("L1", ("U1",), (Need(("U2",), 1),))
+    assert synchronous(plan, {"U1": line}, Span(10, 10)) == Rate(0, 0)
