@@ -105,8 +105,7 @@ class MeterConnection(asyncio.Protocol):
         self.row = SessionRow(self.epoch, self._peer, None)
         self.session = Session(port.codecs, port.profile_of, port.limits, now)
         port.counters.opened += 1
-        port.per_host[self.host] = port.per_host.get(self.host, 0) + 1
-        port.connections.add(self)
+        port.enter(self)
         self.chain = port.chain_of(self._peer)
         port.meet(self)
         refusal = port.refusal(self.host, now)
@@ -215,7 +214,7 @@ class MeterConnection(asyncio.Protocol):
         """Keep what the peer left unfinished, and forget the peer."""
         port = self._port
         now = port.now_us()
-        port.connections.discard(self)
+        port.leave(self)
         if self._opened_at and not self._reason:
             # Balancers look whether anybody is there, as scanners do: counted, not journalled.
             port.counters.silent += 1
@@ -226,11 +225,6 @@ class MeterConnection(asyncio.Protocol):
                 self._pump(now)
             except Exception as error:  # noqa: BLE001  # as in ``hear``
                 self._fail(error, b"", now)
-        left = port.per_host.get(self.host, 1) - 1
-        if left > 0:
-            port.per_host[self.host] = left
-        else:
-            port.per_host.pop(self.host, None)
         if self.key:
             port.fleet.logout(self.key, self)
         if self._admitted:

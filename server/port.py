@@ -196,6 +196,20 @@ class MeterPort:
             return "max_sessions_per_peer"
         return None
 
+    def enter(self, connection: MeterConnection) -> None:
+        """Count a connection, also of its address."""
+        self.connections.add(connection)
+        self.per_host[connection.host] = self.per_host.get(connection.host, 0) + 1
+
+    def leave(self, connection: MeterConnection) -> None:
+        """Count a connection no more."""
+        self.connections.discard(connection)
+        left = self.per_host.get(connection.host, 1) - 1
+        if left > 0:
+            self.per_host[connection.host] = left
+        else:
+            self.per_host.pop(connection.host, None)
+
     def press_back(self) -> None:
         """Stop reading while more waits for the journal than may, and read again at half of it."""
         pending = self._pending_bytes()

@@ -9,7 +9,7 @@ import os
 from functools import partial
 from secrets import token_hex
 
-from wattwarden.server.archivist import Archivist
+from wattwarden.server.archivist import Archivist, Chore
 from wattwarden.server.chores import (
     RetentionCounters,
     firm_days_chore,
@@ -37,6 +37,7 @@ from wattwarden.server.root_chores import roots_chore
 from wattwarden.server.settings import Settings
 from wattwarden.server.shards import Shards
 from wattwarden.storage.journal.history import History
+from wattwarden.storage.journal.journal import Journal
 from wattwarden.storage.journal.lease import Lease
 from wattwarden.storage.profiles import ProfileBook, watch_profiles
 from wattwarden.storage.rows.position import stored_sequences
@@ -140,25 +141,8 @@ async def run_archivist(settings: Settings) -> None:
         )
         if lease is None:
             return
-        positions = partial(stored_sequences, dsn)
-        meter_counters, forgotten = MeterChoreCounters(), RetentionCounters()
-        archived = ArchiveCounters()
-        chores = [
-            *segment_chores(journal, positions, archive_of(settings), settings.archivist),
-            rollup_chore(dsn),
-            firm_days_chore(dsn),
-            recall_chore(dsn, meter_counters),
-            clock_chore(dsn, meter_counters),
-            retention_chore(dsn, settings.archivist, forgotten),
-            days_chore(dsn, settings.archivist, days_store_of(settings), archived),
-            roots_chore(
-                dsn,
-                journal,
-                archive_of(settings),
-                Places(settings.data).secrets,
-                settings.archivist.time_stamp_url,
-            ),
-        ]
+        counters = RetentionCounters(), MeterChoreCounters(), ArchiveCounters()
+        chores = _chores(settings, journal, *counters)
         clock = load_rate(settings.data).clock()
         archivist = Archivist(lease, chores, settings.archivist.interval_s, clock)
 
@@ -166,9 +150,31 @@ async def run_archivist(settings: Settings) -> None:
             archivist.interval_s = settings.archivist.interval_s
 
         obey_reloads(settings, renew)
-        told = RoleTold(archivist_watch(archivist, forgotten, meter_counters, archived, dsn))
+        told = RoleTold(archivist_watch(archivist, *counters, dsn))
         async with watched(settings, "archivist", told) as metrics:
             report_ready("archivist", chores=[chore.name for chore in chores], metrics=metrics)
             await archivist.run(stop)
     finally:
         await journal.close()
+
+
+def _chores(
+    settings: Settings,
+    journal: Journal,
+    forgotten: RetentionCounters,
+    asked: MeterChoreCounters,
+    archived: ArchiveCounters,
+) -> list[Chore]:
+    """Return what an archivist does, in the order in which it does it."""
+    dsn, archive = dsn_of(settings), archive_of(settings)
+    secrets, stamps = Places(settings.data).secrets, settings.archivist.time_stamp_url
+    return [
+        *segment_chores(journal, partial(stored_sequences, dsn), archive, settings.archivist),
+        rollup_chore(dsn),
+        firm_days_chore(dsn),
+        recall_chore(dsn, asked),
+        clock_chore(dsn, asked),
+        retention_chore(dsn, settings.archivist, forgotten),
+        days_chore(dsn, settings.archivist, days_store_of(settings), archived),
+        roots_chore(dsn, journal, archive, secrets, stamps),
+    ]

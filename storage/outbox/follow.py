@@ -26,7 +26,7 @@ from wattwarden.alarms.routing.matter import Occasion, facts_of
 from wattwarden.alarms.routing.people import Scene
 from wattwarden.alarms.routing.route import Event, Heard, Outcome, Push, hear, route
 from wattwarden.alarms.routing.table import Table
-from wattwarden.alarms.routing.words import Matter, word
+from wattwarden.alarms.routing.words import Matter, Wording, word
 from wattwarden.alarms.rulebook import Rule
 from wattwarden.storage.cases.gradings import load_rulebooks
 from wattwarden.storage.database import Connection, errors
@@ -139,7 +139,7 @@ async def _heard(connection: Connection, alarms: set[int]) -> dict[int, dict[str
 
 
 def _notices(row: asyncpg.Record, routing: _Routing) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows that an event becomes."""
+    """Yield the rows that an event becomes, as ``_INSERT`` names their columns."""
     registry, rule = routing.followed.registry, routing.rule(row)
     event = _event(row, rule)
     matter = _matter(row, registry, rule)
@@ -148,45 +148,30 @@ def _notices(row: asyncpg.Record, routing: _Routing) -> Iterator[tuple[Any, ...]
     head = (event.alarm, row["enterprise"], event.at, event.why.value, int(event.level))
     for one in routing.outcomes(event, row["enterprise"]):
         whom = (*head, one.recipient, one.reason.value, one.detail)
-        if not isinstance(one, Push):
-            yield (
-                *whom,
-                "",
-                [],
-                "zh",
-                "",
-                "",
-                "{}",
-                "silent",
-                False,
-                now,
-                now,
-                "[]",
-                None,
-                None,
-                now,
-                None,
-            )
-            continue
-        wording = word(event, matter, one.reason, one.language)
-        said = (wording.title, wording.text, orjson.dumps(wording.fields).decode())
-        patience = routing.bare.table.patience(event.level)
-        yield (
-            *whom,
-            one.endpoint,
-            list(one.to),
-            one.language,
-            *said,
-            "waiting",
-            _merges(routing.bare.table, one.endpoint),
-            one.due,
-            one.expires,
-            _fallbacks(routing.bare.table, one),
-            one.fallback_at,
-            timedelta(seconds=patience.fallback_s),
-            now,
-            facts,
-        )
+        if isinstance(one, Push):
+            wording = word(event, matter, one.reason, one.language)
+            yield *whom, *_said(one, wording), *_waits(one, event, routing.bare.table), now, facts
+        else:
+            yield *whom, *_SAYS_NOTHING, "silent", False, now, now, "[]", None, None, now, None
+
+
+# Endpoint, addressed, language, title, body and fields of what nobody is sent.
+_SAYS_NOTHING: Final[tuple[object, ...]] = ("", [], "zh", "", "", "{}")
+
+
+def _said(push: Push, wording: Wording) -> tuple[object, ...]:
+    """Return endpoint, addressed, language, title, body and fields."""
+    fields = orjson.dumps(wording.fields).decode()
+    return push.endpoint, list(push.to), push.language, wording.title, wording.text, fields
+
+
+def _waits(push: Push, event: Event, table: Table) -> tuple[object, ...]:
+    """Return state, whether it merges, when it is due and expires, and what follows if it fails."""
+    fallback_wait = timedelta(seconds=table.patience(event.level).fallback_s)
+    return (
+        *("waiting", _merges(table, push.endpoint), push.due, push.expires),
+        *(_fallbacks(table, push), push.fallback_at, fallback_wait),
+    )
 
 
 def _merges(table: Table, endpoint: str) -> bool:
