@@ -333,7 +333,8 @@ def problem(error: PageError, language: Language) -> web.Response:
         "code": error.name.replace(" ", "_"),
     }
     return web.Response(
-        body=json.dumps(said, ensure_ascii=False).encode(),
+        # Of what was asked, bytes that are no letter are quoted at times.
+        body=json.dumps(said, ensure_ascii=False).encode(errors="replace"),
         status=error.status,
         content_type=PROBLEM,
         headers=dict(error.headers),

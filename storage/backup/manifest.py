@@ -115,10 +115,6 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         yield from (one.stream for one in self.shards)
         yield from self.settings
 
-    def fact_of(self, path: str) -> FileFact:
-        """Return what is known of a file that is inside."""
-        return next(one for one in self.files if one.path == path)
-
 
 _manifests: Final = msgspec.json.Decoder(Manifest)
 _NO_MANIFEST: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
