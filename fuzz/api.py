@@ -7,18 +7,16 @@ sealed.
 """
 
 import base64
-import tempfile
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
-from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 from typing import Any, Final, cast
 
 import msgspec
 from aiohttp.test_utils import make_mocked_request
-from fuzz.chosen import changed, names_in, put_together, taken_apart
+from fuzz.chosen import changed, names_in, own_folder, put_together, taken_apart
 from fuzz.harness import Target
 from tests.alarms.registry.firm import FIRM
 from tests.storage.acting.two_firms import of_city, of_firm
@@ -161,8 +159,7 @@ def _tag(body: bytes) -> None:
 
 @cache
 def _keys() -> KeyRing:
-    folder = Path(tempfile.mkdtemp(prefix="fuzz-links-"))
-    ring = KeyRing(folder, lambda: round(NOW.timestamp() * 1_000_000))
+    ring = KeyRing(own_folder(), lambda: round(NOW.timestamp() * 1_000_000))
     ring.sealing()
     return ring
 

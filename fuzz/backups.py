@@ -8,7 +8,6 @@ that is restored into; a segment gives the entries that its manifest tells of, o
 import contextlib
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -19,7 +18,7 @@ from unittest import mock
 
 import msgspec
 import zstandard
-from fuzz.chosen import changed, check_said, names_in, put_together, taken_apart
+from fuzz.chosen import changed, check_said, names_in, own_folder, put_together, taken_apart
 from fuzz.harness import Target
 
 from wattwarden.storage.backup import sealed as sealed_module
@@ -171,7 +170,7 @@ NAMES: Final = tuple(RUNS)
 
 @cache
 def _made() -> Path:
-    return Path(tempfile.mkdtemp(prefix="fuzz-backups-"))
+    return own_folder()
 
 
 @cache

@@ -1,7 +1,11 @@
 """Inputs whose first byte says by whom the rest is read, and trees of values that nearly fit."""
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from pathlib import Path
 from random import Random
 from typing import Any, Final
 
@@ -12,6 +16,13 @@ STRANGE: Final[tuple[Any, ...]] = (
     "9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00", [], {}, [[]], {"x": {}}, [1, "2", None],
 )  # fmt: skip
 DEEP: Final = 3_000
+
+
+def own_folder() -> Path:
+    """Return a folder that goes with the process."""
+    folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def check_said(error: Exception, most_letters: int) -> None:

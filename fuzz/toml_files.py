@@ -9,7 +9,6 @@ password is told.
 import json
 import math
 import re
-import tempfile
 from collections.abc import Callable, Mapping
 from datetime import date, time
 from functools import cache
@@ -17,7 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from fuzz.chosen import DEEP, changed, check_said, names_in, put_together, taken_apart
+from fuzz.chosen import DEEP, changed, check_said, names_in, own_folder, put_together, taken_apart
 from fuzz.harness import ROOT, Target
 from structlog.testing import capture_logs
 
@@ -72,7 +71,7 @@ def _thresholds(body: bytes) -> Any:
 
 @cache
 def _data() -> Path:
-    return Path(tempfile.mkdtemp(prefix="fuzz-settings-"))
+    return own_folder()
 
 
 def _settings(body: bytes) -> Any:
