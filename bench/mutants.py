@@ -33,7 +33,7 @@ from bench.mutation.page import (
     read_alive,
     render,
 )
-from bench.mutation.tests_of import ROOMS, try_anew, try_loaded, watch
+from bench.mutation.tests_of import ROOMS, modules_of_tests, try_anew, try_loaded, watch
 from bench.mutation.touched import Touched
 from bench.mutation.trial import ANEW, BROKEN, SURVIVED, Verdict, work
 from rich.console import Console
@@ -95,12 +95,9 @@ class _Run:
             SystemExit: A test fails, or an unchanged program is complained about.
         """
         if not list(self._folder.glob("noted.*.json")):
-            modules = [
-                path for room in ROOMS for path in (ROOT / "tests" / room).rglob("test_*.py")
-            ]
-            for verdict in self._work(
-                "watching tests", range(len(modules)), partial(watch, ROOT, self._folder)
-            ):
+            jobs = range(modules_of_tests(ROOT))
+            watching = partial(watch, ROOT, self._folder)
+            for verdict in self._work("watching tests", jobs, watching):
                 if verdict.outcome != SURVIVED:
                     sys.exit(f"{verdict.test} fails without any mutant")
         return Touched(ROOT, self._folder)

@@ -35,6 +35,8 @@ from bench.mutation.trial import (
 from coverage import Coverage
 
 ROOMS: Final = ("protocol", "codecs", "alarms")
+# Their own tests, and the seeded fuzzing of codecs, framer, session and envelope.
+PLACES: Final = (*(f"tests/{room}" for room in ROOMS), "tests/house/test_fuzz.py")
 _OURS: Final = ("wattwarden", "tests", "bench", "pytest_", "_pytest", "xdist", "__main__")
 _FIRST: Final = 12
 _READING_S: Final = 30.0
@@ -44,6 +46,12 @@ _ARGUMENTS: Final = ("--timeout=0", "-p", "no:cacheprovider", "-p", "no:terminal
 
 # Of each job the mutant and its tests.
 Plan = Mapping[int, tuple[Mutant, Sequence[str]]]
+
+
+def modules_of_tests(root: Path) -> int:
+    """Return how many modules the tests are in."""
+    places = (root / place for place in PLACES)
+    return sum(sum(1 for _ in one.rglob("test_*.py")) if one.is_dir() else 1 for one in places)
 
 
 def watch(root: Path, folder: Path, jobs: Jobs) -> None:
@@ -222,6 +230,6 @@ def _be_brief() -> None:
 
 def _run_pytest(root: Path, folder: Path, plugin: object, tests: Sequence[str] = ()) -> int:
     own = folder / f"base.{os.getpid()}"
-    places = tests or [str(root / "tests" / room) for room in ROOMS]
+    places = tests or [str(root / place) for place in PLACES]
     given = [*_ARGUMENTS, "--rootdir", str(root), "--basetemp", str(own), *places]
     return int(pytest.main(given, plugins=[plugin]))
