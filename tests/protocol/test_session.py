@@ -200,3 +200,13 @@ def test_noise_that_ends_the_session_at_a_deadline_ends_it_once() -> None:
     events = line.tick(20)
     assert skipped(events) == b"##0030ab"
     assert closings(events) == ["more than 5 bytes without a frame"]
+
+
+def test_nothing_is_routine_of_a_peer_that_is_not_known() -> None:
+    line = Line()
+    assert line.session.routine_codec is None
+    line.send(DATA)
+    assert line.session.routine_codec is None
+    # Known, it is of a protocol that has no routine.
+    line.send(LOGIN)
+    assert line.session.routine_codec is None

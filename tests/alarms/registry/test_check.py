@@ -84,6 +84,8 @@ PROBLEMS: dict[str, tuple[list[tuple[str, Noun]], list[tuple[str, str, str]]]] =
     "a unit on another firm's line": ([link("K9", "L9", "U2")], [("link", "K9", "unit")]),
     "production on two lines": ([link("K9", "L2", "U1")], [("unit", "U1", "")]),
     "mains on a line": ([link("K9", "L1", "U3")], [("link", "K9", "unit")]),
+    "a link to no line": ([link("K9", "L8", "U2")], [("link", "K9", "line")]),
+    "a link to no unit": ([link("K9", "L1", "U8")], [("link", "K9", "unit")]),
     "a link twice": ([link("K9", "L1", "U2")], [("link", "K9", "")]),
     "two mains": ([unit("U9", kind=UnitKind.MAIN)], [("unit", "U9", "kind")]),
     "more required than there are": (

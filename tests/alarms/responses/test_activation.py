@@ -296,3 +296,9 @@ def test_a_span_that_runs_does_not_become_one_that_is_to_come() -> None:
     assert (plans["CA1.1"].start, plans["CA1.1"].end) == (NOW, at)
     assert (plans["CA1.2"].start, plans["CA1.2"].end) == (NOW + 20 * HOUR, NOW + 40 * HOUR)
     assert len(plans) == 2
+
+
+def test_what_would_be_over_already_is_not_entered() -> None:
+    plans = wanted(course(hours=48), preset("E1", stop("U1")))
+    assert len(list(revised([], plans, NOW + 48 * HOUR - HOUR / 60))) == 1
+    assert list(revised([], plans, NOW + 48 * HOUR)) == []
