@@ -209,7 +209,7 @@ def _lines(node: ast.AST) -> tuple[int, int] | None:
 def _head(statement: ast.stmt) -> tuple[int, int]:
     """First and last line of a statement without the statements in it."""
     last = statement.end_lineno or statement.lineno
-    inner: Sequence[ast.AST] = getattr(statement, "body", None) or getattr(statement, "cases", ())
+    inner: Sequence[ast.AST] = getattr(statement, "body", ()) or getattr(statement, "cases", ())
     if inner:
         first = inner[0].pattern if isinstance(inner[0], ast.match_case) else inner[0]
         last = max(statement.lineno, first.lineno - 1)  # type: ignore[attr-defined]  # all of them have

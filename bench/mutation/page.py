@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from bench.mutation.mutants import Mutant
@@ -22,6 +22,8 @@ ALIVE: Final = Path(__file__).with_name("alive.jsonl")
 ARGUED: Final = Path(__file__).with_name("uncovered.jsonl")
 # Of a hundred mutants so many have to be noticed.
 BAR: Final = 0.85
+
+_Kept = TypeVar("_Kept")
 
 
 class Tried(msgspec.Struct, frozen=True):
@@ -99,7 +101,7 @@ def keep_alive(result: Result) -> None:
     ALIVE.write_bytes(b"".join(line + b"\n" for line in lines))
 
 
-def _read(path: Path, kind: type) -> list:  # type: ignore[type-arg]
+def _read(path: Path, kind: type[_Kept]) -> list[_Kept]:
     lines = path.read_bytes().splitlines() if path.is_file() else []
     return [msgspec.json.decode(line, type=kind) for line in lines]
 

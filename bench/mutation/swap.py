@@ -83,7 +83,7 @@ def read_as(root: Path, mutant: Mutant) -> None:
             return unchanged(self, fullname)
         return mutated(root, mutant.file, mutant.number, self.get_filename(fullname))
 
-    SourceFileLoader.get_code = get_code  # type: ignore[method-assign]  # that is what it is for
+    SourceFileLoader.get_code = get_code  # type: ignore[method-assign,assignment]  # of this loader
 
 
 def module_of(file: str) -> str:

@@ -180,9 +180,7 @@ class _Trying:
         for job in self._jobs:
             mutant, tests = self._plan[job]
             mine = [items[test] for test in tests]
-            self._jobs.tell(
-                try_alone(job, lambda mutant=mutant, mine=mine: self._trial(loaded, mutant, mine))
-            )
+            self._jobs.tell(try_alone(job, partial(self._trial, loaded, mutant, mine)))
         return True
 
     def _trial(

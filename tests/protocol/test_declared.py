@@ -17,11 +17,10 @@ from wattwarden.protocol.codec import (
     Batch,
     Claim,
     Profile,
-    ProtocolError,
-    Refusal,
     default_profile,
 )
 from wattwarden.protocol.declared import DEFAULT_IDLE_S, Body, Declaration, codec_of
+from wattwarden.protocol.errors import ProtocolError, Refusal
 from wattwarden.protocol.quality import Quality
 from wattwarden.protocol.quantity import Unit
 from wattwarden.protocol.wire import BinaryClock, FixedText, Scaled

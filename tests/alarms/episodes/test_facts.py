@@ -2,7 +2,8 @@
 
 import pytest
 
-from wattwarden.alarms.episodes.facts import Signal, add, minutes, power_text, span_texts
+from wattwarden.alarms.episodes.facts import add, minutes, power_text, span_texts
+from wattwarden.alarms.episodes.findings import Signal
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_a_first_notice_names_its_level_the_unit_and_the_rule(
 
 
 def test_what_is_over_says_since_when_in_place_of_its_deadline() -> None:
-    over = {"ended": RAISED + HOUR, "deadline": RAISED + 2 * HOUR}
+    over: dict[str, Any] = {"ended": RAISED + HOUR, "deadline": RAISED + 2 * HOUR}
     chinese = worded("zh", why=Why.CLEARED, **over)
     assert chinese.title.startswith("【已消除】")
     assert chinese.text.endswith("\n消除时间:2026-11-22 21:05")
