@@ -26,7 +26,7 @@ from tests.integration.chaos.faults import STEPS
 from tests.integration.chaos.ground import prepared
 from tests.integration.chaos.kinds import Kinds, speaking
 from tests.integration.chaos.norms import norms
-from tests.integration.chaos.scene import Scene, Skipped
+from tests.integration.chaos.scene import POLL_S, Scene, Skipped
 from tests.integration.chaos.watching import all_judged, hold_acknowledged, well_again
 from tests.integration.mixed import acknowledged
 from tests.integration.system import PREFIX, database, eventually
@@ -91,7 +91,8 @@ class Options:
 
 @dataclass(slots=True)
 class Report:
-    """What happened.  ``wrong`` is in words; ``recoveries`` are seconds, by step.
+    """What happened.  ``wrong`` is in words; ``recoveries`` are seconds, by step; ``late_s`` is by
+    how much the meters' own process was late at most.
 
     Episodes by rule: ``here``, ``there`` in the system to which nothing happened, the ``same`` in
     both, and of the other rules those ``apart``, which only one of them has.
@@ -108,6 +109,7 @@ class Report:
     resent: int = 0
     stored: int = 0
     seconds: float = 0.0
+    late_s: float = 0.0
     of_kinds: dict[str, int] = field(default_factory=dict)
     here: Counter[str] = field(default_factory=Counter)
     there: Counter[str] = field(default_factory=Counter)
@@ -169,6 +171,7 @@ async def _play(world: World, scene: Scene, options: Options, report: Report) ->
     fleet, clock, over = scene.fleet, scene.clock, asyncio.Event()
     due = _until(over, sendings(world, BEGIN_S, DAYS * DAY_S, BEGIN_S))
     begun_s = time.monotonic()
+    looking = asyncio.create_task(_look_how_late(report))
     playing = asyncio.create_task(
         fleet.play(due, lambda: clock.now_us() / 1000, options.rate, _nobody, asyncio.Event())
     )
@@ -182,11 +185,20 @@ async def _play(world: World, scene: Scene, options: Options, report: Report) ->
     finally:
         over.set()
         await playing
+        looking.cancel()
         report.seconds = time.monotonic() - begun_s
     report.sent, report.acked = fleet.tally.sent, fleet.tally.acked
     report.resent = fleet.tally.resent
     if fleet.unacked:
         report.wrong.append(f"{fleet.unacked} frames were never acknowledged")
+
+
+async def _look_how_late(report: Report) -> None:
+    """Note by how much this process is late: what it times is late by as much."""
+    while True:
+        begun_s = time.monotonic()
+        await asyncio.sleep(POLL_S)
+        report.late_s = max(report.late_s, time.monotonic() - begun_s - POLL_S)
 
 
 async def _in_the_end(scene: Scene, kinds: Kinds | None, report: Report) -> Found:
