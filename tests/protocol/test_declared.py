@@ -92,6 +92,10 @@ def test_a_frame_is_no_longer_than_the_longest_body() -> None:
             wrap(9, b"\0"), (Refusal.UNKNOWN, "no frame begins like 4b 09 01", 0), id="kind"
         ),
         pytest.param(
+            b"K\x01", (Refusal.LENGTH, "the frame is 0 bytes by its header, got 2", 2),
+            id="cut in its header",
+        ),
+        pytest.param(
             report() + b"!", (Refusal.LENGTH, "the frame is 19 bytes by its header, got 20", 2),
             id="longer than it says",
         ),

@@ -13,6 +13,7 @@ HELLOS = [
     ),
     pytest.param(b"PRI * HTTP/2.0", "HTTP request", id="http2"),
     pytest.param(b"\x03\x00\x00\x13\x0e\xe0\x00\x00", "RDP connection request", id="rdp"),
+    pytest.param(b"\x03\x00\x00\x13\x0e\xe0", "RDP connection request", id="rdp, no more"),
     pytest.param(b"SSH-2.0-OpenSSH_9.2", "SSH banner", id="ssh"),
 ]
 

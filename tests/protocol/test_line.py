@@ -159,6 +159,7 @@ def test_an_answer_that_may_be_anothers_is_nobodys(
     line.order(2, [question(b"a", alike)])
     line.due(given_up + after_us)
     assert line.hear(b"a=1", given_up + after_us) == heard
+    assert line.counters.late == (heard is None)
     # It is awaited once.
     if heard is None:
         assert line.hear(b"a=1", given_up + after_us) == b"?a"
@@ -252,3 +253,17 @@ def test_what_nobody_answers_is_told_as_sent() -> None:
     assert (line.due(NOW), line.is_busy) == (b"?a", False)
     (outcome,) = line.take_outcomes()
     assert (outcome.values, outcome.heard) == ({"m": "sent; nobody answers this"}, 0)
+
+
+def test_a_profile_that_did_not_change_is_planned_by_once() -> None:
+    planned = []
+
+    def plan_of(_identity: str, profile: Profile) -> Plan:
+        planned.append(profile.version)
+        return Plan(((question(b"p"), 60 * SECOND_US),), LIMITS)
+
+    line = Line(plan_of)
+    line.begin("id", lambda _: Profile(version=1), NOW)
+    for minute in range(1, 4):
+        line.due(NOW + minute * LOOK_AGAIN_US)
+    assert planned == [1]

@@ -254,3 +254,11 @@ def test_an_item_is_asked_once_and_once_more_for_each_retry(retries: int, asked:
     site = line(good, bad, dead={"b"}, limits=limits)
     site.run(60)
     assert len(site.times("b")) == asked
+
+
+def test_meters_that_are_always_due_have_turns_alike() -> None:
+    site = line(*(poll(name, 0.1) for name in "abc"))
+    site.run(60)
+    times = [len(site.times(name)) for name in "abc"]
+    assert max(times) - min(times) <= 1
+    assert sum(times) > 200

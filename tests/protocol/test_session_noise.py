@@ -110,3 +110,14 @@ def test_rejecting_before_anything_was_recognised_does_nothing() -> None:
     line = Line()
     line.session.reject(DATA, now=0)
     assert line.events() == []
+
+
+def test_what_a_frame_made_up_for_is_taken_back_once() -> None:
+    line = Line(deferred())
+    broken = HASH_DATA[:-1] + b"!"
+    line.send(HASH_LOGIN, b"." * (300 - 2 * len(broken)), broken)
+    line.session.reject(broken, now=0)
+    line.session.reject(broken, now=0)
+    assert closings(line.events()) == []
+    line.session.reject(b"!", now=0)
+    assert closings(line.events()) == ["more than 300 bytes without a frame"]

@@ -96,3 +96,8 @@ def test_a_clock_has_every_part_once(parts: str) -> None:
 @pytest.mark.parametrize(("year", "digits"), [(1999, 99), (2000, 0), (2024, 24), (2099, 99)])
 def test_a_clock_has_room_for_two_digits_of_the_year(year: int, digits: int) -> None:
     assert BinaryClock("yMdhms").build(LocalTime(year, 1, 1, 0, 0, 0))[0] == digits
+
+
+def test_digits_are_written_up_to_the_last_that_fits() -> None:
+    assert Bcd(2).build(9999) == bytes.fromhex("9999")
+    assert Bcd(1).build(99) == b"\x99"
