@@ -9,6 +9,7 @@ its line, the fastest first.  The exit status is 1 when fewer than 85 % of a roo
 """
 
 import argparse
+import hashlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -35,7 +36,7 @@ from bench.mutation.page import (
 )
 from bench.mutation.tests_of import ROOMS, modules_of_tests, try_anew, try_loaded, watch
 from bench.mutation.touched import Touched
-from bench.mutation.trial import ANEW, BROKEN, SURVIVED, Verdict, work
+from bench.mutation.trial import ANEW, BROKEN, ENDED, KILLED, SURVIVED, Verdict, work
 from rich.console import Console
 from rich.progress import Progress
 
@@ -43,6 +44,8 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 SIZE: Final = 500
 SEED: Final = "20261123"
 WORKERS: Final = 2
+# The fastest of a line's tests notice nearly all that is noticed.
+MOST_S: Final = 120.0
 MUTATED: Final = ("protocol", "alarms")
 # Programs in which nothing is changed, which no test may complain about.
 CONTROLS: Final = 10
@@ -65,7 +68,7 @@ def main(arguments: Sequence[str]) -> int:
         if given.alive:
             alive = {(one.file, one.function, one.was, one.becomes) for one in read_alive()}
             mutants = [one for one in mutants if one.key in alive]
-        touched = run.watched()
+        touched = run.watched(given.most)
         tried = run.tried(mutants, touched)
     everywhere = {room: count(ROOT, room) for room in given.room}
     result = Result(
@@ -88,19 +91,20 @@ class _Run:
         self._tried = folder / "tried.jsonl"
         folder.mkdir(parents=True, exist_ok=True)
 
-    def watched(self) -> Touched:
-        """Watch the tests, unless that was done before.
+    def watched(self, most_s: float) -> Touched:
+        """Watch the tests.
 
         Raises:
             SystemExit: A test fails, or an unchanged program is complained about.
         """
-        if not list(self._folder.glob("noted.*.json")):
-            jobs = range(modules_of_tests(ROOT))
-            watching = partial(watch, ROOT, self._folder)
-            for verdict in self._work("watching tests", jobs, watching):
-                if verdict.outcome != SURVIVED:
-                    sys.exit(f"{verdict.test} fails without any mutant")
-        return Touched(ROOT, self._folder)
+        for path in (*self._folder.glob("noted.*"), *self._folder.glob("coverage*")):
+            path.unlink()
+        jobs = range(modules_of_tests(ROOT))
+        watching = partial(watch, ROOT, self._folder)
+        for verdict in self._work("watching tests", jobs, watching):
+            if verdict.outcome != SURVIVED:
+                sys.exit(f"{verdict.test} fails without any mutant")
+        return Touched(ROOT, self._folder, most_s)
 
     def tried(self, mutants: Sequence[Mutant], touched: Touched) -> list[Tried]:
         """Try mutants, among unchanged programs."""
@@ -130,18 +134,19 @@ class _Run:
         """Keep what became of a mutant, for a run that goes on where another was ended."""
         mutant = mutants[verdict.job]
         with self._tried.open("ab") as file:
-            kept = (mutant.file, mutant.number, verdict.outcome, verdict.test)
+            kept = (*_identity(mutant), verdict.outcome, verdict.test)
             file.write(msgspec.json.encode(kept) + b"\n")
         return verdict
 
     def _kept(self, mutants: Sequence[Mutant]) -> dict[int, Verdict]:
-        """Return what became of mutants before."""
+        """Return what was noticed before, of files that are as they were."""
         lines = self._tried.read_bytes().splitlines() if self._tried.is_file() else []
-        kept: dict[tuple[str, int], tuple[str, str]] = {}
+        kept: dict[tuple[str, int, str], tuple[str, str]] = {}
         for line in lines:
-            file, number, *told = msgspec.json.decode(line)
-            kept[file, number] = (told[0], told[1])
-        places = {(mutant.file, mutant.number): job for job, mutant in enumerate(mutants)}
+            file, number, digest, outcome, test = msgspec.json.decode(line)
+            if outcome in (KILLED, ENDED):
+                kept[file, number, digest] = (outcome, test)
+        places = {_identity(mutant): job for job, mutant in enumerate(mutants)}
         return {job: Verdict(job, *kept[place]) for place, job in places.items() if place in kept}
 
     def _work(self, what: str, jobs: Sequence[int], run: Callable[..., None]) -> Iterator[Verdict]:
@@ -151,6 +156,11 @@ class _Run:
             self._bar.refresh()
             yield verdict
         self._bar.remove_task(task)
+
+
+def _identity(mutant: Mutant) -> tuple[str, int, str]:
+    digest = hashlib.sha256((ROOT / mutant.file).read_bytes()).hexdigest()
+    return (mutant.file, mutant.number, digest)
 
 
 def _without_controls(tried: Sequence[Tried]) -> Iterator[Tried]:
@@ -186,8 +196,13 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=SIZE, help="mutants of each room")
     parser.add_argument("--seed", default=SEED)
     parser.add_argument("--alive", action="store_true", help="only those that stayed alive before")
+    parser.add_argument(
+        "--most", type=float, default=MOST_S, help="seconds of tests that a mutant gets"
+    )
     parser.add_argument("--workers", type=int, default=WORKERS)
-    parser.add_argument("--folder", type=Path, help="keep what comes, or go on there")
+    parser.add_argument(
+        "--folder", type=Path, help="keep what was noticed there, and do not try it again"
+    )
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--record", action="store_true", help="into docs/mutants.md")
     return parser.parse_args(arguments)

@@ -127,7 +127,8 @@ def _call(node: ast.Call) -> Iterator[ast.AST]:
         yield new
     first = node.args[:2]
     starred = any(isinstance(one, ast.Starred) for one in first)
-    if len(first) == 2 and not starred and name not in _EITHER_WAY:
+    alike = len({ast.dump(one) for one in first}) < 2
+    if not alike and not starred and name not in _EITHER_WAY:
         new = copy(node)
         new.args = [*reversed(first), *node.args[2:]]
         yield new

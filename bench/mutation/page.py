@@ -123,8 +123,8 @@ statements stay what they are, and at least 85 % of each room have to be noticed
 
 The tests of `protocol`, `codecs` and `alarms` (no database, no gateway) and the seeded fuzzing of
 codecs run once, watched line by line; then each mutant runs those that touch its line, the fastest
-first, and at most 20 seconds of them. What no test complains about counts as alive, also where
-those of other rooms would complain. What a test never ends on, or needs ten times its time for, is
+first, and at most two minutes of them. What no test complains about counts as alive, also where
+those of other rooms would complain. What a test never ends on, or needs five times its time for, is
 noticed.
 
 Not changed: annotations, decorators, bases and `TYPE_CHECKING`, which the type checker reads;

@@ -6,15 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from bench.mutation.mutants import Mutant
 from bench.mutation.tests_of import ROOMS
 from coverage import Coverage
-
-# The fastest of a line's tests, and whatever more takes less than this: one that all of them leave
-# alive counts as alive.
-MOST_S: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +34,10 @@ class Covered:
 class Touched:
     """What watching the tests came to."""
 
-    def __init__(self, root: Path, folder: Path) -> None:
-        """Gather what the workers noted in a folder."""
+    def __init__(self, root: Path, folder: Path, most_s: float) -> None:
+        """Gather what the workers noted in a folder; a mutant gets tests of ``most_s`` at most."""
         self._root = root
+        self._most_s = most_s
         self.usual_s: dict[str, float] = {}
         self.libraries: list[str] = []
         self._sharing: set[str] = set()
@@ -127,7 +123,7 @@ class Touched:
         spent_s = 0.0
         for test in dict.fromkeys(ordered):
             spent_s += self.usual_s[test]
-            if taken and spent_s > MOST_S:
+            if taken and spent_s > self._most_s:
                 break
             taken.append(test)
         return taken

@@ -25,7 +25,7 @@ ANEW: Final = "anew"  # it takes effect only where modules are read
 BROKEN: Final = "broken"  # it could not be made, which is a fault of ours
 
 _LEAST_S: Final = 5.0
-_TIMES: Final = 10.0
+_TIMES: Final = 5.0
 # A trial that did next to nothing meanwhile waits for what does not come.
 _PATIENCE_S: Final = 60.0
 _NOTHING_S: Final = 0.02

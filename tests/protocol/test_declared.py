@@ -159,6 +159,7 @@ def test_what_nobody_has_sent_is_refused_with_what_has_no_sense_in_the_order_of_
         (0, Refusal.UNKNOWN), (1, Refusal.DECODE), (2, Refusal.UNKNOWN)
     ]  # fmt: skip
     assert columns.refused[0].message == "the frame names no meter, nor did its session"
+    assert columns.refused[1].message.startswith("no such time 2026-13-01")
     (block,) = columns.blocks
     assert block.frame.tolist() == [3]
 

@@ -210,3 +210,10 @@ def test_nothing_is_routine_of_a_peer_that_is_not_known() -> None:
     # Known, it is of a protocol that has no routine.
     line.send(LOGIN)
     assert line.session.routine_codec is None
+
+
+def test_a_session_is_over_once_its_end_was_told() -> None:
+    line = Line()
+    assert line.session.is_over is False
+    line.session.end(now=0)
+    assert line.session.is_over is True

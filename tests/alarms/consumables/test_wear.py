@@ -84,6 +84,7 @@ def test_a_date_beyond_all_calendars_is_the_last_one() -> None:
         ({back: RunTime(run_s=3600.0, idle_s=3600.0) for back in range(1, 31)}, 2.0),
         ({back: RunTime(run_s=3600.0) for back in range(1, 7)}, None),
         ({back: RunTime(run_s=3600.0) for back in (0, *range(31, 60))}, None),
+        ({back: RunTime(run_s=3600.0) for back in range(7)}, None),
         (
             {back: RunTime(run_s=36_000.0, unknown_s=back * 3600.0) for back in range(1, 8)},
             None,
@@ -94,7 +95,7 @@ def test_a_date_beyond_all_calendars_is_the_last_one() -> None:
         ),
     ],
     ids=["median", "idling wears", "too few days", "today and long ago do not count",
-         "days that are hardly known", "days that are mostly known"],
+         "today is not a day yet", "days that are hardly known", "days that are mostly known"],
 )  # fmt: skip
 def test_the_pace_is_the_median_of_known_days(
     days: dict[int, RunTime], expected: float | None
