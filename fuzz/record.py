@@ -42,8 +42,8 @@ In those with several readers the first byte of an input says which of its reade
 An **execution** is one changed input. Guided, and in the tests, it is held against the whole
 invariant, alone. In a **storm** 64 inputs are cut, recognised and answered each on a line of its
 own, and then confirmed, decoded and acknowledged as one batch, frames of which are decoded alone
-and compared; half of the frames are read, an eighth explained, and one input of 32 is held against
-the whole invariant; of targets without a codec each input is. `--record` adds to this page; what is
+and compared; an eighth of the frames are read, one of 32 explained, and one input of 128 is held
+against the whole invariant; of targets without a codec each input is. `--record` adds to this page; what is
 found becomes a line of `fuzz/findings.jsonl` or a vector, and so a test.
 """
 _RUN: Final = re.compile(
