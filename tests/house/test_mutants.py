@@ -142,7 +142,7 @@ def test_what_a_trial_comes_to_is_told() -> None:
 def test_the_page_tells_of_each_that_is_alive_why(monkeypatch: pytest.MonkeyPatch) -> None:
     def mutant(number: int) -> Mutant:
         lines = (number, number)
-        return Mutant("room/a.py", number, "f", True, lines, lines, f"x | {number}", "x")  # noqa: FBT003
+        return Mutant("room/a.py", number, "f", True, lines, lines, f"x | {number}", "x")  # noqa: FBT003  its fields, in order
 
     monkeypatch.setattr(page, "read_alive", lambda: [Known(*mutant(1).key, why="it is the same")])
     tried = [Tried(mutant(n), outcome, "", 3) for n, outcome in enumerate((KILLED, SURVIVED))]

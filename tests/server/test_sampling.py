@@ -118,7 +118,7 @@ def test_another_thread_may_warn_while_minutes_are_looked_through() -> None:
             log.told(1, event=f"of another thread {len(log.sampler._windows)}")
             return 0.0
 
-    log.sampler._windows["interrupted",] = Interrupted()  # type: ignore[assignment]
+    log.sampler._windows["interrupted",] = Interrupted()  # type: ignore[assignment]  # its stand-in
     log.now = WINDOW_S
     log.sampler.sweep()
     assert log.said == [("e", 10 - MOST_A_MINUTE, {})]
