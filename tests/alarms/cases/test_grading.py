@@ -1,5 +1,6 @@
 """Grading: each cell of the matrix, the shifts, and what a file may say."""
 
+import re
 from importlib.resources import files
 from typing import Any
 
@@ -152,3 +153,10 @@ def test_a_grading_that_cannot_be_meant_is_refused(old: str, new: str, told: str
     assert old in TEXT
     with pytest.raises(RuleError, match=told):
         load_grading(TEXT.replace(old, new, 1))
+
+
+def test_a_grading_says_who_is_spoken_to_of_each_list() -> None:
+    text, left_out = re.subn(r"(?s)\[shift\.focus\].*?(?=\n\[)", "", TEXT, count=1)
+    assert left_out
+    with pytest.raises(RuleError, match=r"shift has positive, ordinary, there are"):
+        load_grading(text)

@@ -234,3 +234,12 @@ def test_a_report_settles_what_became_of_a_message_or_leaves_it_open(
     state: str, outcome: Delivered | Refused | None
 ) -> None:
     assert smpp.outcome_of(smpp.Report("17", state, None)) == outcome
+
+
+def test_no_report_is_asked_for_over_the_line() -> None:
+    receipt = CHANNELS["smpp"].receipt
+    assert receipt is not None
+    given = (MESSAGE, settings("smpp"), credentials(CHANNELS["smpp"]), 0, 0, "")
+    request = receipt.ask(*given)
+    assert request.url == "smpp://smsc.example:2775"
+    assert request.body == smpp.reference(MESSAGE.id).to_bytes(2, "big")

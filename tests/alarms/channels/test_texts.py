@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.alarms.channels.support import MESSAGE
 
+from wattwarden.alarms.channels.answers import kept
 from wattwarden.alarms.channels.channel import BuildError
 from wattwarden.alarms.channels.texts import (
     cut_bytes,
@@ -72,3 +73,10 @@ def test_a_field_takes_the_place_of_what_every_message_has() -> None:
     assert part(message, "unit") == "一 二"
     with pytest.raises(BuildError, match="message has no firm"):
         part(message, "firm")
+
+
+def test_a_gateways_words_are_kept_as_one_bounded_line_of_text() -> None:
+    assert kept("no\nsuch\tuser") == "no such user"
+    assert "\0" not in kept("a\0b")
+    assert kept("bad \udcff byte").encode()
+    assert len(kept("x" * 10_000, 40)) == 40

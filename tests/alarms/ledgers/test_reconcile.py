@@ -8,7 +8,13 @@ import pytest
 from msgspec.structs import replace as replace_content
 
 from wattwarden.alarms.ledgers.alarmed import Alarmed, Deed, facts_of
-from wattwarden.alarms.ledgers.contents import Abnormality, AlarmEvent, Motion, Withdrawn
+from wattwarden.alarms.ledgers.contents import (
+    Abnormality,
+    AlarmEvent,
+    Motion,
+    Withdrawn,
+    decode_content,
+)
 from wattwarden.alarms.ledgers.entries import (
     LATE,
     SETTLE,
@@ -240,3 +246,21 @@ def test_what_was_corrected_does_not_stand() -> None:
     whole = entries + append("E1", head, corrections)
     assert [one.number for one in standing(whole)] == [1, 3]
     assert msgspec.structs.asdict(whole[2].content)["running"] is False
+
+
+def test_what_says_nothing_new_is_no_step() -> None:
+    again = alarmed(None, Deed(at(9), "declare"), told=5)
+    assert steps(again) == [(5, "", "", True, None)]
+
+
+def test_what_was_taken_back_stays_taken_back() -> None:
+    first, second = entered(START_0, STOP_9)
+    (back,) = entries_due([START_0], [first, second], at(60), at(60))
+    assert is_withdrawn(back)
+    (taken,) = append("E1", Head(2, second.digest, second.entered_at), [back])
+    assert entries_due([START_0], [first, taken], at(70), at(65)) == []
+
+
+def test_a_content_is_read_as_it_was_written() -> None:
+    content = entered(START_0)[0].content
+    assert decode_content(msgspec.json.encode(content)) == content

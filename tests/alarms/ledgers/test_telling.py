@@ -196,6 +196,11 @@ def test_what_ends_before_it_begins_is_refused(body: Body) -> None:
         check_body(body)
 
 
+def test_what_ends_as_it_begins_may_stand() -> None:
+    body = Abnormal(id="1", scope=Scope.LINE, subject="L", start=NOW, end=NOW, condition="x")
+    check_body(body)
+
+
 def test_bodies_name_what_they_are_about() -> None:
     bodies = (REPAIR, TOLD[8][0], TOLD[9][0])
     first = [body.references()[0][1:] for body in bodies]

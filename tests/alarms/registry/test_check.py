@@ -169,6 +169,11 @@ def test_every_field_that_names_a_record_is_followed() -> None:
 CHOICES = {("requirement", "equipment"), ("equipment", "equipment")}
 
 
+def test_a_unit_that_makes_and_treats_has_a_part_that_treats() -> None:
+    made = registry(unit("U9", kind=UnitKind.BOTH, treatment_power=1.0))
+    assert list(check(made)) == []
+
+
 def test_a_meter_may_follow_another_on_a_point() -> None:
     old = point("T1", meter="acrel:M1", channel="1-1", unit="U1", valid_to=END)
     new = point("T9", meter="acrel:M9", channel="1-1", unit="U1", valid_from=END)

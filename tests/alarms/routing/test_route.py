@@ -347,3 +347,16 @@ def test_a_stream_is_told_of_the_end_of_what_it_was_told_and_not_twice_soon() ->
     assert to_stream(event(), {}) == ["FIRST"]
     assert to_stream(event(why=Why.CLEARED), told) == ["RESOLVED"]
     assert to_stream(event(why=Why.CLEARED), {}) == []
+
+
+def test_a_stream_is_not_told_the_same_within_some_minutes() -> None:
+    where = scene(table=table(STREAM))
+    (name,) = {one.recipient for one in route(event(), where, {}) if not is_person(one.recipient)}
+    gap = timedelta(seconds=where.table.repeat_gap_s)
+
+    def said(after: timedelta) -> list[str]:
+        before = {name: Heard(int(Level.WARNING), EVENING - after)}
+        return [why for who, _, why in shown(route(event(), where, before)) if who == name]
+
+    assert said(gap - timedelta(seconds=1)) == ["RECENT"]
+    assert said(gap) == ["REPEAT"]

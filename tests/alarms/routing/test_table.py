@@ -114,3 +114,8 @@ def test_what_one_reader_gets_is_a_limit_that_hurries_with_the_time() -> None:
         5, 60, Scope.RECIPIENT, 2
     )  # fmt: skip
     assert [reader.hastened(rate).window_s for rate in (1, 7, 60, 600)] == [60, 8, 1, 1]
+
+
+def test_a_role_may_be_told_by_what_has_an_address() -> None:
+    table = load_table((default_text() + ENDPOINTS).replace("chain = []", 'chain = ["sms"]', 1))
+    assert "sms" in table.endpoint
