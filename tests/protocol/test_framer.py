@@ -371,3 +371,11 @@ def test_giving_up_a_window_full_of_heads_and_tails_takes_one_search() -> None:
     before = work.looked_at_bytes
     framer.resynchronise()
     assert work.looked_at_bytes - before <= 8 * 4096
+
+
+@pytest.mark.parametrize("size", [61, 62])
+def test_a_frame_is_found_whose_end_a_head_before_it_cannot_reach(size: int) -> None:
+    frame = braced(b"D" * (size - 6))
+    framer = Framer(brace_outline(most_bytes=64))
+    assert framer.feed(b"{{L" + frame) == [frame]
+    assert framer.take_noise() == b"{{L"

@@ -28,6 +28,8 @@ TREES = st.dictionaries(NAMES, TEXTS | st.dictionaries(NAMES, TEXTS, min_size=1)
         (b"a=//x;b=2", [b"a=//x", b"b=2"]),
         (b"a=//1;//;b=//2,//,c=3", [b"a=//1;//", b"b=//2,//", b"c=3"]),
         (b"a=//1=//;b=2,c=//3//", [b"a=//1=//", b"b=2", b"c=//3//"]),
+        (b"=//x;y//;b=2", [b"=//x;y//", b"b=2"]),
+        (b"a=///x;y//;b=2", [b"a=///x;y//", b"b=2"]),
         (b"a=1//2;b=3//4", [b"a=1//2", b"b=3//4"]),
     ],
 )

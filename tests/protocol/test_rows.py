@@ -144,3 +144,11 @@ def test_a_shape_whose_every_row_is_refused_makes_no_block() -> None:
     columns = rows.columns()
     assert [refused.frame for refused in columns.refused] == [0]
     assert [list(block.values) for block in columns.blocks] == [["power_total"], ["current_a"]]
+
+
+def test_a_fault_that_stands_beyond_its_frame_is_at_its_end() -> None:
+    def take(index: int, frame: bytes) -> None:
+        raise ProtocolError(Refusal.DECODE, frame.decode(), 2 + 10 * index)
+
+    columns = rows_of(2).take_each(take)
+    assert [(one.frame, one.offset) for one in columns.refused] == [(0, 2), (1, len(b"at=1;"))]

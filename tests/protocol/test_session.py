@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from tests.protocol.fakes import FakeProtocol, brace_protocol, braced, hash_protocol
+from tests.protocol.fakes import FakeDialogue, FakeProtocol, brace_protocol, braced, hash_protocol
 from tests.protocol.line import (
     DATA,
     HASH_DATA,
@@ -17,6 +17,7 @@ from tests.protocol.line import (
     skipped,
 )
 
+from wattwarden.protocol.asking import Denial, Doubting
 from wattwarden.protocol.codec import Claim, default_profile
 from wattwarden.protocol.events import Closing, Skipped
 from wattwarden.protocol.recognition import MAX_HEAD_BYTES
@@ -217,3 +218,19 @@ def test_a_session_is_over_once_its_end_was_told() -> None:
     assert line.session.is_over is False
     line.session.end(now=0)
     assert line.session.is_over is True
+
+
+class Distrusting(FakeDialogue, Doubting):
+    """Believes nobody."""
+
+    denial = Denial("007", "the password does not fit")
+
+
+def test_nothing_is_told_behind_the_end_of_a_peer_that_is_denied() -> None:
+    line = Line()
+    codec = dataclasses.replace(line.codecs[0], dialogue=lambda _: Distrusting(2))
+    session = Session([codec], default_profile, LIMITS, now=0)
+    session.receive_data(LOGIN + b"noise", 0)
+    *_, last = session.take_events()
+    assert last == Closing("the password does not fit")
+    assert session.is_over
