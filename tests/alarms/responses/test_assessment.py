@@ -218,3 +218,11 @@ def test_the_numbers_are_checked() -> None:
     )
     with pytest.raises(ValueError, match="compliant_share"):
         numbers_of(text)
+
+
+def test_the_base_is_looked_for_no_further_back_than_said() -> None:
+    week, most = 7 * 24, NUMBERS.base_weeks_searched
+    ordered = [window(-week * back, 10 - week * back) for back in range(1, most)]
+    last = window(-week * most, 10 - week * most)
+    assert base_windows([window(0, 10)], ordered, NUMBERS) == [[last]]
+    assert base_windows([window(0, 10)], [*ordered, last], NUMBERS) == []
