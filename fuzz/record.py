@@ -43,8 +43,9 @@ An **execution** is one changed input. Guided, and in the tests, it is held agai
 invariant, alone. In a **storm** 64 inputs are cut, recognised and answered each on a line of its
 own, and then confirmed, decoded and acknowledged as one batch, frames of which are decoded alone
 and compared; an eighth of the frames are read, one of 32 explained, and one input of 128 is held
-against the whole invariant; of targets without a codec each input is. `--record` adds to this page; what is
-found becomes a line of `fuzz/findings.jsonl` or a vector, and so a test.
+against the whole invariant; of targets without a codec each input is. `--record` adds to this page;
+what is found becomes a line of `fuzz/findings.jsonl` or a vector, and so a test. What came up while
+a target was written stands there alone.
 """
 _RUN: Final = re.compile(
     r"^\| (?P<day>\d{4}-\d\d-\d\d) \| (?P<target>\w+) \| (?P<way>\w+) \| (?P<seed>[^|]*)"
