@@ -54,3 +54,7 @@ def test_enterprises_spread_over_all_slices() -> None:
     slices = [slice_of(f"E{number:03d}") for number in range(344)]
     assert set(slices) == set(range(SLICES))
     assert slice_of("platform") == 11
+
+
+def test_keys_that_are_numbers_are_sealed_as_texts() -> None:
+    assert canonical({2: "b", 10: "a"}) == b'{"10":"a","2":"b"}'

@@ -35,8 +35,8 @@ def test_points_are_numbered_on() -> None:
 
 @pytest.mark.parametrize(
     ("point", "at"),
-    [("T7", AT), ("T1", SINCE), ("T8", AT + timedelta(days=1))],
-    ids=["no such point", "before it began", "after it ended"],
+    [("T7", AT), ("T1", SINCE), ("T8", AT), ("T8", AT + timedelta(days=1))],
+    ids=["no such point", "before it began", "as it ended", "after it ended"],
 )
 def test_only_a_point_in_use_gets_another_meter(point: str, at: object) -> None:
     ended = Point(meter="acrel:M2", valid_from=SINCE, valid_to=AT, unit="U3", id="T8")

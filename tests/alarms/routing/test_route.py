@@ -168,6 +168,17 @@ OFF_NOW = (Hours(since="08:00", until="17:00"),)
             [("D1", "", "OFF_DUTY"), ("D2", "sms", "FIRST")],
         ),
         (
+            event(),
+            scene(
+                reaches={
+                    "D1": Reach(id="D1", duty=(Hours(since="17:00", until="08:00"),)),
+                    "D2": Reach(id="D2", duty=OFF_NOW),
+                }
+            ),
+            {},
+            [("D1", "wecom", "FIRST"), ("D2", "", "OFF_DUTY")],
+        ),
+        (
             event(level=Level.SEVERE),
             scene(reaches={"D1": Reach(id="D1", duty=OFF_NOW)}),
             {},
@@ -192,6 +203,7 @@ OFF_NOW = (Hours(since="08:00", until="17:00"),)
         "the officer of the firm's agency",
         "only who is on duty",
         "somebody off duty where all others are away",
+        "who is on duty until the morning",
         "level 4 reaches all who are here",
         "an order of one's own",
         "found days later",

@@ -5,7 +5,8 @@ import pytest
 from tests.alarms.registry.firm import registry
 
 from wattwarden.alarms.registry.nouns import Enterprise
-from wattwarden.alarms.statistics.figures import By, groups
+from wattwarden.alarms.states.codes import UnitState
+from wattwarden.alarms.statistics.figures import By, groups, last_states
 from wattwarden.alarms.statistics.rates import Rate
 from wattwarden.alarms.statistics.running import LinePlan, Need, synchronous
 from wattwarden.alarms.statistics.timelines import NOTHING_HEARD, Span, Timeline, cut
@@ -44,3 +45,11 @@ def test_a_span_without_a_moment_has_no_pieces() -> None:
         assert mosaic.state.shape == (0, 2)
     plan = LinePlan("L1", ("U1",), (Need(("U2",), 1),))
     assert synchronous(plan, {"U1": line}, Span(10, 10)) == Rate(0, 0)
+
+
+def test_the_last_state_is_that_just_before_a_moment() -> None:
+    running, off = int(UnitState.RUNNING), int(UnitState.OFF)
+    line = Timeline(np.array([5, 9, 10], np.int64), np.array([off, running, off], np.int8))
+    assert last_states({"U1": line}, 10) == {"U1": UnitState.RUNNING}
+    assert last_states({"U1": line}, 9) == {"U1": UnitState.OFF}
+    assert last_states({"U1": NOTHING_HEARD}, 9) == {"U1": UnitState.NEVER}
