@@ -26,15 +26,20 @@ CHAIN_DAYS: Final = 366
 TICK_DAYS: Final = 70
 # A warden looks back a few seconds from where it is.
 TICKS_BEHIND_WARDEN: Final = 3_600
+# The next round waits for it.  Eight shards make 28,800 an hour, which is how often each writer
+# looks: what a year left behind is gone in two weeks.
+MOST_TICKS: Final = 100_000
 MAX_TEXT_LETTERS: Final = 200
 
 # The first tick of all says what every tick covers; what a warden still has to fold stays; and the
-# evidence of an alarm asks, years later, by which tick it was raised.
+# evidence of an alarm asks, years later, by which tick it was raised.  Writers take each its own.
 _OLD_TICKS: Final = """
-DELETE FROM tick AS t WHERE t.second < $1 AND t.number > 1
-    AND t.number < (SELECT min(step) - $2 FROM slice_position)
-    AND NOT EXISTS (SELECT FROM alarm AS a WHERE a.raised <= to_timestamp(t.second)
-        AND a.raised > to_timestamp(t.second - t.covers_s))
+DELETE FROM tick WHERE (shard, number) IN (
+    SELECT t.shard, t.number FROM tick AS t WHERE t.second < $1 AND t.number > 1
+        AND t.number < (SELECT min(step) - $2 FROM slice_position)
+        AND NOT EXISTS (SELECT FROM alarm AS a WHERE a.raised <= to_timestamp(t.second)
+            AND a.raised > to_timestamp(t.second - t.covers_s))
+    ORDER BY t.second LIMIT $3 FOR UPDATE OF t SKIP LOCKED)
 """
 
 
@@ -174,8 +179,11 @@ async def save_alive(connection: Connection, signs: Sequence[Alive]) -> None:
     )
 
 
-async def forget_old(connection: Connection, now: datetime) -> None:
-    """Delete what is kept for a bounded time; ``now`` is the time of the last tick."""
+async def forget_old(connection: Connection, now: datetime, most_ticks: int = MOST_TICKS) -> None:
+    """Delete what is kept for a bounded time; ``now`` is the time of the last tick.
+
+    Of ticks ``most_ticks`` go at once, the oldest first: the others follow the next time.
+    """
     for statement, days in (
         ("DELETE FROM session_event WHERE at < $1", SESSION_EVENT_DAYS),
         ("DELETE FROM alive WHERE at < $1", SESSION_EVENT_DAYS),
@@ -183,7 +191,7 @@ async def forget_old(connection: Connection, now: datetime) -> None:
     ):
         await connection.execute(statement, now - timedelta(days=days))
     oldest = us_of(now - timedelta(days=TICK_DAYS)) // SECOND_US
-    await connection.execute(_OLD_TICKS, oldest, TICKS_BEHIND_WARDEN)
+    await connection.execute(_OLD_TICKS, oldest, TICKS_BEHIND_WARDEN, most_ticks)
 
 
 def _occurrence(

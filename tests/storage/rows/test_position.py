@@ -62,3 +62,18 @@ async def test_old_ticks_go_but_the_first_those_of_alarms_and_what_a_warden_has_
     await store.execute("UPDATE slice_position SET step = step + 4 WHERE slice = 17")
     await forget_old(store, old)
     assert await ticks(store) == [1, 4, 8, 9]
+
+
+async def test_ticks_of_years_go_a_part_at_a_time_the_oldest_first(store: Connection) -> None:
+    await store.execute(
+        "INSERT INTO tick (shard, number, second, covers_s)"
+        " SELECT 0, n, extract(epoch FROM $1::timestamptz) + n, 1 FROM generate_series(1, 9) AS n",
+        NOON,
+    )
+    await store.execute("UPDATE slice_position SET step = $1", 10 + TICKS_BEHIND_WARDEN)
+    now = NOON + timedelta(days=TICK_DAYS + 1)
+    left = []
+    for _ in range(3):
+        await forget_old(store, now, most_ticks=3)
+        left.append(await ticks(store))
+    assert left == [[1, 5, 6, 7, 8, 9], [1, 8, 9], [1]]
