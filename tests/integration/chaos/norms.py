@@ -1,4 +1,4 @@
-"""Rules that days instead of months may show: the shipped ones, with other numbers of time."""
+"""Rules that days instead of months may show: the shipped ones, with other numbers."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Final
 from wattwarden.alarms.rulebook import default_text, load_rules
 
 # What takes weeks to be known is known after a day, what takes an hour fits meters that report
-# four times in it, and who is silent for the seconds of a fault is not called silent.
+# twice in it, and who is silent for the seconds of a fault is not called silent.
 CHANGED: Final[Mapping[str, Mapping[str, float]]] = {
     "state": {"learn_run_days": 1, "learn_load_days": 1},
     "rule.R8": {"delay_s": 14400},
