@@ -5,8 +5,8 @@ its index, in the same database.  The journal is in memory, so that no journal s
 all behind it is the writer's own: reading envelopes, decoding, checksums of sections, positions,
 ticks, a transaction and its commit a round.  Its clock starts when it is at work, as psql's does;
 what a writer does for the first entries it meets, after another may have died of them, is behind it
-then.  psql's file is one COPY and one commit, its rows in
-the order in which they came; the writer puts each meter's side by side.
+then.  psql's file is one COPY and one commit, its rows in the order in which they came; the writer
+puts each meter's side by side.
 """
 
 import asyncio
