@@ -34,11 +34,11 @@ def test_a_flood_makes_nobody_wait_without_end(rate: int) -> None:
     assert not pacer.is_full((60 + MOST_WAIT_S) * 1_000_000 * rate)
 
 
-def test_a_city_of_ten_thousand_is_in_within_ten_seconds_by_default() -> None:
+def test_a_city_of_ten_thousand_is_in_within_five_seconds_by_default() -> None:
     settings = GatewaySettings()
     pacer = Pacer(settings.logins_per_second)
     delays = [pacer.delay_s(0) for _ in range(10_000)]
-    assert 1 < max(delays) < 10
+    assert 1 < max(delays) < 5
     # And in time to say who it is.
     assert settings.pre_login_s > 2 * MOST_WAIT_S
 
