@@ -256,8 +256,8 @@ def test_what_says_nothing_new_is_no_step() -> None:
 def test_what_was_taken_back_stays_taken_back() -> None:
     first, second = entered(START_0, STOP_9)
     (back,) = entries_due([START_0], [first, second], at(60), at(60))
-    assert is_withdrawn(back)
     (taken,) = append("E1", Head(2, second.digest, second.entered_at), [back])
+    assert is_withdrawn(taken)
     assert entries_due([START_0], [first, taken], at(70), at(65)) == []
 
 
