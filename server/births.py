@@ -127,15 +127,17 @@ def fork_apart() -> int:
         if number <= 0:
             raise OSError(-number, os.strerror(-number))
         return number
+    pid = -1
     try:
         pid = os.fork()
         if pid:
             os.write(telling, str(pid).encode())
     except OSError as error:
         os.write(telling, str(-(error.errno or 0)).encode())
-        os._exit(_NOT_WANTED)
-    if pid:
-        os._exit(0)
+    finally:
+        if pid:
+            # Whatever happened: a second nursery would answer at the first one's door.
+            os._exit(0)
     os.close(hearing)
     os.close(telling)
     return 0

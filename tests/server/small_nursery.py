@@ -75,7 +75,12 @@ def main() -> int:
             raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         return usual()
 
+    def told_nobody(_pipe: int, _data: bytes) -> int:
+        raise BrokenPipeError
+
     usual = os.fork
+    if kind == "unheard":
+        os.write = told_nobody
     if kind.startswith("refuses"):
         os.fork = refused
     order = serve(door, Path(stale).read_text)

@@ -233,6 +233,15 @@ async def test_one_that_does_not_work_is_left_alone_for_a_while(
     assert await ended(await born(nursery, "end", "0")) == 0
 
 
+async def test_a_fork_that_cannot_be_told_of_leaves_no_second_nursery(make: Make) -> None:
+    before = await _children(os.getpid())
+    with capture_logs() as said:
+        assert await make("unheard").fork(["wait"], {}, {}) is None
+    # Said by the nursery itself: by the one between it would be another error.
+    assert said[0]["reason"] == "no process: [Errno 10] No child processes"
+    await eventually(partial(_children, os.getpid()), lambda found: found <= before)
+
+
 async def test_an_order_that_does_not_fit_is_refused_whole(make: Make) -> None:
     with capture_logs() as said:
         assert await make().fork(["end", "0"], {"LONG": "x" * MOST_ORDER_BYTES}, {}) is None
