@@ -17,6 +17,7 @@ from typing import Final
 import structlog
 
 from wattwarden.server.backing import Made, Wanted
+from wattwarden.storage.backup.draft import DRAFT, forget_draft
 from wattwarden.storage.backup.errors import BackupError
 from wattwarden.storage.backup.files import disk_errors
 from wattwarden.storage.backup.manifest import load_manifest
@@ -47,10 +48,14 @@ async def back_up_next(
 ) -> Next:
     """Make the next backup of a folder, and then remove all but the last ``keep``.
 
+    What killed ones left half made goes first: it takes the room of a whole one.
+
     Raises:
-        BackupError: It cannot be made as asked; nothing is removed.
-        StorageError: Database, journal or disk are away; nothing is removed.
+        BackupError: It cannot be made as asked; no backup is removed.
+        StorageError: Database, journal or disk are away; no backup is removed.
     """
+    with disk_errors(f"removing what was left half made in {folder}"):
+        await asyncio.to_thread(_remove_drafts, folder)
     before = backups_in(folder)
     previous = next((one for one in reversed(before) if _is_whole(one)), None)
     dest = folder / now.astimezone(UTC).strftime(_FORM)
@@ -76,6 +81,12 @@ def _is_whole(backup: Path) -> bool:
         _log.warning("files are shared with no damaged backup", reason=error.message)
         return False
     return True
+
+
+def _remove_drafts(folder: Path) -> None:
+    for one in folder.glob(f"*{DRAFT}"):
+        if _NAMED.fullmatch(one.name.removesuffix(DRAFT)):
+            forget_draft(one.with_name(one.name.removesuffix(DRAFT)))
 
 
 def _remove(folder: Path, gone: tuple[Path, ...]) -> None:

@@ -2,18 +2,23 @@
 
     DEST.part ── everything in it, synced ──► DEST
 
-Ctrl-C and every error remove what was begun; of a killed one the next removes it.
+Ctrl-C and every error remove what was begun; of a killed one the next to the same place removes it,
+or ``forget_draft``.
 """
 
 import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from wattwarden.storage.backup.errors import OccupiedError
 from wattwarden.storage.backup.files import PRIVATE_FOLDER, disk_errors
 from wattwarden.storage.engines.embedded import FolderLock
+from wattwarden.storage.errors import EngineError
 from wattwarden.storage.journal.segment_file import sync_folder
+
+DRAFT: Final = ".part"
 
 
 @contextlib.contextmanager
@@ -28,8 +33,8 @@ def drafted(dest: Path) -> Iterator[Path]:
     if dest.is_symlink() or (dest.exists() and not _is_empty(dest)):
         message = f"{dest} is there already"
         raise OccupiedError(message, cure="name a folder that does not exist: every backup is new")
-    part = dest.with_name(dest.name + ".part")
-    lock = FolderLock(dest.with_name(f".{dest.name}.lock"))
+    part, lock_file = _beside(dest)
+    lock = FolderLock(lock_file)
     with disk_errors(f"making {part}"):
         dest.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -44,8 +49,32 @@ def drafted(dest: Path) -> Iterator[Path]:
             sync_folder(dest.parent)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-        dest.with_name(f".{dest.name}.lock").unlink(missing_ok=True)
+        lock_file.unlink(missing_ok=True)
         lock.release()
+
+
+def forget_draft(dest: Path) -> None:
+    """Remove what a killed process left of ``dest``; what somebody writes now stays.
+
+    Raises:
+        OSError: It cannot be removed.
+    """
+    part, lock_file = _beside(dest)
+    lock = FolderLock(lock_file)
+    try:
+        lock.acquire()
+    except EngineError:
+        return
+    try:
+        shutil.rmtree(part)
+        lock_file.unlink()
+    finally:
+        lock.release()
+
+
+def _beside(dest: Path) -> tuple[Path, Path]:
+    """Return where it is written, and the file by which one process alone writes there."""
+    return dest.with_name(dest.name + DRAFT), dest.with_name(f".{dest.name}.lock")
 
 
 def _is_empty(folder: Path) -> bool:

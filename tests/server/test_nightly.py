@@ -8,6 +8,7 @@ import pytest
 
 from wattwarden.server.backing import Made, Wanted
 from wattwarden.server.nightly import Next, back_up_next, backups_in
+from wattwarden.storage.backup.draft import drafted
 from wattwarden.storage.backup.errors import BackupError
 from wattwarden.storage.backup.files import BackupFolder
 from wattwarden.storage.backup.manifest import FORMAT, Manifest, write_manifest
@@ -80,6 +81,19 @@ async def test_a_backup_that_fails_removes_none(backups: Backups) -> None:
     with pytest.raises(BackupError, match="no room"):
         await backups.at(1, keep=1)
     assert backups.names() == ["2026-11-23T0230Z"]
+
+
+async def test_what_killed_ones_left_half_made_goes_and_what_is_being_made_stays(
+    backups: Backups,
+) -> None:
+    for name in ("2026-11-01T0230Z.part", "2026-11-01.part"):
+        (backups.folder / name / "rows").mkdir(parents=True)
+    (backups.folder / ".2026-11-01T0230Z.lock").write_text("17")
+    backups.fails = True
+    with drafted(backups.folder / "2026-11-02T0230Z"), pytest.raises(BackupError, match="no room"):
+        await backups.at(0)
+    left = sorted(one.name for one in backups.folder.iterdir())
+    assert left == ["2026-11-01.part", "2026-11-02T0230Z"]
 
 
 async def test_files_are_shared_with_the_last_backup_that_is_whole(backups: Backups) -> None:
