@@ -4,6 +4,7 @@
                                         K ends the process
 """
 
+import faulthandler
 import math
 import os
 import signal
@@ -132,6 +133,8 @@ def _end(how: str) -> None:
         case "0":
             os._exit(0)
         case _:
+            # It dies on purpose: no traceback among the results of tests.
+            faulthandler.disable()
             os.kill(os.getpid(), signal.Signals[how])
 
 
