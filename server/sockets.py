@@ -113,8 +113,21 @@ class Sockets:
 
     def _turn(self) -> None:
         now = self._now_us()
+        told = self._epoll.poll(0, MOST_EVENTS)
+        try:
+            self._hear(told, now)
+        except Exception:
+            # What one stumbles over is not to cost the others, of whom nothing is told again.
+            for number, _ in told:
+                if number in self._watched:
+                    self._wires[number].look_again()
+            raise
+        finally:
+            self._end_turn(now)
+
+    def _hear(self, told: Iterable[tuple[int, int]], now: int) -> None:
         wires = self._wires
-        for number, events in self._epoll.poll(0, MOST_EVENTS):
+        for number, events in told:
             wire = wires.get(number)
             if wire is None:
                 continue  # closed by what came before in this turn
@@ -143,7 +156,6 @@ class Sockets:
             else:
                 lane.sources.append(connection)
                 lane.segments.append(data)
-        self._end_turn(now)
 
 
 def _once(events: int) -> int:

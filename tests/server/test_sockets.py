@@ -69,12 +69,13 @@ class Place:
         sock = socket.socket()
         sock.settimeout(0)
         host, _, port = self.address.rpartition(":")
+        before = len(self.peers)
         try:
             await loop.sock_connect(sock, (host, int(port)))
         except OSError:
             sock.close()
             raise
-        await until(lambda: bool(self.peers) and hasattr(self.peers[-1], "wire"))
+        await until(lambda: len(self.peers) > before and hasattr(self.peers[-1], "wire"))
         return sock, self.peers[-1]
 
 
@@ -120,6 +121,27 @@ async def test_more_than_one_turn_takes_is_heard_in_turns() -> None:
         await until(lambda: b"".join(peer.heard) == sent)
         assert max(map(len, peer.heard)) <= RECEIVE_BYTES
         sock.close()
+
+
+async def test_what_one_stumbles_over_costs_no_other_its_word() -> None:
+    stumbled: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _loop, told: stumbled.append(told["exception"])
+    )
+
+    def stumble(_data: bytes, _now: int) -> None:
+        raise ZeroDivisionError
+
+    async with place() as at:
+        (first, one), (second, other) = await at.dial(), await at.dial()
+        one.hear = stumble  # type: ignore[method-assign]
+        # Of both before anybody looks: one turn is told of both.
+        first.send(b"of one")
+        second.send(b"of the other")
+        await asyncio.wait_for(until(lambda: other.heard == [b"of the other"]), 5)
+        assert list(map(type, stumbled)) == [ZeroDivisionError]
+        first.close()
+        second.close()
 
 
 async def test_a_last_word_and_the_end_behind_it_are_both_told() -> None:
