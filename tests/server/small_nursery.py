@@ -75,7 +75,7 @@ def main() -> int:
             raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         return usual()
 
-    def told_nobody(_pipe: int, _data: bytes) -> int:
+    def told_nobody(_pipe: int, _data: object) -> int:
         raise BrokenPipeError
 
     usual = os.fork
