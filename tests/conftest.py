@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,8 @@ settings.load_profile("steady")
 HERE = Path(__file__).parent
 # No test goes out to strangers: each program would read some 140 of their authorities as it starts.
 os.environ.setdefault("SSL_CERT_FILE", os.devnull)
+# A shell's job in the background ignores Ctrl-C, and so would the programs that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure(config: pytest.Config) -> None:
