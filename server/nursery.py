@@ -49,6 +49,13 @@ class NurseryError(Exception):
         self.is_stale = is_stale
 
 
+class NurseryEndedError(NurseryError):
+    """It ended, which nobody has noticed yet."""
+
+    def __init__(self) -> None:
+        super().__init__("it has ended", is_stale=True)
+
+
 class Nursery:
     """The nursery of one `up`: begun when it is wanted, and again when it has ended."""
 
@@ -85,7 +92,8 @@ class Nursery:
                 except NurseryError as error:
                     if not error.is_stale:
                         raise
-                    _log.info("the nursery begins anew", reason=str(error))
+                    if not isinstance(error, NurseryEndedError):
+                        _log.info("the nursery begins anew", reason=str(error))
                     await self._end()
                     return await self._forked(words, environment, sockets)
             except Exception as error:  # noqa: BLE001  whatever it is: roles start without it
@@ -157,7 +165,10 @@ class _Running:
             if not isinstance(first, Ready):
                 return first
             self._is_ready = True
-        socket.send_fds(self._door, [order], given)
+        try:
+            socket.send_fds(self._door, [order], given)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise NurseryEndedError from error
         return await self._answer(FORK_S)
 
     async def end(self) -> None:
@@ -176,7 +187,7 @@ class _Running:
             message = f"it has said nothing for {within_s:g} s"
             raise NurseryError(message) from error
         if not raw:
-            raise NurseryError("it has ended")
+            raise NurseryEndedError
         answer: Answer = msgspec.msgpack.decode(raw, type=Answer)
         return answer
 

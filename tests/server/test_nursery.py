@@ -190,9 +190,10 @@ async def test_the_end_of_a_nursery_ends_nobody_and_is_made_good(make: Make) -> 
     await child.stdout.readline()
     before = nursery.pid
     os.kill(before, signal.SIGKILL)
-    await eventually(partial(is_gone, before))
     with capture_logs() as said:
+        # That it has ended is noticed as it is asked, or was before.
         other = await born(nursery, "wait")
+        await eventually(partial(is_gone, before))
     assert (said, nursery.pid != before) == ([], True)
     assert child.returncode is None
     for one in (child, other):
