@@ -167,7 +167,7 @@ class _Running:
             self._is_ready = True
         try:
             socket.send_fds(self._door, [order], given)
-        except (BrokenPipeError, ConnectionResetError) as error:
+        except BrokenPipeError as error:
             raise NurseryEndedError from error
         return await self._answer(FORK_S)
 
@@ -183,6 +183,8 @@ class _Running:
         try:
             async with asyncio.timeout(within_s):
                 raw = await loop.sock_recv(self._door, _MOST_ANSWER_BYTES)
+        except ConnectionResetError:
+            raw = b""  # it had not read all
         except TimeoutError as error:
             message = f"it has said nothing for {within_s:g} s"
             raise NurseryError(message) from error

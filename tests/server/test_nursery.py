@@ -201,6 +201,20 @@ async def test_the_end_of_a_nursery_ends_nobody_and_is_made_good(make: Make) -> 
         await ended(one)
 
 
+async def test_one_that_ends_with_an_order_unread_is_made_good(make: Make) -> None:
+    nursery = make()
+    await ended(await born(nursery, "end", "0"))
+    before = nursery.pid
+    os.kill(before, signal.SIGSTOP)
+    with capture_logs() as said:
+        forking = asyncio.create_task(born(nursery, "end", "0"))
+        # Now the order is at its door.
+        await asyncio.sleep(0)
+        os.kill(before, signal.SIGKILL)
+        await ended(await forking)
+    assert (said, nursery.pid != before) == ([], True)
+
+
 async def test_a_terminals_signals_do_not_reach_it(make: Make) -> None:
     nursery = make()
     await ended(await born(nursery, "end", "0"))
