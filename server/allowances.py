@@ -3,10 +3,13 @@
 Pure: whoever asks gives the time, in microseconds of the clock, and says what a second of it is.
 """
 
+from collections import OrderedDict
 from typing import Final
 
 # What is remembered is looked through for what can go only beyond this: fewer cost nothing.
 _FEW: Final = 1024
+# Names remembered within a window, some 200 bytes each; of more the first are forgotten.
+MOST_NAMES: Final = 65_536
 
 
 class Allowance:
@@ -16,13 +19,15 @@ class Allowance:
         self._most = most
         self._window_us = window_us
         self._since = 0
-        self._used: dict[str, int] = {}
+        self._used: OrderedDict[str, int] = OrderedDict()
 
     def take(self, name: str, now: int) -> bool:
         """Use up one, if there is one left."""
         if self.is_used_up(name, now):
             return False
         self._used[name] = self._used.get(name, 0) + 1
+        if len(self._used) > MOST_NAMES:
+            self._used.popitem(last=False)
         return True
 
     def is_used_up(self, name: str, now: int) -> bool:

@@ -107,7 +107,7 @@ class DatagramPeer:
         dialogue = self._dialogue
         out = dialogue.receive(frames, now)
         identity = dialogue.identity
-        denial = self._denial(codec, dialogue, now)
+        denial = self._denial(dialogue)
         if denial is not None:
             self._door.counts["datagrams of peers that did not prove themselves"] += 1
             self._keep(b"".join(frames), denial, now)
@@ -124,18 +124,14 @@ class DatagramPeer:
         if out:
             self.reply(out)
 
-    def _denial(self, codec: Codec, dialogue: Dialogue, now: int) -> str | None:
+    def _denial(self, dialogue: Dialogue) -> str | None:
         """Say why the peer is not believed to be whom it says, None when it is."""
-        port, host = self._door.port, self._address[0]
         if isinstance(dialogue, Doubting) and dialogue.denial is not None:
-            denial = dialogue.denial
-            port.gatekeeper.note_denial(f"{codec.name}:{denial.identity}", host, now)
-            return denial.reason
+            return dialogue.denial.reason
+        port, host = self._door.port, self._address[0]
         identity = dialogue.identity
         access = OPEN if identity is None else port.profile_of(identity).access
-        if access is OPEN:
-            return None
-        return port.gatekeeper.doubt(f"{codec.name}:{identity}", access, host, None, now)
+        return None if access is OPEN else port.gatekeeper.fault(access, host, None)
 
     def _is_registered(self) -> bool:
         identity = self.row.identity

@@ -2,9 +2,10 @@
 
     address ─ refusal ─► allowed network? ─► not too often? ─► connection
     login ─── denial ──► not failed too often? ─► its network? its certificate? ─► not too often?
-    datagram ─ doubt ──► the same, and no login
+    datagram ─ fault ──► its network? its certificate?
 
-What a peer is told is nothing; reasons are counted and logged, and are few.
+What a peer is told is nothing; reasons are counted and logged, and are few.  Whoever sends a
+datagram may write any address into it: nobody is held up for what came under his address.
 """
 
 from collections.abc import Mapping
@@ -57,24 +58,25 @@ class Gatekeeper:
         self, meter: str, access: Access, host: str, shown: Certificate | None, now: int
     ) -> str | None:
         """Say why a peer that logs in is not believed to be a meter, None when it is."""
-        reason = self.doubt(meter, access, host, shown, now)
+        if access is not OPEN:
+            if self._denials.is_used_up(_pair(meter, host), now):
+                return TOO_MANY_DENIALS
+            reason = self.fault(access, host, shown)
+            if reason is not None:
+                self.note_denial(meter, host, now)
+                return reason
         # Of who is believed alone: strangers would use up the logins of a meter that proves itself.
-        if reason is None and not self._logins.take(meter, now):
-            return TOO_MANY_LOGINS
-        return reason
+        return None if self._logins.take(meter, now) else TOO_MANY_LOGINS
 
-    def doubt(
-        self, meter: str, access: Access, host: str, shown: Certificate | None, now: int
-    ) -> str | None:
-        """Say why a peer has not shown that it is a meter, None when it has, or need not."""
-        if access is OPEN:
-            return None
-        if self._denials.is_used_up(_pair(meter, host), now):
-            return TOO_MANY_DENIALS
-        reason = _fault_of(access, host, shown)
-        if reason is not None:
-            self.note_denial(meter, host, now)
-        return reason
+    def fault(self, access: Access, host: str, shown: Certificate | None) -> str | None:
+        """Say what a peer fails to show of what a meter has to; None for nothing."""
+        if access.networks and not is_inside(host, access.networks):
+            return OTHER_NETWORK
+        if access.certificate is not None and (
+            shown is None or access.certificate not in shown.names
+        ):
+            return OTHER_CERTIFICATE
+        return None
 
     def note_denial(self, meter: str, host: str, now: int) -> None:
         """Take note that a peer at an address failed to prove that it is a meter."""
@@ -89,15 +91,6 @@ class Gatekeeper:
     def expire(self, now: int) -> None:
         """Forget what is of no more use; call it now and then."""
         self._newcomers.expire(now)
-
-
-def _fault_of(access: Access, host: str, shown: Certificate | None) -> str | None:
-    """Say what a peer fails to show of what a meter has to; None for nothing."""
-    if access.networks and not is_inside(host, access.networks):
-        return OTHER_NETWORK
-    if access.certificate is not None and (shown is None or access.certificate not in shown.names):
-        return OTHER_CERTIFICATE
-    return None
 
 
 def _pair(meter: str, host: str) -> str:

@@ -1,5 +1,8 @@
 """Allowances by name, and turns."""
 
+import pytest
+
+from wattwarden.server import allowances
 from wattwarden.server.allowances import Allowance, Bucket, Turns
 
 SECOND = 1_000_000
@@ -19,6 +22,13 @@ def test_whoever_is_forgiven_begins_anew() -> None:
     assert allowance.take("a", 0)
     allowance.forgive()
     assert allowance.take("a", 1)
+
+
+def test_of_too_many_names_the_first_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(allowances, "MOST_NAMES", 2)
+    allowance = Allowance(1, 60 * SECOND)
+    assert [allowance.take(name, 0) for name in "abc"] == [True] * 3
+    assert [allowance.is_used_up(name, 0) for name in "abc"] == [False, True, True]
 
 
 def test_a_bucket_gives_all_at_once_and_then_what_comes_back() -> None:
