@@ -6,7 +6,7 @@ A look back is bounded, and the page says how far it went; from there one looks 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -29,6 +29,8 @@ from wattwarden.storage.journal.journal import Entry, Journal, Kind
 from wattwarden.storage.journal.tail import Reach, Readable, bites_before
 from wattwarden.storage.meters import Meter
 from wattwarden.storage.moments import moment_of
+from wattwarden.storage.quarantine import Selection, list_held
+from wattwarden.storage.rows.ingest import Reason
 
 # As many as somebody reads.
 MOST_FRAMES: Final = 20
@@ -38,6 +40,8 @@ MOST_OF_ENVELOPE: Final = 40
 REACH: Final = Reach(entries=4_000, bytes=8 * 1024 * 1024)
 # Behind a gateway only the frame says whose it is, which takes 50 µs to read.
 MOST_READ: Final = 4_000
+# Of frames that ended their decoder's process, and wait for a better one: they are few.
+MOST_DEADLY: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +84,8 @@ class Looks:
         self._journal: Journal | None = None
         self._one = asyncio.Lock()
 
-    async def frames(self, meter: Meter, until: datetime) -> Seen:
-        """Return the frames of a meter that were stored before a moment.
+    async def frames(self, meter: Meter, until: datetime, deadly: Set[bytes]) -> Seen:
+        """Return the frames of a meter that were stored before a moment; see ``look_back``.
 
         Raises:
             PageError: This console has no journal.
@@ -92,7 +96,8 @@ class Looks:
         async with self._one:
             if self._journal is None:
                 self._journal = await self._join()
-            return await look_back(self._journal, range(self._journal.shards), meter, until)
+            shards = range(self._journal.shards)
+            return await look_back(self._journal, shards, meter, until, deadly)
 
     async def close(self) -> None:
         """Leave the journal."""
@@ -101,16 +106,22 @@ class Looks:
 
 
 async def look_back(
-    journal: Readable, shards: Collection[int], meter: Meter, until: datetime
+    journal: Readable,
+    shards: Collection[int],
+    meter: Meter,
+    until: datetime,
+    deadly: Set[bytes] = frozenset(),
 ) -> Seen:
     """Return the frames of a meter stored before a moment, as far back as ``REACH`` goes.
+
+    Frames that are ``deadly`` are shown and not read: they would end this process as well.
 
     Raises:
         JournalAway: The journal does not answer.
     """
     seen = Seen()
     for shard in shards:
-        picker = Picker(meter, shard)
+        picker = Picker(meter, shard, deadly)
         async for bite in bites_before(journal, shard, until, REACH):
             await asyncio.to_thread(picker.take, bite)
             if picker.is_done:
@@ -129,13 +140,14 @@ async def look_back(
 class Picker:
     """Picks a meter's frames out of a shard's entries."""
 
-    def __init__(self, meter: Meter, shard: int) -> None:
+    def __init__(self, meter: Meter, shard: int, deadly: Set[bytes] = frozenset()) -> None:
         self.frames: list[Frame] = []
         self.since: datetime | None = None
         self._meter = meter
         self._shard = shard
         self._codec = load_codecs().get(meter.codec)
         self._left = MOST_READ
+        self._deadly = deadly
 
     @property
     def is_done(self) -> bool:
@@ -169,6 +181,7 @@ class Picker:
             if not self._is_theirs(sender, raw):
                 continue
             asked = envelope.requests[request] if request >= 0 else None
+            codec = None if raw in self._deadly else self._codec
             yield Frame(
                 at=moment_of(at),
                 stored_at=entry.stored_at,
@@ -176,14 +189,14 @@ class Picker:
                 request=asked,
                 peer=sender.peer,
                 place=f"{self._shard}/{entry.sequence}/{number}",
-                kind=_kind(self._codec, raw),
-                fields=fields_of(self._codec, raw, asked),
+                kind=_kind(codec, raw),
+                fields=fields_of(codec, raw, asked),
             )
 
     def _is_theirs(self, sender: SessionRow, raw: bytes) -> bool:
         if sender.identity == self._meter.address:
             return True
-        if self._codec is None or self._left <= 0:
+        if self._codec is None or self._left <= 0 or raw in self._deadly:
             return False
         self._left -= 1
         try:
@@ -214,8 +227,11 @@ async def show(visit: Visit) -> web.StreamResponse:
     """Show what a meter sent last, or before a moment that is asked for."""
     async with visit.reading() as (connection, _reader):
         meter = await meter_of(visit, connection)
+        died = Selection(codec=meter.codec, reason=Reason.DECODER_DIED, state="open")
+        held = await list_held(connection, died, most=MOST_DEADLY)
     before = asked_moment(visit.asked("before"))
-    seen = await visit.request.app[LOOKS].frames(meter, before or _END)
+    deadly = {one.raw for one in held}
+    seen = await visit.request.app[LOOKS].frames(meter, before or _END, deadly)
     return visit.page("meters/frames.html", {"meter": meter, "seen": seen, "before": before})
 
 

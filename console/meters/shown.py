@@ -11,6 +11,7 @@ from wattwarden.protocol.errors import ProtocolError
 from wattwarden.protocol.quality import Quality
 from wattwarden.storage.quarantine import Held
 from wattwarden.storage.readings import StoredReading
+from wattwarden.storage.rows.ingest import Reason
 
 # One row of a dump of bytes that nobody can explain.
 DUMP_BYTES: Final = 16
@@ -59,8 +60,8 @@ def shown_reading(one: StoredReading) -> dict[str, Any]:
 
 
 def explained(held: Held) -> list[Field]:
-    """Return a frame in quarantine byte by byte, as far as its codec can."""
-    codec = load_codecs().get(held.codec)
+    """Return a frame in quarantine byte by byte, as far as its codec can, and outlives it."""
+    codec = None if held.reason == Reason.DECODER_DIED else load_codecs().get(held.codec)
     return fields_of(codec, held.raw, held.request)
 
 

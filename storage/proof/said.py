@@ -73,10 +73,14 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """By what frames are read: profiles by codec and address, and bounds of clocks."""
+    """By what frames are read: profiles by codec and address, and bounds of clocks.
+
+    ``apart``: in a child process first, which a frame may end (it waits as ``decoder_died``).
+    """
 
     profile_of: Mapping[str, ProfileOf]
     bounds: ClockBounds
+    apart: bool = True
 
 
 def decode_sent(sent: Sequence[Sent], meters: Collection[str], terms: Terms) -> Decoded:
@@ -181,7 +185,7 @@ def _prepared(sent: Sequence[Sent], terms: Terms) -> Iterator[tuple[str, Prepare
             message = f"there is no codec {name[:40]!a}"
             raise ValueError(message)
         frames = gathered(name, [one for one in sent if one.codec == name], terms.profile_of[name])
-        yield name, prepare(codecs[name], frames, terms.bounds)
+        yield name, prepare(codecs[name], frames, terms.bounds, apart=terms.apart)
 
 
 def _of_meter(blocks: Sequence[BoundBlock], address: str) -> Said:

@@ -83,6 +83,20 @@ async def test_one_goes_on_where_the_page_before_ended_to_the_beginning(
     assert seen.since is None
 
 
+async def test_a_frame_that_ended_its_decoder_is_shown_as_bytes_and_not_read() -> None:
+    journal, deadly = FakeJournal(), vectors()[0]
+    journal.keep(Kind.FRAMES, frames_of("M1", deadly, vectors()[1], at=NOW), NOW)
+    journal.keep(Kind.FRAMES, frames_of(None, deadly, at=NOW), NOW)
+    shards = range(journal.shards)
+    seen = await look_back(journal, shards, meter("M1"), END, frozenset({deadly}))
+    shown = {one.raw: one for one in seen.frames}
+    assert shown.keys() == set(vectors()[:2])
+    assert shown[vectors()[1]].kind
+    assert not shown[deadly].kind
+    assert not any(one.name for one in shown[deadly].fields)
+    assert b"".join(one.raw for one in shown[deadly].fields) == deadly
+
+
 async def test_what_was_sent_at_once_is_shown_together_but_not_without_end() -> None:
     journal = FakeJournal()
     many = [b"{{%03d}}" % number for number in range(MOST_OF_ENVELOPE + 10)]
@@ -138,7 +152,7 @@ async def test_the_journal_is_joined_by_the_first_who_looks_and_left_with_the_co
     await looks.close()
     assert (joined, journal.is_closed) == (0, False)
     for _ in range(2):
-        assert (await looks.frames(meter("M1"), END)).frames
+        assert (await looks.frames(meter("M1"), END, frozenset())).frames
     await looks.close()
     assert (joined, journal.is_closed) == (1, True)
 

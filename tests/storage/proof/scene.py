@@ -195,7 +195,7 @@ class Scene:
         taken = self.taken(self.entries)
         sent = [Sent(*name, read_blocks(data)) for name, data in taken.kept().items()]
         names = [f"acrel:{name}" for name in self.addresses]
-        terms = Terms({"acrel": default_profile}, BOUNDS)
+        terms = Terms({"acrel": default_profile}, BOUNDS, apart=False)
         self.said = decode_sent(sent, names, terms).said
         city = City(self.registry, RULES, [], ["e"], {})
         ids = {name: number for number, name in enumerate(city.meters, 1)}
