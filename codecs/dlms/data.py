@@ -3,7 +3,9 @@
 JSON: ``{type: value}`` with the standard's name of the type, None for null-data.
 """
 
+from collections.abc import Iterable
 from io import BytesIO
+from itertools import repeat
 from typing import Any, Final
 
 from wattwarden.codecs.dlms.moment import DATE, DATE_TIME, TIME
@@ -26,6 +28,9 @@ from wattwarden.protocol.errors import ProtocolError, Refusal
 ARRAY: Final = 1
 STRUCTURE: Final = 2
 COUNT_BYTES: Final = 2
+# A byte has a dozen types around it at most, and few empty values beside it; what has no bytes
+# itself, such as null-data in arrays of arrays, would else make billions of values of a frame.
+MOST_VALUES_A_BYTE: Final = 16
 
 DATA: Final = Tagged(lambda: TYPES)
 MANY: Final = Listed(DATA)
@@ -35,7 +40,8 @@ class CompactArray(Piece):
     """Elements of one type, which is said once: ``{"type": …, "elements": […]}``.
 
     The type is a name, ``{"structure": [types]}`` or ``{"array": [count, type]}``; the elements are
-    written without tags, in an octet string.  What does not read as its type is ``contents``, hex.
+    written without tags, in an octet string.  What does not read as its type, or has more values
+    than bytes can stand for, is ``contents``, hex.
     """
 
     def _parse(self, stream: Any, context: Any, path: str) -> Any:
@@ -85,29 +91,35 @@ def _type_bytes(kind: Any) -> bytes:
     return bytes([STRUCTURE]) + length_bytes(len(parts)) + b"".join(map(_type_bytes, parts))
 
 
-def _parts(kind: Any) -> tuple[str, list[Any]]:
+def _parts(kind: Any) -> tuple[str, Iterable[Any]]:
     """Return what an element is made of: ``array`` or ``structure``, and the types in it."""
     if "array" in kind:
         count, element = kind["array"]
-        return "array", [element] * count
+        return "array", repeat(element, count)
     return "structure", kind["structure"]
 
 
 def _take_elements(contents: bytes, kind: Any) -> list[Any]:
     stream = BytesIO(contents)
     elements = []
+    left = [MOST_VALUES_A_BYTE * len(contents)]
     while (at := stream.tell()) < len(contents):
-        elements.append(_take_element(stream, kind))
+        elements.append(_take_element(stream, kind, left))
         if stream.tell() == at:
             raise ProtocolError(Refusal.DECODE, "elements of no size")
     return elements
 
 
-def _take_element(stream: Any, kind: Any) -> Any:
+def _take_element(stream: Any, kind: Any, left: list[int]) -> Any:
+    left[0] -= 1
+    if left[0] < 0:
+        raise ProtocolError(
+            Refusal.DECODE, f"a byte stands for {MOST_VALUES_A_BYTE} values at most"
+        )
     if isinstance(kind, str):
         return {kind: _leaf(kind).get(stream)} if DATA.tags[kind] else None
     name, parts = _parts(kind)
-    return {name: [_take_element(stream, part) for part in parts]}
+    return {name: [_take_element(stream, part, left) for part in parts]}
 
 
 def _element_bytes(kind: Any, element: Any) -> bytes:
