@@ -49,11 +49,9 @@ Group = tuple[Build | ProtocolError, NDArray[np.int64], Rows]
 
 
 def groups(matrix: Rows) -> Iterator[Group]:
-    """Tell frames of one size apart by their builds; each row is given once."""
+    """Tell frames of one size, at least one, apart by their builds; each row is given once."""
     rows = np.arange(len(matrix))
     for _ in range(MOST_ROUNDS):
-        if not len(rows):
-            return
         build = _build_of(matrix[0].tobytes())
         same = _of_build(matrix, build)
         if same.all():

@@ -53,11 +53,8 @@ def moment_us(raw: bytes, zone: tzinfo) -> int | None:
     us = local.to_us()
     if abs(deviation) <= _MOST_DEVIATION_MIN:
         return us + deviation * 60_000_000
-    try:
-        wall = datetime(*local[:6], tzinfo=zone)
-        return (wall - _EPOCH) // timedelta(microseconds=1)
-    except OverflowError:
-        return None
+    wall = datetime(*local[:6], tzinfo=zone)
+    return (wall - _EPOCH) // timedelta(microseconds=1)
 
 
 class _Moment(Leaf):

@@ -262,8 +262,6 @@ def _told(name: str, said: Apdu) -> Answer:
 def _refusals(fields: Mapping[str, Any]) -> Iterator[Both]:
     items: Sequence[Any] = (fields, *fields.get("items", ()))
     for item in items:
-        if not isinstance(item, dict):
-            continue
         result = item.get("result")
         dar = item.get("dar", result.get("dar", 0) if isinstance(result, dict) else 0)
         if dar:

@@ -115,15 +115,7 @@ def _steps(apdu: bytes) -> list[Step]:
         read_apdu(apdu, trace)
     except ProtocolError as error:
         trace.tell(error.offset, len(apdu), "rest", f"! {error.message}")
-    return [first, *_in_order(trace.steps, first.end)]
-
-
-def _in_order(steps: list[Step], at: int) -> Iterator[Step]:
-    """Leave out what overlaps: the stretches of an attempt that was given up."""
-    for step in steps:
-        if step.begin >= at:
-            at = step.end
-            yield step
+    return [first, *trace.steps]
 
 
 def _label(name: str) -> str:

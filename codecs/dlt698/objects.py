@@ -150,8 +150,6 @@ def values_of(oad: str, data: Any) -> list[Value]:
 @lru_cache(_REMEMBERED)
 def quantity_of(stem: str, member: str) -> str:
     """Name the quantity of ours that a member of an object is, "" for none."""
-    if not stem:
-        return ""
     suffix = member.removeprefix("phase_")
     names = [f"{stem}_{suffix}" if suffix else stem]
     if member == "total":

@@ -4,13 +4,13 @@ frame ─ up, an answer, its number ─► the Fn that was asked for | the frame
                                   └► a confirmation (AFN 00): done, denied, or unit by unit
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from wattwarden.codecs.dlt645 import commands as dlt645
 from wattwarden.codecs.gdw376.frame import BEGINS, LAST, NUMBER, Parts, check
 from wattwarden.codecs.gdw376.kinds import CONFIRMATION, FORWARDING
-from wattwarden.codecs.gdw376.units import Unit, describe, walk
+from wattwarden.codecs.gdw376.units import describe, walk
 from wattwarden.protocol.both import Both
 from wattwarden.protocol.command import Answer
 from wattwarden.protocol.errors import ProtocolError
@@ -40,7 +40,7 @@ def told(asked: Asked, frame: bytes) -> Answer | None:
         return _confirmed(asked.name, parts)
     if parts.afn != asked.afn:
         return None
-    units = [one for one in _units(parts) if (one.fn, one.pn) == (asked.fn, asked.pn)]
+    units = [one for one in walk(parts).units if (one.fn, one.pn) == (asked.fn, asked.pn)]
     if not units:
         return None
     return Answer({asked.name: describe(units[0])}, is_last=bool(parts.seq & LAST))
@@ -63,7 +63,7 @@ def told_inner(
         return _confirmed(wanted.name, parts)
     if parts.afn != FORWARDING:
         return None
-    for unit in _units(parts):
+    for unit in walk(parts).units:
         inner = describe(unit).get("frame")
         if inner:
             return tell(wanted, bytes.fromhex(inner))
@@ -99,11 +99,3 @@ def _confirmed(name: str, parts: Parts) -> Answer | None:
 
 def _refused(name: str, zh: str, en: str) -> Answer:
     return Answer(refused=Both(f"{name}：{zh}", f"{name}: {en}"))
-
-
-def _units(parts: Parts) -> Sequence[Unit]:
-    """Return the units of a frame, none of one that contradicts itself."""
-    try:
-        return walk(parts).units
-    except ProtocolError:
-        return ()

@@ -124,10 +124,7 @@ def _moment(body: Body, meter: str | None, profile_of: ProfileOf) -> datetime | 
             local = LocalTime(
                 int(digits[:4]), *(int(digits[at : at + 2]) for at in range(4, 14, 2))
             )
-            try:
-                return _EPOCH + timedelta(microseconds=utc_moment(local, zone))
-            except (ProtocolError, OverflowError):
-                continue
+            return _EPOCH + timedelta(microseconds=utc_moment(local, zone))
     return None
 
 

@@ -88,10 +88,6 @@ class Body:
     units: list[Unit] = field(default_factory=list)
     spans: list[Said] = field(default_factory=list)
 
-    def find(self, slug: str) -> Said | None:
-        """Return the stretch of a name."""
-        return next((span for span in self.spans if span.slug == slug), None)
-
 
 def walk(parts: Parts) -> Body:
     """Take the data of a frame apart; what no table knows is ``rest``."""

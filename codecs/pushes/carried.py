@@ -4,7 +4,6 @@
 """
 
 import base64
-import binascii
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -41,12 +40,7 @@ def _from_hex(text: str) -> bytes | None:
 
 
 def _from_base64(text: str) -> bytes | None:
-    if not _BASE64.fullmatch(text):
-        return None
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error:  # bits behind the end
-        return None
+    return base64.b64decode(text, validate=True) if _BASE64.fullmatch(text) else None
 
 
 HEX_FIRST: Final[Way] = (_from_hex, _from_base64)

@@ -139,6 +139,13 @@ def test_the_voltage_is_held_against_the_nameplate(
     assert [one.fault for one in examine(point(pt=pt), unit(), readings(volts=volts))] == found
 
 
+def test_the_voltage_is_that_of_the_phases_that_have_one() -> None:
+    columns = readings(volts=251.0)
+    columns["voltage_b"][:] = columns["voltage_c"][:] = np.nan
+    assert faults(columns) == []
+    assert faults(readings(volts=253.0)) == [Fault.VOLTAGE]
+
+
 def test_too_few_samples_of_running_are_not_judged() -> None:
     few = readings(turned="abc", samples=MIN_RUNNING_SAMPLES - 1)
     assert faults(few) == [Fault.TOO_EARLY]

@@ -161,9 +161,11 @@ def test_a_meter_that_registers_with_its_card_is_known(sim: str | None) -> None:
     assert sent == ACKS[REGISTER]
 
 
+UNREADABLE = seal(REGISTER, b"7".ljust(SERIAL_BYTES, b"\0") + b"\x8989860" + bytes(31))
 FOREIGN = {
     "another card": (registration(iccid="89860423000000000002"),),
     "no card": (registration(iccid=""),),
+    "an unreadable card": (UNREADABLE,),
     "no registration": (REPORT,),
     "another meter before it": (registration("8", ""), registration(iccid="")),
 }

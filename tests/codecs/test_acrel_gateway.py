@@ -8,7 +8,13 @@ from tests.codecs.mischief import NOW, vectors_of
 from wattwarden.codecs.acrel_gateway import CODEC
 from wattwarden.codecs.acrel_gateway.dialogue import DEFAULT_IDLE_S, FAILED_IDLE_S
 from wattwarden.codecs.acrel_gateway.frame import AUTH, DATA, DATA_ZIPPED, MOST_BYTES, seal
-from wattwarden.codecs.acrel_gateway.secrets import MOST_XML_BYTES, encrypt, proof, sequence_of
+from wattwarden.codecs.acrel_gateway.secrets import (
+    MOST_XML_BYTES,
+    encrypt,
+    proof,
+    sequence_of,
+    zipped,
+)
 from wattwarden.codecs.acrel_gateway.texts import (
     MOST_METERS,
     Notice,
@@ -154,6 +160,20 @@ def test_a_report_that_grows_beyond_measure_is_refused_before_it_is_there() -> N
     assert len(frame) < MOST_BYTES
     (refused,) = decoded(frame).refused
     assert (refused.kind, f"longer than {MOST_XML_BYTES}" in refused.message) == ("length", True)
+
+
+def test_a_report_says_the_same_compressed() -> None:
+    report = write_report(Report(GATEWAY, "20261122110000", METERS))
+    plain, shrunk = (
+        decoded(seal(command, encrypt(text, KEY)))
+        for command, text in ((DATA, report), (DATA_ZIPPED, zipped(report)))
+    )
+    (block,), (same,) = plain.blocks, shrunk.blocks
+    assert (same.channel, same.at.tolist()) == (block.channel, block.at.tolist())
+    assert {name: column.tolist() for name, column in same.values.items()} == {
+        name: column.tolist() for name, column in block.values.items()
+    }
+    assert shrunk.refused == ()
 
 
 def test_texts_that_declare_or_fetch_are_refused() -> None:

@@ -162,6 +162,54 @@ def test_who_answers_first_is_known_by_its_address() -> None:
     assert (dialogue.tick(1), dialogue.next_deadline()) == (b"", None)
 
 
+def test_whoever_answers_later_changes_nothing() -> None:
+    dialogue = CODEC.dialogue(profile)
+    other = seal("000000000161", 0x91, bytes.fromhex("000101020122"))
+    for frame in (reply("02010100", "0122"), other):
+        assert dialogue.receive([frame], 0) == b""
+    assert dialogue.identity == METER
+
+
+@pytest.mark.parametrize(
+    ("di", "data"),
+    [
+        pytest.param("0301FF01", "010203", id="records of no format"),
+        pytest.param("0500FF01", "00000000", id="values as often as there are data"),
+    ],
+)
+def test_a_block_whose_members_have_no_size_stays_as_bytes(di: str, data: str) -> None:
+    fields = CODEC.read(reply(di, data), profile).fields
+    assert (fields["di"], fields["rest"]) == (di, data)
+    assert fields.keys().isdisjoint(("items", "value"))
+    columns = CODEC.decode(Batch.of([reply(di, data)], 7))
+    assert (columns.blocks, columns.refused) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("value", "data"),
+    [
+        pytest.param("220V", "56303232".rjust(12, "0"), id="shorter"),
+        pytest.param("220.0V", "56302e303232", id="as long"),
+        pytest.param("220.00V", "5630302e303232", id="longer"),
+        pytest.param(None, "ff" * 6, id="none"),
+    ],
+)
+def test_a_text_is_written_last_letter_first_and_as_long_as_it_is(
+    value: str | None, data: str
+) -> None:
+    written = CODEC.encode(Message("read_reply", METER, None, {"di": "04000404", "value": value}))
+    assert written == reply("04000404", data)
+    assert CODEC.read(written, profile).fields["value"] == value
+
+
+def test_what_follows_ends_with_its_number() -> None:
+    fields = {"di": "06010001", "rest": "a0a1", "sequence": 2}
+    frame = CODEC.encode(Message("read_next_reply", METER, None, fields))
+    assert frame == seal(METER, 0x92, bytes.fromhex("01000106a0a102"))
+    said = CODEC.read(frame, profile).fields
+    assert {name: said[name] for name in fields} == fields
+
+
 @pytest.mark.parametrize(
     "fields",
     [

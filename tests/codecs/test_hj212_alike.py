@@ -126,11 +126,12 @@ def test_what_loggers_send_all_day_is_left_to_nobody() -> None:
         upload(f"{TIME};a34004-Rtd=1_0,a34004-Flag=N"),
         upload(f"{TIME};a34004-Rtd=nan,a34004-Flag=N"),
         upload("DataTime=2026112210590;a34004-Rtd=1,a34004-Flag=N"),
+        upload("DataTime=2026112210590x;a34004-Rtd=1,a34004-Flag=N"),
         frame(f"QN=1;CN=2011;PW=1;MN=m;Flag=5;CP=&&{TIME};a34004-Rtd=1,a34004-Flag=N"),
     ],
     ids=[
         "a second part", "no MN", "no upload", "no number", "two letters", "an underline",
-        "no value", "a short time", "no end",
+        "no value", "a short time", "a time of letters", "no end",
     ],
 )  # fmt: skip
 def test_what_is_odd_is_left_and_its_neighbours_are_not(odd: bytes) -> None:
@@ -138,6 +139,33 @@ def test_what_is_odd_is_left_and_its_neighbours_are_not(odd: bytes) -> None:
     left = left_of([*sent, odd, *sent])
     assert len(sent) in left
     assert len(left) <= LEAST_ALIKE
+
+
+def test_times_of_another_length_are_left_by_all_who_send_them() -> None:
+    sent = [
+        upload(f"DataTime=2026112210590;a34004-Rtd={n},a34004-Flag=N") for n in range(LEAST_ALIKE)
+    ]
+    assert left_of(sent) == list(range(LEAST_ALIKE))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(["1]", "[2", "3", "4"], id="a list that ends early"),
+        pytest.param(["[1]", "2", "3", "4"], id="a list in a list"),
+        pytest.param(["null", "2", "3", "4"], id="no number"),
+        pytest.param(['"1"', "2", "3", "4"], id="a text"),
+        pytest.param(["1", " 2", "+3", "4."], id="numbers that JSON has not"),
+    ],
+)
+def test_values_that_are_more_or_less_than_numbers_mean_what_they_mean_alone(
+    values: list[str],
+) -> None:
+    sent = [
+        upload(f"{TIME};a34004-Rtd={value},a34004-Flag=N;a01001-Rtd=5", mn=f"m{n}")
+        for n, value in enumerate(values)
+    ]
+    assert said(decode(batch(*sent, identity="session"))) == each_alone(sent)
 
 
 def test_a_meter_that_has_to_show_something_is_left() -> None:

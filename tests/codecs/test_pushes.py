@@ -225,6 +225,13 @@ def test_what_may_be_hex_or_base64_is_what_the_platform_sends(codec: Codec, raw:
     assert payload["hex"] == raw.hex()
 
 
+def test_a_payload_that_is_a_text_alone_is_what_the_meter_sent_once() -> None:
+    upload = ACREL["acrel-upload-2"]
+    message = CTWING.read(ctwing(upload.hex()), lambda _address: Profile())
+    assert [payload["hex"] for payload in message.fields["payloads"]] == [upload.hex()]
+    assert len(decoded(CTWING, ctwing(upload.hex())).blocks) == 1
+
+
 def test_messages_written_as_a_text_are_shown_as_what_they_say() -> None:
     fields = ONENET.read(BODIES["onenet-text"], lambda _address: Profile()).fields
     assert fields["messages"][0]["imei"] == "864162044318999"

@@ -120,6 +120,25 @@ def test_what_ends_sooner_is_over_at_that_moment(
     assert found.ended == "提前开机"
 
 
+@pytest.mark.parametrize(
+    ("before", "said", "words"),
+    [
+        pytest.param(APPROVED, REJECTED, "审核", id="approved"),
+        pytest.param(REJECTED, APPROVED, "审核", id="rejected"),
+        pytest.param(WITHDRAWN, PENDING, "撤销", id="withdrawn"),
+        pytest.param(REVOKED, APPROVED, "撤销", id="revoked"),
+        pytest.param(PENDING, REVOKED, "提交,尚未审核", id="made"),
+    ],
+)
+def test_it_is_told_what_was_done_with_a_declaration_before(
+    before: Declaration, said: Declaration, words: str
+) -> None:
+    terms = Declaring(Before(before, "王建国", after(5)), OFFICER, after(60), GRADING)
+    (problem,) = against_declaring(said, terms)
+    assert problem.zh.startswith("申报DC1已由王建国于")
+    assert problem.zh.endswith(words)
+
+
 def test_a_repeated_declaration_ends_for_good() -> None:
     of = body(Review.APPROVED, **WEEKLY)
     assert fields(of, ended(of, after(7 * DAY), "x"), FIRM) == []

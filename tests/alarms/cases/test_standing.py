@@ -142,6 +142,9 @@ def test_an_alarm_of_longer_than_a_month_gets_a_plan_from_an_officer_and_then_fr
 EARLIER: dict[str, tuple[list[Said], float]] = {
     "nothing": ([], DAY),
     "an-officer-granted": ([did(4, Verb.PLAN, "P1", deadline=after(9 * DAY))], 9 * DAY),
+    "an-officer-granted-more": (
+        [did(4 + days, Verb.PLAN, "P1", deadline=after(days * DAY)) for days in (3, 9)], 9 * DAY,
+    ),
     "an-officer-insisted": ([did(4, Verb.PLAN, "P1", deadline=after(300))], 300),
     "sent-back-until": (
         [did(4, Verb.RECTIFY), did(5, Verb.REJECT, "P1", deadline=after(400))], 400,

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from typing import Any
 
 import pytest
@@ -20,7 +21,9 @@ from tests.alarms.channels.support import (
 
 from wattwarden.alarms.channels import webhook
 from wattwarden.alarms.channels.channel import BuildError, Credentials, Delivered, Response
+from wattwarden.alarms.channels.facts import json_schema
 from wattwarden.alarms.channels.payload import MAX_PAYLOAD_BYTES, payload
+from wattwarden.alarms.channels.wecom_robot import MAX_MARKDOWN_BYTES
 from wattwarden.protocol.secret import Secret
 
 
@@ -73,6 +76,17 @@ def test_a_payload_tells_the_alarm_and_nobodys_address() -> None:
     assert MESSAGE.to[0].encode() not in payload(MESSAGE)
 
 
+def test_the_schema_of_payloads_asks_for_what_they_have_and_names_all_its_parts() -> None:
+    schema = json_schema()
+    assert (schema["title"], schema["$id"]) == ("wattwarden.alarm.v1", "urn:wattwarden:alarm:v1")
+    parts = {
+        one.removeprefix("#/$defs/") for one in re.findall(r"#/\$defs/\w+", json.dumps(schema))
+    }
+    assert parts == schema["$defs"].keys()
+    asked = schema["$defs"]["Document"]["required"]
+    assert sorted(asked) == sorted(json.loads(payload(MESSAGE)))
+
+
 def test_a_payload_of_no_alarm_says_so() -> None:
     document = json.loads(payload(message_for("webhook", facts=None, kind="test")))
     assert (document["type"], document["data"]["alarm"]) == ("test", None)
@@ -108,6 +122,9 @@ def test_a_robot_of_wecom_without_addresses_speaks_markdown() -> None:
     body = body_of("wecom_robot", to=(), title="<@all>", text="[x](y)")
     assert body["markdown"]["content"] == (f"**＜@all＞**\n［x］(y)\n[查看并处理]({MESSAGE.url})")
     assert "markdown" not in body_of("wecom_robot")
+    cut = body_of("wecom_robot", to=(), text="😀" * 4_000)["markdown"]["content"]
+    assert MAX_MARKDOWN_BYTES - 4 < len(cut.encode()) <= MAX_MARKDOWN_BYTES
+    assert cut.endswith(f"({MESSAGE.url})")
 
 
 def test_a_robot_without_a_link_shows_none() -> None:

@@ -177,6 +177,7 @@ def test_moments_are_those_of_the_grid_however_time_is_cut() -> None:
         parts = [*moments(first, middle, 10), *moments(middle, first + HOUR, 10)]
         assert parts == whole
     assert list(moments(whole[0], whole[0], 10)) == []
+    assert list(moments(first, whole[0], 10)) == whole[:1]
 
 
 def test_a_firm_is_observed_by_itself_when_nobody_says_for_how_long() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 
+import msgspec
 import numpy as np
 import pytest
 from tests.alarms.factory import MIDNIGHT_S, RULES, SINCE, Factory
@@ -13,6 +14,7 @@ from wattwarden.alarms.folding import rowset
 from wattwarden.alarms.folding.again import Again
 from wattwarden.alarms.folding.city import City
 from wattwarden.alarms.folding.stamped import Rows
+from wattwarden.alarms.plant.compile import compile_plant
 from wattwarden.alarms.registry.nouns import Enterprise, Line, Link, Point, Unit, UnitKind
 from wattwarden.alarms.states import state as states
 
@@ -174,6 +176,23 @@ def test_one_enterprise_may_be_done_before_another() -> None:
     again = told.again(MONDAY + timedelta(days=1), "e f")
     assert {name: done.reached_now for name, done in again.done.items()} == {"e": True, "f": False}
     assert told.packed() == wanted.packed()
+
+
+def test_rows_are_asked_for_from_the_first_midnight_of_all_to_the_last() -> None:
+    factory = two_firms()
+    firm = factory.registry.enterprise["e"]
+    # An hour ahead of China.
+    factory.registry.put("enterprise", msgspec.structs.replace(firm, zone="Asia/Tokyo"))
+    kept = {}
+    for name in ("e", "f"):
+        plant = compile_plant(factory.registry, RULES, [name])
+        kept[name] = states.pack(states.initial(plant, MIDNIGHT_S // 900 + 960), plant, name)
+    city = City(factory.registry, RULES, [], ["e", "f"], {})
+    (group,) = city.groups
+    group.state = states.unpack(group.plant, kept, -1)
+    again = Again(city, group, MONDAY, kept)
+    day = 86_400_000
+    assert again.span() == (1_000 * MIDNIGHT_S - 3_600_000, 1_000 * MIDNIGHT_S + day)
 
 
 def test_rows_are_packed_alike_in_any_order_and_damage_is_seen() -> None:

@@ -12,6 +12,7 @@ from wattwarden.alarms.ledgers.contents import (
     Abnormality,
     AlarmEvent,
     Motion,
+    Special,
     Withdrawn,
     decode_content,
 )
@@ -259,6 +260,16 @@ def test_what_was_taken_back_stays_taken_back() -> None:
     (taken,) = append("E1", Head(2, second.digest, second.entered_at), [back])
     assert is_withdrawn(taken)
     assert entries_due([START_0], [first, taken], at(70), at(65)) == []
+
+
+def test_a_day_of_a_special_period_does_not_take_another_day_s_place() -> None:
+    def day(number: int) -> Fact:
+        content = Special(name="一线", occasion="heavy_pollution", start=at(0), measure="要求停产")
+        return Fact(LedgerKind.SPECIAL, "plan:PL1", at(number * 1_440), content)
+
+    drafts = entries_due([day(2)], entered(day(1), upto=2_000), at(9_000), at(8_000))
+    found = {(minute(one.occurred_at), one.corrects, type(one.content)) for one in drafts}
+    assert found == {(1_440, 1, Withdrawn), (2_880, None, Special)}
 
 
 def test_a_content_is_read_as_it_was_written() -> None:

@@ -63,14 +63,20 @@ EXEMPT = msgspec.structs.replace(STOP, exempt=True)
         ([(0, STOP), (20, SHORTER)], [(24, [8, 24]), (48, [24, 30])]),
         ([(0, EXEMPT)], []),
         ([(0, NIGHTS)], [(24, [22, 24]), (48, [24, 30, 46, 48]), (72, [48, 54])]),
+        ([(0, NIGHTS), (20, SHORTER)], [(24, [20, 24]), (48, [24, 30])]),
         ([(70, STOP)], []),
     ],
-    ids=["whole", "cancelled", "shortened", "exempt", "nights", "afterwards"],
+    ids=["whole", "cancelled", "shortened", "exempt", "nights", "no nights", "afterwards"],
 )
 def test_a_day_is_told_by_the_plan_as_it_stood(
     versions: list[tuple[float, Plan]], days: list[tuple[float, list[float]]]
 ) -> None:
     assert hours(*versions) == days
+
+
+def test_nights_to_come_are_left_for_their_time() -> None:
+    forever = msgspec.structs.replace(NIGHTS, end=MIDNIGHT.replace(year=9_000))
+    assert hours((0, forever), until=24) == [(24, [22, 24])]
 
 
 def test_a_day_is_told_when_it_is_over() -> None:

@@ -64,6 +64,26 @@ def test_a_point_holds_from_its_start_to_its_end() -> None:
         assert len(samples_of(plant, routes, readings(meter, at, power_total=1.0)).at) == count
 
 
+def test_each_channel_of_a_meter_is_its_own_unit_s() -> None:
+    factory = Factory().unit("p", UnitKind.PRODUCTION).unit("t")
+    for unit, channel in (("p", "1"), ("t", "2")):
+        point = factory.registry.point[unit]
+        factory.registry.put("point", msgspec.structs.replace(point, meter="c:x", channel=channel))
+    day = Day(factory, 1)
+    routes = compile_routes(day.registry, day.plant)
+    at = np.full(4, MIDNIGHT_S * 1000)
+    said = Readings(
+        np.array(["c:x"] * 4), np.array(["2", "1", "2", "1"]), at,
+        {"power_total": np.array([2.0, 1.0, 2.0, 1.0])},
+    )  # fmt: skip
+    sample = samples_of(day.plant, routes, said)
+    power = {
+        day.plant.units[unit]: watts for unit, watts in zip(sample.unit, sample.power, strict=True)
+    }
+    assert power == {"p": 1.0, "t": 2.0}
+    assert len(sample.at) == 4
+
+
 def test_factors_are_currents_powers_statuses_and_pollutants() -> None:
     factory = Factory().unit("p", UnitKind.PRODUCTION).outlet(30.0)
     for name, measures in (("i", "current"), ("w", "power"), ("s", "status")):

@@ -35,6 +35,16 @@ def test_a_firms_machines_are_ranked_by_the_time_with_an_open_alarm() -> None:
     assert points[1].rules == {"R1": 1, "R3": 1}
 
 
+def test_of_machines_with_as_much_open_time_the_one_with_more_alarms_comes_first() -> None:
+    alarms = [
+        ToldAlarm("R1", "A", "unit:U1", "E1", "L1", AT, AT + 2 * HOUR_MS),
+        ToldAlarm("R1", "A", "unit:U2", "E1", "L1", AT, AT + HOUR_MS),
+        ToldAlarm("R3", "B", "unit:U2", "E1", "L1", AT + HOUR_MS, AT + 2 * HOUR_MS),
+    ]
+    points = weak_points(alarms, [], AT + 3 * HOUR_MS)
+    assert [one.subject for one in points] == ["unit:U2", "unit:U1"]
+
+
 def test_what_people_named_as_the_cause_is_told_and_meters_faults_are_left_out() -> None:
     cases = [
         case(1, ended=NOON + HOUR, cause=Cause.AGEING, part="轴承", fault=Fault.ENTERPRISE),

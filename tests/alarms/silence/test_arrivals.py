@@ -150,6 +150,13 @@ def test_a_meter_without_supply_says_nothing_of_its_firm_when_others_had_it_sinc
     assert rules(ear.hear(range(60, 180), "t", dark="t")) == ["R8"]
 
 
+def test_one_reading_without_a_voltage_is_no_word_on_the_firm_s_supply() -> None:
+    ear = Ear()
+    ear.hear(range(1, 60), "pt")
+    ear.hear(range(60, 61), "pt", dark="t")
+    assert rules(ear.hear(range(61, 160), "")) == ["R9"]
+
+
 def test_what_is_kept_goes_on_and_what_was_looked_at_is_not_looked_at_again() -> None:
     whole, cut = Ear(), Ear()
     whole.hear(range(1, 60), "pt")

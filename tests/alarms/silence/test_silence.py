@@ -255,8 +255,10 @@ def test_a_state_survives_its_bytes() -> None:
     assert unpack_silence(clock.meters, {"e": older}).meter.heard.tolist() == [-1, -1, -1]
 
 
-@pytest.mark.parametrize("rule", ["R8", "R9"])
-def test_an_alarm_of_silence_explains_itself(rule: str) -> None:
+@pytest.mark.parametrize(
+    ("rule", "words"), [("R8", "has been silent for 15 min"), ("R9", "All 3 meters")]
+)
+def test_an_alarm_of_silence_explains_itself(rule: str, words: str) -> None:
     clock = Clock().go(600).go(1500, "t" if rule == "R8" else "p t u")
     no = np.zeros(3, dtype=np.bool_)
     tick = Tick(MIDNIGHT_S + 1510, 10, 0, clock.heard, no, no, no, no, np.zeros(3, np.float32))
@@ -264,5 +266,5 @@ def test_an_alarm_of_silence_explains_itself(rule: str) -> None:
     alarm = next(one.alarm for one in findings if isinstance(one, Raised))
     assert alarm.rule == rule
     assert alarm.explanation.zh
-    assert alarm.explanation.en
+    assert words in alarm.explanation.en
     assert alarm.explanation.version == RULES.version

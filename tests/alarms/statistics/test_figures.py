@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from tests.alarms.registry.firm import registry
 
-from wattwarden.alarms.registry.nouns import Enterprise
+from wattwarden.alarms.registry.nouns import Enterprise, Equipment, EquipmentKind
 from wattwarden.alarms.states.codes import UnitState
-from wattwarden.alarms.statistics.figures import By, groups, last_states
+from wattwarden.alarms.statistics.durations import ToldAlarm
+from wattwarden.alarms.statistics.figures import By, groups, last_states, prepared_of
 from wattwarden.alarms.statistics.rates import Rate
 from wattwarden.alarms.statistics.running import LinePlan, Need, synchronous
 from wattwarden.alarms.statistics.timelines import NOTHING_HEARD, Span, Timeline, cut
@@ -35,6 +36,16 @@ KNOWN = registry(
 def test_a_report_has_a_row_for_each_in_order(by: By, rows: dict[str, list[str]]) -> None:
     found = groups(KNOWN, by, {"E9", "E1", "E0"})
     assert list(found.items()) == list(rows.items())
+
+
+def test_what_rows_share_is_sorted_by_whose_it_is() -> None:
+    camera = Equipment(id="EQ1", enterprise="E1", equipment=EquipmentKind.VIDEO)
+    alarm = ToldAlarm("R1", "A", "unit:U2", "E1", "L1", 5)
+    prepared = prepared_of(registry(("equipment", camera)), [alarm], {}, {})
+    assert prepared.equipment == {"E1": [camera], "E2": []}
+    assert prepared.alarms == {"E1": [alarm], "E2": []}
+    units = {firm: [unit.id for unit in units] for firm, units in prepared.units.items()}
+    assert units == {"E1": ["U1", "U2", "U3"], "E2": []}
 
 
 def test_a_span_without_a_moment_has_no_pieces() -> None:
