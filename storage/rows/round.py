@@ -53,7 +53,8 @@ class Work:
 class Desk:
     """What the writer of a shard works with.
 
-    ``suspects`` sent what ended a process; up to the entry ``doubted`` anybody may have.
+    ``suspects`` sent what ended a process; up to the entry ``doubted``, and within so many bytes,
+    anybody may have.
     """
 
     shard: int
@@ -62,6 +63,7 @@ class Desk:
     allowance: Allowance
     suspects: set[str] = field(default_factory=set)
     doubted: int = 0
+    doubted_bytes: int = 0
 
 
 def prepare_round(desk: Desk, old: Position, entries: Sequence[Entry], chains: Chains) -> Work:
@@ -85,6 +87,7 @@ def prepare_round(desk: Desk, old: Position, entries: Sequence[Entry], chains: C
             prepared.append(_prepared(desk, readers.codecs[codec], gathered, old))
         else:
             unread.append((gathered, _unread(gathered)))
+    desk.doubted_bytes -= sum(len(entry.payload) for entry in entries)
     if spoilt:
         unread.append(_spoilt(desk.shard, spoilt))
     new = Position(entries[-1].sequence, intake.tick)
@@ -101,7 +104,7 @@ def prepare_round(desk: Desk, old: Position, entries: Sequence[Entry], chains: C
 
 def _prepared(desk: Desk, codec: Codec, gathered: Gathered, old: Position) -> Prepared:
     """Decode a batch; in a child process first, if it may end one."""
-    apart = old.sequence < desk.doubted
+    apart = old.sequence < desk.doubted and desk.doubted_bytes > 0
     if desk.suspects:
         senders = map(sender_of, gathered.batch.identities, gathered.peers)
         apart = apart or not desk.suspects.isdisjoint(senders)

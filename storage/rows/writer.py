@@ -20,6 +20,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from wattwarden.protocol.envelope import MAX_ENVELOPE_BYTES
 from wattwarden.protocol.spread import ANSWER_BOUNDS_S, BATCH_BOUNDS, Spread
 from wattwarden.storage.database import Connection, connect, deadline, errors
 from wattwarden.storage.enrolment import Admission
@@ -52,23 +53,25 @@ class JournalReader(Protocol):
 class WriterLimits:
     """How much a round takes, and how long things may last."""
 
+    # In a city whose meters speak in turn an entry holds a frame or two: what was journalled while
+    # the database was away is stored in seconds, in transactions as long as those of full entries.
+    round_entries: int = 4_096
     # Some 50,000 frames of 140 bytes and what is said of them: a transaction of a quarter of a
     # second, which pays for its statements and its commit twenty times over.
-    round_entries: int = 256
     round_bytes: int = 8 * 1024 * 1024
     # While these are read and decoded the database has nothing to do.  Each round after them may be
     # twice as large as the one that is written meanwhile, which takes twice as long as decoding.
     first_bytes: int = 1024 * 1024
     # A round takes under a second; one that takes this long waits for what will not come.
     round_s: float = 30.0
-    # With little to do, collecting for a moment halves the CPU of writer and database; a row still
-    # is visible within 100 ms of its frame.
-    lull_s: float = 0.03
+    # With little to do, collecting for a moment spares writer and database most of their CPU; a row
+    # still is visible within 200 ms of its frame.
+    lull_s: float = 0.1
     lull_frames: int = 2_000
     # After a failure: at once nearly, then ever slower, so that a database that starts is left in
     # peace.
     first_pause_s: float = 0.1
-    last_pause_s: float = 5.0
+    last_pause_s: float = 2.0
 
 
 DEFAULT_LIMITS: Final = WriterLimits()
@@ -230,6 +233,7 @@ class Writer:
                     self._desk.suspects |= await load_suspects(connection, shard)
             # A round that was written, and one that was decoded meanwhile.
             self._desk.doubted = self.position.sequence + 2 * self._limits.round_entries
+            self._desk.doubted_bytes = 2 * (self._limits.round_bytes + MAX_ENVELOPE_BYTES)
             # Another may have moved it on meanwhile, and the chains with it.
             self._chains = {}
         return connection, self.position

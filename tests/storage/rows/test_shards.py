@@ -1,9 +1,17 @@
 """Which writer takes which shards."""
 
 import asyncpg
+import pytest
 
+from wattwarden.storage import presence
 from wattwarden.storage.database import Connection, session_name
 from wattwarden.storage.rows.shards import leave_shards, release_shards, share_shards
+
+
+@pytest.fixture(autouse=True)
+def _started_long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However young the database is."""
+    monkeypatch.setattr(presence, "RETURN_S", -86_400.0)
 
 
 async def test_a_writer_alone_has_all_shards(store: Connection) -> None:

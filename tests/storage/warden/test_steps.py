@@ -9,6 +9,7 @@ import pytest
 from tests.storage.fakes import NOON, SECOND, MemoryJournal, factors, readers, reading
 
 from wattwarden.protocol.quantity import MISSING
+from wattwarden.storage import presence
 from wattwarden.storage.database import Connection, connect
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.registry.holding import hold_slices
@@ -33,6 +34,12 @@ from wattwarden.storage.warden.steps import (
 )
 
 FAST = WriterLimits(lull_s=0.001, first_pause_s=0.001, last_pause_s=0.002)
+
+
+@pytest.fixture(autouse=True)
+def _started_long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However young the database is."""
+    monkeypatch.setattr(presence, "RETURN_S", -86_400.0)
 
 
 @pytest.fixture
