@@ -36,9 +36,9 @@ KINDS: Final = 48
 # At the most ten days of a city in an hour: what days show is judged, too.
 MOST_RATE: Final = 240
 CYCLE_S: Final = 1800
-# What comes in five minutes without PostgreSQL is stored and folded in a few seconds on two
-# processors: 0.2 ms a frame of writer, warden and PostgreSQL together, beside the load itself.
-MOST_FRAMES_PER_S: Final = 134
+# What comes in five minutes without PostgreSQL is stored and folded in some ten seconds on two
+# processors: five hours of all firms' cases at 60 times the real speed, beside the load itself.
+MOST_FRAMES_PER_S: Final = 67
 
 
 def main(arguments: Sequence[str]) -> int:

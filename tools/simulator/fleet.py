@@ -21,7 +21,8 @@ from wattwarden.tools.simulator.sendings import Sending
 from wattwarden.tools.simulator.site import Speaker
 from wattwarden.tools.simulator.world import World
 
-# A journal that syncs answers within milliseconds; a restart takes seconds.
+# A journal that syncs answers within milliseconds; a restart takes seconds.  For a connection as
+# for an answer: the kernel alone would try again after twice the time, and twice that.
 PATIENCE_S: Final = 10.0
 REDIAL_S: Final = 1.0
 SWEEP_S: Final = 0.5
@@ -74,9 +75,10 @@ class _Meter(asyncio.Protocol):
     async def _dial(self) -> None:
         while self._transport is None:
             try:
-                await asyncio.get_running_loop().create_connection(
-                    lambda: self, *self._fleet.target
-                )
+                async with asyncio.timeout(PATIENCE_S):
+                    await asyncio.get_running_loop().create_connection(
+                        lambda: self, *self._fleet.target
+                    )
             except OSError:
                 self._fleet.tally.refused_dials += 1
                 await asyncio.sleep(self._fleet.redial_s)

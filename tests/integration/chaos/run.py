@@ -180,7 +180,8 @@ async def _play(world: World, scene: Scene, options: Options, report: Report) ->
         # What a city begins with is no fault's.
         scene.begin()
         scene.over()
-        report.say(f"well after {await well_again(scene):.1f} s")
+        took_s, _ = await well_again(scene)
+        report.say(f"well after {took_s:.1f} s")
         await _steps(scene, options, report)
     finally:
         over.set()
@@ -233,7 +234,7 @@ async def _step(scene: Scene, name: str, report: Report) -> None:
     try:
         await STEPS[name](scene)
         scene.over()
-        took_s = await well_again(scene)
+        took_s, last = await well_again(scene)
         await hold_acknowledged(scene)
     except Skipped as reason:
         report.skipped[name] = str(reason)
@@ -246,9 +247,10 @@ async def _step(scene: Scene, name: str, report: Report) -> None:
             await well_again(scene)
     else:
         report.recoveries.setdefault(name, []).append(took_s)
-        report.say(f"{name}: well again after {took_s:.1f} s")
+        told = f"{name}: well again after {took_s:.1f} s"
+        report.say(f"{told} ({last})" if last else told)
         if took_s > RECOVERY_S:
-            report.wrong.append(f"{name}: well again after {took_s:.1f} s only")
+            report.wrong.append(f"{told} only ({last})")
 
 
 async def _compare(options: Options, report: Report, disturbed: Found) -> None:

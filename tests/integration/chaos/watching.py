@@ -40,8 +40,10 @@ UNACCOUNTED: Final = (
 WAITING_DAYS: Final = "SELECT count(*) FROM refold"
 
 
-async def well_again(scene: Scene) -> float:
-    """Wait until a system is well; return for how long after the end of the fault it was not.
+async def well_again(scene: Scene) -> tuple[float, str]:
+    """Wait until a system is well.
+
+    Return for how long after the end of the fault it was not, and what it was ill with last.
 
     Raises:
         ClusterError: it did not recover.
@@ -49,11 +51,13 @@ async def well_again(scene: Scene) -> float:
     end_us = scene.clock.now_us() - round(
         (time.monotonic() - scene.ended_s) * SECOND_US * scene.clock.rate
     )
+    last = ""
     while True:
         ill = await _ill(scene, end_us)
         now_s = time.monotonic()
         if not ill:
-            return now_s - scene.ended_s
+            return now_s - scene.ended_s, last
+        last = ill
         complaint = f"not well after {PATIENCE_S:.0f} s: {ill}"
         must(now_s < scene.ended_s + PATIENCE_S, scene.system.tail(complaint))
         await asyncio.sleep(POLL_S)
