@@ -37,8 +37,8 @@ KINDS: Final = 48
 MOST_RATE: Final = 240
 CYCLE_S: Final = 1800
 # What comes in five minutes without PostgreSQL is stored and folded in some ten seconds on two
-# processors: five hours of all firms' cases at 60 times the real speed, beside the load itself.
-MOST_FRAMES_PER_S: Final = 67
+# processors: four hours of all firms' cases at 50 times the real speed, beside the load itself.
+MOST_FRAMES_PER_S: Final = 56
 
 
 def main(arguments: Sequence[str]) -> int:

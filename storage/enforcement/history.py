@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from wattwarden.alarms.cases.case import Case
+from wattwarden.alarms.cases.grading import Grading
 from wattwarden.alarms.decisions.bodies import Consumable, Replacement
 from wattwarden.alarms.enforcement.from_cases import (
     PRODUCING,
@@ -24,6 +26,9 @@ from wattwarden.storage.registry.records import load_kind
 # The alarm of a part that is used beyond its limit; its kind is this and the part's id.
 _WEAR_RULE: Final = "R18"
 OVERDUE_KIND: Final = "overdue:"
+# Cases as they were seen last, some 3 KB each: those of a month in which each firm of a city has
+# one a day.  Of more all are worked out anew.
+MOST_KNOWN: Final = 10_000
 # Bounds leave their end out; an alarm of this very moment is in.
 _JUST_AFTER: Final = timedelta(microseconds=1)
 
@@ -44,7 +49,31 @@ async def load_incidents(
     if rows:
         older = Chosen(numbers=[row["id"] for row in rows])
         cases += await load_cases(connection, older, now=now, basis=basis)
-    return [incident(case, basis.gradings.of(case.episode)) for case in cases]
+    return [_KNOWN.of(case, basis.gradings.of(case.episode)) for case in cases]
+
+
+class _Known:
+    """What cases come to: every ten minutes each firm's of weeks are asked for, and few changed.
+
+    Pages and wardens share it, from threads of their own.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Case, Grading, Incident]] = {}
+
+    def of(self, case: Case, grading: Grading) -> Incident:
+        """Return a case as enforcement looks at it."""
+        known = self._known.get(case.id)
+        if known is not None and (known[1] is grading or known[1] == grading) and known[0] == case:
+            return known[2]
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        found = incident(case, grading)
+        self._known[case.id] = (case, grading, found)
+        return found
+
+
+_KNOWN: Final = _Known()
 
 
 async def load_history(
