@@ -6,7 +6,7 @@ from typing import Final
 FIRST_PAUSE_S: Final = 0.1
 # One that always dies at once costs a tenth of a processor then, and is back soon after its cause
 # is mended.
-LONGEST_PAUSE_S: Final = 2.0
+LONGEST_PAUSE_S: Final = 1.0
 # A part that lived this long did not die of how it was started.
 STEADY_S: Final = 10.0
 

@@ -18,7 +18,7 @@ from wattwarden.storage.database import Connection, session_name
 TTL_S: Final = 5.0
 # A process that was killed has no session any more; a database that was restarted gets new ones.
 GRACE_S: Final = 2.0
-# Whoever waits for a database asks for it every two seconds.
+# Whoever waits for a database asks for it every second.
 RETURN_S: Final = 1.0
 
 # Since when somebody is not seen; a start that is still to come is of a clock that was set back.

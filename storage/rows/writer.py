@@ -71,7 +71,7 @@ class WriterLimits:
     # After a failure: at once nearly, then ever slower, so that a database that starts is left in
     # peace.
     first_pause_s: float = 0.1
-    last_pause_s: float = 2.0
+    last_pause_s: float = 1.0
 
 
 DEFAULT_LIMITS: Final = WriterLimits()
@@ -113,6 +113,8 @@ class Writer:
         self.round_frames = Spread(BATCH_BOUNDS)
         self.round_s = Spread(ANSWER_BOUNDS_S)
         self.position: Position | None = None
+        # Where we ourselves may have left the position: whoever else moved it may have died next.
+        self._own: tuple[Position, ...] = ()
         self._journal = journal
         self._dsn = dsn
         self._limits = limits
@@ -232,17 +234,24 @@ class Writer:
                     self.position = await position.load_position(connection, shard)
                     self._desk.suspects |= await load_suspects(connection, shard)
             # A round that was written, and one that was decoded meanwhile.
-            self._desk.doubted = self.position.sequence + 2 * self._limits.round_entries
-            self._desk.doubted_bytes = 2 * (self._limits.round_bytes + MAX_ENVELOPE_BYTES)
+            if self.position not in self._own:
+                self._doubt_from(self.position.sequence)
+            self._own = (self.position,)
             # Another may have moved it on meanwhile, and the chains with it.
             self._chains = {}
         return connection, self.position
+
+    def _doubt_from(self, sequence: int) -> None:
+        """Doubt what a predecessor may have had in hand: two rounds of entries, or of bytes."""
+        self._desk.doubted = sequence + 2 * self._limits.round_entries
+        self._desk.doubted_bytes = 2 * (self._limits.round_bytes + MAX_ENVELOPE_BYTES)
 
     async def _take(self, connection: Connection, work: Work) -> int:
         """Store what was fetched; return how many frames it held."""
         if work.strange:
             work = await self._with_chains(connection, work)
         made = await self._make_partitions(connection, work)
+        self._own = (work.old, work.new)
         tally = await self._commit(connection, work)
         tally.partitions_made = made
         self.position = work.new

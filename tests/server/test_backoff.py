@@ -11,7 +11,7 @@ from wattwarden.server.children import Role, RoleError
 def test_the_pause_doubles_up_to_a_bound() -> None:
     backoff = Backoff(0.0)
     pauses = [backoff.ended(0.0) for _ in range(8)]
-    assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, *[LONGEST_PAUSE_S] * 3]
+    assert pauses == [0.1, 0.2, 0.4, 0.8, *[LONGEST_PAUSE_S] * 4]
 
 
 def test_the_pause_is_short_again_after_a_good_run() -> None:
@@ -64,6 +64,6 @@ async def test_a_role_that_dies_at_once_is_not_started_in_a_hurry(
     role, told = FakeRole(8), []
     with pytest.raises(asyncio.CancelledError):
         await role.watch(lambda: told.append(role.starts))
-    assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0]
+    assert pauses == [0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0, 1.0]
     assert told == [2, 4, 6]
     assert role.restarts == 8

@@ -99,6 +99,24 @@ async def test_what_ended_the_writer_before_ends_no_other_and_costs_no_other_its
     assert [one.counters.decoder_errors for one in successors] == [1, 2]
 
 
+async def test_only_what_another_had_in_hand_is_doubted(
+    store: Connection, store_dsn: str, journal: MemoryJournal
+) -> None:
+    writers = [Writer(0, journal, store_dsn, readers(), FAST) for _ in range(2)]
+    doubted = []
+    for number, one in enumerate((0, 0, 1, 0)):
+        journal.frames(reading("m1", at=NOON + number * SECOND))
+        await writers[one].close()
+        writers[one].position = None
+        await writers[one].round()
+        doubted.append(writers[one]._desk.doubted - 2 * FAST.round_entries)
+    for one in writers:
+        await one.close()
+    # The first, which then goes on without doubt, the second, and the first behind the second.
+    assert doubted == [0, 0, 2, 3]
+    assert await held(store, "reason") == []
+
+
 async def test_a_row_that_the_table_refuses_costs_no_other_its_place(
     writer: Writer, journal: MemoryJournal, store: Connection
 ) -> None:
