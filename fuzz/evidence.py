@@ -55,7 +55,9 @@ def _packages() -> Packages:
     rows = (us_of(START), us_of(START + timedelta(days=1)))
     sent = [Sent(one.codec, one.identity, read_blocks(one.blocks))
             for each in shown for one in each.frames]  # fmt: skip
-    decoded = decode_sent(sent, list(scene.said), Terms({"acrel": default_profile}, BOUNDS, apart=False))
+    decoded = decode_sent(
+        sent, list(scene.said), Terms({"acrel": default_profile}, BOUNDS, apart=False)
+    )
     said = {name: within(one, *rows) for name, one in decoded.said.items()}
     few = replace(scene.material(shown), snapshot=None, said=said, rows=rows)
     return Packages(

@@ -3,12 +3,12 @@
 Pure: whoever asks gives the time, in microseconds of the clock, and says what a second of it is.
 """
 
-from collections import OrderedDict
 from typing import Final
 
 # What is remembered is looked through for what can go only beyond this: fewer cost nothing.
 _FEW: Final = 1024
-# Names remembered within a window, some 200 bytes each; of more the first are forgotten.
+# Names remembered within a window, some 200 bytes each; of more the first who have some left are
+# forgotten.
 MOST_NAMES: Final = 65_536
 
 
@@ -19,7 +19,7 @@ class Allowance:
         self._most = most
         self._window_us = window_us
         self._since = 0
-        self._used: OrderedDict[str, int] = OrderedDict()
+        self._used: dict[str, int] = {}
 
     def take(self, name: str, now: int) -> bool:
         """Use up one, if there is one left."""
@@ -27,7 +27,7 @@ class Allowance:
             return False
         self._used[name] = self._used.get(name, 0) + 1
         if len(self._used) > MOST_NAMES:
-            self._used.popitem(last=False)
+            del self._used[self._dispensable()]
         return True
 
     def is_used_up(self, name: str, now: int) -> bool:
@@ -36,6 +36,11 @@ class Allowance:
             self._since = now
             self._used.clear()
         return self._used.get(name, 0) >= self._most
+
+    def _dispensable(self) -> str:
+        """Return the first name that has some left: who has not is remembered before others."""
+        few = (name for name, used in self._used.items() if used < self._most)
+        return next(few, next(iter(self._used)))
 
     def forgive(self) -> None:
         """Begin anew for all."""

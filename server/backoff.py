@@ -4,7 +4,7 @@ from typing import Final
 
 # A part that was killed is back before a meter has noticed.
 FIRST_PAUSE_S: Final = 0.1
-# One that always dies at once costs a tenth of a processor then, and is back soon after its cause
+# One that always dies at once costs an eighth of a processor then, and is back soon after its cause
 # is mended.
 LONGEST_PAUSE_S: Final = 1.0
 # A part that lived this long did not die of how it was started.

@@ -22,6 +22,7 @@ from wattwarden.protocol.envelope import SessionRow
 from wattwarden.protocol.framer import Framer
 from wattwarden.protocol.microseconds import SECOND_US
 from wattwarden.protocol.recognition import claim
+from wattwarden.server.gatekeeper import fault_of
 from wattwarden.server.sockets import address_of
 from wattwarden.server.trace import What, happening
 
@@ -128,10 +129,9 @@ class DatagramPeer:
         """Say why the peer is not believed to be whom it says, None when it is."""
         if isinstance(dialogue, Doubting) and dialogue.denial is not None:
             return dialogue.denial.reason
-        port, host = self._door.port, self._address[0]
         identity = dialogue.identity
-        access = OPEN if identity is None else port.profile_of(identity).access
-        return None if access is OPEN else port.gatekeeper.fault(access, host, None)
+        access = OPEN if identity is None else self._door.port.profile_of(identity).access
+        return None if access is OPEN else fault_of(access, self._address[0], None)
 
     def _is_registered(self) -> bool:
         identity = self.row.identity

@@ -61,22 +61,12 @@ class Gatekeeper:
         if access is not OPEN:
             if self._denials.is_used_up(_pair(meter, host), now):
                 return TOO_MANY_DENIALS
-            reason = self.fault(access, host, shown)
+            reason = fault_of(access, host, shown)
             if reason is not None:
                 self.note_denial(meter, host, now)
                 return reason
         # Of who is believed alone: strangers would use up the logins of a meter that proves itself.
         return None if self._logins.take(meter, now) else TOO_MANY_LOGINS
-
-    def fault(self, access: Access, host: str, shown: Certificate | None) -> str | None:
-        """Say what a peer fails to show of what a meter has to; None for nothing."""
-        if access.networks and not is_inside(host, access.networks):
-            return OTHER_NETWORK
-        if access.certificate is not None and (
-            shown is None or access.certificate not in shown.names
-        ):
-            return OTHER_CERTIFICATE
-        return None
 
     def note_denial(self, meter: str, host: str, now: int) -> None:
         """Take note that a peer at an address failed to prove that it is a meter."""
@@ -91,6 +81,15 @@ class Gatekeeper:
     def expire(self, now: int) -> None:
         """Forget what is of no more use; call it now and then."""
         self._newcomers.expire(now)
+
+
+def fault_of(access: Access, host: str, shown: Certificate | None) -> str | None:
+    """Say what a peer fails to show of what a meter has to; None for nothing."""
+    if access.networks and not is_inside(host, access.networks):
+        return OTHER_NETWORK
+    if access.certificate is not None and (shown is None or access.certificate not in shown.names):
+        return OTHER_CERTIFICATE
+    return None
 
 
 def _pair(meter: str, host: str) -> str:

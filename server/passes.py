@@ -57,7 +57,7 @@ class PassLimits:
     steps: int = 3_600
     seconds: int = 3_600
     # Where a clock runs so fast that an hour is over in seconds, a pass has its own costs still.
-    least_ticks: int = 300
+    least_ticks: int = 60
 
 
 DEFAULT_LIMITS: Final = PassLimits()

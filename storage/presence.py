@@ -1,9 +1,9 @@
 """Who of several processes that share work is there, and the end of those who are gone.
 
     seen each second ─► there     not seen for 5 s, or for 2 s and without a session ─► gone
+    nobody seen for 2 s ─► the database was away: all are taken for seen when the first comes back
 
-A database that was away has seen nobody: whoever comes back first would take what others had, and
-give it back a moment later.  It has seen everybody at its start, and a second for their return.
+Else whoever came back first would take what others had, and give it back a moment later.
 
 The database's clock is the only one that counts.  Who is gone may still have transactions open, as
 a process that stands still or a machine that was cut off has: they are ended, so that nobody has
@@ -18,19 +18,18 @@ from wattwarden.storage.database import Connection, session_name
 TTL_S: Final = 5.0
 # A process that was killed has no session any more; a database that was restarted gets new ones.
 GRACE_S: Final = 2.0
-# Whoever waits for a database asks for it every second.
-RETURN_S: Final = 1.0
 
-# Since when somebody is not seen; a start that is still to come is of a clock that was set back.
-SINCE: Final = (
-    "greatest({seen}, CASE WHEN pg_postmaster_start_time() < clock_timestamp() THEN"
-    " pg_postmaster_start_time() + make_interval(secs => {back}) END)"
-)
 _TABLES: Final = frozenset({"warden", "writer"})
 
 
 async def be_seen(connection: Connection, table: str, holder: str) -> None:
     """Say that ``holder`` is there; its sessions are named after it."""
+    await connection.execute(
+        f"UPDATE {_checked(table)} SET seen_at = clock_timestamp() WHERE"  # noqa: S608  checked
+        f" (SELECT max(seen_at) FROM {_checked(table)})"
+        " < clock_timestamp() - make_interval(secs => $1)",
+        GRACE_S,
+    )
     await connection.execute(
         f"INSERT INTO {_checked(table)} (holder, seen_at) VALUES ($1, clock_timestamp())"  # noqa: S608  checked
         " ON CONFLICT (holder) DO UPDATE SET seen_at = excluded.seen_at",
@@ -40,16 +39,14 @@ async def be_seen(connection: Connection, table: str, holder: str) -> None:
 
 async def forget_gone(connection: Connection, table: str) -> int:
     """Forget who is gone and end their sessions; return how many are there."""
-    since = SINCE.format(seen="seen_at", back="$4")
     gone = await connection.fetch(
-        f"DELETE FROM {_checked(table)} AS t WHERE {since} < clock_timestamp()"  # noqa: S608  checked
-        f" - make_interval(secs => $1) OR ({since} < clock_timestamp() - make_interval(secs => $2)"
+        f"DELETE FROM {_checked(table)} AS t WHERE seen_at < clock_timestamp()"  # noqa: S608  checked
+        " - make_interval(secs => $1) OR (seen_at < clock_timestamp() - make_interval(secs => $2)"
         " AND NOT EXISTS (SELECT FROM pg_stat_activity AS a WHERE a.datname = current_database()"
         " AND a.application_name = $3 || t.holder)) RETURNING holder",
         TTL_S,
         GRACE_S,
         session_name(""),
-        RETURN_S,
     )
     for row in gone:
         await end_sessions(connection, row["holder"])

@@ -102,24 +102,38 @@ def _parts(kind: Any) -> tuple[str, Iterable[Any]]:
 def _take_elements(contents: bytes, kind: Any) -> list[Any]:
     stream = BytesIO(contents)
     elements = []
-    left = [MOST_VALUES_A_BYTE * len(contents)]
+    room = _Room(MOST_VALUES_A_BYTE * len(contents))
     while (at := stream.tell()) < len(contents):
-        elements.append(_take_element(stream, kind, left))
+        elements.append(_take_element(stream, kind, room))
         if stream.tell() == at:
             raise ProtocolError(Refusal.DECODE, "elements of no size")
     return elements
 
 
-def _take_element(stream: Any, kind: Any, left: list[int]) -> Any:
-    left[0] -= 1
-    if left[0] < 0:
-        raise ProtocolError(
-            Refusal.DECODE, f"a byte stands for {MOST_VALUES_A_BYTE} values at most"
-        )
+class _Room:
+    """For how many values there is room still."""
+
+    def __init__(self, values: int) -> None:
+        self._left = values
+
+    def take(self) -> None:
+        """Make room for a value.
+
+        Raises:
+            ProtocolError: There is none.
+        """
+        self._left -= 1
+        if self._left < 0:
+            message = f"a byte stands for {MOST_VALUES_A_BYTE} values at most"
+            raise ProtocolError(Refusal.DECODE, message)
+
+
+def _take_element(stream: Any, kind: Any, room: _Room) -> Any:
+    room.take()
     if isinstance(kind, str):
         return {kind: _leaf(kind).get(stream)} if DATA.tags[kind] else None
     name, parts = _parts(kind)
-    return {name: [_take_element(stream, part, left) for part in parts]}
+    return {name: [_take_element(stream, part, room) for part in parts]}
 
 
 def _element_bytes(kind: Any, element: Any) -> bytes:

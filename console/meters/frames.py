@@ -6,9 +6,10 @@ A look back is bounded, and the page says how far it went; from there one looks 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence, Set
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from itertools import islice
 from typing import Final
@@ -19,7 +20,7 @@ from aiohttp import web
 from wattwarden.codecs import load_codecs
 from wattwarden.console.doors import PARTS, OpenJournal, PageError
 from wattwarden.console.meters.fleet import meter_of
-from wattwarden.console.meters.shown import fields_of, is_strength
+from wattwarden.console.meters.shown import READ_S, fields_of, is_strength
 from wattwarden.console.moments import asked_moment
 from wattwarden.console.visit import Visit
 from wattwarden.protocol.codec import Codec, Field, default_profile
@@ -29,8 +30,7 @@ from wattwarden.storage.journal.journal import Entry, Journal, Kind
 from wattwarden.storage.journal.tail import Reach, Readable, bites_before
 from wattwarden.storage.meters import Meter
 from wattwarden.storage.moments import moment_of
-from wattwarden.storage.quarantine import Selection, list_held
-from wattwarden.storage.rows.ingest import Reason
+from wattwarden.storage.rows.outliving import ending_of
 
 # As many as somebody reads.
 MOST_FRAMES: Final = 20
@@ -40,8 +40,6 @@ MOST_OF_ENVELOPE: Final = 40
 REACH: Final = Reach(entries=4_000, bytes=8 * 1024 * 1024)
 # Behind a gateway only the frame says whose it is, which takes 50 µs to read.
 MOST_READ: Final = 4_000
-# Of frames that ended their decoder's process, and wait for a better one: they are few.
-MOST_DEADLY: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +82,8 @@ class Looks:
         self._journal: Journal | None = None
         self._one = asyncio.Lock()
 
-    async def frames(self, meter: Meter, until: datetime, deadly: Set[bytes]) -> Seen:
-        """Return the frames of a meter that were stored before a moment; see ``look_back``.
+    async def frames(self, meter: Meter, until: datetime) -> Seen:
+        """Return the frames of a meter that were stored before a moment.
 
         Raises:
             PageError: This console has no journal.
@@ -96,8 +94,7 @@ class Looks:
         async with self._one:
             if self._journal is None:
                 self._journal = await self._join()
-            shards = range(self._journal.shards)
-            return await look_back(self._journal, shards, meter, until, deadly)
+            return await look_back(self._journal, range(self._journal.shards), meter, until)
 
     async def close(self) -> None:
         """Leave the journal."""
@@ -106,24 +103,19 @@ class Looks:
 
 
 async def look_back(
-    journal: Readable,
-    shards: Collection[int],
-    meter: Meter,
-    until: datetime,
-    deadly: Set[bytes] = frozenset(),
+    journal: Readable, shards: Collection[int], meter: Meter, until: datetime
 ) -> Seen:
     """Return the frames of a meter stored before a moment, as far back as ``REACH`` goes.
 
-    Frames that are ``deadly`` are shown and not read: they would end this process as well.
-
     Raises:
         JournalAway: The journal does not answer.
+        StorageError: The machine has no room for another process.
     """
     seen = Seen()
     for shard in shards:
-        picker = Picker(meter, shard, deadly)
+        picker = Picker(meter, shard)
         async for bite in bites_before(journal, shard, until, REACH):
-            await asyncio.to_thread(picker.take, bite)
+            await asyncio.to_thread(picker.outlive, bite)
             if picker.is_done:
                 break
         seen.frames += picker.frames
@@ -140,19 +132,24 @@ async def look_back(
 class Picker:
     """Picks a meter's frames out of a shard's entries."""
 
-    def __init__(self, meter: Meter, shard: int, deadly: Set[bytes] = frozenset()) -> None:
+    def __init__(self, meter: Meter, shard: int) -> None:
         self.frames: list[Frame] = []
         self.since: datetime | None = None
         self._meter = meter
         self._shard = shard
         self._codec = load_codecs().get(meter.codec)
         self._left = MOST_READ
-        self._deadly = deadly
 
     @property
     def is_done(self) -> bool:
         """Whether enough was found, or looked at."""
         return len(self.frames) >= MOST_FRAMES or self._left <= 0
+
+    def outlive(self, bite: Sequence[Entry]) -> None:
+        """Take a bite, unread where reading ends the process, as it did a child."""
+        if ending_of(partial(self.take, bite), READ_S):
+            self._codec = None
+        self.take(bite)
 
     def take(self, bite: Sequence[Entry]) -> None:
         """Look at a bite, from its end."""
@@ -181,7 +178,6 @@ class Picker:
             if not self._is_theirs(sender, raw):
                 continue
             asked = envelope.requests[request] if request >= 0 else None
-            codec = None if raw in self._deadly else self._codec
             yield Frame(
                 at=moment_of(at),
                 stored_at=entry.stored_at,
@@ -189,14 +185,14 @@ class Picker:
                 request=asked,
                 peer=sender.peer,
                 place=f"{self._shard}/{entry.sequence}/{number}",
-                kind=_kind(codec, raw),
-                fields=fields_of(codec, raw, asked),
+                kind=_kind(self._codec, raw),
+                fields=fields_of(self._codec, raw, asked),
             )
 
     def _is_theirs(self, sender: SessionRow, raw: bytes) -> bool:
         if sender.identity == self._meter.address:
             return True
-        if self._codec is None or self._left <= 0 or raw in self._deadly:
+        if self._codec is None or self._left <= 0:
             return False
         self._left -= 1
         try:
@@ -227,11 +223,8 @@ async def show(visit: Visit) -> web.StreamResponse:
     """Show what a meter sent last, or before a moment that is asked for."""
     async with visit.reading() as (connection, _reader):
         meter = await meter_of(visit, connection)
-        died = Selection(codec=meter.codec, reason=Reason.DECODER_DIED, state="open")
-        held = await list_held(connection, died, most=MOST_DEADLY)
     before = asked_moment(visit.asked("before"))
-    deadly = {one.raw for one in held}
-    seen = await visit.request.app[LOOKS].frames(meter, before or _END, deadly)
+    seen = await visit.request.app[LOOKS].frames(meter, before or _END)
     return visit.page("meters/frames.html", {"meter": meter, "seen": seen, "before": before})
 
 

@@ -10,7 +10,7 @@ from wattwarden.alarms.registry.nouns import Role
 from wattwarden.codecs import load_codecs
 from wattwarden.console.doors import NOT_FOUND
 from wattwarden.console.drawing.said import Said
-from wattwarden.console.meters.shown import explained, fields_of, recognised
+from wattwarden.console.meters.shown import explained, fields_apart, recognised
 from wattwarden.console.visit import Visit
 from wattwarden.protocol.errors import Refusal
 from wattwarden.storage.people.log import Deed, note_event
@@ -54,7 +54,7 @@ async def show_one(visit: Visit) -> web.StreamResponse:
     held = await _held(visit)
     shown = {
         "held": held,
-        "fields": explained(held),
+        "fields": await explained(held),
         "able": visit.person.role is Role.ADMINISTRATOR,
     }
     return visit.page("meters/frame.html", shown)
@@ -108,7 +108,7 @@ async def explain(visit: Visit) -> web.StreamResponse:
         return _explained(visit, name, text, _NO_HEX)
     codec = codecs.get(name) or recognised(raw)
     shown = {
-        "fields": fields_of(codec, raw),
+        "fields": await fields_apart(codec, raw),
         "codec": codec,
         "chosen": name,
         "text": text,

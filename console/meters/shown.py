@@ -1,6 +1,8 @@
 """Readings and frames as pages show them."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from wattwarden.codecs import load_codecs
@@ -11,10 +13,12 @@ from wattwarden.protocol.errors import ProtocolError
 from wattwarden.protocol.quality import Quality
 from wattwarden.storage.quarantine import Held
 from wattwarden.storage.readings import StoredReading
-from wattwarden.storage.rows.ingest import Reason
+from wattwarden.storage.rows.outliving import ending_of
 
 # One row of a dump of bytes that nobody can explain.
 DUMP_BYTES: Final = 16
+# What takes a decoder this long will not end; all that a page shows takes half a second at most.
+READ_S: Final = 5
 # Of many factors of a station; the rest is told as a number.
 VALUES: Final = 10
 PERIODS: Final[Mapping[str, Said]] = {
@@ -59,10 +63,24 @@ def shown_reading(one: StoredReading) -> dict[str, Any]:
     }
 
 
-def explained(held: Held) -> list[Field]:
-    """Return a frame in quarantine byte by byte, as far as its codec can, and outlives it."""
-    codec = None if held.reason == Reason.DECODER_DIED else load_codecs().get(held.codec)
-    return fields_of(codec, held.raw, held.request)
+async def explained(held: Held) -> list[Field]:
+    """Return a frame in quarantine byte by byte, as far as its codec can."""
+    return await fields_apart(load_codecs().get(held.codec), held.raw, held.request)
+
+
+async def fields_apart(
+    codec: Codec | None, raw: bytes, request: bytes | None = None
+) -> list[Field]:
+    """The same as ``fields_of``, in a child process first: what ends that is shown as bytes.
+
+    Raises:
+        StorageError: The machine has no room for another process.
+    """
+    if codec is not None and await asyncio.to_thread(
+        ending_of, partial(fields_of, codec, raw, request), READ_S
+    ):
+        codec = None
+    return fields_of(codec, raw, request)
 
 
 def fields_of(codec: Codec | None, raw: bytes, request: bytes | None = None) -> list[Field]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
+from threading import Lock
 from typing import Final
 
 from wattwarden.alarms.cases.case import Case
@@ -26,9 +27,9 @@ from wattwarden.storage.registry.records import load_kind
 # The alarm of a part that is used beyond its limit; its kind is this and the part's id.
 _WEAR_RULE: Final = "R18"
 OVERDUE_KIND: Final = "overdue:"
-# Cases as they were seen last, some 3 KB each: those of a month in which each firm of a city has
-# one a day.  Of more all are worked out anew.
-MOST_KNOWN: Final = 10_000
+# Cases as they were seen last, some 2 KB each: of the weeks that are looked back those of a city
+# that has three hundred a day.  Of more the first are worked out anew.
+MOST_SEEN: Final = 30_000
 # Bounds leave their end out; an alarm of this very moment is in.
 _JUST_AFTER: Final = timedelta(microseconds=1)
 
@@ -49,31 +50,33 @@ async def load_incidents(
     if rows:
         older = Chosen(numbers=[row["id"] for row in rows])
         cases += await load_cases(connection, older, now=now, basis=basis)
-    return [_KNOWN.of(case, basis.gradings.of(case.episode)) for case in cases]
+    return [_SEEN.of(case, basis.gradings.of(case.episode)) for case in cases]
 
 
-class _Known:
+class _Seen:
     """What cases come to: every ten minutes each firm's of weeks are asked for, and few changed.
 
-    Pages and wardens share it, from threads of their own.
+    Pages and wardens share it, and have threads of their own.
     """
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[Case, Grading, Incident]] = {}
+        self._seen: dict[int, tuple[Case, Grading, Incident]] = {}
+        self._changing = Lock()
 
     def of(self, case: Case, grading: Grading) -> Incident:
         """Return a case as enforcement looks at it."""
-        known = self._known.get(case.id)
-        if known is not None and (known[1] is grading or known[1] == grading) and known[0] == case:
-            return known[2]
-        if len(self._known) >= MOST_KNOWN:
-            self._known.clear()
+        seen = self._seen.get(case.id)
+        if seen is not None and (seen[1] is grading or seen[1] == grading) and seen[0] == case:
+            return seen[2]
         found = incident(case, grading)
-        self._known[case.id] = (case, grading, found)
+        with self._changing:
+            self._seen[case.id] = (case, grading, found)
+            if len(self._seen) > MOST_SEEN:
+                del self._seen[next(iter(self._seen))]
         return found
 
 
-_KNOWN: Final = _Known()
+_SEEN: Final = _Seen()
 
 
 async def load_history(

@@ -87,7 +87,6 @@ def prepare_round(desk: Desk, old: Position, entries: Sequence[Entry], chains: C
             prepared.append(_prepared(desk, readers.codecs[codec], gathered, old))
         else:
             unread.append((gathered, _unread(gathered)))
-    desk.doubted_bytes -= sum(len(entry.payload) for entry in entries)
     if spoilt:
         unread.append(_spoilt(desk.shard, spoilt))
     new = Position(entries[-1].sequence, intake.tick)

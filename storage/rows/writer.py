@@ -64,8 +64,8 @@ class WriterLimits:
     first_bytes: int = 1024 * 1024
     # A round takes under a second; one that takes this long waits for what will not come.
     round_s: float = 30.0
-    # With little to do, collecting for a moment spares writer and database most of their CPU; a row
-    # still is visible within 200 ms of its frame.
+    # With little to do, collecting for a moment spares writer and database most of their CPU, and a
+    # row is visible that much later.
     lull_s: float = 0.1
     lull_frames: int = 2_000
     # After a failure: at once nearly, then ever slower, so that a database that starts is left in
@@ -255,6 +255,7 @@ class Writer:
         tally = await self._commit(connection, work)
         tally.partitions_made = made
         self.position = work.new
+        self._desk.doubted_bytes -= sum(len(entry.payload) for entry in work.entries)
         self._chains |= work.intake.chains
         self.counters.add(tally)
         self._complain(tally)

@@ -47,18 +47,16 @@ async def share_slices(connection: Connection, holder: str) -> dict[int, Held]:
                 "UPDATE slice_position SET holder = NULL WHERE slice = ANY($1)", surplus
             )
         elif len(mine) < fair:
-            since = presence.SINCE.format(seen="renewed_at", back="$4")
             await connection.execute(
-                "UPDATE slice_position SET holder = $1, epoch = epoch + 1,"  # noqa: S608  of presence
+                "UPDATE slice_position SET holder = $1, epoch = epoch + 1,"
                 " renewed_at = clock_timestamp() WHERE slice IN (SELECT slice FROM slice_position"
                 " WHERE holder IS NULL"
                 " OR NOT EXISTS (SELECT FROM warden AS w WHERE w.holder = slice_position.holder)"
-                f" OR {since} < clock_timestamp() - make_interval(secs => $2)"
+                " OR renewed_at < clock_timestamp() - make_interval(secs => $2)"
                 " ORDER BY slice LIMIT $3 FOR UPDATE SKIP LOCKED)",
                 holder,
                 presence.TTL_S,
                 fair - len(mine),
-                presence.RETURN_S,
             )
     rows = await connection.fetch(
         "SELECT slice, epoch, step FROM slice_position WHERE holder = $1 ORDER BY slice", holder

@@ -107,28 +107,32 @@ async def test_it_works_on_what_it_has_and_lets_others_have_their_share(
     assert all(writer.done for crew in (one, other) for _, writer in crew.made)
 
 
-@pytest.mark.usefixtures("database")
-@pytest.mark.parametrize(("back_s", "held"), [(86_400.0, [0, 1]), (-86_400.0, [0, 1, 2, 3])])
-async def test_after_its_start_a_database_waits_for_those_who_were_there(
+@pytest.mark.parametrize(("away_s", "held"), [(3600.0, [0, 1]), (0.0, [0, 1, 2, 3])])
+async def test_who_comes_back_to_a_database_that_saw_nobody_waits_for_the_others(
     database: Connection,
     store_server: str,
     monkeypatch: pytest.MonkeyPatch,
-    back_s: float,
+    away_s: float,
     held: list[int],
 ) -> None:
+    monkeypatch.setattr(presence, "GRACE_S", 30.0)
     one = Crew(store_server)
     await one.shards.round()
     await database.execute(
         "INSERT INTO writer (holder, seen_at) VALUES ('writer-b', now() - interval '1 hour')"
     )
+    await database.execute(
+        "UPDATE writer SET seen_at = now() - make_interval(secs => $1) WHERE holder = 'writer-a'",
+        away_s,
+    )
     await database.execute("UPDATE shard_lease SET holder = NULL")
-    monkeypatch.setattr(presence, "RETURN_S", back_s)
     await one.shards.round()
-    mine = "SELECT shard FROM shard_lease WHERE holder = 'writer-a' ORDER BY shard"
-    assert [row["shard"] for row in await database.fetch(mine)] == held
+    ours = "SELECT shard FROM shard_lease WHERE holder = 'writer-a' ORDER BY shard"
+    assert [row["shard"] for row in await database.fetch(ours)] == held
     await stopped(one)
 
 
+@pytest.mark.usefixtures("database")
 async def test_a_writer_that_gave_way_begins_anew_while_the_shard_is_ours(
     store_server: str,
 ) -> None:

@@ -1,7 +1,10 @@
 """What a meter sent last comes out of the journal as it came, for whoever runs the system."""
 
+import os
 import re
+import signal
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,8 @@ from tests.console.browser import Browser, with_accounts
 from tests.console.desk import Desk
 from tests.console.meters.journal import FakeJournal, filled, frames_of, vectors
 
+from wattwarden.codecs import load_codecs
+from wattwarden.console.meters import frames, shown
 from wattwarden.console.meters.frames import (
     MOST_FRAMES,
     MOST_OF_ENVELOPE,
@@ -83,18 +88,26 @@ async def test_one_goes_on_where_the_page_before_ended_to_the_beginning(
     assert seen.since is None
 
 
-async def test_a_frame_that_ended_its_decoder_is_shown_as_bytes_and_not_read() -> None:
-    journal, deadly = FakeJournal(), vectors()[0]
-    journal.keep(Kind.FRAMES, frames_of("M1", deadly, vectors()[1], at=NOW), NOW)
-    journal.keep(Kind.FRAMES, frames_of(None, deadly, at=NOW), NOW)
-    shards = range(journal.shards)
-    seen = await look_back(journal, shards, meter("M1"), END, frozenset({deadly}))
-    shown = {one.raw: one for one in seen.frames}
-    assert shown.keys() == set(vectors()[:2])
-    assert shown[vectors()[1]].kind
-    assert not shown[deadly].kind
-    assert not any(one.name for one in shown[deadly].fields)
-    assert b"".join(one.raw for one in shown[deadly].fields) == deadly
+async def test_a_frame_that_would_end_the_process_is_shown_as_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours = os.getpid()
+
+    def read(*_args: object) -> None:
+        assert os.getpid() != ours
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    deadly = replace(load_codecs()["acrel"], read=read, explain=read)
+    for module in (frames, shown):
+        monkeypatch.setattr(module, "load_codecs", lambda: {"acrel": deadly})
+    journal = FakeJournal()
+    journal.keep(Kind.FRAMES, frames_of("M1", *vectors()[:2], at=NOW), NOW)
+    journal.keep(Kind.FRAMES, frames_of(None, vectors()[0], at=NOW), NOW)
+    seen = await look(journal, "M1")
+    assert [one.raw for one in seen.frames] == vectors()[1::-1]
+    assert not any(one.kind or one.fields[0].name for one in seen.frames)
+    told = await shown.fields_apart(deadly, vectors()[0])
+    assert b"".join(one.raw for one in told) == vectors()[0]
 
 
 async def test_what_was_sent_at_once_is_shown_together_but_not_without_end() -> None:
@@ -152,7 +165,7 @@ async def test_the_journal_is_joined_by_the_first_who_looks_and_left_with_the_co
     await looks.close()
     assert (joined, journal.is_closed) == (0, False)
     for _ in range(2):
-        assert (await looks.frames(meter("M1"), END, frozenset())).frames
+        assert (await looks.frames(meter("M1"), END)).frames
     await looks.close()
     assert (joined, journal.is_closed) == (1, True)
 

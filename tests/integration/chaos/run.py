@@ -247,10 +247,10 @@ async def _step(scene: Scene, name: str, report: Report) -> None:
             await well_again(scene)
     else:
         report.recoveries.setdefault(name, []).append(took_s)
-        told = f"{name}: well again after {took_s:.1f} s"
-        report.say(f"{told} ({last})" if last else told)
+        told = f"{name}: well again after {took_s:.1f} s" + (f" ({last})" if last else "")
+        report.say(told)
         if took_s > RECOVERY_S:
-            report.wrong.append(f"{told} only ({last})")
+            report.wrong.append(f"{told}: too late")
 
 
 async def _compare(options: Options, report: Report, disturbed: Found) -> None:

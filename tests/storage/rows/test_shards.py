@@ -1,17 +1,10 @@
 """Which writer takes which shards."""
 
 import asyncpg
-import pytest
 
 from wattwarden.storage import presence
 from wattwarden.storage.database import Connection, session_name
 from wattwarden.storage.rows.shards import leave_shards, release_shards, share_shards
-
-
-@pytest.fixture(autouse=True)
-def _started_long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However young the database is."""
-    monkeypatch.setattr(presence, "RETURN_S", -86_400.0)
 
 
 async def test_a_writer_alone_has_all_shards(store: Connection) -> None:
@@ -47,7 +40,11 @@ async def test_shards_of_who_is_gone_are_taken_and_his_sessions_ended(
     sessions = [await asyncpg.connect(store_dsn, server_settings=one) for one in settings]
     await share_shards(store, "w1", 2)
     # Without a session he would be gone by now; not seen for longer, he is all the same.
-    await store.execute("UPDATE writer SET seen_at = clock_timestamp() - interval '3 s'")
+    # Somebody is there: where nobody was seen, the database was away.
+    await presence.be_seen(store, "writer", "w2")
+    await store.execute(
+        "UPDATE writer SET seen_at = clock_timestamp() - interval '3 s' WHERE holder = 'w1'"
+    )
     assert (await share_shards(store, "w2", 2)).held == {}
     await store.execute("UPDATE writer SET seen_at = now() - interval '6 s' WHERE holder = 'w1'")
     assert (await share_shards(store, "w2", 2)).held == {0: 2, 1: 2}
@@ -63,5 +60,9 @@ async def test_shards_of_who_is_gone_are_taken_and_his_sessions_ended(
 
 async def test_a_writer_that_was_killed_is_gone_after_seconds(store: Connection) -> None:
     await share_shards(store, "w1", 2)
-    await store.execute("UPDATE writer SET seen_at = clock_timestamp() - interval '3 s'")
+    # Somebody is there: where nobody was seen, the database was away.
+    await presence.be_seen(store, "writer", "w2")
+    await store.execute(
+        "UPDATE writer SET seen_at = clock_timestamp() - interval '3 s' WHERE holder = 'w1'"
+    )
     assert (await share_shards(store, "w2", 2)).held == {0: 2, 1: 2}

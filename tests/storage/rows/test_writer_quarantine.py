@@ -1,6 +1,7 @@
 """What gives no row waits, and costs no other its place."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from tests.storage.fakes import (
@@ -24,6 +25,7 @@ from wattwarden.storage.database import Connection
 from wattwarden.storage.enrolment import Admission, Policy
 from wattwarden.storage.journal.entry import Kind
 from wattwarden.storage.moments import moment_of
+from wattwarden.storage.rows.ingest import Prepared, prepare
 from wattwarden.storage.rows.writer import Writer
 
 
@@ -97,6 +99,34 @@ async def test_what_ended_the_writer_before_ends_no_other_and_costs_no_other_its
     assert await held(store, "reason") == ["decoder_died"] * 3
     assert len(await rows_of(store, "at")) == 25
     assert [one.counters.decoder_errors for one in successors] == [1, 2]
+
+
+@pytest.mark.parametrize(("room_bytes", "died"), [(10**6, True), (0, False)])
+async def test_doubt_ends_where_no_predecessor_can_have_been(
+    store: Connection,
+    store_dsn: str,
+    journal: MemoryJournal,
+    monkeypatch: pytest.MonkeyPatch,
+    room_bytes: int,
+    *,
+    died: bool,
+) -> None:
+    monkeypatch.setattr("wattwarden.storage.rows.writer.MAX_ENVELOPE_BYTES", room_bytes)
+    decoded: list[bool] = []
+
+    def prepared(*args: Any, apart: bool, **kwargs: Any) -> Prepared:
+        decoded.append(apart)
+        return prepare(*args, apart=apart, **kwargs)
+
+    monkeypatch.setattr("wattwarden.storage.rows.round.prepare", prepared)
+    limits = replace(FAST, first_bytes=1, round_bytes=1)
+    writer = Writer(0, journal, store_dsn, readers(), limits)
+    for number in range(3):
+        journal.frames(reading("m1", at=NOON + number * SECOND))
+        await writer.round()
+    await writer.close()
+    assert len(await rows_of(store, "at")) == 3
+    assert decoded == [True, died, died]
 
 
 async def test_only_what_another_had_in_hand_is_doubted(

@@ -36,12 +36,6 @@ from wattwarden.storage.warden.steps import (
 FAST = WriterLimits(lull_s=0.001, first_pause_s=0.001, last_pause_s=0.002)
 
 
-@pytest.fixture(autouse=True)
-def _started_long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However young the database is."""
-    monkeypatch.setattr(presence, "RETURN_S", -86_400.0)
-
-
 @pytest.fixture
 def journal() -> MemoryJournal:
     """Two steps: readings of two meters, factors of a third."""
@@ -169,7 +163,9 @@ async def test_a_second_one_gets_half_once_the_first_has_let_go(store: Connectio
 async def test_what_was_not_renewed_is_taken_over(store: Connection) -> None:
     await share_slices(store, "w1")
     await store.execute("UPDATE slice_position SET renewed_at = now() - interval '6 s'")
-    await store.execute("UPDATE warden SET seen_at = now() - interval '6 s'")
+    # Somebody is there: where nobody was seen, the database was away.
+    await presence.be_seen(store, "warden", "w2")
+    await store.execute("UPDATE warden SET seen_at = now() - interval '6 s' WHERE holder = 'w1'")
     assert len(await share_slices(store, "w2")) == 32
 
 

@@ -19,27 +19,27 @@ def numbered(number: int) -> Case:
 
 
 def test_a_case_that_stays_the_same_is_looked_at_once() -> None:
-    known = history._Known()
-    first = known.of(numbered(1), GRADING)
+    seen = history._Seen()
+    first = seen.of(numbered(1), GRADING)
     assert first == incident(numbered(1), GRADING)
-    assert known.of(numbered(1), default_grading()) is first
+    assert seen.of(numbered(1), default_grading()) is first
 
 
 def test_a_case_that_changed_is_looked_at_anew() -> None:
-    known = history._Known()
-    before, made = known.of(numbered(1), GRADING), numbered(1)
+    seen = history._Seen()
+    before, made = seen.of(numbered(1), GRADING), numbered(1)
     later = replace(made, episode=replace(made.episode, ended=made.episode.raised), closed=None)
-    assert known.of(later, GRADING) == incident(later, GRADING)
-    assert known.of(numbered(2), GRADING).alarm == 2
-    assert known.of(numbered(1), GRADING) == before
+    assert seen.of(later, GRADING) == incident(later, GRADING)
+    assert seen.of(numbered(2), GRADING).alarm == 2
+    assert seen.of(numbered(1), GRADING) == before
 
 
-def test_of_too_many_all_are_worked_out_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "MOST_KNOWN", 2)
-    known = history._Known()
-    first = known.of(numbered(1), GRADING)
+def test_of_too_many_the_first_is_worked_out_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "MOST_SEEN", 2)
+    seen = history._Seen()
+    first = seen.of(numbered(1), GRADING)
     for number in (2, 3):
-        known.of(numbered(number), GRADING)
-    again = known.of(numbered(1), GRADING)
+        seen.of(numbered(number), GRADING)
+    again = seen.of(numbered(1), GRADING)
     assert again == first
     assert again is not first
