@@ -76,11 +76,9 @@ async def fields_apart(
     Raises:
         StorageError: The machine has no room for another process.
     """
-    if codec is not None and await asyncio.to_thread(
-        ending_of, partial(fields_of, codec, raw, request), READ_S
-    ):
-        codec = None
-    return fields_of(codec, raw, request)
+    reading = partial(fields_of, codec, raw, request)
+    ending = await asyncio.to_thread(ending_of, reading, READ_S)
+    return fields_of(None, raw, request) if ending else reading()
 
 
 def fields_of(codec: Codec | None, raw: bytes, request: bytes | None = None) -> list[Field]:

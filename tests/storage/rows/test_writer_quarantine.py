@@ -134,14 +134,14 @@ async def test_only_what_another_had_in_hand_is_doubted(
 ) -> None:
     writers = [Writer(0, journal, store_dsn, readers(), FAST) for _ in range(2)]
     doubted = []
-    for number, one in enumerate((0, 0, 1, 0)):
+    for number, whose in enumerate((0, 0, 1, 0)):
         journal.frames(reading("m1", at=NOON + number * SECOND))
-        await writers[one].close()
-        writers[one].position = None
-        await writers[one].round()
-        doubted.append(writers[one]._desk.doubted - 2 * FAST.round_entries)
-    for one in writers:
-        await one.close()
+        await writers[whose].close()
+        writers[whose].position = None
+        await writers[whose].round()
+        doubted.append(writers[whose]._desk.doubted - 2 * FAST.round_entries)
+    for writer in writers:
+        await writer.close()
     # The first, which then goes on without doubt, the second, and the first behind the second.
     assert doubted == [0, 0, 2, 3]
     assert await held(store, "reason") == []
