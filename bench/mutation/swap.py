@@ -99,8 +99,15 @@ def module_of(file: str) -> str:
 def import_libraries(names: Sequence[str]) -> None:
     """Read what tests need of others, so that no mutant has to wait for it."""
     for name in names:
-        if importlib.util.find_spec(name.partition(".")[0]) is not None:
+        if _can_be_found(name.partition(".")[0]):
             importlib.import_module(name)
+
+
+def _can_be_found(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ValueError:
+        return False  # made while another was read, out of no file
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
