@@ -35,7 +35,10 @@ REVISED: Final = (
     "SELECT count(*) FROM revision AS r JOIN meter AS m ON m.id = r.meter"
     " WHERE $1::text[] IS NULL OR m.address = ANY ($1)"
 )
-HELD: Final = "SELECT count(*) FROM quarantine WHERE reason <> ALL ($1::text[])"
+HELD: Final = (
+    "SELECT string_agg(DISTINCT concat_ws(', ', codec, reason, message), '; ') FROM quarantine"
+    " WHERE reason <> ALL ($1::text[])"
+)
 
 Episode = tuple[str, str, datetime, datetime | None]
 
@@ -62,7 +65,8 @@ async def found_in(
     try:
         for what, query in NEVER.items():
             must(await connection.fetchval(query) == 0, what)
-        must(await connection.fetchval(HELD, planted) == 0, "frames in quarantine")
+        held = await connection.fetchval(HELD, planted)
+        must(held is None, f"frames in quarantine: {held}")
         must(await connection.fetchval(REVISED, whose) == 0, "revisions")
         rows = await connection.fetch(ROWS, whose)
         episodes = await connection.fetch(EPISODES)
