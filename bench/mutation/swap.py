@@ -33,6 +33,8 @@ class Loaded:
         self._root = root
         self._functions: Mapping[Key, list[FunctionType]] = defaultdict(list)
         self._caches: list[Any] = []
+        # A gateway that ran in this process has frozen what there was, which is not listed then.
+        gc.unfreeze()
         for one in gc.get_objects():
             if isinstance(one, FunctionType):
                 code = one.__code__

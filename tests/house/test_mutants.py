@@ -1,6 +1,7 @@
 """Mutants: what is changed, that the sample stays, and what becomes of a trial."""
 
 import ast
+import gc
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -117,6 +118,7 @@ def test_a_running_program_becomes_a_mutant_in_a_trial_alone(tmp_path: Path) -> 
         return spread.counts
 
     def trial() -> tuple[str, str]:
+        gc.freeze()
         Loaded(ROOT).put(mutant)
         return (KILLED, str(counted()))
 
