@@ -37,9 +37,10 @@ from coverage import Coverage
 ROOMS: Final = ("protocol", "codecs", "alarms")
 # Their own tests, and the seeded fuzzing of codecs, framer, session and envelope.
 PLACES: Final = (*(f"tests/{room}" for room in ROOMS), "tests/house/test_fuzz.py")
-# Plugins among them: pytest complains of those that were read before.
+# Whatever reads modules of ours; and plugins, as pytest complains of those that were read before.
 _OURS: Final = (
-    "wattwarden", "tests", "bench", "pytest_", "_pytest", "xdist", "_hypothesis_", "__main__",
+    "wattwarden", "tests", "bench", "fuzz",
+    "pytest_", "_pytest", "xdist", "_hypothesis_", "__main__",
 )  # fmt: skip
 _FIRST: Final = 12
 _READING_S: Final = 30.0
