@@ -49,6 +49,8 @@ LEAD_S_A_METER: Final = 0.01
 # Faults last as long as they should in runs of so many minutes, in shorter ones less.
 WHOLE_MIN: Final = 20.0
 RECOVERY_S: Final = 15.0
+# How what is wrong with a recovery ends, in a report.
+TOO_LATE: Final = ": too late"
 # Whose last readings are a cycle or two apart may be judged differently to the end.
 MARGIN_CYCLES: Final = 4
 PAUSE_S: Final = (0.5, 2.0)
@@ -250,7 +252,7 @@ async def _step(scene: Scene, name: str, report: Report) -> None:
         told = f"{name}: well again after {took_s:.1f} s" + (f" ({last})" if last else "")
         report.say(told)
         if took_s > RECOVERY_S:
-            report.wrong.append(f"{told}: too late")
+            report.wrong.append(f"{told}{TOO_LATE}")
 
 
 async def _compare(options: Options, report: Report, disturbed: Found) -> None:
