@@ -29,14 +29,15 @@ from wattwarden.protocol.codec import NOTHING_ASKED, Batch
 from wattwarden.protocol.framer import Framer
 from wattwarden.protocol.recognition import MAX_HEAD_BYTES
 
-INPUTS: Final = 64
+# As many as a writer's round has frames on a calm day: what a batch costs is nothing to each.
+INPUTS: Final = 512
 # Of the inputs of a storm, how many are held against the whole invariant, alone.
-WHOLE_SHARE: Final = 1 / 128
+WHOLE_SHARE: Final = 1 / 512
 # Reading a frame alone costs as much as all the rest of it, and explaining it twice that: among ten
-# million inputs each is done a million times, and hundreds of thousands.
-READ_SHARE: Final = 1 / 8
+# million inputs each is done hundreds of thousands of times.
+READ_SHARE: Final = 1 / 16
 LINE_SHARE: Final = 0.25
-EXPLAINED_SHARE: Final = 1 / 32
+EXPLAINED_SHARE: Final = 1 / 64
 # So many inputs are changes of the one before them; the others, of a seed.
 CHAINED_SHARE: Final = 0.2
 
