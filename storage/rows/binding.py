@@ -81,11 +81,14 @@ def mark_clocks(rows: Rows, bounds: ClockBounds) -> Rows:
 
 def by_partition(table: str, rows: Rows, days: frozenset[int]) -> Iterator[tuple[str, Rows]]:
     """Split rows by the partition that takes them; ``days`` are those that have one."""
+    if not len(rows):
+        return
+    first, last = int(rows.at.min()) // DAY_US, int(rows.at.max()) // DAY_US
+    if first == last and first in days:
+        yield partition_name(table, first), rows
+        return
     of_row = rows.at // DAY_US
     found: list[int] = np.unique(of_row).tolist()
-    if len(found) == 1 and found[0] in days:
-        yield partition_name(table, found[0]), rows
-        return
     for day in found:
         if day in days:
             yield partition_name(table, day), rows.take(of_row == day)

@@ -18,7 +18,15 @@ from wattwarden.storage.rows import position
 from wattwarden.storage.rows.counters import WriterCounters
 from wattwarden.storage.rows.filing import UNKNOWN_CODEC, Allowance, file, sender_of
 from wattwarden.storage.rows.gathering import Gathered, gather
-from wattwarden.storage.rows.ingest import Known, Prepared, Reason, Trouble, prepare, store
+from wattwarden.storage.rows.ingest import (
+    Known,
+    Prepared,
+    Reason,
+    Trouble,
+    days_by_table,
+    prepare,
+    store,
+)
 from wattwarden.storage.rows.intake import ChainLink, Intake, Spoilt, read, sift
 from wattwarden.storage.rows.partitions import note_parts
 from wattwarden.storage.rows.position import Position
@@ -36,7 +44,8 @@ class Work:
     """A stretch of the journal, and what is to be stored of it.
 
     ``strange`` names chains whose last envelope must be known first; then nothing else is filled.
-    ``unread`` are batches that no codec takes, with their troubles.
+    ``unread`` are batches that no codec takes, with their troubles; ``days`` by table need
+    partitions.
     """
 
     entries: Sequence[Entry]
@@ -47,6 +56,13 @@ class Work:
     spoilt: int = 0
     prepared: tuple[Prepared, ...] = ()
     unread: tuple[tuple[Gathered, list[Trouble]], ...] = ()
+    days: Mapping[str, set[int]] = field(default_factory=dict)
+
+    def let_go(self) -> None:
+        """Free the envelopes of what is stored, one by one: other threads get their turn."""
+        for placed in self.intake.by_codec.values():
+            while placed:
+                placed.pop()
 
 
 @dataclass(slots=True)
@@ -98,6 +114,7 @@ def prepare_round(desk: Desk, old: Position, entries: Sequence[Entry], chains: C
         spoilt=len(spoilt),
         prepared=tuple(prepared),
         unread=tuple(unread),
+        days=days_by_table(prepared, readers.bounds),
     )
 
 

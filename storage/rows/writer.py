@@ -14,7 +14,7 @@ hand in a child process first (``decoding``).
 import asyncio
 import contextlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -30,7 +30,7 @@ from wattwarden.storage.retrying import Readers
 from wattwarden.storage.rows import position
 from wattwarden.storage.rows.counters import WriterCounters
 from wattwarden.storage.rows.filing import Allowance, load_suspects
-from wattwarden.storage.rows.ingest import Known, days_by_table
+from wattwarden.storage.rows.ingest import Known
 from wattwarden.storage.rows.intake import ChainLink  # noqa: TC001  # as every import here: at run time
 from wattwarden.storage.rows.position import Position
 from wattwarden.storage.rows.round import Chains, Desk, Work, commit_round, prepare_round
@@ -126,6 +126,9 @@ class Writer:
         self._most_bytes = limits.first_bytes
         # What is fetched while a round is written, and from which position on.
         self._ahead: tuple[Position, asyncio.Task[Work | None]] | None = None
+        # What was stored, until the thread that decodes the next has let it go: freeing its objects
+        # takes as long as a commit, and the database would wait for us.
+        self._stored: list[Work] = []
 
     @property
     def shard(self) -> int:
@@ -205,8 +208,18 @@ class Writer:
             self._desk.shard, old.sequence, most=self._most, most_bytes=self._most_bytes
         )
         if not entries:
+            await asyncio.to_thread(self._let_go)
             return None
-        return await asyncio.to_thread(prepare_round, self._desk, old, entries, chains)
+        return await asyncio.to_thread(self._prepare, old, entries, chains)
+
+    def _prepare(self, old: Position, entries: Sequence[Entry], chains: Chains) -> Work:
+        self._let_go()
+        return prepare_round(self._desk, old, entries, chains)
+
+    def _let_go(self) -> None:
+        for work in self._stored:
+            work.let_go()
+        self._stored.clear()
 
     def _fetch_ahead(self, work: Work) -> None:
         """While there is more to take, read and decode it while the database writes."""
@@ -255,6 +268,7 @@ class Writer:
         tally = await self._commit(connection, work)
         tally.partitions_made = made
         self.position = work.new
+        self._stored.append(work)
         self._desk.doubted_bytes -= sum(len(entry.payload) for entry in work.entries)
         self._chains |= work.intake.chains
         self.counters.add(tally)
@@ -277,8 +291,7 @@ class Writer:
         """Make the partitions that the rows need, each in a transaction of its own."""
         made = 0
         partitions = self._desk.known.partitions
-        days = days_by_table(work.prepared, self._desk.readers.bounds)
-        for table, wanted in days.items():
+        for table, wanted in work.days.items():
             made += await partitions.ensure(connection, table, wanted)
         return made
 

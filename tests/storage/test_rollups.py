@@ -22,7 +22,9 @@ from wattwarden.storage.rollups import (
     note_touched,
     read_rollups,
     recompute_due,
+    touched_hours,
 )
+from wattwarden.storage.rows.tables import Rows
 from wattwarden.storage.rows.writer import Writer, WriterLimits
 
 FAST = WriterLimits(lull_s=0.001, first_pause_s=0.001, last_pause_s=0.002)
@@ -171,6 +173,21 @@ async def test_the_hour_after_a_late_row_is_computed_again(
     assert (day.received, day.expected, day.energy_used) == (2, 0, 20)
     assert day.voltage_mean is None
     assert not math.isnan(day.received)
+
+
+def made_rows(meters: list[int], hours: list[int]) -> Rows:
+    meter, at = np.array(meters, np.int32), np.array(hours, np.int64) * 60 * MINUTE
+    zeros = np.zeros(len(meter), np.int32)
+    return Rows(zeros, meter, at, at, zeros, zeros.astype(np.int16), "", "i", {})
+
+
+def test_each_hour_of_a_meter_is_touched_once_however_its_rows_lie() -> None:
+    scattered = made_rows([1, 1, 2, 1, 1, 2], [5, 5, 5, 5, 6, 5])
+
+    touched = touched_hours([scattered, made_rows([], []), made_rows([2, 3], [5, 5])])
+
+    assert [divmod(pair, 1 << 32) for pair in touched.tolist()] == [(5, 1), (5, 2), (5, 3), (6, 1)]
+    assert touched_hours([]).tolist() == []
 
 
 async def test_many_touched_hours_are_noted_whole_in_rows_that_stay_in_their_page(

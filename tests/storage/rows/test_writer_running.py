@@ -1,6 +1,7 @@
 """A writer on its own: until it is stopped, while the database is away."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from tests.storage.rows.written import FAST
 from wattwarden.storage.database import Connection
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.journal.entry import Entry
+from wattwarden.storage.rows.round import Work
 from wattwarden.storage.rows.writer import Writer
 
 
@@ -41,6 +43,24 @@ async def test_it_runs_until_it_is_stopped_and_leaves_no_connection(
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'wattwarden writer 0'"
         ):
             await asyncio.sleep(0.005)
+
+
+async def test_nothing_of_what_is_stored_is_kept_while_there_is_no_more(
+    writer: Writer, journal: MemoryJournal
+) -> None:
+    for number in range(3):
+        journal.frames(reading(f"m{number}"))
+
+    assert await writer.round() == 3
+    assert works() == 1
+    assert await writer.round() == 0
+    assert works() == 0
+
+
+def works() -> int:
+    """Count the rounds whose entries and rows are in memory."""
+    gc.collect()
+    return sum(isinstance(one, Work) for one in gc.get_objects())
 
 
 async def test_it_waits_for_a_database_that_is_away(
