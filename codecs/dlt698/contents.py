@@ -23,8 +23,8 @@ _TIMES: Final = ("2021", "6040", "6042", "6041", "4000")
 class Reading(NamedTuple):
     """Values that one meter had at one time.
 
-    ``meter`` is None where only the frame says whose they are, ``time`` b"" where none is stated,
-    otherwise wall time in 14 or 17 digits.
+    ``meter``, as a TSA's text, is None where only the frame says whose they are, ``time`` b"" where
+    none is stated, otherwise wall time in 14 or 17 digits.
     """
 
     meter: str | None
@@ -120,7 +120,7 @@ def _spread(rcsd: list[dict[str, Any]], row: list[Any]) -> Iterator[Any]:
 def _meter(found: list[Any]) -> str | None:
     for data in found:
         address = (data or {}).get("TSA") or (data or {}).get("octet-string")
-        if isinstance(address, str) and address and not address.startswith(":"):
+        if isinstance(address, str) and address.removeprefix(":"):
             return address.upper()
     return None
 

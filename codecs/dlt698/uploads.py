@@ -14,8 +14,9 @@ from wattwarden.codecs.dlt698.frame import (
 )
 from wattwarden.codecs.dlt698.objects import find, quantity_of, values_of
 from wattwarden.codecs.dlt698.services import SECURED_BACK_TAG, SERVER_TAIL, SERVICES
+from wattwarden.codecs.dlt698.values import address_of
 from wattwarden.protocol.codec import Batch, Columns
-from wattwarden.protocol.errors import ProtocolError
+from wattwarden.protocol.errors import ProtocolError, Refusal
 from wattwarden.protocol.quality import Quality
 from wattwarden.protocol.rows import NO_FLAG, Measured, Rows, shape_of
 
@@ -25,6 +26,7 @@ _TELLING: Final = frozenset(
 ) | {SECURED_BACK_TAG}
 # Whoever asks for records asks for what was measured before; reports bring them as they are made.
 _FROM_MEMORY: Final = frozenset({"get_response_record", "get_response_record_list"})
+NO_ADDRESS: Final = "which is no meter's address"
 
 
 def decode(batch: Batch) -> Columns:
@@ -47,8 +49,24 @@ def _take(rows: Rows, batch: Batch, index: int, frame: bytes) -> None:
         raise ProtocolError(error.kind, error.message, offset) from error
     told = inner_of(said) or said
     quality = int(Quality.BACKFILL) if told.kind in _FROM_MEMORY else 0
-    for reading in readings(told.fields):
-        _add(rows, (index, quality if reading.time else 0), reading, link.meter)
+    found = list(readings(told.fields))
+    try:
+        meters = [_meter(reading, link) for reading in found]
+    except ProtocolError as error:
+        raise ProtocolError(error.kind, error.message, header_bytes(frame, 0)) from error
+    for reading, meter in zip(found, meters, strict=True):
+        _add(rows, (index, quality if reading.time else 0), reading, meter)
+
+
+def _meter(reading: Reading, link: Link) -> str | None:
+    """Whose reading it is, None: the session's.  Raises ProtocolError where that is no meter."""
+    if reading.meter is None:
+        return link.meter
+    address = address_of(reading.meter)
+    if address is None:
+        message = f"readings of {reading.meter[:80]!r}, {NO_ADDRESS}"
+        raise ProtocolError(Refusal.DECODE, message)
+    return address
 
 
 def _whole(batch: Batch, index: int, link: Link) -> bytes:
@@ -64,8 +82,8 @@ def _whole(batch: Batch, index: int, link: Link) -> bytes:
     return batch.requests[asked] + link.apdu
 
 
-def _add(rows: Rows, place: tuple[int, int], reading: Reading, sender: str | None) -> None:
-    """Add a reading; ``place`` is its frame and its quality."""
+def _add(rows: Rows, place: tuple[int, int], reading: Reading, meter: str | None) -> None:
+    """Add a reading of a meter, None for the session's; ``place`` is its frame and its quality."""
     index, quality = place
     found: dict[str, tuple[float, float]] = {}
     for oad, data in reading.items:
@@ -80,6 +98,6 @@ def _add(rows: Rows, place: tuple[int, int], reading: Reading, sender: str | Non
     if not found:
         return
     shape = shape_of(tuple(Measured("", name, scale) for name, (_, scale) in found.items()))
-    origin = (index, rows.meter(index, reading.meter or sender), quality)
+    origin = (index, rows.meter(index, meter), quality)
     counts = [count for count, _ in found.values()]
     rows.add((shape, reading.period, ""), origin, reading.time, counts, NO_FLAG * len(counts))

@@ -8,6 +8,7 @@ import re
 from abc import abstractmethod
 from typing import Any, Final
 
+from wattwarden.codecs.dlt698.frame import WILDCARD_DIGIT
 from wattwarden.codecs.dlt698.objects import dar_name, describe
 from wattwarden.protocol.axdr import Leaf, length_bytes, take, take_length
 from wattwarden.protocol.axdr_values import Hex, Number, Octets
@@ -157,6 +158,23 @@ class Tsa(Leaf):
         if address and not text.startswith(":"):
             address = bytes([len(address) - 1]) + address
         return length_bytes(len(address)) + address
+
+
+_KIND_BITS, _SIZE_BITS = 0xC0, 0x0F
+
+
+def address_of(text: str) -> str | None:
+    """Return the address, in digits, of the one meter that a TSA's text stands for, None for none.
+
+    A logical address, one of several units in a meter, is left out.
+    """
+    raw = bytes.fromhex(text.removeprefix(":"))
+    if text.startswith(":"):
+        if not raw or raw[0] & _KIND_BITS or len(raw) != (raw[0] & _SIZE_BITS) + 2:
+            return None
+        raw = raw[1:]
+    digits = raw.hex().upper()
+    return digits if 0 < len(raw) <= _SIZE_BITS + 1 and WILDCARD_DIGIT not in digits else None
 
 
 class Dar(Number):

@@ -382,3 +382,48 @@ def test_records_that_are_asked_for_are_marked_and_those_of_a_report_are_not() -
         for frame, mark in zip(block.frame.tolist(), block.quality.tolist(), strict=True)
     }
     assert marks == {(0, 0), (1, int(Quality.BACKFILL))}
+
+
+def proxied(address: str) -> bytes:
+    """A concentrator says that phase A of a meter, whose TSA is given in hex, has 220.1 V."""
+    frame = framed("proxy-get-response")
+    link = take_apart(frame)
+    tsa = bytes.fromhex(address)
+    item = b"\1" + bytes.fromhex("20000201") + b"\1" + b"\x12" + (2201).to_bytes(2, "big")
+    apdu = link.apdu[:3] + b"\1" + bytes([len(tsa)]) + tsa + item + b"\0\0"
+    return seal(link._replace(apdu=apdu))
+
+
+@pytest.mark.parametrize(
+    ("tsa", "meter"),
+    [
+        ("05000000123456", "000000123456"),
+        ("15000000123456", "000000123456"),  # its logical address is 1
+        ("0f" + "12" * 16, "12" * 16),
+    ],
+)
+def test_a_reading_is_of_the_meter_whose_address_the_concentrator_says(
+    tsa: str, meter: str
+) -> None:
+    columns = CODEC.decode(Batch.of([proxied(tsa)], NOW))
+    (block,) = columns.blocks
+    assert [columns.meters[place] for place in block.meter] == [meter]
+    assert block.values["voltage_a"].tolist() == [pytest.approx(220.1)]
+
+
+@pytest.mark.parametrize(
+    "tsa",
+    [
+        "",
+        "05",
+        "0500000012345678",  # longer than it says
+        "450000001234aa",  # an address of a group
+        "05aa0000123456",  # one that stands for many
+        "20000201" * 16,
+    ],
+)
+def test_a_reading_of_nobody_in_particular_is_refused_and_nobodys(tsa: str) -> None:
+    columns = CODEC.decode(Batch.of([proxied(tsa)], NOW))
+    assert columns.blocks == ()
+    (refused,) = columns.refused
+    assert "no meter's address" in refused.message
