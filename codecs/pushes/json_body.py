@@ -45,6 +45,16 @@ _FOLLOWS: Final = {
     ord("]"): _AFTER_VALUE,
 }
 """Which tokens may stand behind which, by their first byte; ``v`` stands for numbers and words."""
+# Names and plain values that a comma or a colon follows, as many as there are: most of any body.
+_NAMED: Final = rb'[ \t\r\n]*+"' + _CHARACTERS + rb'"[ \t\r\n]*+[:,]'
+_RUN: Final = rb"(?:" + _NAMED + rb"|[ \t\r\n]*+[-+.0-9A-Za-z]++[ \t\r\n]*+,)*+"
+_RUNS: Final = {
+    ord("{"): re.compile(rb"(?:" + _NAMED + _RUN + rb")?+"),
+    ord("["): re.compile(_RUN),
+    _COMMA: re.compile(_RUN),
+    _COLON: re.compile(_RUN),
+}
+"""By the token before: a run, behind which stands what a comma or a colon asks for."""
 _MARKS: Final = frozenset(_FOLLOWS) - {_WORD}
 
 Judge = Callable[[dict[str, Any]], bool]
@@ -59,8 +69,10 @@ class BrokenError(Exception):
     """The tokens from here on are no object."""
 
 
-def tokens(buffer: bytes, start: int) -> Iterator[Token]:
+def tokens(buffer: bytes, start: int, *, runs: bool = False) -> Iterator[Token]:
     """Yield the tokens of the object at ``start``, as far as they have arrived.
+
+    With ``runs`` those are left out that stand between braces and brackets and belong together.
 
     Raises:
         BrokenError: what follows can be no token of it.
@@ -88,12 +100,15 @@ def tokens(buffer: bytes, start: int) -> Iterator[Token]:
         if not depth:
             return
         at, follows = end, _FOLLOWS[kind]
+        run = _RUNS[kind].match(buffer, at, limit) if runs and kind in _RUNS else None
+        if run is not None and run.end() > at:
+            at, follows = run.end(), _VALUES
 
 
 def measure(buffer: bytes, start: int) -> int:
     """Return the length of the object at ``start``: 0 not told yet, -1 none begins here."""
     try:
-        for _, _, end, depth in tokens(buffer, start):
+        for _, _, end, depth in tokens(buffer, start, runs=True):
             if not depth:
                 return end - start
     except BrokenError:

@@ -6,13 +6,22 @@ from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.codecs.mischief import NOW, vectors_of
 
 from wattwarden.codecs import load_codecs, port_codecs
 from wattwarden.codecs.onenet import MOST_MESSAGES
 from wattwarden.codecs.onenet.resources import quantity_of
 from wattwarden.codecs.onenet.signature import is_signed, sign
-from wattwarden.codecs.pushes.json_body import MOST_BYTES, MOST_DEPTH, load, measure
+from wattwarden.codecs.pushes.json_body import (
+    MOST_BYTES,
+    MOST_DEPTH,
+    BrokenError,
+    load,
+    measure,
+    tokens,
+)
 from wattwarden.codecs.pushes.told import MOST_NUMBERS, address_of, moment_of, numbers_of
 from wattwarden.protocol.codec import (
     Batch,
@@ -66,6 +75,24 @@ def ctwing(payload: Any, **more: Any) -> bytes:
 )
 def test_an_object_ends_where_its_braces_do(raw: bytes, size: int) -> None:
     assert measure(raw, 0) == size
+
+
+PARTS = (b"{", b"}", b"[", b"]", b":", b",", b'"a"', b"1", b" ", b'"', b"\\", b'"b":"c",', b"tr")
+
+
+def by_token(raw: bytes) -> int:
+    """What ``measure`` says, each token looked at."""
+    try:
+        told = list(tokens(raw, 0))
+    except BrokenError:
+        return -1
+    return told[-1][2] if told and not told[-1][3] else 0
+
+
+@given(parts=st.lists(st.sampled_from(PARTS), max_size=14))
+def test_runs_of_plain_members_say_what_their_tokens_say(parts: list[bytes]) -> None:
+    raw = b"{" + b"".join(parts)
+    assert measure(raw, 0) == by_token(raw)
 
 
 def test_the_length_of_an_object_is_told_by_its_last_byte_alone() -> None:
