@@ -191,7 +191,7 @@ def look_at_units(folder: Path) -> Iterator[tuple[str, str]]:
     enabled = inside(folder, "systemctl", "is-enabled", "wattwarden.socket", "wattwarden.service")
     yield "enabled", enabled.replace("\n", " ").strip()
     cluster = [f"/{file.relative_to(folder)}" for file in (folder / CLUSTER[1:]).glob("*.service")]
-    for unit in (UNITS[0], *cluster):
+    for unit in (UNITS[0], UNITS[2], *cluster):
         exposed = inside(
             folder, "systemd-analyze", "security", "--offline=true", "--threshold=30", unit
         )
@@ -201,7 +201,7 @@ def look_at_units(folder: Path) -> Iterator[tuple[str, str]]:
 
 def run_by_hand(folder: Path) -> Iterator[tuple[str, str]]:
     """Start what systemd would, dial in with a meter, look, stop."""
-    unit, port = (unit_of((folder / name[1:]).read_text("utf-8")) for name in UNITS)
+    unit, port = (unit_of((folder / name[1:]).read_text("utf-8")) for name in UNITS[:2])
     log = folder / "var/log/wattwarden-tried"
     with Service(folder, unit, port) as service:
         service.start(log)
