@@ -186,6 +186,7 @@ class Writer:
     async def close(self) -> None:
         """Close the connection."""
         await self._drop_ahead()
+        self._stored.clear()
         connection, self._connection = self._connection, None
         if connection is not None and not connection.is_closed():
             with contextlib.suppress(StorageError), errors("closing the connection"):
@@ -207,19 +208,19 @@ class Writer:
         entries = await self._journal.read(
             self._desk.shard, old.sequence, most=self._most, most_bytes=self._most_bytes
         )
-        if not entries:
-            await asyncio.to_thread(self._let_go)
-            return None
-        return await asyncio.to_thread(self._prepare, old, entries, chains)
+        # Handed over here: a thread whose fetch is given up still runs beside the next one.
+        stored, self._stored = self._stored, []
+        if entries:
+            return await asyncio.to_thread(self._prepare, stored, old, entries, chains)
+        if stored:
+            await asyncio.to_thread(_let_go, stored)
+        return None
 
-    def _prepare(self, old: Position, entries: Sequence[Entry], chains: Chains) -> Work:
-        self._let_go()
+    def _prepare(
+        self, stored: list[Work], old: Position, entries: Sequence[Entry], chains: Chains
+    ) -> Work:
+        _let_go(stored)
         return prepare_round(self._desk, old, entries, chains)
-
-    def _let_go(self) -> None:
-        for work in self._stored:
-            work.let_go()
-        self._stored.clear()
 
     def _fetch_ahead(self, work: Work) -> None:
         """While there is more to take, read and decode it while the database writes."""
@@ -337,6 +338,11 @@ class Writer:
             count = getattr(tally, name)
             if count:
                 _log.error(event, shard=self._desk.shard, count=count)
+
+
+def _let_go(stored: list[Work]) -> None:
+    while stored:
+        stored.pop().let_go()
 
 
 async def _cancel(task: asyncio.Task[Work | None]) -> None:
