@@ -37,8 +37,9 @@ RECEIVED_AT: Final = 1_718_884_800_000_000
 UNSTEADY_ZONE: Final = ZoneInfo("Europe/Berlin")
 MAX_ADDRESS_BYTES: Final = 32
 MAX_FACTOR_BYTES: Final = 48
-# Frames of a batch that are decoded by themselves, too.
-MOST_SINGLE: Final = 3
+# Frames of a batch that are decoded by themselves, too: this many, and one of so many.
+LEAST_SINGLE: Final = 3
+SINGLE_SHARE: Final = 1 / 24
 
 Row = tuple[str, str, str, str, int, int, tuple[Any, ...]]
 """Which block, meter, channel, period, at, quality, values by name."""
@@ -315,7 +316,8 @@ def _plain(name: str, values: NDArray[Any]) -> list[Any]:
 def check_singly(codec: Codec, batch: Batch, columns: Columns, rng: Random) -> None:
     """A batch means what its frames mean one by one, some of which are tried."""
     together, refused = rows_of(columns), _refused_of(columns)
-    for index in {rng.randrange(len(batch)) for _ in range(MOST_SINGLE)}:
+    singles = max(LEAST_SINGLE, round(SINGLE_SHARE * len(batch)))
+    for index in {rng.randrange(len(batch)) for _ in range(singles)}:
         alone = codec.decode(part(batch, index))
         mine, its = together.get(index, []), rows_of(alone).get(0, [])
         assert mine == its, f"frame {index} gives {its} alone and {mine} among others"

@@ -26,7 +26,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1]))
 from fuzz.harness import MAX_INPUT_BYTES, ROOT, VECTORS, Finding, Target
 from fuzz.record import GUIDED, STORM, Run, add, executions_of, read_runs, storms_done
 from fuzz.run import load_targets
-from fuzz.storm import INPUTS, storms
+from fuzz.storm import inputs_of, storms
 
 CORPUS: Final = ROOT / "fuzz" / "corpus"
 # An input takes milliseconds; one that takes seconds is a finding.
@@ -94,7 +94,7 @@ def storm(target: Target, seconds: float, seed: str, *, recorded: bool) -> bool:
         try:
             count = next(running)
         except Finding as finding:
-            count = INPUTS
+            count = inputs_of(target)
             found += 1
             part.found += 1
             _keep(target, finding)

@@ -4,7 +4,7 @@
        └─ some of them ─► Target.run, which holds the whole invariant for an input alone
 
 What a batch costs is shared by its frames, so that an input costs a fraction of what it costs
-alone; and that a frame means among a hundred strangers what it means alone is checked as well.
+alone; and that a frame means among hundreds of strangers what it means alone is checked as well.
 """
 
 from collections.abc import Iterator, Sequence
@@ -31,6 +31,8 @@ from wattwarden.protocol.recognition import MAX_HEAD_BYTES
 
 # As many as a writer's round has frames on a calm day: what a batch costs is nothing to each.
 INPUTS: Final = 512
+# Of a target without a codec, where each is tried alone: so that a storm ends in seconds.
+INPUTS_ALONE: Final = 64
 # Of the inputs of a storm, how many are held against the whole invariant, alone.
 WHOLE_SHARE: Final = 1 / 512
 # Reading a frame alone costs as much as all the rest of it, and explaining it twice that: among ten
@@ -54,11 +56,16 @@ def storms(target: Target, seed: object, first: int = 0) -> Iterator[int]:
     for number in _counted(first):
         rng = Random(f"{seed}/{target.name}/{number}")
         inputs = [mutate(rng.choice(seeds), seeds, target, rng)]
-        while len(inputs) < INPUTS:
+        while len(inputs) < inputs_of(target):
             data = inputs[-1] if rng.random() < CHAINED_SHARE else rng.choice(seeds)
             inputs.append(mutate(data, seeds, target, rng))
         attempt(target, inputs, f"{seed}, storm {number}")
         yield len(inputs)
+
+
+def inputs_of(target: Target) -> int:
+    """Return how many inputs a storm of a target has."""
+    return INPUTS_ALONE if target.wire is None else INPUTS
 
 
 def attempt(target: Target, inputs: Sequence[bytes], seed: object) -> None:

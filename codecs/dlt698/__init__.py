@@ -9,7 +9,8 @@ projects, checksums recomputed.
 Met in the field and accepted: reserved bits of the PIID set, tails that are missing or longer than
 the standard's, services of later editions (kept whole), objects of no table.  A record's object
 with several attributes has a column for each or one for all, whichever makes the APDU end in its
-tail.  The plain text of a security response is read, its MAC is nobody's but the meter's to check.
+tail.  Logical addresses, units of one meter, are not told apart.  The plain text of a security
+response is read, its MAC is nobody's but the meter's to check.
 
 frame ─► values, data ─► services ─► apdu ─► message, explanation      one frame
                               objects └► contents ─► uploads           many

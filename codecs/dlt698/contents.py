@@ -119,8 +119,9 @@ def _spread(rcsd: list[dict[str, Any]], row: list[Any]) -> Iterator[Any]:
 
 def _meter(found: list[Any]) -> str | None:
     for data in found:
+        # An empty TSA is said of a meter, too: of none.
         address = (data or {}).get("TSA") or (data or {}).get("octet-string")
-        if isinstance(address, str) and address.removeprefix(":"):
+        if isinstance(address, str) and address:
             return address.upper()
     return None
 

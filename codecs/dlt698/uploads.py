@@ -49,24 +49,14 @@ def _take(rows: Rows, batch: Batch, index: int, frame: bytes) -> None:
         raise ProtocolError(error.kind, error.message, offset) from error
     told = inner_of(said) or said
     quality = int(Quality.BACKFILL) if told.kind in _FROM_MEMORY else 0
-    found = list(readings(told.fields))
-    try:
-        meters = [_meter(reading, link) for reading in found]
-    except ProtocolError as error:
-        raise ProtocolError(error.kind, error.message, header_bytes(frame, 0)) from error
-    for reading, meter in zip(found, meters, strict=True):
-        _add(rows, (index, quality if reading.time else 0), reading, meter)
-
-
-def _meter(reading: Reading, link: Link) -> str | None:
-    """Whose reading it is, None: the session's.  Raises ProtocolError where that is no meter."""
-    if reading.meter is None:
-        return link.meter
-    address = address_of(reading.meter)
-    if address is None:
-        message = f"readings of {reading.meter[:80]!r}, {NO_ADDRESS}"
-        raise ProtocolError(Refusal.DECODE, message)
-    return address
+    strange = [
+        reading.meter
+        for reading in readings(told.fields)
+        if not _add(rows, (index, quality if reading.time else 0), reading, link.meter)
+    ]
+    if strange:
+        message = f"readings of {str(strange[0])[:80]!r}, {NO_ADDRESS}"
+        raise ProtocolError(Refusal.DECODE, message, header_bytes(frame, 0))
 
 
 def _whole(batch: Batch, index: int, link: Link) -> bytes:
@@ -82,8 +72,8 @@ def _whole(batch: Batch, index: int, link: Link) -> bytes:
     return batch.requests[asked] + link.apdu
 
 
-def _add(rows: Rows, place: tuple[int, int], reading: Reading, meter: str | None) -> None:
-    """Add a reading of a meter, None for the session's; ``place`` is its frame and its quality."""
+def _add(rows: Rows, place: tuple[int, int], reading: Reading, sender: str | None) -> bool:
+    """Add a reading; ``place`` is its frame and its quality.  Return False where it is nobody's."""
     index, quality = place
     found: dict[str, tuple[float, float]] = {}
     for oad, data in reading.items:
@@ -96,8 +86,12 @@ def _add(rows: Rows, place: tuple[int, int], reading: Reading, meter: str | None
                 scale = attribute.counted if value.is_count else attribute.whole
                 found.setdefault(quantity, (value.number, scale))
     if not found:
-        return
+        return True
+    meter = sender if reading.meter is None else address_of(reading.meter)
+    if meter is None and reading.meter is not None:
+        return False
     shape = shape_of(tuple(Measured("", name, scale) for name, (_, scale) in found.items()))
     origin = (index, rows.meter(index, meter), quality)
     counts = [count for count, _ in found.values()]
     rows.add((shape, reading.period, ""), origin, reading.time, counts, NO_FLAG * len(counts))
+    return True

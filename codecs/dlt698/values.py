@@ -160,19 +160,20 @@ class Tsa(Leaf):
         return length_bytes(len(address)) + address
 
 
-_KIND_BITS, _SIZE_BITS = 0xC0, 0x0F
+_KIND_BITS, _EXTENDED_BIT, _SIZE_BITS = 0xC0, 0x20, 0x0F
 
 
 def address_of(text: str) -> str | None:
     """Return the address, in digits, of the one meter that a TSA's text stands for, None for none.
 
-    A logical address, one of several units in a meter, is left out.
+    A logical address, one of several units in a meter, is left out; one beyond 1 has a byte of its
+    own, which counts as one of the address.
     """
     raw = bytes.fromhex(text.removeprefix(":"))
     if text.startswith(":"):
         if not raw or raw[0] & _KIND_BITS or len(raw) != (raw[0] & _SIZE_BITS) + 2:
             return None
-        raw = raw[1:]
+        raw = raw[2:] if raw[0] & _EXTENDED_BIT else raw[1:]
     digits = raw.hex().upper()
     return digits if 0 < len(raw) <= _SIZE_BITS + 1 and WILDCARD_DIGIT not in digits else None
 

@@ -50,11 +50,10 @@ _NAMED: Final = rb'[ \t\r\n]*+"' + _CHARACTERS + rb'"[ \t\r\n]*+[:,]'
 _RUN: Final = rb"(?:" + _NAMED + rb"|[ \t\r\n]*+[-+.0-9A-Za-z]++[ \t\r\n]*+,)*+"
 _RUNS: Final = {
     ord("{"): re.compile(rb"(?:" + _NAMED + _RUN + rb")?+"),
-    ord("["): re.compile(_RUN),
     _COMMA: re.compile(_RUN),
-    _COLON: re.compile(_RUN),
 }
-"""By the token before: a run, behind which stands what a comma or a colon asks for."""
+"""By the token before: a run, behind which stands what a comma or a colon asks for.  Behind others
+there may be one, too, and mostly is none: who sends only those would be looked at twice."""
 _MARKS: Final = frozenset(_FOLLOWS) - {_WORD}
 
 Judge = Callable[[dict[str, Any]], bool]

@@ -399,6 +399,8 @@ def proxied(address: str) -> bytes:
     [
         ("05000000123456", "000000123456"),
         ("15000000123456", "000000123456"),  # its logical address is 1
+        ("2602000000123456", "000000123456"),  # and here 2
+        ("260a000000123456", "000000123456"),
         ("0f" + "12" * 16, "12" * 16),
     ],
 )
@@ -418,6 +420,7 @@ def test_a_reading_is_of_the_meter_whose_address_the_concentrator_says(
         "05",
         "0500000012345678",  # longer than it says
         "450000001234aa",  # an address of a group
+        "2002",  # a logical address alone
         "05aa0000123456",  # one that stands for many
         "20000201" * 16,
     ],
@@ -425,5 +428,35 @@ def test_a_reading_is_of_the_meter_whose_address_the_concentrator_says(
 def test_a_reading_of_nobody_in_particular_is_refused_and_nobodys(tsa: str) -> None:
     columns = CODEC.decode(Batch.of([proxied(tsa)], NOW))
     assert columns.blocks == ()
+    (refused,) = columns.refused
+    assert "no meter's address" in refused.message
+
+
+def test_what_nobody_says_by_itself_is_not_refused_where_it_is_no_reading() -> None:
+    """Whoever asks who is on the line asks the wildcard."""
+    link = take_apart(proxied("05aaaaaaaaaaaa"))
+    apdu = link.apdu.replace(bytes.fromhex("20000201"), bytes.fromhex("40010200"))
+    columns = CODEC.decode(Batch.of([seal(link._replace(apdu=apdu))], NOW))
+    assert (columns.blocks, columns.refused) == ((), ())
+
+
+def recorded(*addresses: str) -> bytes:
+    """A report of records: each address, its TSA in hex, with a voltage of its own."""
+    columns = [{"oad": "202A0200"}, {"oad": "20000201"}]
+    rows = [
+        [{"TSA": address}, {"long-unsigned": 2201 + number}]
+        for number, address in enumerate(addresses)
+    ]
+    record = {"oad": "60120300", "rcsd": columns, "result": {"rows": rows}}
+    fields = {"control": "83", "SA": METER, "CA": 16, "piid": 1, "items": [record]}
+    return CODEC.encode(Message("report_records", None, None, fields))
+
+
+@pytest.mark.parametrize("strange", ["AAAAAAAAAAAA", ":000000123457", ":"])
+def test_a_broken_address_in_an_archive_costs_the_others_nothing(strange: str) -> None:
+    frame = recorded("000000123456", strange, "000000123458")
+    columns = CODEC.decode(Batch.of([frame], NOW))
+    (block,) = columns.blocks
+    assert [columns.meters[place] for place in block.meter] == ["000000123456", "000000123458"]
     (refused,) = columns.refused
     assert "no meter's address" in refused.message

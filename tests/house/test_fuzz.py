@@ -18,7 +18,7 @@ sys.path.append(str(Path(__file__).resolve().parents[2]))
 from fuzz import record, storm
 from fuzz.harness import ROOT, Finding, NoSeedsError, Target, mutate, read_vectors, smoke
 from fuzz.run import load_targets, vector_line
-from fuzz.storm import INPUTS, storms
+from fuzz.storm import INPUTS, INPUTS_ALONE, storms
 
 from wattwarden.codecs import load_codecs
 from wattwarden.protocol.codec import Batch, Columns
@@ -191,7 +191,7 @@ def test_a_storm_is_the_same_by_its_number_and_names_what_it_finds() -> None:
     seen.append([])
     next(storms(target, "s", 1))
     assert seen[0] != seen[1] == seen[2]
-    assert len(seen[1]) == INPUTS
+    assert len(seen[1]) == INPUTS_ALONE
 
     def broken(data: bytes) -> None:
         assert b"5" not in data, "five"
