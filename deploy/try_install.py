@@ -219,7 +219,8 @@ def run_by_hand(folder: Path) -> Iterator[tuple[str, str]]:
         missing = ["not booted", "no file system and no namespaces of its own", *service.skipped]
         yield "not as systemd would", "; ".join(missing)
     ready = [line for line in log.read_text().splitlines() if line.startswith(("ready", "sign-in"))]
-    yield "said", f"{len(ready)} lines: " + " / ".join(line.split("  ")[0][:60] for line in ready)
+    first = (re.split(r"  |: ", line)[0][:60] for line in ready)
+    yield "said", f"{len(ready)} lines: " + " / ".join(first)
 
 
 def use(folder: Path) -> Iterator[tuple[str, str]]:
