@@ -8,6 +8,7 @@ import asyncio
 import os
 from functools import partial
 from secrets import token_hex
+from typing import Protocol
 
 from wattwarden.server.archivist import Archivist, Chore
 from wattwarden.server.chores import (
@@ -104,8 +105,8 @@ async def run_writer(settings: Settings) -> None:
 
     shards = Shards(dsn, journal.shards, f"writer-{token_hex(6)}", writer_of)
     work = [
-        asyncio.create_task(watch_profiles(dsn, places.secrets, book, stop)),
-        asyncio.create_task(shards.run(stop)),
+        asyncio.create_task(watch_profiles(dsn, places.secrets, book, stop, needed=True)),
+        asyncio.create_task(take_when_known(shards, book, stop)),
     ]
     told = RoleTold(writer_watch(writers, shards, journal))
 
@@ -124,6 +125,24 @@ async def run_writer(settings: Settings) -> None:
         stop.set()
         await asyncio.gather(*work)
         await journal.close()
+
+
+class Takes(Protocol):
+    """What takes shards until ``stop`` is set."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Take them."""
+
+
+async def take_when_known(shards: Takes, book: ProfileBook, stop: asyncio.Event) -> None:
+    """Take shards as soon as profiles are known.
+
+    Before that a meter's readings would get another zone and other scales, and those that are
+    sealed would be refused.
+    """
+    await unless(stop, book.known.wait())
+    if not stop.is_set():
+        await shards.run(stop)
 
 
 async def run_archivist(settings: Settings) -> None:

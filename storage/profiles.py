@@ -118,14 +118,19 @@ class Profiles:
 
 
 class ProfileBook:
-    """The profiles that a role works with; ``replace`` them when they changed."""
+    """The profiles that a role works with; ``replace`` them when they changed.
+
+    ``known`` is set when they were told for the first time.
+    """
 
     def __init__(self) -> None:
+        self.known = asyncio.Event()
         self._profiles: Mapping[tuple[str, str], Profile] = {}
 
     def replace(self, profiles: Mapping[tuple[str, str], Profile]) -> None:
         """Work with these from now on."""
         self._profiles = profiles
+        self.known.set()
 
     def of(self, codec: str) -> ProfileOf:
         """Return the look-up by address for a codec; it follows ``replace``."""
@@ -158,8 +163,14 @@ async def load_profiles(connection: Connection, secrets: Path) -> Profiles:
     return found
 
 
-async def watch_profiles(dsn: str, secrets: Path, book: ProfileBook, stop: asyncio.Event) -> None:
-    """Keep a book up to date until ``stop`` is set; without the database it stays as it is."""
+async def watch_profiles(
+    dsn: str, secrets: Path, book: ProfileBook, stop: asyncio.Event, *, needed: bool = False
+) -> None:
+    """Keep a book up to date until ``stop`` is set; without the database it stays as it is.
+
+    Raises:
+        StorageError: They are ``needed``, nothing is known, and it will not pass: no schema.
+    """
     waits = False
     while not stop.is_set():
         try:
@@ -170,6 +181,8 @@ async def watch_profiles(dsn: str, secrets: Path, book: ProfileBook, stop: async
             finally:
                 connection.terminate()
         except StorageError as error:
+            if needed and not error.retryable and not book.known.is_set():
+                raise
             if not waits:
                 _log.warning("profiles are not followed", reason=error.message)
             waits = True

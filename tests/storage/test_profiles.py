@@ -9,6 +9,7 @@ import pytest
 from wattwarden.protocol.access import NOWHERE, UNKNOWN_PASSWORD, Certificate
 from wattwarden.protocol.codec import DEFAULT_PROFILE, DEFAULT_ZONE, Profile
 from wattwarden.storage.database import Connection
+from wattwarden.storage.errors import StorageError
 from wattwarden.storage.meters import add_meter, set_profile
 from wattwarden.storage.profiles import (
     AccessBody,
@@ -176,6 +177,15 @@ async def until(done: Callable[[], bool]) -> None:
     async with asyncio.timeout(60):
         while not done():  # noqa: ASYNC110  # the book tells nobody
             await asyncio.sleep(0.005)
+
+
+async def test_who_needs_profiles_is_told_that_there_is_no_schema(
+    store_dsn: str, tmp_path: Path
+) -> None:
+    nowhere = f"{store_dsn}&search_path=nowhere"
+    watching = watch_profiles(nowhere, tmp_path, ProfileBook(), asyncio.Event(), needed=True)
+    with pytest.raises(StorageError, match="meter_profile"):
+        await asyncio.wait_for(watching, 60)
 
 
 async def test_a_book_follows_the_table_and_survives_a_lost_connection(
