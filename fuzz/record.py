@@ -40,12 +40,13 @@ In those with several readers the first byte of an input says which of its reade
     .venv/bin/python fuzz/run.py TARGET --seed S --storm N      # storm N of a seed once more
 
 An **execution** is one changed input. Guided, and in the tests, it is held against the whole
-invariant, alone. In a **storm** 64 inputs are cut, recognised and answered each on a line of its
-own, and then confirmed, decoded and acknowledged as one batch, frames of which are decoded alone
-and compared; an eighth of the frames are read, one of 32 explained, and one input of 128 is held
-against the whole invariant; of targets without a codec each input is. `--record` adds to this page;
-what is found becomes a line of `fuzz/findings.jsonl` or a vector, and so a test. What came up while
-a target was written stands there alone.
+invariant, alone. In a **storm** 512 inputs are cut, recognised and answered each on a line of its
+own, and then confirmed, decoded and acknowledged as one batch, one of 24 of whose frames is decoded
+alone and compared; one of 16 frames is read, one of 64 explained, and one input of 512 is held
+against the whole invariant. A storm of a target without a codec has 64 inputs, each of which is; so
+had those of codecs until seed 20261125, whose numbers say other inputs by now. `--record` adds to
+this page; what is found becomes a line of `fuzz/findings.jsonl` or a vector, and so a test. What
+came up while a target was written stands there alone.
 """
 _RUN: Final = re.compile(
     r"^\| (?P<day>\d{4}-\d\d-\d\d) \| (?P<target>\w+) \| (?P<way>\w+) \| (?P<seed>[^|]*)"
