@@ -21,6 +21,7 @@ class Line:
         self._dialling: asyncio.Task[None] | None = None
         self._transport: asyncio.Transport | None = None
         self._since_s = 0.0
+        self._is_given_up = False
 
     @property
     def is_open(self) -> bool:
@@ -28,8 +29,8 @@ class Line:
         return self._transport is not None and not self._transport.is_closing()
 
     def dial(self) -> None:
-        """Dial in, at once after a good connection, unless there is one."""
-        if self._transport is None and self._dialling is None:
+        """Dial in, at once after a good connection, unless there is one or it was given up."""
+        if self._transport is None and self._dialling is None and not self._is_given_up:
             self._dialling = asyncio.create_task(self._dial())
 
     def opened(self, transport: asyncio.BaseTransport) -> None:
@@ -68,7 +69,8 @@ class Line:
             self._transport.close()
 
     async def give_up(self) -> None:
-        """End for good."""
+        """End for good: the connection that is lost by it is not dialled anew."""
+        self._is_given_up = True
         if self._dialling is not None:
             self._dialling.cancel()
             await asyncio.gather(self._dialling, return_exceptions=True)

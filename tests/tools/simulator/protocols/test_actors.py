@@ -147,6 +147,10 @@ async def test_a_meter_hangs_up_on_who_does_not_answer(
     await until(lambda: len(heard) > 1)
     await caller.give_up()
     await until(lambda: len(gone) == run.tally.connections)
+    # Who gave up does not dial again when its connection is lost, however long one waits.
+    caller.line.dial()
+    await asyncio.sleep(0.2)
+    assert run.tally.connections == len(gone)
     server.close()
 
 
