@@ -257,11 +257,14 @@ class Chain:
             if codec is not None and draft.is_awaited
             else None
         )
-        if not await storing:
+        is_stored = await storing
+        # Only what is stored is a link: the next envelope names no predecessor that nobody has.
+        # What may be stored is one, too: under its number the next would pass for it.
+        if is_stored is not False:
+            self._number, self._previous = number, digest(payload)
+        if not is_stored:
             self.counters.outcomes[draft.name, REFUSED] += len(draft)
             return
-        # Only what is stored is a link: the next envelope names no predecessor that nobody has.
-        self._number, self._previous = number, digest(payload)
         counters = self.counters
         counters.frames += len(draft)
         counters.envelopes += 1
@@ -272,8 +275,11 @@ class Chain:
             draft.send(replies)
             counters.ack_s.note_all((self._now_us() - frozen.received_at) / self._second_us)
 
-    async def _append(self, kind: Kind, payload: bytes, msg_id: str) -> bool:
-        """Store under one id until it is stored; False when the journal never will take it."""
+    async def _append(self, kind: Kind, payload: bytes, msg_id: str) -> bool | None:
+        """Store under one id until it is stored.
+
+        False when the journal never will take it, None when an attempt before may have stored it.
+        """
         attempt = 0
         while True:
             try:
@@ -291,7 +297,7 @@ class Chain:
                 self.counters.refused += 1
                 _log.error("journal refused an entry", msg_id=msg_id, reason=str(error))
                 self._on_trouble(self._name, None)
-                return False
+                return None if attempt else False
             else:
                 if attempt:
                     self._on_trouble(self._name, None)

@@ -43,6 +43,10 @@ STREAM_NAME_IN_USE: Final = 10058
 WRONG_LAST_SEQUENCE: Final = frozenset({10071, 10164})
 # Too few servers of a cluster are there yet for as many copies; it comes as 400, and passes.
 _NO_PEERS: Final = 10005
+# The same message is being stored at this moment: the attempt before it was only not answered in
+# time, as while a leader is elected.  It comes as 409, and passes.
+_IN_PROCESS: Final = 10158
+_PASSES: Final = frozenset({_NO_PEERS, _IN_PROCESS})
 _NO_ROOM: Final = frozenset({10023, 10047})
 _STORE_FAILED: Final = 10077
 # Invalid stream configuration; replicas without a cluster.  Both come as 500, yet never pass.
@@ -208,7 +212,7 @@ def error_of(fault: ApiFault, what: str) -> StorageError:
     full = fault.err_code == _STORE_FAILED and fault.description.startswith(_NO_ROOM_TEXTS)
     if full or fault.err_code in _NO_ROOM:
         return JournalFull(text)
-    if fault.err_code == _NO_PEERS:
+    if fault.err_code in _PASSES:
         return JournalAway(text)
     ours = fault.code in range(400, 500) and fault.code not in {408, 429}
     if ours or fault.err_code in _NEVER_PASSES:

@@ -250,6 +250,24 @@ async def test_an_envelope_that_was_refused_is_no_link_of_the_chain() -> None:
     assert source.sent == [ACK]
 
 
+async def test_an_envelope_that_may_be_stored_keeps_its_number_though_it_was_refused() -> None:
+    """Else the next one comes under its id, which the journal takes for the same again."""
+    answers = [JournalAway("no answer"), JournalRefused("conflict")]
+    journal = FakeJournal(answers=list(answers))
+    source = FakeSource("a")
+    async with running(journal) as chain:
+        chain.add(source, CODEC, [FRAME], now())
+        async with asyncio.timeout(10):
+            while not chain.counters.refused:  # noqa: ASYNC110  # a counter tells nobody
+                await asyncio.sleep(0.001)
+        assert source.sent == []
+        chain.add(source, CODEC, [FRAME], now())
+    envelope = decode_envelope(journal.stored[-1][2])
+    assert envelope.number == 2
+    assert envelope.previous != b""
+    assert source.sent == [ACK]
+
+
 async def test_frames_are_counted_by_codec_and_what_became_of_them() -> None:
     journal, source = FakeJournal(), FakeSource("a")
     async with running(journal) as chain:

@@ -108,6 +108,11 @@ async def test_after_close_nothing_is_sent_and_nothing_hangs(journal: Journal) -
         pytest.param(ApiFault(503, 10077, "input/output error"), JournalAway, id="disk_broken"),
         pytest.param(ApiFault(503, 10008, "temporarily unavailable"), JournalAway, id="not_yet"),
         pytest.param(ApiFault(500, 10009, "not leader"), JournalAway, id="election"),
+        pytest.param(
+            ApiFault(409, 10158, "duplicate message id is in process"),
+            JournalAway,
+            id="the attempt before is on its way",
+        ),
         pytest.param(ApiFault(429, 0, "too many requests"), JournalAway, id="hurry"),
         pytest.param(ApiFault(404, 10059, "stream not found"), JournalRefused, id="no_stream"),
     ],
