@@ -280,11 +280,12 @@ class Chain:
 
         False when the journal never will take it, None when an attempt before may have stored it.
         """
-        attempt = 0
+        attempt, may_be_stored = 0, False
         while True:
             try:
                 await self._journal.append(self._shard, kind, payload, msg_id)
             except JournalAway as error:
+                may_be_stored = True
                 pause = RETRY_PAUSES_S[min(attempt, len(RETRY_PAUSES_S) - 1)]
                 self.counters.retries += 1
                 if attempt == len(RETRY_PAUSES_S):
@@ -297,7 +298,7 @@ class Chain:
                 self.counters.refused += 1
                 _log.error("journal refused an entry", msg_id=msg_id, reason=str(error))
                 self._on_trouble(self._name, None)
-                return None if attempt else False
+                return None if may_be_stored else False
             else:
                 if attempt:
                     self._on_trouble(self._name, None)

@@ -268,6 +268,22 @@ async def test_an_envelope_that_may_be_stored_keeps_its_number_though_it_was_ref
     assert source.sent == [ACK]
 
 
+async def test_what_found_no_room_and_was_then_refused_is_nowhere_and_keeps_no_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("wattwarden.server.chain.FULL_PAUSE_S", 0.001)
+    journal = FakeJournal(answers=[JournalFull("no room"), JournalRefused("never")])
+    source = FakeSource("a")
+    async with running(journal) as chain:
+        chain.add(source, CODEC, [FRAME], now())
+        async with asyncio.timeout(10):
+            while not chain.counters.refused:  # noqa: ASYNC110  # a counter tells nobody
+                await asyncio.sleep(0.001)
+        chain.add(source, CODEC, [FRAME], now())
+    envelope = decode_envelope(journal.stored[-1][2])
+    assert (envelope.number, envelope.previous) == (1, b"")
+
+
 async def test_frames_are_counted_by_codec_and_what_became_of_them() -> None:
     journal, source = FakeJournal(), FakeSource("a")
     async with running(journal) as chain:
