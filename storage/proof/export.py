@@ -4,6 +4,7 @@ alarm ─► its enterprise ─► state of its day, registry and rules of then 
       ─► rows ─► when they were received ─► roots ─► frames of their senders, with proofs
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +18,7 @@ from wattwarden.storage.database import Connection, errors
 from wattwarden.storage.moments import us_of
 from wattwarden.storage.proof.build import Material, Rulebook, build
 from wattwarden.storage.proof.documents import DecisionRecord, Terms
+from wattwarden.storage.proof.frames import Sent, read_blocks
 from wattwarden.storage.proof.refold import US_PER_MS, Basis, Refold, Snapshot
 from wattwarden.storage.proof.said import Said, nothing_read
 from wattwarden.storage.proof.showing import Sought, Source, load_shown
@@ -30,6 +32,7 @@ from wattwarden.storage.proof.surroundings import (
     load_rulebook,
     load_step,
 )
+from wattwarden.storage.proof.versions import Shelf, held
 from wattwarden.storage.rows.binding import ClockBounds
 from wattwarden.storage.system_time import system_now
 from wattwarden.storage.warden.kept import load_days, load_state
@@ -88,12 +91,19 @@ async def export(connection: Connection, source: Source, wanted: Wanted) -> byte
     stored = await load_said(connection, ids, *scene.rows)
     said = {name: stored.said.get(name, Said(nothing_read())) for name in scene.meters}
     bounds = wanted.bounds
-    profiles = await load_profile_records(connection, scene.meters)
-    terms = Terms([], profiles, bounds.ahead_s, bounds.retention_days, bounds.future_days)
+    entered = await load_profile_records(connection, scene.meters)
+    terms = Terms([], entered, bounds.ahead_s, bounds.retention_days, bounds.future_days)
     state = None if scene.snapshot is None else (firm, scene.snapshot.day)
     sought = Sought(said, terms, {one.id for one in decisions}, state, stored.upto)
     shown = await load_shown(connection, source, sought)
-    senders = {f"{one.codec}:{one.identity}" for each in shown for one in each.frames}
+    sent = [
+        Sent(one.codec, one.identity, read_blocks(one.blocks))
+        for each in shown
+        for one in each.frames
+    ]
+    senders = {f"{one.codec}:{one.identity}" for one in sent}
+    entered = await load_profile_records(connection, senders | set(scene.meters))
+    profiles = await asyncio.to_thread(held, entered, Shelf(sent, said, scene.rows, terms))
     material = Material(
         episode=await load_episode(connection, alarm, corrections),
         window=scene.window,
@@ -106,7 +116,7 @@ async def export(connection: Connection, source: Source, wanted: Wanted) -> byte
         notices=await load_notices(connection, wanted.alarm),
         shown=shown,
         said=said,
-        profiles=await load_profile_records(connection, senders | set(scene.meters)),
+        profiles=profiles,
         bounds=bounds,
     )
     return build(material, source.signer, source.wall, wanted.program)

@@ -16,7 +16,6 @@ from wattwarden.storage.proof.day import Pages, Taken, pages_of, walk_extents
 from wattwarden.storage.proof.documents import Terms
 from wattwarden.storage.proof.frames import Sent, read_blocks
 from wattwarden.storage.proof.keys import Signer
-from wattwarden.storage.proof.meaning import reading_terms
 from wattwarden.storage.proof.roots import (
     Kept,
     Shards,
@@ -34,6 +33,7 @@ from wattwarden.storage.proof.statement import (
     sender_name,
     state_name,
 )
+from wattwarden.storage.proof.terms import reading_terms
 
 # A local day begins within two days of the one of UTC that has its name.
 _STATE_DAYS: Final = 2

@@ -190,16 +190,18 @@ async def load_notices(connection: Connection, alarm: int) -> list[dict[str, Any
 async def load_profile_records(
     connection: Connection, names: Collection[str]
 ) -> list[ProfileRecord]:
-    """Return the profiles in force of meters and other senders, by ``codec:address``.
+    """Return all versions of the profiles of meters and other senders, by ``codec:address``.
+
+    Each has in ``since`` when it was entered.
 
     Raises:
         StorageError: The database is away.
     """
     with errors("reading profiles"):
         rows = await connection.fetch(
-            "SELECT DISTINCT ON (p.meter) m.codec, m.address, p.version, p.body"
+            "SELECT m.codec, m.address, p.version, p.entered_at, p.body"
             " FROM meter_profile AS p JOIN meter AS m ON m.id = p.meter"
-            " WHERE m.codec || ':' || m.address = ANY($1) ORDER BY p.meter, p.version DESC",
+            " WHERE m.codec || ':' || m.address = ANY($1)",
             sorted(names),
         )
     found = []
@@ -210,8 +212,13 @@ async def load_profile_records(
             options = shown["options"].items()
             shown["options"] = {name: said for name, said in options if "password" not in name}
         has_key = body.get("key") is not None
-        found.append(ProfileRecord(row["codec"], row["address"], row["version"], has_key, shown))
-    return sorted(found, key=lambda one: (one.codec, one.address))
+        found.append(
+            ProfileRecord(
+                row["codec"], row["address"], row["version"], has_key, shown,
+                us_of(row["entered_at"]),
+            )
+        )  # fmt: skip
+    return sorted(found, key=lambda one: (one.codec, one.address, one.version))
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:

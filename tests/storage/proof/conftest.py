@@ -1,7 +1,10 @@
 from pathlib import Path
 
 import pytest
+from tests.storage.proof.place import Place
 from tests.storage.proof.scene import Scene
+
+from wattwarden.storage.database import Connection
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +23,9 @@ def package(scene: Scene) -> bytes:
 def secrets(tmp_path: Path) -> Path:
     """A secrets folder of one's own."""
     return tmp_path
+
+
+@pytest.fixture
+def place(store: Connection, store_dsn: str, tmp_path: Path) -> Place:
+    """A store that a writer and a warden fill."""
+    return Place(store, store_dsn, tmp_path)

@@ -1,13 +1,10 @@
 """A package out of a store that a writer and a warden have filled."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from tests.storage.fakes import MemoryJournal, readers
-from tests.storage.folding import fold
+from tests.storage.proof.place import Place, failed, proven, with_ticks
 from tests.storage.proof.scene import (
     DAY_MIN,
     PLOT,
@@ -16,16 +13,9 @@ from tests.storage.proof.scene import (
     address,
     entries,
     envelope,
-    firm,
     frame,
 )
-from tests.storage.rows.written import FAST
 
-from wattwarden.alarms.registry.changes import difference
-from wattwarden.alarms.registry.registry import Registry
-from wattwarden.codecs import load_codecs
-from wattwarden.protocol.envelope import Tick, encode
-from wattwarden.storage.database import Connection
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.journal.entry import Entry, Kind
 from wattwarden.storage.moments import us_of
@@ -33,81 +23,11 @@ from wattwarden.storage.proof import day
 from wattwarden.storage.proof import documents as docs
 from wattwarden.storage.proof.container import unpacked
 from wattwarden.storage.proof.day import Taken
-from wattwarden.storage.proof.export import NoSuchAlarmError, Wanted, export
-from wattwarden.storage.proof.keys import open_signer, rotate
+from wattwarden.storage.proof.export import NoSuchAlarmError
+from wattwarden.storage.proof.keys import rotate
 from wattwarden.storage.proof.roots import load_leaves, load_roots, sign_days
-from wattwarden.storage.proof.showing import Source
 from wattwarden.storage.proof.statement import LeafKind, follows
-from wattwarden.storage.proof.verdict import Report, Standing
 from wattwarden.storage.proof.verify import verify
-from wattwarden.storage.registry.registry import save_registry
-from wattwarden.storage.rows.binding import ClockBounds
-from wattwarden.storage.rows.writer import Writer
-
-WANTED = Wanted(alarm=1, program="test", bounds=ClockBounds())
-
-
-class Shards:
-    """How far the journal in memory is."""
-
-    shards = 1
-
-    def __init__(self, kept: Sequence[Entry]) -> None:
-        self._kept = kept
-
-    async def last(self, shard: int, kind: Kind) -> Entry | None:
-        assert shard == 0
-        return next((one for one in reversed(self._kept) if one.kind is kind), None)
-
-
-def with_ticks(some: Sequence[Entry]) -> list[Entry]:
-    """The same entries, each followed by the tick of its cycle."""
-    made: list[Entry] = []
-    for number, one in enumerate(some, 1):
-        second = us_of(START) // 1_000_000 + number * PLOT.cycle_s
-        tick = encode(Tick(1, number, second, PLOT.cycle_s))
-        made.append(Entry(2 * number - 1, one.kind, one.msg_id, one.payload, one.stored_at))
-        later = one.stored_at + timedelta(seconds=1)
-        made.append(Entry(2 * number, Kind.TICK, f"t{number}", tick, later))
-    return made
-
-
-class Place:
-    """A store that is filled, and the journal that it was filled from."""
-
-    def __init__(self, store: Connection, dsn: str, secrets: Path) -> None:
-        self.store, self.dsn, self.secrets = store, dsn, secrets
-        self.journal = MemoryJournal()
-        self.journal.entries = with_ticks(entries())
-
-    async def fill(self) -> None:
-        await save_registry(self.store, difference(Registry(), firm()), "test", now=START)
-        made = readers(codecs=load_codecs())
-        writer = Writer(0, self.journal, self.dsn, made, FAST)
-        while await writer.round():
-            pass
-        await writer.close()
-        await fold(self.dsn)
-
-    def source(self) -> Source:
-        signer = open_signer(self.secrets, WHEN)
-        return Source(Shards(self.journal.entries), self.journal, signer, WHEN)
-
-    async def export(self) -> bytes:
-        return await export(self.store, self.source(), WANTED)
-
-
-@pytest.fixture
-def place(store: Connection, store_dsn: str, tmp_path: Path) -> Place:
-    return Place(store, store_dsn, tmp_path)
-
-
-def failed(report: Report) -> list[str]:
-    return [one.en for one in report.points if one.standing is Standing.FAILED]
-
-
-def proven(report: Report) -> set[str]:
-    return {one.name for one in report.points if one.standing is Standing.PROVEN}
 
 
 async def test_a_package_proves_the_alarm_from_its_frames_to_the_signed_roots(
@@ -116,7 +36,8 @@ async def test_a_package_proves_the_alarm_from_its_frames_to_the_signed_roots(
     await place.fill()
     await place.store.execute(
         "INSERT INTO meter_profile (meter, version, entered_at, actor, body) VALUES"
-        """ (1, 1, now(), 'x', '{"zone": "Asia/Shanghai", "options": {"password": "sesame"}}')"""
+        """ (1, 1, $1, 'x', '{"zone": "Asia/Shanghai", "options": {"password": "sesame"}}')""",
+        START - timedelta(days=1),
     )
     data = await place.export()
 

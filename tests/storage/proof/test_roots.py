@@ -7,7 +7,7 @@ from pathlib import Path
 
 from structlog.testing import capture_logs
 from tests.storage.fakes import MemoryJournal
-from tests.storage.proof.test_export import Shards
+from tests.storage.proof.place import Shards
 
 from wattwarden.storage.database import Connection
 from wattwarden.storage.journal.entry import Entry, Kind

@@ -9,8 +9,8 @@ import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from tests.storage.fakes import MemoryJournal
+from tests.storage.proof.place import Shards, with_ticks
 from tests.storage.proof.scene import WHEN, entries
-from tests.storage.proof.test_export import Shards, with_ticks
 
 from wattwarden.server.archivist import RETRY_INTERVAL, Chore, Rested
 from wattwarden.server.root_chores import roots_chore, stamp_roots
