@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 from msgspec.structs import replace
+from tests.codecs.hj212_frames import MN, NOW, upload
 from tests.storage.folding import fold
 from tests.storage.proof.place import Place, failed, proven
 from tests.storage.proof.scene import PLOT, START, WHEN, address, firm
@@ -13,17 +14,20 @@ from tests.storage.proof.scene import PLOT, START, WHEN, address, firm
 from wattwarden.alarms.registry.changes import difference
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.protocol.codec import ClockPolicy, Profile
+from wattwarden.protocol.envelope import Envelope, SessionRow
 from wattwarden.storage.moments import us_of
 from wattwarden.storage.proof import documents as docs
 from wattwarden.storage.proof.container import unpacked
-from wattwarden.storage.proof.frames import Blocks, Sent
+from wattwarden.storage.proof.frames import Blocks, Sent, blocks_of, read_blocks, written
+from wattwarden.storage.proof.said import decode_sent
 from wattwarden.storage.proof.terms import MAX_ERAS, reading_terms
 from wattwarden.storage.proof.verify import verify
-from wattwarden.storage.proof.versions import reigns
+from wattwarden.storage.proof.versions import Shelf, held, reigns
 from wattwarden.storage.registry.registry import save_registry
 
 # While treatment is off, which ends fifty minutes later; an entry and its tick every quarter.
 CHANGE = 2 * ((PLOT.off[0] + 70) // 15)
+MINUTE_US = 60_000_000
 SERVER = Profile(clock=ClockPolicy.SERVER, version=1)
 
 
@@ -80,6 +84,48 @@ async def test_each_frame_is_read_by_the_version_by_which_it_was_stored(
     assert "readings" in proven(report)
     [record] = shown(data)
     assert (record.version, record.since) == (1, us_of(whole[CHANGE].stored_at))
+
+
+def sent_as(identity: str, count: int) -> Sent:
+    """What a logger of HJ 212 sent, a frame a minute, each of which says a pollutant."""
+    blocks = []
+    for number in range(count):
+        data = upload(
+            f"DataTime=20261122{10 + number // 60}{number % 60:02}00;a01001-Rtd=1{number}.5"
+        )
+        at = NOW + number * MINUTE_US
+        envelope = Envelope(
+            1, "hj212", "g.0", number, b"", at,
+            [SessionRow(1, "p:1", identity)],
+            [],
+            np.array([at], "<i8").tobytes(),
+            np.array([len(data)], "<u4").tobytes(),
+            np.zeros(1, "<u4").tobytes(),
+            np.full(1, -1, "<i4").tobytes(),
+            data,
+        )  # fmt: skip
+        blocks += [written(one) for _, one in blocks_of(envelope, 0, number + 1, at)]
+    return Sent("hj212", identity, read_blocks(b"".join(blocks)))
+
+
+@pytest.mark.parametrize("identity", [MN, "site"])
+def test_versions_are_told_by_factors_and_by_whoever_spoke_for_a_meter(identity: str) -> None:
+    sent = [sent_as(identity, 40)]
+    began = sent[0].blocks.stored_at[0]
+    first = docs.ProfileRecord("hj212", MN, 1, has_key=False, body={"zone": "Asia/Tokyo"})
+    second = replace(first, version=2, body={"clock": "server"}, since=began + 20 * MINUTE_US)
+    site = docs.ProfileRecord(
+        "hj212", "site", 1, has_key=False, body={"cycle_s": 7}, since=began + 9 * MINUTE_US
+    )
+    bounds = docs.Terms([], [first, second], 300, 3000, 3000)
+    name = f"hj212:{MN}"
+    said = decode_sent(sent, [name], reading_terms(bounds, sent)).said
+    assert len({row.at % MINUTE_US for row in said[name].factors}) == 2, "they read the same"
+
+    entered = [first, replace(second, since=began + 31 * MINUTE_US), site]
+    shelf = Shelf(sent, said, (0, 2 * NOW), bounds)
+    found = held(entered, shelf)
+    assert found == [first, second, site]
 
 
 @pytest.mark.parametrize(
