@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -47,11 +47,18 @@ _KINDS: Final = tuple(str(kind) for kind in UnitKind)
 _DRIVES: Final = tuple(str(drive) for drive in Drive)
 
 
+class Fault(NamedTuple):
+    """What is wrong with a rule file, in both languages; keys are as the file has them."""
+
+    zh: str
+    en: str
+
+
 class RuleError(ValueError):
     """A rule file that cannot be used: ``faults`` say which keys and why; its text is the first."""
 
-    def __init__(self, first: str, *others: str) -> None:
-        super().__init__(first)
+    def __init__(self, first: Fault, *others: Fault) -> None:
+        super().__init__(first.en)
         self.faults = (first, *others)
 
 
@@ -96,9 +103,9 @@ class Rules:
         return numbers
 
 
-def number_faults(numbers: Mapping[str, float]) -> list[str]:
+def number_faults(numbers: Mapping[str, float]) -> list[Fault]:
     """Return what is wrong with numbers that a unit would have of its own; nothing if they fit."""
-    faults: list[str] = []
+    faults: list[Fault] = []
     for name, number in numbers.items():
         try:
             _number(number, _full_name(name, _names(), "thresholds"), f"thresholds: {name}")
@@ -127,20 +134,19 @@ def load_rules(text: str) -> Rules:
     try:
         document = read_toml(text)
     except ValueError as error:
-        message = f"the rule file is no TOML: {error}"
-        raise RuleError(message) from error
-    faults: list[str] = []
+        raise RuleError(not_toml("规则文件", "the rule file", error)) from error
+    faults: list[Fault] = []
     _only(document, ("version", "state", "rule", "template", "industry"), "the rule file", faults)
     version = document.get("version")
     if not isinstance(version, str) or not version:
-        faults.append("version: a text is needed")
+        faults.append(Fault("version：须为文字", "version: a text is needed"))
     sections = _section(document, "rule", faults)
     _only(sections, RULE_IDS, "rule", faults)
     numbers = dict(_numbers(_section(document, "state", faults), "state", "state", faults))
     rules = {}
     for rule in RULE_IDS:
         if rule not in sections:
-            faults.append(f"rule.{rule}: missing")
+            faults.append(_missing(f"rule.{rule}"))
             continue
         section = dict(_section(sections, rule, faults))
         rules[rule] = _rule(rule, section, faults)
@@ -152,19 +158,23 @@ def load_rules(text: str) -> Rules:
     return Rules(f"{version}+{digest[:12]}", rules, numbers, templates)
 
 
-def _rule(rule: str, section: dict[str, Any], faults: list[str]) -> Rule:
+def _rule(rule: str, section: dict[str, Any], faults: list[Fault]) -> Rule:
     texts = {}
     for key in _WORDS:
         texts[key] = section.pop(key, None)
         if not isinstance(texts[key], str) or not texts[key]:
-            faults.append(f"rule.{rule}.{key}: a text is needed")
+            where = f"rule.{rule}.{key}"
+            faults.append(Fault(f"{where}：须为文字", f"{where}: a text is needed"))
     if texts["class"] and texts["class"] not in CLASSES:
-        faults.append(f"rule.{rule}.class: one of {', '.join(CLASSES)}, got {texts['class']!r}")
+        where, some, got = f"rule.{rule}.class", ", ".join(CLASSES), repr(texts["class"])
+        faults.append(
+            Fault(f"{where}：须为 {some} 之一，现为 {got}", f"{where}: one of {some}, got {got}")
+        )
     return Rule(rule, texts["zh"], texts["en"], texts["class"])
 
 
 def _templates(
-    document: Mapping[str, Any], faults: list[str]
+    document: Mapping[str, Any], faults: list[Fault]
 ) -> Iterator[tuple[str, dict[str, float]]]:
     given = {"template": {}, "industry": {}, **document}
     kinds = _section(given, "template", faults)
@@ -178,11 +188,11 @@ def _templates(
 
 
 def _nested(
-    scope: str, section: Any, inner: Collection[str], faults: list[str]
+    scope: str, section: Any, inner: Collection[str], faults: list[Fault]
 ) -> Iterator[tuple[str, dict[str, float]]]:
     plain = {}
     if not isinstance(section, Mapping):
-        faults.append(f"{scope}: a table is needed")
+        faults.append(_no_table(scope))
         return
     for key, value in section.items():
         if len(faults) >= MOST_FAULTS:
@@ -203,25 +213,39 @@ def _full_name(name: str, known: Collection[str], scope: str, others: Collection
     full = name if name in known else f"state.{name}"
     if full not in known:
         short = [one.removeprefix("state.") for one in known]
-        message = f"{scope}: there is no number {name!r}{_meant(name, [*short, *others])}"
-        raise RuleError(message)
+        meant = _meant(name, [*short, *others])
+        zh = f"{scope}：没有参数 {name!r}{meant.zh}"
+        raise RuleError(Fault(zh, f"{scope}: there is no number {name!r}{meant.en}"))
     return full
 
 
-def _meant(name: str, known: Iterable[str]) -> str:
+def _meant(name: str, known: Iterable[str]) -> Fault:
     near = get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    return Fault(f"；是否为 {near[0]}？", f"; did you mean {near[0]}?") if near else Fault("", "")
+
+
+def not_toml(zh: str, en: str, error: ValueError) -> Fault:
+    """Say of a file that it is no TOML."""
+    return Fault(f"{zh}不是 TOML：{error}", f"{en} is no TOML: {error}")
+
+
+def _missing(where: str) -> Fault:
+    return Fault(f"{where}：缺少", f"{where}: missing")
+
+
+def _no_table(where: str) -> Fault:
+    return Fault(f"{where}：须为表", f"{where}: a table is needed")
 
 
 def _numbers(
-    section: Mapping[str, Any], prefix: str, where: str, faults: list[str]
+    section: Mapping[str, Any], prefix: str, where: str, faults: list[Fault]
 ) -> Iterator[tuple[str, float]]:
     """Yield a section's numbers by their full names: those that the program uses, and no others."""
     wanted = _used()[prefix]
     _only(section, wanted, where, faults)
     for key in wanted:
         if key not in section:
-            faults.append(f"{where}.{key}: missing")
+            faults.append(_missing(f"{where}.{key}"))
             continue
         name = f"{prefix}.{key}"
         try:
@@ -249,33 +273,34 @@ def _names() -> frozenset[str]:
 
 def _number(value: Any, name: str, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        message = f"{where}: a number is needed, got {value!r}"
-        raise RuleError(message)
+        raise _unfit(where, f"须为数，现为 {value!r}", f"a number is needed, got {value!r}")
     if not value >= 0:
-        message = f"{where}: must not be negative, got {value!r}"
-        raise RuleError(message)
+        raise _unfit(where, f"不得为负，现为 {value!r}", f"must not be negative, got {value!r}")
     if value > sys.float_info.max:
-        message = f"{where}: a number with an end is needed"
-        raise RuleError(message)
+        raise _unfit(where, "须为有限的数", "a number with an end is needed")
     least, most = _BOUNDS.get(name, (0.0, float("inf")))
     if not least <= value <= most:
-        message = f"{where}: must be {least:g} to {most:g}, got {value!r}"
-        raise RuleError(message)
+        zh = f"须在 {least:g} 至 {most:g} 之间，现为 {value!r}"
+        raise _unfit(where, zh, f"must be {least:g} to {most:g}, got {value!r}")
     return float(value)
 
 
-def _section(document: Mapping[str, Any], key: str, faults: list[str]) -> Mapping[str, Any]:
+def _unfit(where: str, zh: str, en: str) -> RuleError:
+    return RuleError(Fault(f"{where}：{zh}", f"{where}: {en}"))
+
+
+def _section(document: Mapping[str, Any], key: str, faults: list[Fault]) -> Mapping[str, Any]:
     section = document.get(key)
     if not isinstance(section, Mapping):
-        faults.append(f"{key}: a table is needed")
+        faults.append(_no_table(key))
         return {}
     return section
 
 
 def _only(
-    section: Mapping[str, Any], allowed: Collection[str], scope: str, faults: list[str]
+    section: Mapping[str, Any], allowed: Collection[str], scope: str, faults: list[Fault]
 ) -> None:
-    faults += (
-        f"{scope}: unknown key {key}{_meant(key, allowed)}"
-        for key in sorted(section.keys() - set(allowed))[:MOST_FAULTS]
-    )
+    for key in sorted(section.keys() - set(allowed))[:MOST_FAULTS]:
+        meant = _meant(key, allowed)
+        zh, en = f"{scope}：没有键 {key}{meant.zh}", f"{scope}: unknown key {key}{meant.en}"
+        faults.append(Fault(zh, en))

@@ -83,8 +83,9 @@ def check(file: RuleFile, /, *, json: AsJson = False) -> int:
         rules = read_rules(file)
     except RuleError as error:
         for fault in error.faults:
-            key, _, problem = fault.partition(": ")
-            print(as_json({"key": key, "problem": problem}) if json else fault)
+            key, _, problem = fault.en.partition(": ")
+            line = {"key": key, "problem": problem, "problem_zh": fault.zh.partition("：")[2]}
+            print(as_json(line) if json else fault.en)
         return 1
     numbers, templates = len(rules.numbers), len(rules.templates)
     if json:

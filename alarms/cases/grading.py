@@ -14,7 +14,7 @@ import msgspec
 from wattwarden.alarms.acting.roles import Roles
 from wattwarden.alarms.cases.case import Episode, Level
 from wattwarden.alarms.registry.nouns import Role, Supervision
-from wattwarden.alarms.rulebook import CLASSES, RuleError
+from wattwarden.alarms.rulebook import CLASSES, Fault, RuleError, not_toml
 from wattwarden.protocol.toml_file import read_toml
 
 # Longer is never meant: a number in milliseconds would be.
@@ -156,29 +156,31 @@ def load_grading(text: str) -> Grading:
     try:
         tables = read_toml(text)
     except ValueError as error:
-        message = f"the grading is no TOML: {error}"
-        raise RuleError(message) from error
+        raise RuleError(not_toml("分级文件", "the grading", error)) from error
     try:
         grading = msgspec.convert(tables, Grading)
     except msgspec.ValidationError as error:
-        message = f"grading: {error}"
-        raise RuleError(message) from error
+        raise RuleError(Fault(f"分级文件：{error}", f"grading: {error}")) from error
     for problem in _problems(grading):
-        message = f"grading: {problem}"
-        raise RuleError(message)
+        raise RuleError(Fault(f"分级文件：{problem.zh}", f"grading: {problem.en}"))
     return grading
 
 
-def _problems(grading: Grading) -> Iterator[str]:
+def _problems(grading: Grading) -> Iterator[Fault]:
     """Yield what no single field shows."""
     if set(grading.classes) != set(CLASSES):
-        yield f"class has {', '.join(grading.classes)}, the rules have {', '.join(CLASSES)}"
+        has, wanted = ", ".join(grading.classes), ", ".join(CLASSES)
+        yield Fault(f"class 有 {has}，规则有 {wanted}", f"class has {has}, the rules have {wanted}")
     for name, grade in grading.classes.items():
         times = [rung.at_s for rung in grade.rungs]
         if times[0] != 0 or times != sorted(set(times)):
-            yield f"class.{name}.rungs: begin at 0 s and come one after the other"
+            where = f"class.{name}.rungs"
+            zh = f"{where}：须自 0 秒起依次递增"
+            yield Fault(zh, f"{where}: begin at 0 s and come one after the other")
     if set(grading.shift) != set(Supervision):
-        yield f"shift has {', '.join(grading.shift)}, there are {', '.join(Supervision)}"
+        has, wanted = ", ".join(grading.shift), ", ".join(Supervision)
+        yield Fault(f"shift 有 {has}，应有 {wanted}", f"shift has {has}, there are {wanted}")
     for watched, shifts in grading.shift.items():
         if set(shifts) != set(grading.classes):
-            yield f"shift.{watched}: each class has one"
+            en = f"shift.{watched}: each class has one"
+            yield Fault(f"shift.{watched}：每一类别须有一项", en)

@@ -171,7 +171,7 @@ def _units(registry: Registry) -> Iterator[Problem]:
         yield from _treatment_part(unit)
         for fault in number_faults(unit.thresholds):
             # Whatever it says: a fold would stop at it.
-            yield Problem("unit", unit.id, "thresholds", f"阈值不可用:{fault}", fault)
+            yield Problem("unit", unit.id, "thresholds", f"阈值不可用：{fault.zh}", fault.en)
     for standby in registry.standby.values():
         if standby.required > members[standby.id]:
             zh = f"须运行 {standby.required} 台,组内仅 {members[standby.id]} 台"

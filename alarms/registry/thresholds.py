@@ -21,7 +21,7 @@ from wattwarden.alarms.registry.changes import Change
 from wattwarden.alarms.registry.nouns import Id, Noun, Outlet, Unit
 from wattwarden.alarms.registry.problems import Problem
 from wattwarden.alarms.registry.registry import Registry
-from wattwarden.alarms.rulebook import RuleError
+from wattwarden.alarms.rulebook import Fault, RuleError, not_toml
 from wattwarden.protocol.toml_file import read_toml
 
 Named = Mapping[tuple[str, str], Noun]
@@ -58,20 +58,19 @@ def load_thresholds(text: str) -> Thresholds:
     try:
         tables = read_toml(text)
     except ValueError as error:
-        message = f"the thresholds are no TOML: {error}"
-        raise RuleError(message) from error
+        raise RuleError(not_toml("阈值文件", "the thresholds", error)) from error
     try:
         found = msgspec.convert(tables, Thresholds)
     except msgspec.ValidationError as error:
-        message = f"thresholds: {error}"
-        raise RuleError(message) from error
+        raise RuleError(Fault(f"阈值文件：{error}", f"thresholds: {error}")) from error
     if not found.unit and not found.outlet:
-        message = "thresholds: a unit or an outlet is needed"
-        raise RuleError(message)
+        en = "thresholds: a unit or an outlet is needed"
+        raise RuleError(Fault("阈值文件：须有设施或排口", en))
     for kind, name, numbers in found.named():
         if not all(number >= 0 and math.isfinite(number) for number in numbers.values()):
-            message = f"thresholds: {kind} {name} has a number that is negative or without end"
-            raise RuleError(message)
+            zh = f"阈值文件：{kind} {name} 有负数或无穷大的数"
+            en = f"thresholds: {kind} {name} has a number that is negative or without end"
+            raise RuleError(Fault(zh, en))
     return found
 
 

@@ -78,7 +78,7 @@ async def check(visit: Visit) -> web.StreamResponse:
     try:
         return json_of(CheckedRow(version=load_rules(text).version, faults=[]))
     except RuleError as error:
-        return json_of(CheckedRow(version="", faults=list(error.faults)))
+        return json_of(CheckedRow(version="", faults=[one.en for one in error.faults]))
 
 
 def _row(rules: Rules, rule: Rule) -> RuleRow:

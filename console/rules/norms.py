@@ -42,7 +42,7 @@ async def propose(visit: Visit) -> web.StreamResponse:
     try:
         version = load_rules(text).version.rpartition("+")[0]
     except RuleError as error:
-        faults = [(f"文件不可用：{one}", one) for one in error.faults]
+        faults = [(f"文件不可用：{one.zh}", one.en) for one in error.faults]
         return await _page(visit, text, reason, faults)
     if not reason or len(reason) > REASON_LETTERS:
         return await _page(visit, text, reason, [("请说明理由。", "Say why.")])

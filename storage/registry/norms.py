@@ -55,7 +55,9 @@ async def admit_draft(acting: Acting) -> Body:
     try:
         await _READ[draft.norm](acting.connection, draft.text)
     except RuleError as error:
-        raise RefusedError([draft.problem("text", f"文件不可用:{error}", str(error))]) from error
+        fault = error.faults[0]
+        zh = f"文件不可用：{fault.zh}"
+        raise RefusedError([draft.problem("text", zh, fault.en)]) from error
     return draft
 
 

@@ -73,7 +73,7 @@ async def test_a_file_that_is_none_is_not_proposed(house: Desk) -> None:
     for text in ("version = ", "<script>alert(1)</script>"):
         answer = await admin.post("/rules/propose", {"text": text, "reason": "试"})
         assert answer.status == 422
-        assert "文件不可用" in answer.text
+        assert "文件不可用：规则文件不是 TOML" in answer.text
         assert "<script>alert" not in answer.html
     assert (await admin.post("/rules/propose", {"text": default_text()})).status == 422
     assert await house.decided() == before

@@ -114,8 +114,8 @@ async def test_of_drafts_that_were_decided_long_ago_their_number_is_said(
         ({"kind": "line"}, "请填写"),
         ({"reason": ""}, "请填写"),
         ({"own-number-1": "far"}, "数值有误：a21002 far"),
-        ({"own-number-1": "-1"}, "negative"),
-        ({"kind": "unit", "id": "U1"}, "there is no number"),
+        ({"own-number-1": "-1"}, "有负数"),
+        ({"kind": "unit", "id": "U1"}, "没有参数"),
     ],
     ids=["nothing there", "no kind", "no reason", "no number", "negative", "no such number"],
 )
