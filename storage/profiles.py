@@ -8,6 +8,7 @@ database knows its name only.  A change is told by NOTIFY wattwarden_profiles.
 
 import asyncio
 import contextlib
+import errno
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -60,6 +61,9 @@ CERTIFICATE_NAME: Final = re.compile(r"sha256:[0-9a-fA-F]{64}|serial:[0-9a-fA-F]
 # ICCIDs have 19 or 20 digits (ITU-T E.118), in China letters among the last; the first six say
 # country and carrier.
 SIM_NAME: Final = re.compile(r"[0-9A-Za-z]{6,22}\*?")
+
+# A process or its machine has too little of something: that passes, and says nothing of a file.
+SHORTAGES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO})
 
 _FOR_OTHERS: Final = 0o077
 
@@ -145,7 +149,7 @@ async def load_profiles(connection: Connection, secrets: Path) -> Profiles:
     """Load the newest profile of every meter that has one, with its key.
 
     Raises:
-        StorageError: The database is away.
+        StorageError: The database is away, or files cannot be read for want of what comes back.
     """
     with errors("loading profiles"):
         rows = await connection.fetch(
@@ -156,7 +160,9 @@ async def load_profiles(connection: Connection, secrets: Path) -> Profiles:
     found = Profiles()
     for row in rows:
         name = (row["codec"], row["address"])
-        profile, problem = read_profile(row["body"], row["version"], secrets)
+        # Without its key a meter's sealed frames would be refused: what is known goes on.
+        with errors("reading keys and zones of meters"):
+            profile, problem = read_profile(row["body"], row["version"], secrets)
         found.profiles[name] = profile
         if problem:
             found.problems[name] = problem
@@ -215,6 +221,7 @@ def read_key(secrets: Path, name: str) -> bytes:
 
     Raises:
         ValueError: There is none, others can read it, or it is no key; the message says the cure.
+        OSError: It cannot be read at this moment.
     """
     return _key_of(_read_private(secrets, name, "key"), secrets / name)
 
@@ -228,6 +235,8 @@ def _read_private(secrets: Path, name: str, what: str) -> bytes:
     try:
         mode, content = path.stat().st_mode, path.read_bytes()
     except OSError as error:
+        if error.errno in SHORTAGES:
+            raise
         text = f"{what} file {path}: {error.strerror}; put the {what} there, mode 0600"
         raise ValueError(text) from error
     if mode & _FOR_OTHERS:
@@ -268,7 +277,11 @@ def _key_of(content: bytes, path: Path) -> bytes:
 
 
 def read_profile(body: str, version: int, secrets: Path) -> tuple[Profile, str]:
-    """Return a profile, and what is wrong with it ("" for nothing)."""
+    """Return a profile, and what is wrong with it ("" for nothing).
+
+    Raises:
+        OSError: One of its files cannot be read at this moment.
+    """
     try:
         plain = msgspec.json.decode(body, type=ProfileBody)
     except msgspec.ValidationError as error:
@@ -297,6 +310,9 @@ def read_access(body: AccessBody | None, secrets: Path) -> tuple[Access, str]:
     """Return what a meter has to show, and what is wrong with it ("" for nothing).
 
     Where that cannot be read, nobody passes for the meter.
+
+    Raises:
+        OSError: It cannot be read at this moment.
     """
     if body is None:
         return OPEN, ""
@@ -334,6 +350,7 @@ def read_password(secrets: Path, name: str) -> bytes:
 
     Raises:
         ValueError: There is none, or others can read it; the message says the cure.
+        OSError: It cannot be read at this moment.
     """
     content = _read_private(secrets, name, "password").strip()
     if not 0 < len(content) <= MAX_PASSWORD_BYTES:
@@ -347,12 +364,15 @@ def zone_of(name: str | None) -> tzinfo:
 
     Raises:
         ValueError: There is no such zone.
+        OSError: It cannot be read at this moment.
     """
     if name is None:
         return DEFAULT_ZONE
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in SHORTAGES:
+            raise
         text = f"no such zone: {name!r}; zones are named like Asia/Shanghai"
         raise ValueError(text) from error
 

@@ -1,9 +1,11 @@
 import asyncio
+import errno
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from wattwarden.protocol.access import NOWHERE, UNKNOWN_PASSWORD, Certificate
@@ -12,6 +14,7 @@ from wattwarden.storage.database import Connection
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.meters import add_meter, set_profile
 from wattwarden.storage.profiles import (
+    CHANNEL,
     AccessBody,
     ProfileBody,
     ProfileBook,
@@ -171,6 +174,46 @@ async def test_what_is_wrong_with_a_profile_costs_only_that_part(
     assert "put the key there" in found.problems["hj212", "m1"]
     assert found.profiles["hj212", "m2"] == Profile(version=1)
     assert "version 1" in found.problems["hj212", "m2"]
+
+
+@pytest.mark.parametrize("what", ["key", "zone"])
+async def test_a_meter_keeps_its_profile_while_files_cannot_be_opened(
+    store: Connection,
+    store_dsn: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    what: str,
+) -> None:
+    monkeypatch.setattr("wattwarden.storage.profiles.RETRY_PAUSE_S", 0.01)
+    key_file(tmp_path, "m1.key", KEY)
+    body = ProfileBody(cycle_s=1, key="m1.key", zone="Asia/Urumqi")
+    await add_meter(store, "hj212", "m1", profile=body, actor="li", now=NOW)
+    book, stop = ProfileBook(), asyncio.Event()
+    profile_of = book.of("hj212")
+    watching = asyncio.create_task(watch_profiles(store_dsn, tmp_path, book, stop))
+    await until(lambda: profile_of("m1").key == KEY)
+    before = profile_of("m1")
+
+    tried = asyncio.Event()
+
+    def short(*_: object) -> bytes:
+        tried.set()
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        if what == "key":
+            patch.setattr(Path, "read_bytes", short)
+        else:
+            patch.setattr("wattwarden.storage.profiles.ZoneInfo", short)
+        changed = msgspec.json.encode(msgspec.structs.replace(body, cycle_s=2)).decode()
+        await store.execute("UPDATE meter_profile SET body = $1", changed)
+        await store.execute(f"NOTIFY {CHANNEL}")
+        await asyncio.wait_for(tried.wait(), 60)
+        assert profile_of("m1") is before
+    await until(lambda: profile_of("m1").cycle_s == 2)
+    assert profile_of("m1").key == KEY
+    stop.set()
+    await asyncio.wait_for(watching, 60)
 
 
 async def until(done: Callable[[], bool]) -> None:
