@@ -22,7 +22,7 @@ from wattwarden.storage.moments import us_of
 from wattwarden.storage.proof import documents as docs
 from wattwarden.storage.proof.build import build
 from wattwarden.storage.proof.container import ContainerError, packed, unpacked
-from wattwarden.storage.proof.frames import Era, Sent, read_blocks
+from wattwarden.storage.proof.frames import Sent, read_blocks
 from wattwarden.storage.proof.origin import part_of
 from wattwarden.storage.proof.said import Terms, decode_sent, within
 from wattwarden.storage.proof.verify import verify
@@ -56,7 +56,7 @@ def _packages() -> Packages:
     sent = [Sent(one.codec, one.identity, read_blocks(one.blocks))
             for each in shown for one in each.frames]  # fmt: skip
     decoded = decode_sent(
-        sent, list(scene.said), Terms({"acrel": [Era(default_profile)]}, BOUNDS, apart=False)
+        sent, list(scene.said), Terms({"acrel": default_profile}, BOUNDS, apart=False)
     )
     said = {name: within(one, *rows) for name, one in decoded.said.items()}
     few = replace(scene.material(shown), snapshot=None, said=said, rows=rows)

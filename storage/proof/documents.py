@@ -128,17 +128,13 @@ class MeterFiles(msgspec.Struct, frozen=True):
 
 
 class ProfileRecord(msgspec.Struct, frozen=True):
-    """A version of a meter's profile; ``has_key``: it has a key, which no package holds.
-
-    What the journal stored from ``since`` on (microseconds UTC) is read by it.
-    """
+    """A meter's profile in force; ``has_key``: it has a key, which no package holds."""
 
     codec: str
     address: str
     version: int
     has_key: bool
     body: dict[str, Any]
-    since: int = 0
 
 
 class Terms(msgspec.Struct, frozen=True):

@@ -4,7 +4,6 @@ alarm ─► its enterprise ─► state of its day, registry and rules of then 
       ─► rows ─► when they were received ─► roots ─► frames of their senders, with proofs
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,13 +14,12 @@ from wattwarden.alarms.folding.foldtime import DAY_MS, day_start, local_day
 from wattwarden.alarms.registry.registry import Registry
 from wattwarden.alarms.rulebook import load_rules
 from wattwarden.storage.database import Connection, errors
-from wattwarden.storage.moments import us_of
+from wattwarden.storage.moments import moment_of, us_of
 from wattwarden.storage.proof.build import Material, Rulebook, build
 from wattwarden.storage.proof.documents import DecisionRecord, Terms
-from wattwarden.storage.proof.frames import Sent, read_blocks
 from wattwarden.storage.proof.refold import US_PER_MS, Basis, Refold, Snapshot
 from wattwarden.storage.proof.said import Said, nothing_read
-from wattwarden.storage.proof.showing import Sought, Source, load_shown
+from wattwarden.storage.proof.showing import Sought, Source, load_shown, received_span
 from wattwarden.storage.proof.stored import load_said
 from wattwarden.storage.proof.surroundings import (
     LAST_STEP,
@@ -32,7 +30,6 @@ from wattwarden.storage.proof.surroundings import (
     load_rulebook,
     load_step,
 )
-from wattwarden.storage.proof.versions import Shelf, held
 from wattwarden.storage.rows.binding import ClockBounds
 from wattwarden.storage.system_time import system_now
 from wattwarden.storage.warden.kept import load_days, load_state
@@ -91,19 +88,15 @@ async def export(connection: Connection, source: Source, wanted: Wanted) -> byte
     stored = await load_said(connection, ids, *scene.rows)
     said = {name: stored.said.get(name, Said(nothing_read())) for name in scene.meters}
     bounds = wanted.bounds
-    entered = await load_profile_records(connection, scene.meters)
-    terms = Terms([], entered, bounds.ahead_s, bounds.retention_days, bounds.future_days)
+    # What was configured since says nothing of how these were read.
+    received = received_span(said)
+    last = moment_of(received[1] if received else scene.rows[1])
+    profiles = await load_profile_records(connection, scene.meters, last)
+    terms = Terms([], profiles, bounds.ahead_s, bounds.retention_days, bounds.future_days)
     state = None if scene.snapshot is None else (firm, scene.snapshot.day)
     sought = Sought(said, terms, {one.id for one in decisions}, state, stored.upto)
     shown = await load_shown(connection, source, sought)
-    sent = [
-        Sent(one.codec, one.identity, read_blocks(one.blocks))
-        for each in shown
-        for one in each.frames
-    ]
-    senders = {f"{one.codec}:{one.identity}" for one in sent}
-    entered = await load_profile_records(connection, senders | set(scene.meters))
-    profiles = await asyncio.to_thread(held, entered, Shelf(sent, said, scene.rows, terms))
+    senders = {f"{one.codec}:{one.identity}" for each in shown for one in each.frames}
     material = Material(
         episode=await load_episode(connection, alarm, corrections),
         window=scene.window,
@@ -116,7 +109,7 @@ async def export(connection: Connection, source: Source, wanted: Wanted) -> byte
         notices=await load_notices(connection, wanted.alarm),
         shown=shown,
         said=said,
-        profiles=profiles,
+        profiles=await load_profile_records(connection, senders | set(scene.meters), last),
         bounds=bounds,
     )
     return build(material, source.signer, source.wall, wanted.program)

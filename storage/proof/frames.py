@@ -23,7 +23,6 @@ LENGTH_BYTES: Final = 4
 MAX_BLOCK_BYTES: Final = 4 * MAX_ENVELOPE_BYTES
 # Two months of a hundred meters at a frame a minute.
 MAX_FRAMES: Final = 10_000_000
-END_OF_TIME: Final = 2**63 - 1
 
 
 class Block(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -79,18 +78,6 @@ class Sent:
     codec: str
     identity: str | None
     blocks: Blocks
-
-
-@dataclass(frozen=True, slots=True)
-class Era:
-    """By which profiles frames are read that the journal stored from ``since`` on (µs UTC).
-
-    ``until`` is when the next one begins.
-    """
-
-    profile_of: ProfileOf
-    since: int = 0
-    until: int = END_OF_TIME
 
 
 _Row = tuple[
@@ -165,21 +152,14 @@ def read_blocks(data: bytes) -> Blocks:
     return blocks
 
 
-def gathered(codec: str, sent: Sequence[Sent], era: Era) -> tuple[Gathered, NDArray[np.int64]]:
-    """Put what senders of one codec sent in an era into one batch, in the order of the journal.
-
-    Returns:
-        The batch, and when the journal stored each frame (microseconds UTC).
-    """
+def gathered(codec: str, sent: Sequence[Sent], profile_of: ProfileOf) -> Gathered:
+    """Put what senders of one codec sent into one batch, in the order of the journal."""
     owners = np.repeat(np.arange(len(sent)), [len(one.blocks) for one in sent])
     keys = [
         np.array([value for one in sent for value in getattr(one.blocks, name)], np.int64)
         for name in ("sequence", "shard", "stored_at")
     ]
-    stored_at = keys[2]
-    places = np.lexsort(keys)
-    chosen = (stored_at[places] >= era.since) & (stored_at[places] < era.until)
-    order = places[chosen].tolist()
+    order = np.lexsort(keys).tolist()
     blocks = Blocks(
         *(
             [column[place] for place in order]
@@ -202,9 +182,9 @@ def gathered(codec: str, sent: Sequence[Sent], era: Era) -> tuple[Gathered, NDAr
         identities=tuple([sent[owner].identity for owner in owners[order].tolist()]),
         request=np.where(request < 0, -1, moved).astype(np.int32),
         requests=tuple([text for texts in blocks.requests for text in texts]),
-        profile_of=era.profile_of,
+        profile_of=profile_of,
     )
-    together = Gathered(
+    return Gathered(
         codec=codec,
         shard=0,
         batch=batch,
@@ -214,7 +194,6 @@ def gathered(codec: str, sent: Sequence[Sent], era: Era) -> tuple[Gathered, NDAr
         peers=tuple(blocks.peer),
         reasons=(),
     )
-    return together, np.repeat(np.array(blocks.stored_at, np.int64), counts)
 
 
 def _check(blocks: Blocks) -> None:

@@ -16,11 +16,15 @@ from wattwarden.alarms.decisions.kinds import FOLDED_KINDS, AnyBody
 from wattwarden.alarms.episodes.findings import Alarm, Explanation
 from wattwarden.alarms.folding.late import KEPT_DAYS
 from wattwarden.alarms.rulebook import default_text, load_rules
+from wattwarden.protocol.codec import DEFAULT_PROFILE, Profile, ProfileOf
+from wattwarden.storage.profiles import ProfileBody, zone_of
 from wattwarden.storage.proof import documents as docs
+from wattwarden.storage.proof.frames import Sent
 from wattwarden.storage.proof.picture import drawn
 from wattwarden.storage.proof.refold import Basis, Clocks, Refold, Snapshot
 from wattwarden.storage.proof.said import (
     Said,
+    Terms,
     decode_sent,
     factors_csv,
     nothing_read,
@@ -28,8 +32,8 @@ from wattwarden.storage.proof.said import (
     within,
 )
 from wattwarden.storage.proof.statement import Leaf, LeafKind, state_name
-from wattwarden.storage.proof.terms import reading_terms
 from wattwarden.storage.proof.work import Work
+from wattwarden.storage.rows.binding import ClockBounds
 
 # An explanation's numbers come out of the same sums; another machine may round the last digit.
 _TOLERANCE: Final = 1e-6
@@ -273,6 +277,25 @@ def curve_of(said: Mapping[str, Said], episode: docs.Episode, window: tuple[int,
     title = f"{episode.rule} {episode.enterprise_name} {episode.subject}"
     end = window[1] if episode.ended is None else min(episode.ended, window[1])
     return drawn(said, title, window, (episode.began, end))
+
+
+def reading_terms(terms: docs.Terms, sent: list[Sent]) -> Terms:
+    """Return by what frames are read; keys of meters are in no package."""
+    profiles = {(one.codec, one.address): _profile(one) for one in terms.profiles}
+
+    def of(codec: str) -> ProfileOf:
+        return lambda address: profiles.get((codec, address), DEFAULT_PROFILE)
+
+    bounds = ClockBounds(terms.ahead_s, terms.retention_days, terms.future_days)
+    return Terms({one.codec: of(one.codec) for one in sent}, bounds)
+
+
+def _profile(record: docs.ProfileRecord) -> Profile:
+    body = msgspec.convert(record.body, ProfileBody)
+    return Profile(
+        zone_of(body.zone), body.cycle_s, None, body.options, record.version, body.clock,
+        body.listener,
+    )  # fmt: skip
 
 
 def _likeness(alarm: Alarm, episode: docs.Episode) -> int:

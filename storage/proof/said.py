@@ -14,16 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wattwarden.codecs import load_codecs
+from wattwarden.protocol.codec import ProfileOf
 from wattwarden.protocol.quality import Quality
 from wattwarden.protocol.quantity import MISSING, QUANTITIES
-from wattwarden.storage.proof.frames import Era, Sent, gathered
+from wattwarden.storage.proof.frames import Sent, gathered
 from wattwarden.storage.rows.binding import ClockBounds
 from wattwarden.storage.rows.ingest import BoundBlock, Prepared, prepare
 from wattwarden.storage.rows.tables import READING
 
 Columns = Mapping[str, NDArray[Any]]
-Part = tuple[Prepared, NDArray[np.int64]]
-"""What was sent in an era, decoded, and when the journal stored each frame (microseconds UTC)."""
 
 KEY_KINDS: Final = {
     "channel": "S8", "period": "S1", "at": "i8", "received_at": "i8", "quality": "i4",
@@ -74,12 +73,12 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """By what frames are read: eras by codec, in order and without a gap, and bounds of clocks.
+    """By what frames are read: profiles by codec and address, and bounds of clocks.
 
     ``apart``: in a child process first, which a frame may end (it waits as ``decoder_died``).
     """
 
-    eras: Mapping[str, Sequence[Era]]
+    profile_of: Mapping[str, ProfileOf]
     bounds: ClockBounds
     apart: bool = True
 
@@ -91,16 +90,15 @@ def decode_sent(sent: Sequence[Sent], meters: Collection[str], terms: Terms) -> 
         ValueError: There is no codec of that name.
     """
     decoded = Decoded()
-    for name, parts in prepared_parts(sent, terms):
-        for prepared, _ in parts:
-            decoded.frames += len(prepared.gathered)
-            decoded.refused += len(prepared.decoded.poison) + sum(
-                len(piece.columns.refused) for piece in prepared.decoded.pieces
-            )
+    for name, prepared in _prepared(sent, terms):
+        decoded.frames += len(prepared.gathered)
+        decoded.refused += len(prepared.decoded.poison) + sum(
+            len(piece.columns.refused) for piece in prepared.decoded.pieces
+        )
         for meter in meters:
             codec, _, address = meter.partition(":")
             if codec == name:
-                decoded.said[meter] = _of_meter(parts, address)
+                decoded.said[meter] = _of_meter(prepared.blocks, address)
     return decoded
 
 
@@ -109,36 +107,14 @@ def senders_of(
 ) -> set[tuple[str, str | None]]:
     """Return by which senders (codec, identity) some meters spoke; raises as ``decode_sent``."""
     found: set[tuple[str, str | None]] = set()
-    for name, parts in prepared_parts(sent, terms):
-        for prepared, _ in parts:
-            batch = prepared.gathered.batch
-            for block in prepared.blocks:
-                wanted = [f"{name}:{address}" in meters for address in block.addresses]
-                mine = np.array(wanted, np.bool_)[block.rows.meter]
-                sessions = np.unique(batch.session[block.rows.order[mine]]).tolist()
-                found |= {(name, batch.identities[session]) for session in sessions}
+    for name, prepared in _prepared(sent, terms):
+        batch = prepared.gathered.batch
+        for block in prepared.blocks:
+            wanted = [f"{name}:{address}" in meters for address in block.addresses]
+            mine = np.array(wanted, np.bool_)[block.rows.meter]
+            sessions = np.unique(batch.session[block.rows.order[mine]]).tolist()
+            found |= {(name, batch.identities[session]) for session in sessions}
     return found
-
-
-def prepared_parts(sent: Sequence[Sent], terms: Terms) -> Iterator[tuple[str, list[Part]]]:
-    """Yield what senders of each codec sent, decoded, an era after the other.
-
-    Raises:
-        ValueError: There is no codec of that name.
-    """
-    codecs = load_codecs()
-    for name in sorted({one.codec for one in sent}):
-        if name not in codecs:
-            message = f"there is no codec {name[:40]!a}"
-            raise ValueError(message)
-        mine = [one for one in sent if one.codec == name]
-        parts: list[Part] = []
-        for era in terms.eras[name]:
-            frames, stored_at = gathered(name, mine, era)
-            if len(frames):
-                prepared = prepare(codecs[name], frames, terms.bounds, apart=terms.apart)
-                parts.append((prepared, stored_at))
-        yield name, parts
 
 
 def within(said: Said, since: int, until: int) -> Said:
@@ -201,40 +177,41 @@ def in_order(columns: Columns) -> dict[str, NDArray[Any]]:
     return take(columns, order)
 
 
-def _of_meter(parts: Sequence[Part], address: str) -> Said:
-    found: list[Columns] = []
+def _prepared(sent: Sequence[Sent], terms: Terms) -> Iterator[tuple[str, Prepared]]:
+    """Yield what senders of each codec sent, decoded; ValueError where there is no such codec."""
+    codecs = load_codecs()
+    for name in sorted({one.codec for one in sent}):
+        if name not in codecs:
+            message = f"there is no codec {name[:40]!a}"
+            raise ValueError(message)
+        frames = gathered(name, [one for one in sent if one.codec == name], terms.profile_of[name])
+        yield name, prepare(codecs[name], frames, terms.bounds, apart=terms.apart)
+
+
+def _of_meter(blocks: Sequence[BoundBlock], address: str) -> Said:
+    parts: list[Columns] = []
     orders: list[NDArray[Any]] = []
     factors: list[tuple[int, FactorRow]] = []
-    for base, block in _blocks(parts):
+    for block in blocks:
         if address not in block.addresses:
             continue
         mine = block.rows.meter == block.addresses.index(address)
         bound = replace(block, rows=block.rows.take(mine))
-        arrived = bound.rows.order.astype(np.int64) + base
         if block.table is READING:
-            found.append(columns_of(bound))
-            orders.append(arrived)
+            parts.append(_columns(bound))
+            orders.append(bound.rows.order)
         else:
-            factors += zip(arrived.tolist(), factor_rows(bound), strict=True)
+            factors += zip(bound.rows.order.tolist(), _factor_rows(bound), strict=True)
     factors.sort(key=lambda pair: pair[0])
     readings: Columns = nothing_read()
-    if found:
-        whole = {name: np.concatenate([part[name] for part in found]) for name in readings}
+    if parts:
+        whole = {name: np.concatenate([part[name] for part in parts]) for name in readings}
         arrival = np.argsort(np.concatenate(orders), kind="stable")
         readings = _first_of_each(in_order(take(whole, arrival)))
     return Said(readings, _first_factors([row for _, row in factors]))
 
 
-def _blocks(parts: Sequence[Part]) -> Iterator[tuple[int, BoundBlock]]:
-    """Blocks of all parts, and how many frames came before their own."""
-    base = 0
-    for prepared, stored_at in parts:
-        yield from ((base, block) for block in prepared.blocks)
-        base += len(stored_at)
-
-
-def columns_of(block: BoundBlock) -> dict[str, NDArray[Any]]:
-    """Return a block's rows of readings as ``Said`` has them, in their order."""
+def _columns(block: BoundBlock) -> dict[str, NDArray[Any]]:
     rows, count = block.rows, len(block.rows)
     columns: dict[str, NDArray[Any]] = {
         "channel": np.full(count, rows.channel.encode(), "S8"),
@@ -296,8 +273,7 @@ def _first_factors(rows: Sequence[FactorRow]) -> list[FactorRow]:
     return sorted(found.values(), key=lambda row: (row.at, row.channel, row.period, row.codes))
 
 
-def factor_rows(block: BoundBlock) -> Iterator[FactorRow]:
-    """Yield a block's rows of factors, in their order."""
+def _factor_rows(block: BoundBlock) -> Iterator[FactorRow]:
     rows = block.rows
     flags = rows.values.get("flags")
     for place, amounts in enumerate(rows.values["amounts"].tolist()):

@@ -16,6 +16,7 @@ from wattwarden.storage.proof.day import Pages, Taken, pages_of, walk_extents
 from wattwarden.storage.proof.documents import Terms
 from wattwarden.storage.proof.frames import Sent, read_blocks
 from wattwarden.storage.proof.keys import Signer
+from wattwarden.storage.proof.meaning import reading_terms
 from wattwarden.storage.proof.roots import (
     Kept,
     Shards,
@@ -33,7 +34,6 @@ from wattwarden.storage.proof.statement import (
     sender_name,
     state_name,
 )
-from wattwarden.storage.proof.terms import reading_terms
 
 # A local day begins within two days of the one of UTC that has its name.
 _STATE_DAYS: Final = 2
@@ -79,7 +79,7 @@ async def load_shown(connection: Connection, source: Source, sought: Sought) -> 
     await sign_days(connection, source.shards, journal, signer, wall)
     so_far = await sign_so_far(connection, journal, signer, wall, stored)
     roots = await load_roots(connection)
-    received = _received(sought.said)
+    received = received_span(sought.said)
     meets = [_meets(root, received) for root in roots]
     first = meets.index(True) if True in meets else len(roots)
     shown = []
@@ -188,7 +188,7 @@ def _checked(leaf: Leaf | None, taken: Taken, sender: Sender, root: Root) -> Lea
     return now
 
 
-def _received(said: Mapping[str, Said]) -> tuple[int, int] | None:
+def received_span(said: Mapping[str, Said]) -> tuple[int, int] | None:
     """When the first and the last row was received, µs; None without rows."""
     times = [
         int(edge)

@@ -1,6 +1,7 @@
 """What stands around an alarm: its case, the registry and rules, decisions, notices, profiles."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -188,21 +189,24 @@ async def load_notices(connection: Connection, alarm: int) -> list[dict[str, Any
 
 
 async def load_profile_records(
-    connection: Connection, names: Collection[str]
+    connection: Connection, names: Collection[str], at: datetime
 ) -> list[ProfileRecord]:
-    """Return all versions of the profiles of meters and other senders, by ``codec:address``.
+    """Return the profiles of meters and other senders (``codec:address``) in force at a moment.
 
-    Each has in ``since`` when it was entered.
+    Of one that was configured later only, it is the first: what waited was read by that.
 
     Raises:
         StorageError: The database is away.
     """
     with errors("reading profiles"):
         rows = await connection.fetch(
-            "SELECT m.codec, m.address, p.version, p.entered_at, p.body"
+            "SELECT DISTINCT ON (p.meter) m.codec, m.address, p.version, p.body"
             " FROM meter_profile AS p JOIN meter AS m ON m.id = p.meter"
-            " WHERE m.codec || ':' || m.address = ANY($1)",
+            " WHERE m.codec || ':' || m.address = ANY($1) ORDER BY p.meter,"
+            " p.entered_at <= $2 DESC,"
+            " CASE WHEN p.entered_at <= $2 THEN -p.version ELSE p.version END",
             sorted(names),
+            at,
         )
     found = []
     for row in rows:
@@ -212,13 +216,8 @@ async def load_profile_records(
             options = shown["options"].items()
             shown["options"] = {name: said for name, said in options if "password" not in name}
         has_key = body.get("key") is not None
-        found.append(
-            ProfileRecord(
-                row["codec"], row["address"], row["version"], has_key, shown,
-                us_of(row["entered_at"]),
-            )
-        )  # fmt: skip
-    return sorted(found, key=lambda one: (one.codec, one.address, one.version))
+        found.append(ProfileRecord(row["codec"], row["address"], row["version"], has_key, shown))
+    return sorted(found, key=lambda one: (one.codec, one.address))
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, Any]:

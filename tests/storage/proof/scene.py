@@ -34,7 +34,7 @@ from wattwarden.storage.proof import documents as docs
 from wattwarden.storage.proof.build import Frames, Material, Rulebook, Shown, build
 from wattwarden.storage.proof.day import Taken
 from wattwarden.storage.proof.fold_rows import fold_rows
-from wattwarden.storage.proof.frames import Era, Sent, read_blocks
+from wattwarden.storage.proof.frames import Sent, read_blocks
 from wattwarden.storage.proof.keys import Signer, open_signer
 from wattwarden.storage.proof.refold import Basis, Refold, Snapshot, episodes
 from wattwarden.storage.proof.said import Said, Terms, decode_sent, within
@@ -195,7 +195,7 @@ class Scene:
         taken = self.taken(self.entries)
         sent = [Sent(*name, read_blocks(data)) for name, data in taken.kept().items()]
         names = [f"acrel:{name}" for name in self.addresses]
-        terms = Terms({"acrel": [Era(default_profile)]}, BOUNDS, apart=False)
+        terms = Terms({"acrel": default_profile}, BOUNDS, apart=False)
         self.said = decode_sent(sent, names, terms).said
         city = City(self.registry, RULES, [], ["e"], {})
         ids = {name: number for number, name in enumerate(city.meters, 1)}

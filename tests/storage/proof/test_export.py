@@ -1,7 +1,7 @@
 """A package out of a store that a writer and a warden have filled."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from tests.storage.proof.place import Place, failed, proven, with_ticks
@@ -84,6 +84,9 @@ async def test_a_package_proves_the_alarm_from_its_frames_to_the_signed_roots(
         await place.export()
 
 
+DAY = timedelta(days=1)
+
+
 def beyond(place: Place, minutes: float) -> Entry:
     """An entry behind the last one, in which both meters speak once more."""
     last = place.journal.entries[-1]
@@ -93,6 +96,32 @@ def beyond(place: Place, minutes: float) -> Entry:
     return Entry(
         last.sequence + 1, Kind.FRAMES, "late", envelope(frames, number), at + timedelta(seconds=1)
     )
+
+
+@pytest.mark.parametrize(
+    ("entered", "version"),
+    [([START - DAY, WHEN], 1), ([START - 2 * DAY, START - DAY, WHEN], 2), ([WHEN, WHEN + DAY], 1)],
+    ids=["before", "twice before", "all later"],
+)
+async def test_what_is_configured_after_the_frames_does_not_read_them(
+    place: Place, entered: list[datetime], version: int
+) -> None:
+    await place.fill()
+    for number, at in enumerate(entered, 1):
+        zone = "Asia/Shanghai" if number == version else "UTC"
+        await place.store.execute(
+            "INSERT INTO meter_profile (meter, version, entered_at, actor, body)"
+            " VALUES (1, $1, $2, 'x', jsonb_build_object('zone', $3::text))",
+            number,
+            at,
+            zone,
+        )
+    data = await place.export()
+
+    assert failed(verify(data)) == []
+    assert [one.version for one in docs.read(unpacked(data)[docs.TERMS], docs.Terms).profiles] == [
+        version
+    ]
 
 
 async def test_what_comes_while_a_package_is_made_does_not_contradict_it(place: Place) -> None:

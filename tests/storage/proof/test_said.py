@@ -6,7 +6,7 @@ from tests.storage.fakes import DEADLY, FAKE, NOON, reading
 
 from wattwarden.protocol.codec import default_profile
 from wattwarden.protocol.envelope import Envelope, SessionRow
-from wattwarden.storage.proof.frames import Era, Sent, blocks_of, read_blocks, written
+from wattwarden.storage.proof.frames import Sent, blocks_of, read_blocks, written
 from wattwarden.storage.proof.said import Terms, decode_sent
 from wattwarden.storage.rows.binding import ClockBounds
 
@@ -36,7 +36,7 @@ def test_a_frame_that_ends_its_decoder_is_counted_and_its_neighbours_are_read(
     sent = [sent_by("m1", [reading("m1"), DEADLY[how]]), sent_by("m2", [reading("m2")])]
     names = [f"{FAKE.name}:m1", f"{FAKE.name}:m2"]
 
-    decoded = decode_sent(sent, names, Terms({FAKE.name: [Era(default_profile)]}, BOUNDS))
+    decoded = decode_sent(sent, names, Terms({FAKE.name: default_profile}, BOUNDS))
 
     assert decoded.refused == 1
     assert [len(decoded.said[name].readings["at"]) for name in names] == [1, 1]
