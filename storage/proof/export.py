@@ -94,7 +94,7 @@ async def export(connection: Connection, source: Source, wanted: Wanted) -> byte
     profiles = await load_profile_records(connection, scene.meters, last)
     terms = Terms([], profiles, bounds.ahead_s, bounds.retention_days, bounds.future_days)
     state = None if scene.snapshot is None else (firm, scene.snapshot.day)
-    sought = Sought(said, terms, {one.id for one in decisions}, state, stored.upto)
+    sought = Sought(said, terms, {one.id for one in decisions}, state, stored.upto, last)
     shown = await load_shown(connection, source, sought)
     senders = {f"{one.codec}:{one.identity}" for each in shown for one in each.frames}
     material = Material(

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
+from msgspec.structs import replace
+
 from wattwarden.storage.database import Connection
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.proof.build import Frames, Shown
@@ -34,6 +36,7 @@ from wattwarden.storage.proof.statement import (
     sender_name,
     state_name,
 )
+from wattwarden.storage.proof.surroundings import load_profile_records
 
 # A local day begins within two days of the one of UTC that has its name.
 _STATE_DAYS: Final = 2
@@ -56,7 +59,8 @@ class Source:
 class Sought:
     """What is to be shown: what meters said, by which terms; decisions, a state by its day.
 
-    ``stored`` is up to which entry of each shard they are stored.
+    ``stored`` is up to which entry of each shard they are stored, ``at`` when senders' profiles
+    count.
     """
 
     said: Mapping[str, Said]
@@ -64,6 +68,7 @@ class Sought:
     decisions: Collection[int]
     state: tuple[str, date] | None
     stored: Mapping[int, int]
+    at: datetime
 
 
 async def load_shown(connection: Connection, source: Source, sought: Sought) -> list[Shown]:
@@ -95,11 +100,13 @@ async def load_shown(connection: Connection, source: Source, sought: Sought) -> 
         leaves = await load_leaves(connection, root.statement.day)
         kept = Kept(root, leaves)
         shown.append(
-            await _of_root(source, kept, sought, frames=received if meets[place] else None)
+            await _of_root(
+                connection, source, kept, sought, frames=received if meets[place] else None
+            )
         )
     if so_far is not None:
         meets_now = received if _meets(so_far.root, received) else None
-        shown.append(await _of_root(source, so_far, sought, frames=meets_now))
+        shown.append(await _of_root(connection, source, so_far, sought, frames=meets_now))
     return shown
 
 
@@ -115,7 +122,12 @@ def _check_stored(root: Root, stored: Mapping[int, int]) -> None:
 
 
 async def _of_root(
-    source: Source, kept: Kept, sought: Sought, *, frames: tuple[int, int] | None
+    connection: Connection,
+    source: Source,
+    kept: Kept,
+    sought: Sought,
+    *,
+    frames: tuple[int, int] | None,
 ) -> Shown:
     """Show a root: proofs of decisions and of the state, and frames where they are needed."""
     state = None if sought.state is None else state_name(*sought.state)
@@ -129,7 +141,7 @@ async def _of_root(
     proofs = proofs_of(kept.leaves, wanted)
     if frames is None:
         return Shown(kept.root, (), proofs)
-    files = await _frames(source.journal, kept, sought)
+    files = await _frames(connection, source.journal, kept, sought)
     leaves = [leaf for leaf, _, _ in files]
     return Shown(
         kept.root,
@@ -143,13 +155,15 @@ async def _of_root(
     )
 
 
-async def _frames(journal: Pages, kept: Kept, sought: Sought) -> list[tuple[Leaf, Sender, bytes]]:
+async def _frames(
+    connection: Connection, journal: Pages, kept: Kept, sought: Sought
+) -> list[tuple[Leaf, Sender, bytes]]:
     """The frames of a root's day of those who brought what the meters said."""
     senders = {leaf.name: leaf for leaf in kept.leaves if leaf.kind is LeafKind.FRAMES}
     wanted = {_sender(meter) for meter in sought.said if meter in senders}
     behind = [meter for meter in sought.said if meter not in senders]
     if behind:
-        wanted |= await _bringers(journal, kept.root, behind, sought.terms)
+        wanted |= await _bringers(connection, journal, kept.root, (behind, sought))
     taken = Taken(lambda codec, identity: (codec, identity) in wanted)
     await walk_extents(journal, kept.root.statement.shards, taken)
     files = []
@@ -159,11 +173,15 @@ async def _frames(journal: Pages, kept: Kept, sought: Sought) -> list[tuple[Leaf
     return files
 
 
-async def _bringers(journal: Pages, root: Root, meters: Sequence[str], terms: Terms) -> set[Sender]:
+async def _bringers(
+    connection: Connection, journal: Pages, root: Root, wanted: tuple[Sequence[str], Sought]
+) -> set[Sender]:
     """Who spoke for meters that have no connection of their own, of all of their protocols.
 
     A city's day is looked through a page at a time: a meter that was silent must not cost its size.
+    What stands before each frame of a DTU is told by the DTU's own profile.
     """
+    meters, sought = wanted
     codecs = {meter.partition(":")[0] for meter in meters}
     found: set[Sender] = set()
 
@@ -174,6 +192,9 @@ async def _bringers(journal: Pages, root: Root, meters: Sequence[str], terms: Te
         taken = Taken(may_bring)
         taken.take(shard, entries)
         sent = [Sent(*sender, read_blocks(blocks)) for sender, blocks in taken.kept().items()]
+        senders = {f"{one.codec}:{one.identity}" for one in sent} - set(meters)
+        profiles = await load_profile_records(connection, senders, sought.at)
+        terms = replace(sought.terms, profiles=[*sought.terms.profiles, *profiles])
         found.update(senders_of(sent, meters, reading_terms(terms, sent)))
     return found
 
