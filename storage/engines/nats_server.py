@@ -21,7 +21,6 @@ from typing import Final
 
 import msgspec
 import nats.errors
-from nats.aio.client import Client
 
 from wattwarden.storage.engines.binaries import (
     NATS_PROGRAM,
@@ -47,6 +46,7 @@ from wattwarden.storage.engines.nats_address import Remembered, nats_url, recall
 from wattwarden.storage.engines.nats_settings import ANY_PORT, configuration, store_limit_bytes
 from wattwarden.storage.engines.nats_wounds import Wounds
 from wattwarden.storage.errors import EngineError
+from wattwarden.storage.journal.connection import Connection
 
 # The first with the batch reads and the stream checks that the journal client relies on.
 MIN_VERSION: Final = (2, 12)
@@ -275,7 +275,7 @@ async def _jetstream_answers(url: str) -> bool:
 
 
 async def _ask_jetstream(url: str) -> bool:
-    client = Client()
+    client = Connection("unused.", lambda _message: None)
     try:
         # One try each: without the limit nats-py goes on for two minutes.
         await client.connect(

@@ -134,7 +134,12 @@ class Connection(Client):
         # hangs, it waits for ever.  Our senders learn of the loss and send again by themselves.
         self._pending = []
         self._pending_data_size = 0
-        await super()._close(status, do_cbs)
+        try:
+            await super()._close(status, do_cbs)
+        finally:
+            # It may be cancelled before it comes to that, and nobody else does it.
+            if self._transport is not None:
+                self._transport.close()  # type: ignore[no-untyped-call]  # theirs
 
 
 def check_size(payload: bytes, headers: dict[str, str] | None, most_bytes: int) -> None:

@@ -55,7 +55,7 @@ async def connected(url: str) -> Client:
     client = Client()
     try:
         await client.connect(url, allow_reconnect=False, max_reconnect_attempts=1, error_cb=ignore)
-    except nats.errors.Error:
+    except BaseException:
         await client.close()
         raise
     return client
@@ -64,12 +64,13 @@ async def connected(url: str) -> Client:
 async def publish(engine: EmbeddedNats, text: str) -> int:
     """Returns how many messages the journal holds afterwards."""
     client = await connected(engine.url)
-    stream = client.jetstream()
-    await stream.add_stream(name="KEPT", subjects=["kept"])
-    await stream.publish("kept", text.encode())
-    state = (await stream.stream_info("KEPT")).state
-    await client.close()
-    return state.messages
+    try:
+        stream = client.jetstream()
+        await stream.add_stream(name="KEPT", subjects=["kept"])
+        await stream.publish("kept", text.encode())
+        return (await stream.stream_info("KEPT")).state.messages
+    finally:
+        await client.close()
 
 
 async def killed(engine: EmbeddedNats) -> None:
