@@ -40,6 +40,9 @@ SAMPLES: Final = 120
 LEAST_PAUSE_S: Final = 2.0
 # What is loaded, learnt and warmed up in the first quarter is no leak.
 SETTLED_SHARE: Final = 0.25
+# Segments of the journal, else closed once an hour: what the first one loads for good (12 MiB)
+# comes in that quarter, and a dozen of them show what each would leave behind.
+SEGMENT_AGE_S: Final = 600
 # A role may seem to grow by so much of itself over a whole run: allocators give back in lumps.
 NOISE_SHARE: Final = 0.03
 NOISE_MIB: Final = 3.0
@@ -93,6 +96,7 @@ def main(arguments: Sequence[str]) -> int:
     build()
     began = datetime.now(UTC).replace(microsecond=0)
     settings = {name.removeprefix(PREFIX): most for name, most in LIFTED_LIMITS.items()}
+    settings["ARCHIVIST__SEGMENT_AGE_S"] = str(SEGMENT_AGE_S)
     with System(settings=settings) as system:
         watched, report = asyncio.run(_watch(system, options))
         said = system.log.read_text(encoding="utf-8")
