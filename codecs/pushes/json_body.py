@@ -23,7 +23,10 @@ MOST_BYTES: Final = 65_536
 MOST_DEPTH: Final = 12
 BETWEEN: Final = b" \t\r\n"
 
-_CHARACTERS: Final = rb'(?:[^"\\\x00-\x1f]|\\["\\/bfnrtu])*+'
+# Python 3.11.2, which Debian 12 has, ends a possessive group of alternatives too early: there is
+# none here, and where there must be alternatives the group is atomic.
+_PLAIN: Final = rb'[^"\\\x00-\x1f]*+'
+_CHARACTERS: Final = _PLAIN + rb'(?>(?:\\["\\/bfnrtu]' + _PLAIN + rb")*)"
 _TOKEN: Final = re.compile(
     rb'[ \t\r\n]*+(?P<token>"' + _CHARACTERS + rb'"|[{}\[\],:]|[-+.0-9A-Za-z]++)'
 )
@@ -47,9 +50,9 @@ _FOLLOWS: Final = {
 """Which tokens may stand behind which, by their first byte; ``v`` stands for numbers and words."""
 # Names and plain values that a comma or a colon follows, as many as there are: most of any body.
 _NAMED: Final = rb'[ \t\r\n]*+"' + _CHARACTERS + rb'"[ \t\r\n]*+[:,]'
-_RUN: Final = rb"(?:" + _NAMED + rb"|[ \t\r\n]*+[-+.0-9A-Za-z]++[ \t\r\n]*+,)*+"
+_RUN: Final = rb"(?>(?:" + _NAMED + rb"|[ \t\r\n]*+[-+.0-9A-Za-z]++[ \t\r\n]*+,)*)"
 _RUNS: Final = {
-    ord("{"): re.compile(rb"(?:" + _NAMED + _RUN + rb")?+"),
+    ord("{"): re.compile(rb"(?>(?:" + _NAMED + _RUN + rb")?)"),
     _COMMA: re.compile(_RUN),
 }
 """By the token before: a run, behind which stands what a comma or a colon asks for.  Behind others
