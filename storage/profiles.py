@@ -158,14 +158,13 @@ async def load_profiles(connection: Connection, secrets: Path) -> Profiles:
             " ORDER BY p.meter, p.version DESC"
         )
     found = Profiles()
-    for row in rows:
-        name = (row["codec"], row["address"])
-        # Without its key a meter's sealed frames would be refused: what is known goes on.
-        with errors("reading keys and zones of meters"):
-            profile, problem = read_profile(row["body"], row["version"], secrets)
-        found.profiles[name] = profile
-        if problem:
-            found.problems[name] = problem
+    # Without its key a meter's sealed frames would be refused: what is known goes on.
+    with errors("reading keys and zones of meters"):
+        for row in rows:
+            name = (row["codec"], row["address"])
+            found.profiles[name], problem = read_profile(row["body"], row["version"], secrets)
+            if problem:
+                found.problems[name] = problem
     return found
 
 

@@ -250,6 +250,12 @@ async def test_an_envelope_that_was_refused_is_no_link_of_the_chain() -> None:
     assert source.sent == [ACK]
 
 
+async def until_refused(chain: Chain) -> None:
+    async with asyncio.timeout(10):
+        while not chain.counters.refused:  # noqa: ASYNC110  # a counter tells nobody
+            await asyncio.sleep(0.001)
+
+
 async def test_an_envelope_that_may_be_stored_keeps_its_number_though_it_was_refused() -> None:
     """Else the next one comes under its id, which the journal takes for the same again."""
     answers = [JournalAway("no answer"), JournalRefused("conflict")]
@@ -257,9 +263,7 @@ async def test_an_envelope_that_may_be_stored_keeps_its_number_though_it_was_ref
     source = FakeSource("a")
     async with running(journal) as chain:
         chain.add(source, CODEC, [FRAME], now())
-        async with asyncio.timeout(10):
-            while not chain.counters.refused:  # noqa: ASYNC110  # a counter tells nobody
-                await asyncio.sleep(0.001)
+        await until_refused(chain)
         assert source.sent == []
         chain.add(source, CODEC, [FRAME], now())
     envelope = decode_envelope(journal.stored[-1][2])
@@ -276,9 +280,7 @@ async def test_what_found_no_room_and_was_then_refused_is_nowhere_and_keeps_no_n
     source = FakeSource("a")
     async with running(journal) as chain:
         chain.add(source, CODEC, [FRAME], now())
-        async with asyncio.timeout(10):
-            while not chain.counters.refused:  # noqa: ASYNC110  # a counter tells nobody
-                await asyncio.sleep(0.001)
+        await until_refused(chain)
         chain.add(source, CODEC, [FRAME], now())
     envelope = decode_envelope(journal.stored[-1][2])
     assert (envelope.number, envelope.previous) == (1, b"")
