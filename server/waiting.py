@@ -16,7 +16,7 @@ from wattwarden.server.draft import Draft
 
 # Measured with one shard and paced load: without a lull 6 frames an envelope and twice the CPU.
 LULL_S: Final = 0.003
-LULL_FRAMES: Final = 200
+LULL_FRAMES: Final = 500
 LONGEST_S: Final = 0.020
 # A thousand polled meters make an envelope of a dozen frames of what were as many envelopes; rows
 # are folded by the second, so that nobody sees a tenth of it.

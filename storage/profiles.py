@@ -2,13 +2,11 @@
 
 meter_profile (newest version) + <secrets>/<key name> ──► Profile
 
-A key file holds 16 bytes, or their 32 hexadecimal digits, and is open to its owner alone.  The
-database knows its name only.  A change is told by NOTIFY wattwarden_profiles.
+The database knows the name of a key only.  A change is told by NOTIFY wattwarden_profiles.
 """
 
 import asyncio
 import contextlib
-import errno
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -39,12 +37,10 @@ from wattwarden.protocol.codec import (
 )
 from wattwarden.storage.database import Connection, connect, errors
 from wattwarden.storage.errors import StorageError
+from wattwarden.storage.secret_files import SECRET_NAME, SHORTAGES, read_key, read_password
 
 CHANNEL: Final = "wattwarden_profiles"
 """On which channel the database says that a meter or its profile changed."""
-# Keys of SM4 and of AES-128.
-KEY_BYTES: Final = 16
-KEY_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 # A notice may be lost with a connection, and key files change without one.
 RELOAD_INTERVAL_S: Final = 60.0
 RETRY_PAUSE_S: Final = 1.0
@@ -53,19 +49,12 @@ GATHER_S: Final = 0.25
 MAX_CYCLE_S: Final = 86_400
 # A page of options; more is a mistake.
 MAX_BODY_BYTES: Final = 16_384
-# PW of HJ 212 has 6 to 9 letters by version; some loggers take more.
-MAX_PASSWORD_BYTES: Final = 64
 # A meter dials in from the networks of one carrier's private access, and of the next one's.
 MAX_NETWORKS: Final = 16
 CERTIFICATE_NAME: Final = re.compile(r"sha256:[0-9a-fA-F]{64}|serial:[0-9a-fA-F]{1,40}|cn:.{1,64}")
 # ICCIDs have 19 or 20 digits (ITU-T E.118), in China letters among the last; the first six say
 # country and carrier.
 SIM_NAME: Final = re.compile(r"[0-9A-Za-z]{6,22}\*?")
-
-# A process or its machine has too little of something: that passes, and says nothing of a file.
-SHORTAGES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO})
-
-_FOR_OTHERS: Final = 0o077
 
 _log = structlog.get_logger(__name__)
 
@@ -204,7 +193,7 @@ def check_body(body: ProfileBody) -> None:
     if body.cycle_s is not None and not 1 <= body.cycle_s <= MAX_CYCLE_S:
         text = f"cycle is {body.cycle_s} s, allowed are 1 to {MAX_CYCLE_S}"
         raise ValueError(text)
-    if body.key is not None and not KEY_NAME.fullmatch(body.key):
+    if body.key is not None and not SECRET_NAME.fullmatch(body.key):
         text = f"key names a file of the secrets folder, 64 of A-Z a-z 0-9 . _ -, got {body.key!r}"
         raise ValueError(text)
     if body.access is not None:
@@ -215,37 +204,8 @@ def check_body(body: ProfileBody) -> None:
         raise ValueError(text)
 
 
-def read_key(secrets: Path, name: str) -> bytes:
-    """Read a key from the secrets folder.
-
-    Raises:
-        ValueError: There is none, others can read it, or it is no key; the message says the cure.
-        OSError: It cannot be read at this moment.
-    """
-    return _key_of(_read_private(secrets, name, "key"), secrets / name)
-
-
-def _read_private(secrets: Path, name: str, what: str) -> bytes:
-    """Read a file of the secrets folder that nobody else can read."""
-    if not KEY_NAME.fullmatch(name):
-        text = f"{name!r} is no name of a {what} file"
-        raise ValueError(text)
-    path = secrets / name
-    try:
-        mode, content = path.stat().st_mode, path.read_bytes()
-    except OSError as error:
-        if error.errno in SHORTAGES:
-            raise
-        text = f"{what} file {path}: {error.strerror}; put the {what} there, mode 0600"
-        raise ValueError(text) from error
-    if mode & _FOR_OTHERS:
-        text = f"{what} file {path} is open to others: chmod 600 {path}"
-        raise ValueError(text)
-    return content
-
-
 def _check_access(access: AccessBody) -> None:
-    if access.password is not None and not KEY_NAME.fullmatch(access.password):
+    if access.password is not None and not SECRET_NAME.fullmatch(access.password):
         text = f"password names a file of the secrets folder, got {access.password!r}"
         raise ValueError(text)
     if len(access.networks) > MAX_NETWORKS:
@@ -261,18 +221,6 @@ def _check_access(access: AccessBody) -> None:
     if access.sim is not None and not SIM_NAME.fullmatch(access.sim):
         text = f"a card is an ICCID, or its first six digits at least and {ANY_REST}"
         raise ValueError(text)
-
-
-def _key_of(content: bytes, path: Path) -> bytes:
-    for raw in (content, content.rstrip(b"\r\n")):
-        if len(raw) == KEY_BYTES:
-            return raw
-    with contextlib.suppress(ValueError):
-        raw = bytes.fromhex(content.decode("ascii", "replace"))
-        if len(raw) == KEY_BYTES:
-            return raw
-    text = f"key file {path} holds {len(content)} bytes: a key is 16 bytes or 32 hex digits"
-    raise ValueError(text)
 
 
 def read_profile(body: str, version: int, secrets: Path) -> tuple[Profile, str]:
@@ -342,20 +290,6 @@ def written_access(access: Access) -> AccessBody | None:
         return None
     networks = tuple(map(str, access.networks))
     return AccessBody(access.password_file, networks, access.certificate, access.sim)
-
-
-def read_password(secrets: Path, name: str) -> bytes:
-    """Read a password from the secrets folder.
-
-    Raises:
-        ValueError: There is none, or others can read it; the message says the cure.
-        OSError: It cannot be read at this moment.
-    """
-    content = _read_private(secrets, name, "password").strip()
-    if not 0 < len(content) <= MAX_PASSWORD_BYTES:
-        text = f"password file {secrets / name} holds {len(content)} bytes, not 1 to 64"
-        raise ValueError(text)
-    return content
 
 
 def zone_of(name: str | None) -> tzinfo:

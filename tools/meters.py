@@ -21,9 +21,10 @@ from wattwarden.storage.meters import (
     list_meters,
     set_profile,
 )
-from wattwarden.storage.profiles import ProfileBody, read_access, read_key
+from wattwarden.storage.profiles import ProfileBody, read_access
 from wattwarden.storage.quarantine import Selection, list_held
 from wattwarden.storage.retrying import Retried
+from wattwarden.storage.secret_files import read_key
 from wattwarden.tools.debugging import debug
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import UsageError

@@ -41,10 +41,10 @@ from wattwarden.storage.profiles import (
     RecallPolicy,
     check_body,
     read_access,
-    read_key,
 )
 from wattwarden.storage.quarantine import Selection
 from wattwarden.storage.rows.decoding import MAX_ADDRESS_LETTERS
+from wattwarden.storage.secret_files import read_key
 
 _PATH: Final = "/meters/{meter}/configuration"
 # Options by which terminals and meters are written to; only who sets them reads them.

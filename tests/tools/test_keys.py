@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wattwarden.storage.profiles import KEY_NAME, read_key
+from wattwarden.storage.secret_files import SECRET_NAME, read_key
 from wattwarden.tools.errors import CommandError, UsageError
 from wattwarden.tools.keys import check_key, key_name, read_key_from, write_key
 
@@ -18,7 +18,7 @@ KEY = bytes(range(16))
 )
 def test_every_meter_has_a_file_name_of_its_own(address: str) -> None:
     name = key_name("hj212", address)
-    assert KEY_NAME.fullmatch(name)
+    assert SECRET_NAME.fullmatch(name)
     assert name != key_name("hj212", address + "_")
     assert name != key_name("other", address)
 
