@@ -37,7 +37,7 @@ from wattwarden.protocol.codec import (
 )
 from wattwarden.storage.database import Connection, connect, errors
 from wattwarden.storage.errors import StorageError
-from wattwarden.storage.secret_files import SECRET_NAME, SHORTAGES, read_key, read_password
+from wattwarden.storage.meter_secrets import SECRET_NAME, SHORTAGES, read_key, read_password
 
 CHANNEL: Final = "wattwarden_profiles"
 """On which channel the database says that a meter or its profile changed."""

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Final, TextIO
 
-from wattwarden.storage.secret_files import KEY_BYTES, read_key, read_password
+from wattwarden.storage.meter_secrets import KEY_BYTES, read_key, read_password
 from wattwarden.tools.errors import CommandError, UsageError
 
 MAX_NAME_LETTERS: Final = 64

@@ -13,6 +13,7 @@ from wattwarden.server.settings import Settings
 from wattwarden.storage.clocks import MeterClock, read_clocks
 from wattwarden.storage.commands.counts import load_counts
 from wattwarden.storage.database import Connection
+from wattwarden.storage.meter_secrets import read_key
 from wattwarden.storage.meters import (
     Meter,
     MeterState,
@@ -24,7 +25,6 @@ from wattwarden.storage.meters import (
 from wattwarden.storage.profiles import ProfileBody, read_access
 from wattwarden.storage.quarantine import Selection, list_held
 from wattwarden.storage.retrying import Retried
-from wattwarden.storage.secret_files import read_key
 from wattwarden.tools.debugging import debug
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import UsageError

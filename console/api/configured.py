@@ -26,6 +26,7 @@ from wattwarden.console.routes import Only
 from wattwarden.console.visit import Visit
 from wattwarden.protocol.codec import ClockPolicy
 from wattwarden.storage.errors import StorageError
+from wattwarden.storage.meter_secrets import read_key
 from wattwarden.storage.meters import (
     Meter,
     MeterState,
@@ -44,7 +45,6 @@ from wattwarden.storage.profiles import (
 )
 from wattwarden.storage.quarantine import Selection
 from wattwarden.storage.rows.decoding import MAX_ADDRESS_LETTERS
-from wattwarden.storage.secret_files import read_key
 
 _PATH: Final = "/meters/{meter}/configuration"
 # Options by which terminals and meters are written to; only who sets them reads them.

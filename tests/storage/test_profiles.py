@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from tests.storage.secret_files import key_file
+from tests.storage.meter_secrets import key_file
 
 from wattwarden.protocol.access import NOWHERE, UNKNOWN_PASSWORD, Certificate
 from wattwarden.protocol.codec import DEFAULT_PROFILE, DEFAULT_ZONE, Profile

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from wattwarden.storage.secret_files import SECRET_NAME, read_key
+from wattwarden.storage.meter_secrets import SECRET_NAME, read_key
 from wattwarden.tools.errors import CommandError, UsageError
 from wattwarden.tools.keys import check_key, key_name, read_key_from, write_key
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from wattwarden.protocol.errors import ProtocolError, Refusal
-from wattwarden.storage import secret_files
+from wattwarden.storage import meter_secrets
 from wattwarden.tools import lines
 from wattwarden.tools.errors import CommandError, UsageError
 from wattwarden.tools.lines import numbered_lines, opened, parse_key, payload
@@ -78,7 +78,7 @@ def test_a_key_is_read_and_its_meter_may_contain_equals_signs() -> None:
 
 
 def test_a_key_is_as_long_as_the_store_wants_it() -> None:
-    assert lines.KEY_BYTES == secret_files.KEY_BYTES
+    assert lines.KEY_BYTES == meter_secrets.KEY_BYTES
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.tools.conftest import Execute
 
-from wattwarden.storage.secret_files import read_key
+from wattwarden.storage.meter_secrets import read_key
 from wattwarden.tools.main import main
 
 VECTORS = Path(__file__).parents[1] / "vectors"

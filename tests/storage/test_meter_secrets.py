@@ -1,9 +1,9 @@
 from pathlib import Path
 
 import pytest
-from tests.storage.secret_files import key_file
+from tests.storage.meter_secrets import key_file
 
-from wattwarden.storage.secret_files import read_key
+from wattwarden.storage.meter_secrets import read_key
 
 KEY = bytes(range(16))
 
