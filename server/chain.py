@@ -2,7 +2,7 @@
 
     add ─► draft ─► sealed ─► in the journal ─► replies
            │        one in flight, retried under the same id until it is stored
-           └ sealed when the one before is stored and 500 frames wait, or after a 3 ms lull, or
+           └ sealed when the one before is stored and 500 frames wait, or after a 5 ms lull, or
              after 20 ms; where nobody waits for an answer, after 100 ms
 
 Nothing is answered before it is stored.  Whoever adds bounds what waits (``pending_bytes``).

@@ -21,6 +21,7 @@ from wattwarden.protocol.envelope import (
 )
 from wattwarden.server import chain as chain_module
 from wattwarden.server.chain import Chain
+from wattwarden.server.waiting import LULL_S
 from wattwarden.storage.journal.journal import JournalAway, JournalFull, JournalRefused, Kind
 
 FRAME = encode(Message("upload", fields={"serial": "1", "sections": []}))
@@ -78,11 +79,12 @@ async def test_a_lull_is_real_time_at_any_rate_of_the_clock() -> None:
     )
     task = asyncio.create_task(chain.run())
     chain.add(FakeSource("a"), CODEC, [FRAME], 0)
-    clock = 2_500_000  # 2.5 ms of real time: half a millisecond is left
+    lull = round(LULL_S * 1_000_000 * 1000)
+    clock = lull - 500_000  # half a millisecond of real time is left
     for _ in range(5):
         await asyncio.sleep(0)
     assert not journal.attempts
-    clock = 3_000_001
+    clock = lull + 1
     async with asyncio.timeout(60):
         await journal.attempted.wait()
     chain.close()
