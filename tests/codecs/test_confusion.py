@@ -27,6 +27,11 @@ def test_decode_gives_each_frame_its_own_codec(vector: Vector) -> None:
     assert owners == {vector.codec}
 
 
+def test_only_whole_frames_that_name_their_meter_may_come_as_datagrams() -> None:
+    datagrams = {name for name, codec in CODECS.items() if codec.is_datagram}
+    assert datagrams == {"acrel", "dlt645", "dlt698", "gdw376"}
+
+
 def test_modbus_is_never_guessed() -> None:
     assert not CODECS["modbus"].is_guessed
     assert {codec.name for codec in PORT} == {

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wattwarden.protocol.axdr import (
@@ -83,6 +83,14 @@ def test_a_float_is_given_with_as_few_digits_as_tell_it(number: float) -> None:
     value, _ = parse(Float("f"), raw)
     assert build(Float("f"), value) == raw
     assert len(repr(value)) <= len(repr(number))
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+@example(0.1 + 0.2)
+def test_a_double_is_told_from_its_neighbours(number: float) -> None:
+    raw = build(Float("d"), number)
+    value, _ = parse(Float("d"), raw)
+    assert build(Float("d"), value) == raw
 
 
 @pytest.mark.parametrize(

@@ -192,6 +192,7 @@ def test_rows_of_another_size_are_a_mistake_of_our_own(raw: bytes) -> None:
         pytest.param(scaled(cs.Float32b, 1), "counts in integers", id="a scaled float"),
         pytest.param(scaled(cs.Int64ub, 1), "may not fit", id="beyond int64"),
         pytest.param(scaled(cs.Int64sb, 10), "may not fit", id="ten times int64"),
+        pytest.param(scaled(cs.Int64sb, -1), "may not fit", id="what the least of int64 becomes"),
         pytest.param(scaled(cs.Int32ub, 2**31 + 1), "may not fit", id="a large scale"),
         pytest.param(Bcd(10), "9 bytes of them, got 10", id="digits beyond int64"),
     ],

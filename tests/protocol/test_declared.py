@@ -21,6 +21,7 @@ from wattwarden.protocol.codec import (
 )
 from wattwarden.protocol.declared import DEFAULT_IDLE_S, Body, Declaration, codec_of
 from wattwarden.protocol.errors import ProtocolError, Refusal
+from wattwarden.protocol.framer import Framer
 from wattwarden.protocol.quality import Quality
 from wattwarden.protocol.quantity import Unit
 from wattwarden.protocol.wire import BinaryClock, FixedText, Scaled
@@ -79,6 +80,11 @@ def test_a_vendor_is_known_by_a_whole_sound_frame() -> None:
 
 def test_a_frame_is_no_longer_than_the_longest_body() -> None:
     assert KAY.outline.most_bytes == len(report())
+
+
+def test_a_frame_is_judged_by_its_own_bytes_wherever_it_stands() -> None:
+    frames = [report(), report("M002"), wrap(2, b"M003")]
+    assert Framer(KAY.outline).feed(b"?" + b"".join(frames)) == frames
 
 
 @pytest.mark.parametrize(
