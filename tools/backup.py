@@ -221,7 +221,12 @@ def _facts(folder: Path, manifest: Manifest) -> dict[str, Any]:
         "tables": len(manifest.tables),
         "rows": manifest.rows,
         "shards": [
-            {"shard": one.shard, "position": one.position, "last": one.last}
+            {
+                "shard": one.shard,
+                "position": one.position,
+                "last": one.last,
+                "holes": [list(hole) for hole in one.holes],
+            }
             for one in manifest.shards
         ],
         "days": len(manifest.days),
@@ -248,6 +253,12 @@ def _left_out(manifest: Manifest) -> list[str]:
     lines += [
         f"not inside: {count} files of closed days in {store}; keep that store"
         for store, count in manifest.days_elsewhere.items()
+    ]
+    lines += [
+        f"missing: entries {first} to {last} of {one.stream}, which neither the journal nor its"
+        " archive has any more: bring those segments back from an earlier backup"
+        for one in manifest.shards
+        for first, last in one.holes
     ]
     return [*lines, ENVIRONMENT]
 

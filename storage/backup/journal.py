@@ -9,7 +9,7 @@ reads history finds segments and stream as one.  The tail begins with the last t
 gateway counts on from there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -93,7 +93,7 @@ async def take_shard(
     await _write(history, _Stretch(shard, start, tail - 1, f"{JOURNAL}/{stream}"), previous, folder)
     tail_folder = f"{JOURNAL}/{stream}/{TAIL}"
     await _write(history, _Stretch(shard, tail, status.last, tail_folder), "", folder)
-    return ShardFact(shard, stream, position, tail, status.last)
+    return ShardFact(shard, stream, position, tail, status.last, _holes(chain, start))
 
 
 def segments_of(shard: ShardFact, paths: Mapping[str, object]) -> list[str]:
@@ -106,6 +106,13 @@ def tail_of(shard: ShardFact, paths: Mapping[str, object]) -> list[str]:
     """Return the paths of the segments that a restored stream begins with, in order."""
     start = f"{JOURNAL}/{shard.stream}/{TAIL}/"
     return sorted(p for p in paths if p.startswith(start) and p.endswith(".zst"))
+
+
+def _holes(chain: Sequence[Manifest], start: int) -> tuple[tuple[int, int], ...]:
+    """Return what is missing between segments, and between them and what is read from ``start``."""
+    due = (one.last + 1 for one in chain)
+    found = (*(one.first for one in chain[1:]), start)
+    return tuple((one, other - 1) for one, other in zip(due, found, strict=False) if one < other)
 
 
 def _take_segment(archive: Path, manifest: Manifest, folder: BackupFolder) -> None:

@@ -57,7 +57,8 @@ class ShardFact(msgspec.Struct, frozen=True):
     """A shard of the journal: all up to ``last`` is inside, as far as the installation had it.
 
     ``position`` is how far the database of the same backup has it; ``tail`` is the first entry
-    that a restored stream holds, those before it lie in segments.
+    that a restored stream holds, those before it lie in segments.  ``holes`` are the first and last
+    of entries that the installation itself had no more, neither in its archive nor in the stream.
     """
 
     shard: int
@@ -65,6 +66,7 @@ class ShardFact(msgspec.Struct, frozen=True):
     position: int
     tail: int
     last: int
+    holes: tuple[tuple[int, int], ...] = ()
 
 
 class DayFact(msgspec.Struct, frozen=True):
