@@ -10,11 +10,11 @@ Linux and root only; the standard library, and libseccomp, which systemd itself 
 import ctypes
 import errno
 import os
-import select
 import shlex
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -35,6 +35,7 @@ NOTIFY: Final = "/run/wattwarden-notify"
 WATCHDOG_S: Final = 6
 # Words of sd_notify are short.
 MOST_BYTES: Final = 4096
+LOOK_S: Final = 0.2
 
 Unit = Mapping[str, list[str]]
 
@@ -82,12 +83,16 @@ class Service:
         self.told: list[str] = []
         self.skipped: list[str] = []
         """What this machine does not let us do as systemd would, and why."""
+        self._said = threading.Condition()
+        self._ended = threading.Event()
+        self._ear = threading.Thread(target=self._hear, daemon=True)
 
     def __enter__(self) -> Self:
         place = self._folder / NOTIFY[1:]
         place.unlink(missing_ok=True)
         self._hears = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._hears.bind(str(place))
+        self._hears.settimeout(LOOK_S)
         place.chmod(0o666)
         host, _, number = self._port["ListenStream"][-1].rpartition(":")
         self._listens = socket.create_server((host, int(number)), backlog=4096)
@@ -97,6 +102,9 @@ class Service:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
+        self._ended.set()
+        if self._ear.is_alive():
+            self._ear.join()
         self._listens.close()
         self._hears.close()
 
@@ -111,10 +119,11 @@ class Service:
                 stdout=file,
                 stderr=file,
                 env=self._environment(),
-                preexec_fn=closing,  # noqa: PLW1509  no thread runs here
+                preexec_fn=closing,  # noqa: PLW1509  no thread runs yet
                 pass_fds=(FIRST_HANDED_OVER,),
                 start_new_session=True,
             )
+        self._ear.start()
 
     def wait_for(self, word: str, count: int, within_s: float) -> float:
         """Wait until it told a word so often; return after how many seconds.
@@ -123,14 +132,14 @@ class Service:
             TimeoutError: It did not.
         """
         began = time.monotonic()
-        while sum(one == word for one in self.told) < count:
-            left = began + within_s - time.monotonic()
-            ready, _, _ = select.select([self._hears], [], [], max(0.0, min(left, 1.0)))
-            if ready:
-                self.told += self._hears.recv(MOST_BYTES).decode().splitlines()
-            elif left <= 0 or (self._process is not None and self._process.poll() is not None):
-                message = f"{count} × {word} did not come; told: {self.told}"
-                raise TimeoutError(message)
+        with self._said:
+            while sum(one == word for one in self.told) < count:
+                is_over = time.monotonic() - began >= within_s
+                is_over |= self._process is not None and self._process.poll() is not None
+                # What came before the end is heard in a moment.
+                if not self._said.wait(LOOK_S) and is_over:
+                    message = f"{count} × {word} did not come; told: {self.told}"
+                    raise TimeoutError(message)
         return time.monotonic() - began
 
     def stop(self, within_s: float) -> int:
@@ -138,6 +147,17 @@ class Service:
         assert self._process is not None  # noqa: S101  it was started
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(within_s)
+
+    def _hear(self) -> None:
+        """Hear what is told all the time, as systemd does: ten words fill the socket's queue."""
+        while not self._ended.is_set():
+            try:
+                words = self._hears.recv(MOST_BYTES).decode().splitlines()
+            except TimeoutError:
+                continue
+            with self._said:
+                self.told += words
+                self._said.notify_all()
 
     def _environment(self) -> dict[str, str]:
         own = dict(line.partition("=")[::2] for line in self._unit["Environment"])
