@@ -96,7 +96,7 @@ def _condition(alarm: Alarmed) -> Iterator[Fact]:
         told = msgspec.structs.replace(known, **changed)
         if told != known:
             known = told
-            yield replace(first, at=at, content=known, amends=True)
+            yield replace(first, at=at, content=known)
 
 
 def _changes(alarm: Alarmed) -> Sequence[tuple[datetime, dict[str, object]]]:

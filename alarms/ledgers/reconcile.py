@@ -30,16 +30,12 @@ BY_ITSELF: Final = "system"
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What follows from readings, and belongs into a ledger.
-
-    ``amends``: it takes the place of what its source and kind said before it.
-    """
+    """What follows from readings, and belongs into a ledger."""
 
     kind: LedgerKind
     source: str
     at: datetime
     content: Content
-    amends: bool = False
 
     @property
     def due(self) -> datetime:
@@ -55,7 +51,7 @@ def entries_due(
     """Return what is to be entered, in the order in which it is.
 
     Args:
-        facts: All that is known of some sources since some moment, by time where facts amend.
+        facts: All that is known of some sources since some moment; those of one source by time.
         entries: The entries of these since then that no other corrects; of abnormal conditions all.
         upto: Facts due later are left for their time.
         redone: When days were folded again, if they were: whatever should have been entered before

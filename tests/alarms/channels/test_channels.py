@@ -82,6 +82,10 @@ def test_the_channels_are_the_twelve_that_are_documented() -> None:
     assert all(CHANNELS[name].name == name for name in NAMES)
 
 
+def test_people_may_get_several_notices_in_one_and_machines_get_each() -> None:
+    assert [name for name in NAMES if not CHANNELS[name].digest] == HOOKS
+
+
 # --- signatures
 
 

@@ -273,3 +273,15 @@ def test_signs_that_need_escaping_are_signed_as_they_are_sent() -> None:
     signature = oracles.headers_of(request)["authorization"].rpartition("=")[2]
     assert signature == oracles.acs3(request, "key_secret-SECRET")
     assert NOW_S == NOW // 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("firm", "told"),
+    [("某" * 20, "某" * 20), ("某" * 21, "某" * 19 + "…")],
+    ids=["as long as any template takes", "longer"],
+)
+def test_what_fills_a_template_fits_the_narrowest(firm: str, told: str) -> None:
+    fields = {**MESSAGE.fields, "enterprise": firm}
+    request = build("aliyun_sms", message_for("aliyun_sms", fields=fields))
+    assert json.loads(oracles.query_of(request)["TemplateParam"])["firm"] == told
+    assert body_of("tencent_sms", fields=fields)["TemplateParamSet"][0] == told

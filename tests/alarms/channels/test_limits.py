@@ -77,3 +77,13 @@ def test_a_robot_that_rested_as_long_as_told_speaks_again(name: str) -> None:
     assert isinstance(outcomes[-1], Throttled)
     after = outcomes[-1].until_second * SECOND_US
     assert isinstance(sent(name, gateway, after), Delivered)
+
+
+@pytest.mark.parametrize(("level", "count"), [(4, 1000), (3, 800)])
+def test_a_member_gets_no_more_in_an_hour_than_wecom_lets_through(level: int, count: int) -> None:
+    pacer, to, now = Pacer(CHANNELS["wecom_app"].pace), ("ZhangSan",), NOW
+    for _ in range(count):
+        now = pacer.earliest(to, level, now)
+        assert now < NOW + 3600 * SECOND_US
+        pacer.note(to, now)
+    assert pacer.earliest(to, level, now) == NOW + 3600 * SECOND_US

@@ -76,6 +76,13 @@ def test_a_long_message_is_numbered_parts_and_keeps_its_link() -> None:
     assert whole.startswith("【环保】严重报警：某某铸造厂治污停用 停用")
 
 
+@pytest.mark.parametrize(("signs", "parts"), [(70, [70]), (71, [67, 4])])
+def test_a_text_is_one_pdu_as_long_as_its_140_bytes_hold_it(signs: int, parts: list[int]) -> None:
+    message = replace(MESSAGE, title="", text="停" * signs, url="")
+    pdus = submitted(build("smpp", message, signature="").body)
+    assert [len(str(pdu["text"])) for pdu in pdus] == parts
+
+
 @given(TEXTS, TEXTS)
 def test_parts_are_at_most_three_and_whole_characters(title: str, text: str) -> None:
     message = replace(MESSAGE, title=title, text=text)
@@ -188,6 +195,19 @@ def test_a_report_names_the_message_in_its_parameters() -> None:
     pdu = smpp_pdu.decode(delivered(REPORT % b"UNDELIV", tlvs=tlvs))
     assert smpp.read_report(pdu) == smpp.Report("9A0", "UNDELIV", reference)
     assert submitted(build("smpp").body)[0]["reference"] == reference
+
+
+def test_every_field_of_a_message_is_read_under_its_name() -> None:
+    body = b"CMT\0\x01\x02137\0\x03\x04106\0\x05\x06\x07S\0V\0\x08\x09\x0a\x0b\x02hi"
+    pdu = struct.pack(">IIII", 16 + len(body), 5, 0, 3) + body
+    fields = {
+        "service_type": "CMT", "source_ton": 1, "source_npi": 2, "source": "137",
+        "destination_ton": 3, "destination_npi": 4, "destination": "106", "esm_class": 5,
+        "protocol_id": 6, "priority": 7, "schedule": "S", "validity": "V", "registered": 8,
+        "replace": 9, "data_coding": 10, "default_id": 11, "short_message": b"hi",
+    }  # fmt: skip
+    assert smpp_pdu.decode(pdu).fields == fields
+    assert smpp_pdu.encode(Command.DELIVER_SM, 3, fields) == pdu
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from wattwarden.alarms.consumables.bodies import Carbon
@@ -14,6 +15,8 @@ from wattwarden.alarms.consumables.carbon import (
 )
 from wattwarden.alarms.consumables.numbers import default_numbers
 from wattwarden.alarms.decisions.bodies import Consumable
+from wattwarden.alarms.decisions.kinds import check_body
+from wattwarden.alarms.registry.problems import RefusedError
 
 ACCEPTED = default_numbers().carbon
 
@@ -92,3 +95,15 @@ def test_carbon_for_long_is_calculated(
     )
     design = filling(1_000, 0.1, 50, 10_000, 8) if calculated else None
     assert len(list(uncalculated(part, design, ACCEPTED))) == expected
+
+
+@pytest.mark.parametrize(
+    ("field", "most"), [("share", 1.0), ("hours_per_day", 24.0)],
+    ids=["its own mass", "all day"],
+)  # fmt: skip
+def test_a_design_is_refused_that_nothing_in_the_world_can_be(field: str, most: float) -> None:
+    design = filling(1_000, 0.1, 50, 10_000, 8)
+    check_body(msgspec.structs.replace(design, **{field: most}))
+    for wrong in (0.0, most * 1.01):
+        with pytest.raises(RefusedError, match=rf"\$\.{field}"):
+            check_body(msgspec.structs.replace(design, **{field: wrong}))

@@ -121,6 +121,12 @@ def test_what_a_body_refers_to_is_told() -> None:
     assert str(problem) == "patrol x, person: there is no person P1"
 
 
-def test_a_refusal_shows_the_first_problems_and_counts_the_rest() -> None:
-    problems = [Problem("unit", f"U{number}", "", "错", "wrong") for number in range(9)]
-    assert str(RefusedError(problems)).endswith(f"; and {9 - SHOWN_PROBLEMS} more")
+@pytest.mark.parametrize(
+    ("more", "ending"),
+    [(0, f"unit U{SHOWN_PROBLEMS - 1}: wrong"), (1, "; and 1 more"), (4, "; and 4 more")],
+    ids=["none left", "one left", "some left"],
+)
+def test_a_refusal_shows_the_first_problems_and_counts_the_rest(more: int, ending: str) -> None:
+    count = SHOWN_PROBLEMS + more
+    problems = [Problem("unit", f"U{number}", "", "错", "wrong") for number in range(count)]
+    assert str(RefusedError(problems)).endswith(ending)

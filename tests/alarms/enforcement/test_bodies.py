@@ -166,6 +166,22 @@ def test_what_contradicts_itself_is_refused_by_its_field(body: Body, field: str)
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        Inspection(id="IN1", enterprise="E1", mode=Mode.SURPRISE, at=NOW),
+        InspectionStep(inspection="IN1", verb=InspectionVerb.CONCLUDE, at=NOW),
+    ],
+    ids=lambda body: body.kind_name,
+)
+def test_an_inspection_finds_no_problem_or_some(body: Body) -> None:
+    for problems in (0, 10_000):
+        check_body(msgspec.structs.replace(body, problems=problems))
+    for problems in (-1, 10_001):
+        with pytest.raises(RefusedError, match=r"\$\.problems"):
+            check_body(msgspec.structs.replace(body, problems=problems))
+
+
+@pytest.mark.parametrize(
     ("words", "known"),
     [(FLAGS_ZH, Flag), (OUTCOMES_ZH, Outcome), (MODES_ZH, Mode), (MEANS_ZH, Means),
      (SOURCES_ZH, Source)],

@@ -1,5 +1,7 @@
 """A timer, moved sample by sample."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -38,3 +40,13 @@ def test_an_episode_ends_after_its_delay_as_of_the_first_sample_without(
     timers.raised[0, 0], timers.began[0, 0] = True, 0
     found, _ = move(timers, timed([False] * 5, off_delay))
     assert found == [Moved(slot, 0, "ended", 0, MINUTE_MS)]
+
+
+def test_time_that_nobody_can_judge_does_not_count_for_lasting() -> None:
+    samples = replace(
+        timed([True] * 6, 0),
+        judged=np.array([True, True, False, False, True, True])[:, None],
+        delay=np.full((6, 1), 2 * MINUTE_MS + MINUTE_MS // 2 + 1),
+    )
+    found, _ = move(table.fresh(Timers, 1), samples)
+    assert found == [Moved(5, 0, "raised", MINUTE_MS, 6 * MINUTE_MS)]

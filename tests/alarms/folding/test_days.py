@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import pytest
 from tests.alarms.factory import MIDNIGHT_S, Day, simple
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 UNIT = 1
-HOUR_MS = 3_600_000
+HOUR_MS, MINUTE_MS = 3_600_000, 60_000
 MIDNIGHT = datetime.fromtimestamp(MIDNIGHT_S, UTC)
 
 
@@ -70,3 +71,20 @@ def test_what_a_plan_was_exceeded_by_is_told_in_kilowatt_hours() -> None:
     assert isinstance(found, Raised)
     used = found.alarm.explanation.signals["used"]
     assert (used.value, used.unit) == (12.345, "kWh")
+
+
+@pytest.mark.parametrize(
+    ("zone", "slot"),
+    [
+        pytest.param("Asia/Dhaka", 120, id="whole hours"),
+        pytest.param("Asia/Kathmandu", 135, id="quarters"),
+    ],
+)
+def test_a_day_ends_at_the_firm_s_own_midnight(zone: str, slot: int) -> None:
+    factory = simple()
+    firm = msgspec.structs.replace(factory.registry.enterprise["e"], zone=zone)
+    factory.registry.put("enterprise", firm)
+    day = Day(factory, 240)
+    totals = day.fold()[0].totals
+    minutes = (totals.past_run[UNIT, -1] / MINUTE_MS, totals.run[UNIT] / MINUTE_MS)
+    assert minutes == (slot - 1, 240 - slot)

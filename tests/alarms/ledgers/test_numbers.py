@@ -21,10 +21,17 @@ def test_a_patrol_may_be_entered_some_days_later() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["patrol_back_days = 0", "patrol_back_days = 32", "", "patrol_back_days = 3\nx = 1"]
+    ("text", "named"),
+    [
+        ("patrol_back_days = 0", r"`int` >= 1 - at `\$\.patrol_back_days`"),
+        ("patrol_back_days = 32", r"`int` <= 31 - at `\$\.patrol_back_days`"),
+        ("", "missing required field `patrol_back_days`"),
+        ("patrol_back_days = 3\nx = 1", "unknown field `x`"),
+    ],
+    ids=["too few", "too many", "missing", "unknown"],
 )
-def test_numbers_out_of_bounds_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"patrol_back_days|x"):
+def test_numbers_that_cannot_be_used_are_refused_by_name(text: str, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
         numbers_of(text)
 
 

@@ -46,3 +46,12 @@ def test_in_a_plant_of_some_enterprises_what_belongs_to_nothing_still_does() -> 
     part = plant.take([0])
     assert part.firm.main.tolist() == [0]
     assert part.unit.line.tolist() == np.array([main, maker]).tolist()
+
+
+def test_a_meter_of_which_nobody_says_otherwise_speaks_every_minute() -> None:
+    registry = Factory().unit("p", UnitKind.PRODUCTION).registry
+    said = {"id": "p", "meter": "c:p", "unit": "p", "valid_from": SINCE}
+    registry.put("point", msgspec.convert(said, Point))
+    plant = compile_plant(registry, RULES, ["e"])
+    assert (plant.slot_s, plant.unit.cycle.tolist()) == (60, [60_000])
+    assert compile_meters(registry, RULES, plant).cycle.tolist() == [60]

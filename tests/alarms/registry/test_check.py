@@ -109,6 +109,13 @@ PROBLEMS: dict[str, tuple[list[tuple[str, Noun]], list[tuple[str, str, str]]]] =
         [("unit", "U9", "treatment_power")],
     ),
     "a power of zero": ([unit("U9", rated_power=0.0)], [("unit", "U9", "")]),
+    "an id of nothing": ([("line", Line("E1", "三线", id=""))], [("line", "", "")]),
+    "an id that is too long": (
+        [("line", Line("E1", "三线", id="L" * 65))],
+        [("line", "L" * 65, "")],
+    ),
+    "no cycle at all": ([point("T9", cycle_s=0)], [("point", "T9", "")]),
+    "a cycle of more than an hour": ([point("T9", cycle_s=3_601)], [("point", "T9", "")]),
     "no meter's name": ([point("T9", meter="M9")], [("point", "T9", "meter")]),
     "neither unit nor outlet": ([point("T9", unit=None)], [("point", "T9", "unit")]),
     "unit and outlet": ([point("T9", outlet="O1")], [("point", "T9", "unit")]),

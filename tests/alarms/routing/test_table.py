@@ -25,7 +25,17 @@ def test_the_table_that_comes_along_sends_nothing() -> None:
         ('channel = "wecom_app"', 'channel = "fax"', "one of aliyun_sms"),
         ('corpid = "C", agentid = 1', 'corpid = "C"', "settings: Object missing"),
         ('corpsecret = "corp"', 'corpsecret = "../corp"', "name of a file"),
-        ('corpsecret = "corp"', 'secret = "corp"', "missing"),
+        (
+            'corpsecret = "corp"',
+            'secret = "corp"',
+            r"missing \['corpsecret'\], unknown \['secret'\]",
+        ),
+        ('corpsecret = "corp"', "", r"secrets: missing \['corpsecret'\], unknown \[\]"),
+        (
+            'corpsecret = "corp"',
+            'corpsecret = "corp", token = "t"',
+            r"secrets: missing \[\], unknown \['token'\]",
+        ),
         ("chain = []", 'chain = ["fax"]', "there is no endpoint fax"),
         ("chain = []", 'chain = ["hook"]', "takes no address"),
         ("parallel = 4", 'allow = ["10.0.0.0/99"]', "allow"),

@@ -57,3 +57,18 @@ def test_a_power_is_counted_in_its_cell(share: float, cell: int) -> None:
     state, _ = day.fold()
     counts = state.memory.power_today[UNIT]
     assert (np.flatnonzero(counts).tolist(), int(counts[cell])) == ([cell], 30)
+
+
+@pytest.mark.parametrize(
+    ("share", "counted"),
+    [
+        pytest.param(0.04, 0, id="less than a machine at work"),
+        pytest.param(0.06, 30, id="little"),
+    ],
+)
+def test_what_draws_next_to_nothing_teaches_nothing_whatever_its_current(
+    share: float, counted: int
+) -> None:
+    day = Day(simple(), 30).share("t", slice(0, 30), share, 0.7, 0.8)
+    state, _ = day.fold()
+    assert int(state.memory.power_today[UNIT].sum()) == counted

@@ -124,3 +124,8 @@ def test_the_moment_in_which_so_much_work_was_reached(
 ) -> None:
     spells = [Spell(at(0), at(2), RUN), Spell(at(2), at(5), GONE), Spell(at(5), at(6), IDLE)]
     assert reached(spells, wanted_h * 3600) == (None if expected is None else at(expected))
+
+
+def test_of_no_spells_there_is_no_time() -> None:
+    assert run_time([]) == RunTime()
+    assert RunTime(idle_s=60.0).worked_s == 60.0

@@ -7,7 +7,15 @@ from tests.alarms.registry.firm import registry
 from wattwarden.alarms.registry.nouns import Enterprise, Equipment, EquipmentKind
 from wattwarden.alarms.states.codes import UnitState
 from wattwarden.alarms.statistics.durations import ToldAlarm
-from wattwarden.alarms.statistics.figures import By, groups, last_states, prepared_of
+from wattwarden.alarms.statistics.figures import (
+    By,
+    Sources,
+    figures,
+    groups,
+    last_states,
+    prepare,
+    prepared_of,
+)
 from wattwarden.alarms.statistics.rates import Rate
 from wattwarden.alarms.statistics.running import LinePlan, Need, synchronous
 from wattwarden.alarms.statistics.timelines import NOTHING_HEARD, Span, Timeline, cut
@@ -64,3 +72,20 @@ def test_the_last_state_is_that_just_before_a_moment() -> None:
     assert last_states({"U1": line}, 10) == {"U1": UnitState.RUNNING}
     assert last_states({"U1": line}, 9) == {"U1": UnitState.OFF}
     assert last_states({"U1": NOTHING_HEARD}, 9) == {"U1": UnitState.NEVER}
+
+
+@pytest.mark.parametrize(
+    ("raised", "counted"),
+    [
+        pytest.param(999, 0, id="before"),
+        pytest.param(1_000, 1, id="as it begins"),
+        pytest.param(1_999, 1, id="at its last"),
+        pytest.param(2_000, 0, id="as the next begins"),
+    ],
+)
+def test_an_alarm_counts_in_the_one_span_in_which_it_was_raised(raised: int, counted: int) -> None:
+    alarm = ToldAlarm("R1", "A", "unit:U2", "E1", "L1", raised)
+    sources = Sources(registry(), Span(1_000, 2_000), {}, {}, {}, {}, (alarm,))
+    found = figures(sources, prepare(sources), ["E1"])
+    assert found.alarms == counted
+    assert found.by_grade == ({"A": 1} if counted else {})

@@ -92,18 +92,23 @@ def test_a_quiet_city_has_no_shares() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
+    ("old", "new", "named"),
     [
-        ("top = 10", "top = 0"),
-        ("stale_h = 24", ""),
-        ("top = 10", "top = 10\nbottom = 1"),
-        ('F = "low"', ""),
-        ("chatter_alarms = 3", "chatter_alarms = 1"),
-        ("[health]", "[health"),
+        ("top = 10", "top = 0", r"`int` >= 1 - at `\$\.health\.top`"),
+        ("stale_h = 24", "", "missing required field `stale_h`"),
+        ("top = 10", "top = 10\nbottom = 1", "unknown field `bottom`"),
+        ('F = "low"', "", "health.priority: one for each of"),
+        ("chatter_alarms = 3", "chatter_alarms = 1", r"`int` >= 2 - at `\$\.health\.chatter_al"),
+        ("[health]", "[health", "line 1|declar"),
     ],
     ids=["out of bounds", "missing", "unknown", "a class left out", "one is no chatter", "no TOML"],
 )
-def test_wrong_numbers_are_refused(old: str, new: str) -> None:
+def test_wrong_numbers_are_refused(old: str, new: str, named: str) -> None:
     assert load_numbers(GOOD).top == 10
-    with pytest.raises(ValueError, match=r"."):
+    with pytest.raises(ValueError, match=named):
         load_numbers(GOOD.replace(old, new))
+
+
+def test_of_no_time_there_is_no_rate() -> None:
+    found = health([], OPERATORS, Span(HOUR_MS, HOUR_MS), default_numbers())
+    assert (found.operators, found.hourly, found.flood) == (2, None, Rate(0, 0))
