@@ -99,7 +99,7 @@ def test_a_quiet_city_has_no_shares() -> None:
         ("top = 10", "top = 10\nbottom = 1", "unknown field `bottom`"),
         ('F = "low"', "", "health.priority: one for each of"),
         ("chatter_alarms = 3", "chatter_alarms = 1", r"`int` >= 2 - at `\$\.health\.chatter_al"),
-        ("[health]", "[health", "line 1|declar"),
+        ("[health]", "[health", "at the end of a table declaration"),
     ],
     ids=["out of bounds", "missing", "unknown", "a class left out", "one is no chatter", "no TOML"],
 )
