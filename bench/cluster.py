@@ -17,15 +17,11 @@ warden's slices were taken over late.
 import argparse
 import asyncio
 import contextlib
-import os
-import platform
 import random
 import shutil
 import sys
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -37,10 +33,11 @@ import msgspec
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from bench.endurance import RECORD, add_record
-from bench.found import Found, differences, found_in, others, settled, unlike
+from bench.found import Found, differences, found_in
 from bench.hosts import HERE, Hosts, hosts_of
 from bench.nodes import PROGRAM, Door, Node, balanced, must, to_socket
 from bench.servers import LIFTED_LIMITS
+from bench.story import Story, render
 from bench.undisturbed import SECOND_US, folder_of_all, people_of, rate_from, undisturbed
 from tests.integration.chaos.city import BEGIN_S, city
 from tests.integration.chaos.norms import norms
@@ -80,21 +77,6 @@ PAUSE_S: Final = (3.0, 6.0)
 PATIENCE_S: Final = 180.0
 POLL_S: Final = 0.1
 TAKEOVER_S: Final = 10.0
-
-
-@dataclass(slots=True)
-class Story:
-    """What happened."""
-
-    seed: int
-    began: datetime
-    kind: str = ""
-    happened: list[str] = field(default_factory=list)
-    takeovers_s: list[float] = field(default_factory=list)
-    sent: int = 0
-    acked: int = 0
-    resent: int = 0
-    longest_silence_s: float = 0.0
 
 
 class Cluster:
@@ -323,40 +305,6 @@ def _in_time(until_s: float, complaint: str) -> None:
     must(time.monotonic() < until_s, f"too late: {complaint}")
 
 
-def render(story: Story, minutes: float, cluster: Found, alone: Found) -> str:
-    """Return the record."""
-    last = max(row[3] for row in alone.rows).timestamp() - MARGIN_S
-    same = settled(cluster.episodes, last) & settled(alone.episodes, last)
-    rules = Counter(one[0] for one in same)
-    hows = Counter(one.split(" ", 2)[2] for one in story.happened)
-    apart = others(cluster, alone)
-    lost, doubled = (rows.total() for rows in unlike(cluster, alone))
-    lines = {
-        "machine": f"{os.cpu_count()} cores, Linux {platform.release()}, meters included",
-        "hosts": story.kind,
-        "seed": story.seed,
-        "minutes": f"{minutes:g}, {minutes * RATE / 60:.1f} hours of the meters' time",
-        "killed and cut off": ", ".join(f"{how} {count}" for how, count in sorted(hows.items())),
-        "frames sent, acknowledged, stored": (
-            f"{story.sent:,}, {story.acked:,}, {cluster.rows.total():,}"
-        ),
-        "frames sent again": f"{story.resent:,}",
-        "lost, doubled": f"{lost:,}, {doubled:,}",
-        "longest time in which nobody was answered": f"{story.longest_silence_s:.1f} s",
-        "slices of a warden that is gone, taken over after": (
-            ", ".join(f"{s:.1f}" for s in sorted(story.takeovers_s)) + " s"
-        ),
-        "episodes that are the same as undisturbed": (
-            ", ".join(f"{rule} {count}" for rule, count in sorted(rules.items()))
-        ),
-        "other rules, episodes that differ": (
-            ", ".join(f"{rule} {count}" for rule, count in sorted(apart.items())) or "none"
-        ),
-    }
-    table = "\n".join(f"| {name} | {text} |" for name, text in lines.items())
-    return f"## {story.began:%Y-%m-%d %H:%M} UTC, a cluster\n\n| | |\n|---|---|\n{table}\n"
-
-
 async def soak(options: argparse.Namespace, story: Story) -> tuple[str, list[str]]:
     """Run both; return the record and what is wrong."""
     world = city(story.seed, METERS, CYCLE_S)
@@ -369,7 +317,8 @@ async def soak(options: argparse.Namespace, story: Story) -> tuple[str, list[str
     if story.sent != story.acked or story.acked != cluster.rows.total():
         wrong.append(f"{story.sent} sent, {story.acked} acked, {cluster.rows.total()} stored")
     wrong += [f"taken over after {s:.1f} s" for s in story.takeovers_s if s > TAKEOVER_S]
-    return render(story, options.minutes, cluster, alone), wrong
+    hours = f"{options.minutes:g}, {options.minutes * RATE / 60:.1f} hours of the meters' time"
+    return render(story, hours, cluster, alone, MARGIN_S), wrong
 
 
 @contextlib.asynccontextmanager

@@ -15,6 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.x509 import (
     BasicConstraints,
     Certificate,
+    DuplicateExtension,
     ExtensionNotFound,
     load_pem_x509_certificates,
 )
@@ -83,11 +84,11 @@ def _chained(file: Path, chain: Sequence[Certificate]) -> Check:
 def _authority(file: Path, now: datetime) -> Check:
     try:
         known = _read(file)
-    except (OSError, ValueError) as error:
+        strangers = [one for one in known if not _is_authority(one)]
+    except (OSError, ValueError, DuplicateExtension) as error:
         return Check(
             AUTHORITY, State.FAIL, f"{file} cannot be read: {error}", "put it there as PEM"
         )
-    strangers = [one for one in known if not _is_authority(one)]
     if strangers:
         found = (
             f"{file.name}: {_name(strangers[0])} is no authority, and signs no meter's certificate"
@@ -128,6 +129,11 @@ def _read(file: Path) -> list[Certificate]:
 
 
 def _is_authority(one: Certificate) -> bool:
+    """Whether it may sign others.
+
+    Raises:
+        ValueError, DuplicateExtension: What it says of itself cannot be read.
+    """
     try:
         return one.extensions.get_extension_for_class(BasicConstraints).value.ca
     except ExtensionNotFound:

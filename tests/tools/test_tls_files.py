@@ -1,9 +1,11 @@
 """``wattwarden doctor`` on the files of the TLS port: what would keep meters out, with its cure."""
 
+import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_pem_x509_certificate
 from tests.server.certificates import Authority
 
@@ -108,3 +110,12 @@ def test_who_signs_no_certificates_is_no_authority_of_meters(files: Files) -> No
     found = files.looked(of_meters=files.authority.file, now=datetime.now(UTC))
     assert found[AUTHORITY].state is State.WARN, "it ends within the month"
     assert said(files.looked(of_meters=files.server)[AUTHORITY], State.FAIL, "is no authority")
+
+
+def test_an_authority_that_cannot_be_read_to_its_end_is_told(files: Files) -> None:
+    own = load_pem_x509_certificate(files.authority.file.read_bytes()).public_bytes(Encoding.DER)
+    # A set where BasicConstraints are a sequence (RFC 5280 4.2.1.9).
+    broken = own.replace(bytes.fromhex("30030101ff"), bytes.fromhex("31030101ff"))
+    files.authority.file.write_text(ssl.DER_cert_to_PEM_cert(broken))
+    found = files.looked(of_meters=files.authority.file)[AUTHORITY]
+    assert said(found, State.FAIL, "cannot be read")
