@@ -16,7 +16,7 @@ import structlog
 
 from wattwarden import __version__
 from wattwarden.server.journal import join_journal
-from wattwarden.server.last_backup import note_backup
+from wattwarden.server.last_backup import LastBackup, note_backup
 from wattwarden.server.places import Places, archive_of, dsn_of, nats_of
 from wattwarden.server.settings import Settings
 from wattwarden.storage.backup.days import take_days
@@ -81,15 +81,15 @@ async def back_up(settings: Settings, wanted: Wanted, tell: TellShare) -> Made:
         async with snapshot(dsn_of(settings)) as held:
             manifest = await _taken(settings, wanted, held, folder, began_at)
         write_manifest(folder, manifest)
-    _note(settings, wanted.dest, manifest.ended_at)
+    _note(settings, LastBackup(str(wanted.dest), manifest.ended_at, manifest.lost))
     return Made(manifest, folder.linked)
 
 
-def _note(settings: Settings, dest: Path, at: datetime) -> None:
+def _note(settings: Settings, done: LastBackup) -> None:
     """Leave word for whoever looks after the installation."""
     if settings.data.is_dir():
         try:
-            note_backup(Places(settings.data), dest, at)
+            note_backup(Places(settings.data), done)
         except OSError as error:
             _log.warning("the backup is made, and not noted", reason=str(error))
 

@@ -10,13 +10,17 @@ from wattwarden.server.places import Places
 
 
 class LastBackup(msgspec.Struct, frozen=True):
-    """A backup of the data folder: its own folder, and when it was done."""
+    """A backup of the data folder: its own folder, when it was done, and what was lost before.
+
+    ``lost`` are entries of the journal.
+    """
 
     folder: str
     at: datetime
+    lost: int = 0
 
 
-def note_backup(places: Places, folder: Path, at: datetime) -> None:
+def note_backup(places: Places, done: LastBackup) -> None:
     """Remember a backup that was made.
 
     Raises:
@@ -24,7 +28,7 @@ def note_backup(places: Places, folder: Path, at: datetime) -> None:
     """
     places.run.mkdir(parents=True, exist_ok=True)
     draft = _file(places).with_suffix(f".{os.getpid()}")
-    draft.write_bytes(msgspec.json.encode(LastBackup(str(folder), at)))
+    draft.write_bytes(msgspec.json.encode(done))
     draft.replace(_file(places))
 
 

@@ -52,7 +52,8 @@ class Source:
 class Restored(msgspec.Struct, frozen=True):
     """What became of a restore: ``applied`` migrations that came since, by name.
 
-    ``finished``: only the end of a killed restore was missing.
+    ``finished``: only the end of a killed restore was missing.  ``lost``: entries of the journal
+    that were lost before the backup.
     """
 
     data: str
@@ -60,6 +61,7 @@ class Restored(msgspec.Struct, frozen=True):
     applied: tuple[str, ...]
     secrets: int
     finished: bool = False
+    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,8 @@ async def restore(
         applied = await _build(work)
         if secrets:
             put_secrets(Places(place.building).secrets, secrets)
-    return Restored(str(data), manifest.rows, tuple(applied), len(secrets))
+    done = tuple(applied)
+    return Restored(str(data), manifest.rows, done, len(secrets), lost=manifest.lost)
 
 
 async def _build(work: _Work) -> list[str]:

@@ -15,7 +15,7 @@ from wattwarden.server.nightly import back_up_next as follow
 from wattwarden.server.restoring import Restored, Source, check_backup
 from wattwarden.server.restoring import restore as restored
 from wattwarden.server.settings import Settings
-from wattwarden.storage.backup.manifest import Manifest
+from wattwarden.storage.backup.manifest import Manifest, ShardFact
 from wattwarden.storage.backup.sealed import check_passphrase
 from wattwarden.tools.decode import as_json
 from wattwarden.tools.errors import CommandError
@@ -254,13 +254,21 @@ def _left_out(manifest: Manifest) -> list[str]:
         f"not inside: {count} files of closed days in {store}; keep that store"
         for store, count in manifest.days_elsewhere.items()
     ]
-    lines += [
-        f"missing: entries {first} to {last} of {one.stream}, which neither the journal nor its"
-        " archive has any more: bring those segments back from an earlier backup"
-        for one in manifest.shards
-        for first, last in one.holes
-    ]
+    lines += [_lost(one, first, last) for one in manifest.shards for first, last in one.holes]
     return [*lines, ENVIRONMENT]
+
+
+def _lost(shard: ShardFact, first: int, last: int) -> str:
+    """Say what it means that a stretch of the journal had been lost before the backup."""
+    means = (
+        "their readings are in the database, the frames as received are not"
+        if last <= shard.position
+        else "frames among them may never have become readings"
+    )
+    return (
+        f"lost before this backup: entries {first} to {last} of {shard.stream}; {means}:"
+        " docs/backup.md, Lost segments"
+    )
 
 
 def _show_restored(done: Restored) -> None:
@@ -270,6 +278,9 @@ def _show_restored(done: Restored) -> None:
     else:
         since = f", {len(done.applied)} migrations since" if done.applied else ""
         out.print(f"{done.data}: {done.rows:,} rows{since}", highlight=False)
+        if done.lost:
+            lost = f"{done.lost} entries of the journal had been lost before the backup"
+            out.print(f"{lost}: wattwarden backup verify names them", highlight=False)
         if not done.secrets:
             out.print(f"bring the old secrets folder to {done.data}/secrets first", highlight=False)
     out.print(f"start it: wattwarden up --data {done.data}", highlight=False)

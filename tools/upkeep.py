@@ -78,6 +78,10 @@ def backup(last: LastBackup | None, now: datetime, *, has_data: bool) -> Check:
     found = f"{last.folder}, {age.days} days {age.seconds // 3600} h ago"
     if age >= BACKUP_WARN:
         return Check("backup", State.WARN, found, f"see why none was made since: {cure}")
+    if last.lost:
+        found += f"; {last.lost} entries of the journal had been lost before"
+        cure = "bring their segments back: docs/backup.md, Lost segments"
+        return Check("backup", State.WARN, found, cure)
     return Check("backup", State.OK, found)
 
 

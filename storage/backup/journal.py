@@ -34,6 +34,8 @@ SEGMENT_BYTES: Final = 1024**3
 JOURNAL: Final = "journal"
 TAIL: Final = "tail"
 
+_CURE: Final = "bring it back from an earlier backup, or move it and its .json away"
+
 
 class Source(Live, Protocol):
     """The part of the journal that is needed here."""
@@ -109,10 +111,13 @@ def tail_of(shard: ShardFact, paths: Mapping[str, object]) -> list[str]:
 
 
 def _holes(chain: Sequence[Manifest], start: int) -> tuple[tuple[int, int], ...]:
-    """Return what is missing between segments, and between them and what is read from ``start``."""
-    due = (one.last + 1 for one in chain)
-    found = (*(one.first for one in chain[1:]), start)
-    return tuple((one, other - 1) for one, other in zip(due, found, strict=False) if one < other)
+    """Return what is missing before the segments, between them, and before ``start``.
+
+    Numbers begin at 1, and nothing removes a segment: whatever does not is a loss.
+    """
+    due = (1, *(one.last + 1 for one in chain))
+    found = (*(one.first for one in chain), start)
+    return tuple((one, other - 1) for one, other in zip(due, found, strict=True) if one < other)
 
 
 def _take_segment(archive: Path, manifest: Manifest, folder: BackupFolder) -> None:
@@ -121,13 +126,13 @@ def _take_segment(archive: Path, manifest: Manifest, folder: BackupFolder) -> No
     if folder.take_over(f"{path}.zst", manifest.file_sha256):
         return
     place = archive / f"{manifest.name}.zst"
+    if not place.exists():
+        message = f"{place} is gone, and its .json is not: {_CURE}"
+        raise SegmentCorrupt(message)
     with disk_errors(f"reading {place}"), place.open("rb") as file:
         fact = folder.copy(f"{path}.zst", file)
     if fact.sha256 != manifest.file_sha256:
-        message = (
-            f"{place} is not what was archived: bring it back from an earlier backup,"
-            " or move it and its .json away"
-        )
+        message = f"{place} is not what was archived: {_CURE}"
         raise SegmentCorrupt(message)
 
 

@@ -57,8 +57,8 @@ class ShardFact(msgspec.Struct, frozen=True):
     """A shard of the journal: all up to ``last`` is inside, as far as the installation had it.
 
     ``position`` is how far the database of the same backup has it; ``tail`` is the first entry
-    that a restored stream holds, those before it lie in segments.  ``holes`` are the first and last
-    of entries that the installation itself had no more, neither in its archive nor in the stream.
+    that a restored stream holds, those before it lie in segments.  ``holes`` are stretches of
+    entries (first, last), both inside, that the installation had lost before.
     """
 
     shard: int
@@ -103,6 +103,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     def rows(self) -> int:
         """Return how many rows of tables are inside."""
         return sum(one.rows for one in self.tables)
+
+    @property
+    def lost(self) -> int:
+        """Return how many entries of the journal the installation had lost before."""
+        return sum(last - first + 1 for one in self.shards for first, last in one.holes)
 
     @property
     def bytes(self) -> int:

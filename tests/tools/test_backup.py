@@ -40,7 +40,7 @@ def backup(tmp_path: Path) -> Path:
         schema=tuple(applied),
         tables=(TableFact("meter", ("id",), 3, "database/meter.copy.zst"),),
         sequences=(),
-        shards=(ShardFact(1, "WATTWARDEN_1", 30, 34, 35, ((11, 20),)),),
+        shards=(ShardFact(1, "WATTWARDEN_1", 30, 34, 35, ((11, 20), (31, 33))),),
         days=(),
         days_elsewhere={"s3://bucket/days": 12},
         settings=(),
@@ -59,12 +59,15 @@ def test_a_sound_backup_is_said_to_be_so_and_what_is_not_inside(
     assert "is as it was written: 3 rows of 1 tables" in said
     assert "1 secrets, sealed" in said
     assert "not inside: 12 files of closed days in s3://bucket/days" in said
-    assert "missing: entries 11 to 20 of WATTWARDEN_1" in said
+    assert "lost before this backup: entries 11 to 20 of WATTWARDEN_1; their readings are" in said
+    assert "entries 31 to 33 of WATTWARDEN_1; frames among them may never have become" in said
 
     assert main(["backup", "verify", str(backup), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["rows"], told["secrets"], told["began_at"][:10]) == (3, ["a.key"], "2026-11-23")
-    assert told["shards"] == [{"shard": 1, "position": 30, "last": 35, "holes": [[11, 20]]}]
+    assert told["shards"] == [
+        {"shard": 1, "position": 30, "last": 35, "holes": [[11, 20], [31, 33]]}
+    ]
 
 
 @pytest.mark.parametrize(

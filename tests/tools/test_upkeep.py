@@ -55,16 +55,23 @@ def test_closed_segments_grow_as_those_of_the_last_week_did(tmp_path: Path) -> N
 def test_a_backup_that_is_old_is_told(hours: int, state: State, tmp_path: Path) -> None:
     places = Places(tmp_path)
     assert last_backup(places) is None
-    note_backup(places, Path("/mnt/disk"), NOW - timedelta(hours=hours))
+    note_backup(places, LastBackup("/mnt/disk", NOW - timedelta(hours=hours)))
     found = upkeep.backup(last_backup(places), NOW, has_data=True)
     assert (found.state, "/mnt/disk" in found.found) == (state, True)
+
+
+def test_a_backup_of_a_journal_with_holes_is_told(tmp_path: Path) -> None:
+    places = Places(tmp_path)
+    note_backup(places, LastBackup("/mnt/disk", NOW, lost=60))
+    found = upkeep.backup(last_backup(places), NOW, has_data=True)
+    assert (found.state, "60 entries of the journal" in found.found) == (State.WARN, True)
 
 
 def test_who_has_data_and_no_backup_is_told(tmp_path: Path) -> None:
     assert upkeep.backup(None, NOW, has_data=True).state is State.WARN
     assert upkeep.backup(None, NOW, has_data=False).state is State.OK
     places = Places(tmp_path)
-    note_backup(places, Path("/mnt/disk"), NOW)
+    note_backup(places, LastBackup("/mnt/disk", NOW))
     assert last_backup(places) == LastBackup("/mnt/disk", NOW)
     (places.run / "backup.json").write_text("{")
     assert last_backup(places) is None

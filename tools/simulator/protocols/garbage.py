@@ -45,8 +45,10 @@ def _noise(seed: int, number: int) -> bytes:
 
 
 def _half(seed: int, number: int) -> bytes:
+    """Return the beginning of a frame, without its checksum: a line's end alone is not missed."""
     frame = _frame(seed, number)
-    return frame[: max(1, int(len(frame) * share(seed, "half", number)))]
+    whole = len(frame) - _CHECKSUM_BYTES
+    return frame[: max(1, int(whole * share(seed, "half", number)))]
 
 
 def _flipped(seed: int, number: int) -> bytes:

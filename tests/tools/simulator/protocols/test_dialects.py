@@ -236,8 +236,13 @@ def test_a_clock_that_cannot_tell_two_turns_apart_runs_faster_up_to_now() -> Non
     assert schedule.at(30, 0.5, 60) == schedule.at(30, 0.5, 1) == NOW + timedelta(seconds=60.5)
 
 
+@pytest.mark.parametrize("drawn", [None, 0.0, 1 - 2**-53], ids=["drawn", "least", "most"])
 @pytest.mark.parametrize("kind", range(len(garbage.KINDS)))
-def test_garbage_has_no_sound_frame_in_it(kind: int) -> None:
+def test_garbage_has_no_sound_frame_in_it(
+    kind: int, drawn: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if drawn is not None:
+        monkeypatch.setattr(garbage, "share", lambda *_: drawn)
     for turn in range(20):
         session = Session(port_codecs(), default_profile, SessionLimits(30, 20, 4096, 65_536), 0)
         session.receive_data(garbage.KINDS[kind](SEED, turn), 0)
