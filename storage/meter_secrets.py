@@ -1,7 +1,7 @@
 """Keys and passwords of meters: files of the secrets folder that nobody else can read.
 
-A key file holds 16 bytes, or their 32 hexadecimal digits; a password file the password, with or
-without a line feed.
+A key file holds 16 bytes, or their 32 hexadecimal digits; a password file the password, and blanks
+and line feeds around it do not count.
 """
 
 import contextlib
@@ -35,12 +35,16 @@ def read_password(secrets: Path, name: str) -> bytes:
     """Read a password from the secrets folder.
 
     Raises:
-        ValueError: There is none, or others can read it; the message says the cure.
+        ValueError: There is none, others can read it, or it is none of 1 to MAX_PASSWORD_BYTES
+            bytes; the message says the cure.
         OSError: It cannot be read at this moment.
     """
     content = _read_private(secrets, name, "password").strip()
     if not 0 < len(content) <= MAX_PASSWORD_BYTES:
-        text = f"password file {secrets / name} holds {len(content)} bytes, not 1 to 64"
+        text = (
+            f"password file {secrets / name} holds {len(content)} bytes, not 1 to"
+            f" {MAX_PASSWORD_BYTES}"
+        )
         raise ValueError(text)
     return content
 

@@ -17,6 +17,8 @@ from cryptography.x509 import (
     Certificate,
     DuplicateExtension,
     ExtensionNotFound,
+    InvalidVersion,
+    UnsupportedGeneralNameType,
     load_pem_x509_certificates,
 )
 from cryptography.x509.oid import NameOID
@@ -33,6 +35,8 @@ EXPIRY_FAIL: Final = timedelta(days=3)
 CERTIFICATE: Final = "certificate"
 CHAIN: Final = "certificate chain"
 AUTHORITY: Final = "meters' authority"
+# What a certificate raises that OpenSSL may take all the same.
+_BROKEN: Final = (ValueError, DuplicateExtension, InvalidVersion, UnsupportedGeneralNameType)
 
 
 def certificates(settings: Settings, now: datetime) -> Iterator[Check]:
@@ -55,7 +59,7 @@ def certificates(settings: Settings, now: datetime) -> Iterator[Check]:
 def _looked_at(file: Path, now: datetime) -> Iterator[Check]:
     try:
         chain = _read(file)
-    except (OSError, ValueError) as error:
+    except (OSError, *_BROKEN) as error:
         message = f"{file} does not say until when it holds: {error}"
         yield Check(CERTIFICATE, State.FAIL, message, "put the certificate there as plain PEM")
         return
@@ -85,10 +89,9 @@ def _authority(file: Path, now: datetime) -> Check:
     try:
         known = _read(file)
         strangers = [one for one in known if not _is_authority(one)]
-    except (OSError, ValueError, DuplicateExtension) as error:
-        return Check(
-            AUTHORITY, State.FAIL, f"{file} cannot be read: {error}", "put it there as PEM"
-        )
+    except (OSError, *_BROKEN) as error:
+        cure = "put it there as PEM; where it is, have whoever issued it make one as RFC 5280 says"
+        return Check(AUTHORITY, State.FAIL, f"{file} cannot be read: {error}", cure)
     if strangers:
         found = (
             f"{file.name}: {_name(strangers[0])} is no authority, and signs no meter's certificate"
@@ -123,7 +126,7 @@ def _read(file: Path) -> list[Certificate]:
 
     Raises:
         OSError: It cannot be read.
-        ValueError: It holds none, or one that is none.
+        _BROKEN: It holds none, or one that is none.
     """
     return load_pem_x509_certificates(file.read_bytes())
 
@@ -132,7 +135,7 @@ def _is_authority(one: Certificate) -> bool:
     """Whether it may sign others.
 
     Raises:
-        ValueError, DuplicateExtension: What it says of itself cannot be read.
+        _BROKEN: What it says of itself cannot be read.
     """
     try:
         return one.extensions.get_extension_for_class(BasicConstraints).value.ca

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 
-def key_file(secrets: Path, name: str, content: bytes, mode: int = 0o600) -> None:
+def secret_file(secrets: Path, name: str, content: bytes, mode: int = 0o600) -> None:
     """Write a file and set who may read it."""
     path = secrets / name
     path.write_bytes(content)

@@ -1,9 +1,11 @@
+import errno
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.storage.meter_secrets import key_file
+from tests.storage.meter_secrets import secret_file
 
-from wattwarden.storage.meter_secrets import read_key
+from wattwarden.storage.meter_secrets import MAX_PASSWORD_BYTES, read_key, read_password
 
 KEY = bytes(range(16))
 
@@ -14,12 +16,12 @@ KEY = bytes(range(16))
     ids=["raw", "hex", "capitals and a line feed", "blanks between"],
 )
 def test_a_key_is_16_bytes_or_their_hex_digits(tmp_path: Path, content: bytes) -> None:
-    key_file(tmp_path, "m1.key", content)
+    secret_file(tmp_path, "m1.key", content)
     assert read_key(tmp_path, "m1.key") == KEY
 
 
 def test_a_key_of_16_letters_may_end_with_a_line_feed(tmp_path: Path) -> None:
-    key_file(tmp_path, "m1", b"1234567890123456\n")
+    secret_file(tmp_path, "m1", b"1234567890123456\n")
     assert read_key(tmp_path, "m1") == b"1234567890123456"
 
 
@@ -36,7 +38,7 @@ def test_a_key_of_16_letters_may_end_with_a_line_feed(tmp_path: Path) -> None:
 def test_a_file_that_is_no_safe_key_is_refused_with_the_cure(
     tmp_path: Path, content: bytes, mode: int, message: str
 ) -> None:
-    key_file(tmp_path, "m1", content, mode)
+    secret_file(tmp_path, "m1", content, mode)
     with pytest.raises(ValueError, match=message):
         read_key(tmp_path, "m1")
 
@@ -50,3 +52,39 @@ def test_a_missing_key_says_where_to_put_it(tmp_path: Path) -> None:
 def test_a_key_lies_in_the_secrets_folder_and_nowhere_else(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="no name of a key file"):
         read_key(tmp_path / "secrets", name)
+
+
+def test_a_password_is_what_stands_between_blanks(tmp_path: Path) -> None:
+    secret_file(tmp_path, "pw", b" 482915 \n")
+    assert read_password(tmp_path, "pw") == b"482915"
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "message"),
+    [
+        (b"\n", 0o600, "holds 0 bytes, not 1 to 64"),
+        (b"1" * (MAX_PASSWORD_BYTES + 1), 0o600, "holds 65 bytes, not 1 to 64"),
+        (b"482915", 0o640, "is open to others: chmod 600"),
+    ],
+    ids=["empty", "too long", "open to the group"],
+)
+def test_a_file_that_is_no_safe_password_is_refused_with_the_cure(
+    tmp_path: Path, content: bytes, mode: int, message: str
+) -> None:
+    secret_file(tmp_path, "pw", content, mode)
+    with pytest.raises(ValueError, match=message) as refusal:
+        read_password(tmp_path, "pw")
+    assert "482915" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("read", [read_key, read_password])
+def test_a_shortage_says_nothing_of_a_secret(
+    tmp_path: Path, read: Callable[[Path, str], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short(*_: object) -> bytes:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    secret_file(tmp_path, "m1", KEY)
+    monkeypatch.setattr(Path, "read_bytes", short)
+    with pytest.raises(OSError, match="Too many open files"):
+        read(tmp_path, "m1")

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from tests.storage.meter_secrets import key_file
+from tests.storage.meter_secrets import secret_file
 
 from wattwarden.protocol.access import NOWHERE, UNKNOWN_PASSWORD, Certificate
 from wattwarden.protocol.codec import DEFAULT_PROFILE, DEFAULT_ZONE, Profile
@@ -61,7 +61,7 @@ def test_what_no_meter_could_show_is_refused(access: AccessBody, fault: str) -> 
 def test_nobody_passes_for_a_meter_whose_password_cannot_be_read(
     tmp_path: Path, content: bytes, mode: int, password: bytes
 ) -> None:
-    key_file(tmp_path, "pw", content, mode)
+    secret_file(tmp_path, "pw", content, mode)
     body = '{"access": {"password": "pw", "networks": ["10.0.0.0/8"]}}'
     profile, problem = read_profile(body, 3, tmp_path)
     assert profile.access.password == password
@@ -89,7 +89,7 @@ def test_a_certificate_may_be_named_as_openssl_prints_it(tmp_path: Path, name: s
 async def test_the_newest_profile_of_each_meter_is_loaded(
     store: Connection, tmp_path: Path
 ) -> None:
-    key_file(tmp_path, "m1.key", KEY)
+    secret_file(tmp_path, "m1.key", KEY)
     first = await add_meter(
         store, "hj212", "m1", profile=ProfileBody(cycle_s=9), actor="li", now=NOW
     )
@@ -135,7 +135,7 @@ async def test_a_meter_keeps_its_profile_while_files_cannot_be_opened(
     what: str,
 ) -> None:
     monkeypatch.setattr("wattwarden.storage.profiles.RETRY_PAUSE_S", 0.01)
-    key_file(tmp_path, "m1.key", KEY)
+    secret_file(tmp_path, "m1.key", KEY)
     body = ProfileBody(cycle_s=1, key="m1.key", zone="Asia/Urumqi")
     await add_meter(store, "hj212", "m1", profile=body, actor="li", now=NOW)
     book, stop = ProfileBook(), asyncio.Event()

@@ -112,10 +112,23 @@ def test_who_signs_no_certificates_is_no_authority_of_meters(files: Files) -> No
     assert said(files.looked(of_meters=files.server)[AUTHORITY], State.FAIL, "is no authority")
 
 
-def test_an_authority_that_cannot_be_read_to_its_end_is_told(files: Files) -> None:
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [
+        ("30030101ff", "31030101ff"),
+        ("a003020102", "a003020106"),
+        ("820961", "a30961"),
+        ("0603551d11", "0603551d13"),
+    ],
+    ids=["a set for a sequence", "no such version", "an X.400 address", "the same twice"],
+)
+def test_an_authority_that_cannot_be_read_to_its_end_is_told(
+    files: Files, was: str, becomes: str
+) -> None:
     own = load_pem_x509_certificate(files.authority.file.read_bytes()).public_bytes(Encoding.DER)
-    # A set where BasicConstraints are a sequence (RFC 5280 4.2.1.9).
-    broken = own.replace(bytes.fromhex("30030101ff"), bytes.fromhex("31030101ff"))
+    # RFC 5280: 4.2.1.9 BasicConstraints, 4.1.2.1 Version, 4.2.1.6 GeneralName.
+    broken = own.replace(bytes.fromhex(was), bytes.fromhex(becomes))
+    assert broken != own
     files.authority.file.write_text(ssl.DER_cert_to_PEM_cert(broken))
     found = files.looked(of_meters=files.authority.file)[AUTHORITY]
     assert said(found, State.FAIL, "cannot be read")
