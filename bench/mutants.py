@@ -11,13 +11,14 @@ its line, the fastest first.  The exit status is 1 when fewer than 85 % of a roo
 import argparse
 import hashlib
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import Final
 
 # Behind everything else: the rooms in the repository root must shadow no library.
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
     sys.dont_write_bytecode = False
     began = datetime.now(UTC)
     with ExitStack() as stack:
-        folder = given.folder or Path(stack.enter_context(TemporaryDirectory(prefix="mutants-")))
+        folder = given.folder or stack.enter_context(_own_folder())
         bar = stack.enter_context(
             Progress(console=Console(stderr=True), auto_refresh=False, transient=True)
         )
@@ -156,6 +157,17 @@ class _Run:
             self._bar.refresh()
             yield verdict
         self._bar.remove_task(task)
+
+
+@contextmanager
+def _own_folder() -> Iterator[Path]:
+    """Make a folder that goes with this run; forks that a mutant lets out of a trial leave it."""
+    folder, owner = Path(mkdtemp(prefix="mutants-")), os.getpid()
+    try:
+        yield folder
+    finally:
+        if os.getpid() == owner:
+            shutil.rmtree(folder)
 
 
 def _identity(mutant: Mutant) -> tuple[str, int, str]:
