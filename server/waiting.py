@@ -14,9 +14,9 @@ from wattwarden.protocol.codec import Codec
 from wattwarden.protocol.envelope import MAX_ENVELOPE_BYTES, MAX_ENVELOPE_FRAMES
 from wattwarden.server.draft import Draft
 
-# Measured: without a lull 6 frames an envelope and twice the CPU.  With 5 ms instead of 3 two
-# processes that share the meters cost 14 % more than one, not 19, and a lonely answer waits 2 ms
-# longer.
+# Measured: without a lull 6 frames an envelope and twice the CPU.  With 5 ms instead of 3, in turn,
+# two processes that share the meters cost 1.14 times as much as one, not 1.19; a lonely answer
+# waits 2 ms longer.
 LULL_S: Final = 0.005
 # What 1,000 meters say at once is an envelope in each of two shards; in parts of 200 a frame costs
 # 4 % more.
