@@ -23,9 +23,7 @@ def system() -> Iterator[System]:
 
 async def test_what_meters_of_every_kind_say_is_what_is_stored(system: System) -> None:
     truth = system.folder / "truth.jsonl"
-    # Two reports of one second are one row to meters that tell whole seconds: on a slow machine
-    # those of a shorter cycle come to be.
-    summary = simulate(system, truth, METERS, cycle_s=2.5, minutes=0.15, garbage=10, seed=7)
+    summary = simulate(system, truth, METERS, cycle_s=1.5, minutes=0.1, garbage=10, seed=7)
     assert summary["unacked"] == summary["misunderstood"] == 0, summary
     assert not summary["left out"]
     assert summary["answers"] > METERS / 2
