@@ -113,7 +113,7 @@ def tail_of(shard: ShardFact, paths: Mapping[str, object]) -> list[str]:
 def _holes(chain: Sequence[Manifest], start: int) -> tuple[tuple[int, int], ...]:
     """Return what is missing before the segments, between them, and before ``start``.
 
-    Numbers begin at 1, and nothing removes a segment: whatever does not is a loss.
+    Numbers begin at 1, and nothing removes segments: whatever is in none of them was lost.
     """
     due = (1, *(one.last + 1 for one in chain))
     found = (*(one.first for one in chain), start)

@@ -9,6 +9,8 @@ from wattwarden.storage.meter_secrets import MAX_PASSWORD_BYTES, read_key, read_
 
 KEY = bytes(range(16))
 
+Read = Callable[[Path, str], bytes]
+
 
 @pytest.mark.parametrize(
     "content",
@@ -26,21 +28,33 @@ def test_a_key_of_16_letters_may_end_with_a_line_feed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "mode", "message"),
+    ("read", "content", "mode", "message"),
     [
-        (b"short", 0o600, "holds 5 bytes: a key is 16 bytes or 32 hex digits"),
-        (KEY.hex().encode()[:-2], 0o600, "holds 30 bytes"),
-        (KEY, 0o644, "is open to others: chmod 600"),
-        (KEY, 0o640, "is open to others: chmod 600"),
+        (read_key, b"short", 0o600, "holds 5 bytes: a key is 16 bytes or 32 hex digits"),
+        (read_key, KEY.hex().encode()[:-2], 0o600, "holds 30 bytes"),
+        (read_key, KEY, 0o644, "is open to others: chmod 600"),
+        (read_key, KEY, 0o640, "is open to others: chmod 600"),
+        (read_password, b"\n", 0o600, "holds 0 bytes, not 1 to 64"),
+        (read_password, b"1" * (MAX_PASSWORD_BYTES + 1), 0o600, "holds 65 bytes, not 1 to 64"),
+        (read_password, b"482915", 0o640, "is open to others: chmod 600"),
     ],
-    ids=["short", "hex too short", "open to all", "open to the group"],
+    ids=[
+        "short key",
+        "hex too short",
+        "key open to all",
+        "key open to the group",
+        "empty password",
+        "long password",
+        "password open to the group",
+    ],
 )
-def test_a_file_that_is_no_safe_key_is_refused_with_the_cure(
-    tmp_path: Path, content: bytes, mode: int, message: str
+def test_a_file_that_is_no_safe_secret_is_refused_with_the_cure_and_not_shown(
+    tmp_path: Path, read: Read, content: bytes, mode: int, message: str
 ) -> None:
     secret_file(tmp_path, "m1", content, mode)
-    with pytest.raises(ValueError, match=message):
-        read_key(tmp_path, "m1")
+    with pytest.raises(ValueError, match=message) as refusal:
+        read(tmp_path, "m1")
+    assert "482915" not in str(refusal.value)
 
 
 def test_a_missing_key_says_where_to_put_it(tmp_path: Path) -> None:
@@ -59,27 +73,9 @@ def test_a_password_is_what_stands_between_blanks(tmp_path: Path) -> None:
     assert read_password(tmp_path, "pw") == b"482915"
 
 
-@pytest.mark.parametrize(
-    ("content", "mode", "message"),
-    [
-        (b"\n", 0o600, "holds 0 bytes, not 1 to 64"),
-        (b"1" * (MAX_PASSWORD_BYTES + 1), 0o600, "holds 65 bytes, not 1 to 64"),
-        (b"482915", 0o640, "is open to others: chmod 600"),
-    ],
-    ids=["empty", "too long", "open to the group"],
-)
-def test_a_file_that_is_no_safe_password_is_refused_with_the_cure(
-    tmp_path: Path, content: bytes, mode: int, message: str
-) -> None:
-    secret_file(tmp_path, "pw", content, mode)
-    with pytest.raises(ValueError, match=message) as refusal:
-        read_password(tmp_path, "pw")
-    assert "482915" not in str(refusal.value)
-
-
 @pytest.mark.parametrize("read", [read_key, read_password])
 def test_a_shortage_says_nothing_of_a_secret(
-    tmp_path: Path, read: Callable[[Path, str], bytes], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, read: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def short(*_: object) -> bytes:
         raise OSError(errno.EMFILE, "Too many open files")
