@@ -30,7 +30,7 @@ from wattwarden.storage.journal.journal import Entry, Journal, Kind
 from wattwarden.storage.journal.tail import Reach, Readable, bites_before
 from wattwarden.storage.meters import Meter
 from wattwarden.storage.moments import moment_of
-from wattwarden.storage.rows.outliving import ending_of
+from wattwarden.storage.rows.outliving import computing, ending_of
 
 # As many as somebody reads.
 MOST_FRAMES: Final = 20
@@ -149,7 +149,8 @@ class Picker:
         """Take a bite, unread where reading ends the process, as it did a child."""
         if ending_of(partial(self.take, bite), READ_S):
             self._codec = None
-        self.take(bite)
+        with computing():
+            self.take(bite)
 
     def take(self, bite: Sequence[Entry]) -> None:
         """Look at a bite, from its end."""

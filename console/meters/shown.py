@@ -13,7 +13,7 @@ from wattwarden.protocol.errors import ProtocolError
 from wattwarden.protocol.quality import Quality
 from wattwarden.storage.quarantine import Held
 from wattwarden.storage.readings import StoredReading
-from wattwarden.storage.rows.outliving import ending_of
+from wattwarden.storage.rows.outliving import computing, ending_of
 
 # One row of a dump of bytes that nobody can explain.
 DUMP_BYTES: Final = 16
@@ -78,7 +78,8 @@ async def fields_apart(
     """
     reading = partial(fields_of, codec, raw, request)
     ending = await asyncio.to_thread(ending_of, reading, READ_S)
-    return fields_of(None, raw, request) if ending else reading()
+    with computing():
+        return fields_of(None, raw, request) if ending else reading()
 
 
 def fields_of(codec: Codec | None, raw: bytes, request: bytes | None = None) -> list[Field]:

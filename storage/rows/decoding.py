@@ -1,10 +1,14 @@
 """Decoding that nothing stops: columns are checked, and what a codec chokes on is singled out."""
 
+# Codecs have these two imported at their first frame otherwise, in a thread, with a lock held that
+# a child would wait for.
+import _strptime  # type: ignore[import-not-found]  # noqa: F401
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
 import numpy as np
+import numpy.ma
 from numpy.typing import NDArray
 
 from wattwarden.protocol.codec import (

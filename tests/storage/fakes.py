@@ -10,7 +10,6 @@ import os
 import signal
 import struct
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -127,7 +126,8 @@ def decode(batch: Batch) -> Columns:
 def _end(how: str) -> None:
     match how:
         case "loop":
-            time.sleep(600)
+            while True:
+                pass
         case "exit":
             sys.exit(3)
         case "0":

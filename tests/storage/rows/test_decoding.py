@@ -1,14 +1,12 @@
 import math
 import os
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 from tests.storage.fakes import (
     DEADLY,
-    ENDLESS,
     FAKE,
     HEARTBEAT,
     NOON,
@@ -22,7 +20,6 @@ from wattwarden.protocol.errors import Refusal
 from wattwarden.storage.errors import StorageError
 from wattwarden.storage.rows.decoding import MAX_AT_US, MIN_AT_US, Poison, check, decode
 from wattwarden.storage.rows.gathering import Gathered
-from wattwarden.storage.rows.outliving import ending_of
 
 BATCH = Batch.of([HEARTBEAT] * 3, NOON)
 BLOCK = Block(
@@ -165,11 +162,6 @@ def test_what_ends_a_process_is_singled_out_while_ours_lives(how: str, said: str
         Poison(2, f"the codec ended its process: {said}", died=True),
         Poison(3, "RuntimeError: the codec choked"),
     )
-
-
-def test_what_does_not_end_is_ended() -> None:
-    work = partial(FAKE.decode, Batch.of([ENDLESS], NOON))
-    assert ending_of(work, patience_s=1) == "not done within 1 s"
 
 
 def test_without_room_for_a_child_nothing_is_held_against_a_frame(
