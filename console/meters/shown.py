@@ -1,7 +1,7 @@
 """Readings and frames as pages show them."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -78,8 +78,12 @@ async def fields_apart(
     """
     reading = partial(fields_of, codec, raw, request)
     ending = await asyncio.to_thread(ending_of, reading, READ_S)
+    return await asyncio.to_thread(_computed, partial(fields_of, None, raw) if ending else reading)
+
+
+def _computed(reading: Callable[[], list[Field]]) -> list[Field]:
     with computing():
-        return fields_of(None, raw, request) if ending else reading()
+        return reading()
 
 
 def fields_of(codec: Codec | None, raw: bytes, request: bytes | None = None) -> list[Field]:

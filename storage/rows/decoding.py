@@ -1,7 +1,7 @@
 """Decoding that nothing stops: columns are checked, and what a codec chokes on is singled out."""
 
-# Codecs have these two imported at their first frame otherwise, in a thread, with a lock held that
-# a child would wait for.
+# Codecs have these two, and the last of their character sets, imported at their first frame
+# otherwise, in a thread, with a lock held that a child would wait for.
 import _strptime  # type: ignore[import-not-found]  # noqa: F401
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +23,8 @@ from wattwarden.protocol.codec import (
 from wattwarden.protocol.quantity import QUANTITIES
 from wattwarden.storage.rows.gathering import Gathered
 from wattwarden.storage.rows.outliving import ending_of
+
+"".encode("gbk")
 
 # The longest name in any protocol has 27 letters; the column holds 64.
 MAX_ADDRESS_LETTERS: Final = 64

@@ -37,6 +37,7 @@ from wattwarden.storage.rows.binding import (
 from wattwarden.storage.rows.clocking import apply_clocks
 from wattwarden.storage.rows.decoding import Decoded, Piece, decode
 from wattwarden.storage.rows.gathering import Gathered
+from wattwarden.storage.rows.outliving import computing
 from wattwarden.storage.rows.partitions import Partitions
 from wattwarden.storage.rows.rows import Stored, put
 from wattwarden.storage.rows.tables import FACTOR, READING, Rows, Table
@@ -130,13 +131,14 @@ def prepare(
     Raises:
         StorageError: There is no room for a child process; retryable.
     """
-    decoded = decode(codec, gathered, apart=apart)
-    blocks = tuple(
-        _bind(block, piece, gathered, bounds)
-        for piece in decoded.pieces
-        for block in _blocks(piece.columns)
-        if len(block.frame)
-    )
+    with computing():
+        decoded = decode(codec, gathered, apart=apart)
+        blocks = tuple(
+            _bind(block, piece, gathered, bounds)
+            for piece in decoded.pieces
+            for block in _blocks(piece.columns)
+            if len(block.frame)
+        )
     return Prepared(gathered, decoded, blocks)
 
 

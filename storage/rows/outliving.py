@@ -12,101 +12,123 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from wattwarden.storage.errors import StorageError
 
 # The largest batch takes a second; what takes this long will not end.
 TRIAL_S: Final = 30
-# Whoever computes longer than this does not end, and is not waited for.
+# A round computes for a second at most.  Who takes longer is not waited for: a child that misses
+# what he holds is tried again.
 QUIET_S: Final = 5.0
-# A child that had a tenth of its time on a processor was slow or endless; with less it waited.
-_COMPUTED_SHARE: Final = 0.1
-# Who held what it waited for has let go long before the second.
-_MOST_TRIALS: Final = 2
+# A child that had a third of its time on a processor would have come to its end.  With less it was
+# waiting, for a lock that nobody lets go any more or for a machine that stood still, and nothing is
+# held against what it tried.
+_COMPUTED_SHARE: Final = 1 / 3
+# Somebody held a lock, or the machine stood still, each time anew?  Then it waits by itself.
+MOST_TRIALS: Final = 3
 # Said by a child that has come to its end; whoever ends its process says anything else.
 _LIVED: Final = 83
 
 
 class Quiet:
-    """Lets threads compute together, and forks while none does."""
+    """Lets threads compute together, and forks while none does.
+
+    Whoever waits gives up after ``QUIET_S`` and goes on.
+    """
 
     def __init__(self) -> None:
         self._turn = threading.Condition()
         self._computing = 0
+        self._forking = 0
         self._own = threading.local()
+
+    @property
+    def depth(self) -> int:
+        """In how many computations, one within another, this thread is."""
+        depth: int = getattr(self._own, "depth", 0)
+        return depth
 
     @contextlib.contextmanager
     def computing(self) -> Iterator[None]:
-        """Compute; whoever is about to fork waits for the end."""
-        self._count(1)
-        self._own.depth = self._depth() + 1
-        try:
+        """Compute, after whoever is about to fork; who comes to that meanwhile waits."""
+        with self._at(self.depth + 1):
             yield
-        finally:
-            self._own.depth -= 1
-            self._count(-1)
 
     @contextlib.contextmanager
     def resting(self) -> Iterator[None]:
-        """Do not compute meanwhile: others may fork, also where this is part of a computation."""
-        depth = self._depth()
-        self._count(-depth)
-        try:
+        """Do not compute meanwhile, also where this is part of a computation."""
+        with self._at(0):
             yield
-        finally:
-            self._count(depth)
 
     def fork(self) -> int:
-        """Fork, as ``os.fork``, once nobody computes, ``QUIET_S`` later at most.
-
-        Call it while resting.
+        """Fork, as ``os.fork``, once nobody computes.  Call it while resting.
 
         Raises:
             OSError: There is no room for another process.
         """
         with self._turn:
-            self._turn.wait_for(lambda: not self._computing, QUIET_S)
-            return os.fork()
+            self._forking += 1
+            try:
+                self._turn.wait_for(lambda: not self._computing, QUIET_S)
+                return os.fork()
+            finally:
+                self._forking -= 1
+                self._turn.notify_all()
 
-    def _depth(self) -> int:
-        depth: int = getattr(self._own, "depth", 0)
-        return depth
+    @contextlib.contextmanager
+    def _at(self, depth: int) -> Iterator[None]:
+        """Be in so many computations for a while."""
+        before = self.depth
+        self._go(depth)
+        try:
+            yield
+        finally:
+            self._go(before)
 
-    def _count(self, more: int) -> None:
+    def _go(self, depth: int) -> None:
+        before, self._own.depth = self.depth, depth
         with self._turn:
-            self._computing += more
+            if depth and not before:
+                # Or those who compute in turn would keep it from forking.
+                self._turn.wait_for(lambda: not self._forking, QUIET_S)
+            self._computing += bool(depth) - bool(before)
             self._turn.notify_all()
 
 
-_quiet: Final = Quiet()
+QUIET: Final = Quiet()
+"""What all threads of a process share."""
 
-computing = _quiet.computing
-"""Threads compute in here what others try in children."""
+computing = QUIET.computing
+
+
+class Trial(NamedTuple):
+    """What became of a child: how it ended, "" if it lived; whether it had only waited."""
+
+    ending: str
+    waited: bool = False
 
 
 def ending_of(work: Callable[[], object], patience_s: int = TRIAL_S) -> str:
     """Do something in a child process: return "" if that lived, else how it ended.
 
-    What the work returns or raises is lost with the child.  One that hardly computed was waiting,
-    which may not be the work's fault: it is tried once more.
+    What the work returns or raises is lost with the child.  One that was waiting all the time is
+    tried again, ``MOST_TRIALS`` times in all.
 
     Raises:
         StorageError: The machine has no room for another process; retryable.
     """
-    ending = ""
-    for _ in range(_MOST_TRIALS):
-        ending, computed_s = _tried(work, patience_s)
-        if not ending or computed_s > patience_s * _COMPUTED_SHARE:
-            break
-    return ending
+    for _ in range(MOST_TRIALS - 1):
+        trial = _tried(work, patience_s)
+        if not trial.waited:
+            return trial.ending
+    return _tried(work, patience_s).ending
 
 
-def _tried(work: Callable[[], object], patience_s: int) -> tuple[str, float]:
-    """Return how a child ended, and for how many seconds it had computed; 0 counts as waiting."""
-    with _quiet.resting():
+def _tried(work: Callable[[], object], patience_s: int) -> Trial:
+    with QUIET.resting():
         try:
-            child = _quiet.fork()
+            child = QUIET.fork()
         except OSError as error:
             message = f"no process for a trial: {error.strerror}"
             raise StorageError(message, retryable=True) from error
@@ -115,11 +137,11 @@ def _tried(work: Callable[[], object], patience_s: int) -> tuple[str, float]:
         _, status, used = os.wait4(child, 0)
     code = os.waitstatus_to_exitcode(status)
     if code == _LIVED:
-        return "", 0.0
+        return Trial("")
     if code == -signal.SIGALRM:
-        return f"not done within {patience_s} s", used.ru_utime + used.ru_stime
-    ending = f"left with {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
-    return ending, float(patience_s)
+        computed_s = used.ru_utime + used.ru_stime
+        return Trial(f"not done within {patience_s} s", computed_s < patience_s * _COMPUTED_SHARE)
+    return Trial(f"left with {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}")
 
 
 def _live_or_die(work: Callable[[], object], patience_s: int) -> NoReturn:

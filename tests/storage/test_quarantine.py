@@ -28,6 +28,7 @@ from wattwarden.storage.meters import add_meter
 from wattwarden.storage.moments import moment_of
 from wattwarden.storage.quarantine import Held, Selection, list_held
 from wattwarden.storage.retrying import Readers, Retried, retry
+from wattwarden.storage.rows import outliving
 from wattwarden.storage.rows.filing import MAX_RAW_BYTES, Allowance
 from wattwarden.storage.rows.writer import Writer
 
@@ -355,8 +356,10 @@ async def test_a_row_notes_a_bounded_number_of_moments(store: Connection, store_
 
 
 async def test_a_frame_that_comes_again_while_it_is_read_waits_on(
-    store: Connection, store_dsn: str
+    store: Connection, store_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # The writer tries the frame in a child while the retry, which waits for it, computes.
+    monkeypatch.setattr(outliving, "QUIET_S", 0.0)
     journal = MemoryJournal()
     journal.frames(REFUSED, identity="m1")
     await write(store_dsn, journal, readers())

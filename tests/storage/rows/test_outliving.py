@@ -6,16 +6,22 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pytest
-from tests.storage.fakes import ENDLESS, FAKE, NOON
+from tests.storage.fakes import ENDLESS, FAKE, HEARTBEAT, NOON
 
-from wattwarden.protocol.codec import Batch
+from wattwarden.protocol.codec import Batch, Columns
+from wattwarden.storage.errors import StorageError
 from wattwarden.storage.rows import outliving
-from wattwarden.storage.rows.outliving import computing, ending_of
+from wattwarden.storage.rows.binding import ClockBounds
+from wattwarden.storage.rows.gathering import Gathered
+from wattwarden.storage.rows.ingest import prepare
+from wattwarden.storage.rows.outliving import QUIET, Trial, computing, ending_of
 
 WITHIN_S: Final = 20.0
 
@@ -23,7 +29,7 @@ WITHIN_S: Final = 20.0
 DECODE_ALL: Final = """
 import json, pathlib, sys
 from wattwarden.codecs import load_codecs
-from wattwarden.protocol.codec import Batch
+from wattwarden.protocol.codec import Batch, Profile
 from wattwarden.storage.rows import writer
 codecs = load_codecs()
 lines = [
@@ -33,7 +39,11 @@ lines = [
 ]
 known = set(sys.modules)
 for name, vector in lines:
-    codecs[name].decode(Batch.of([bytes.fromhex(vector["hex"])], 1_795_465_606_000_000))
+    frame = [bytes.fromhex(vector["hex"])]
+    for key in (None, b"no meter has it."):
+        profile = Profile(key=key)
+        batch = Batch.of(frame, 1_795_465_606_000_000, profile_of=lambda name: profile)
+        codecs[name].decode(batch)
 print(len(lines), *sorted(set(sys.modules) - known))
 """
 
@@ -58,46 +68,114 @@ def held(lock: threading.Lock, how: Callable[[], AbstractContextManager[None]]) 
     timer.join(WITHIN_S)
 
 
-def trials(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+@pytest.fixture
+def children(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Return the children that are forked from now on."""
-    children: list[int] = []
+    found: list[int] = []
     fork = os.fork
 
     def counted() -> int:
         child = fork()
-        children.append(child)
+        found.append(child)
         return child
 
     monkeypatch.setattr(os, "fork", counted)
-    return children
+    return found
 
 
-def test_what_does_not_end_is_ended_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    children = trials(monkeypatch)
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody gives up waiting for others within the time of a test."""
+    monkeypatch.setattr(outliving, "QUIET_S", 10 * WITHIN_S)
+
+
+@pytest.mark.parametrize(
+    ("trials", "tried", "ending"),
+    [
+        ([Trial("")], 1, ""),
+        ([Trial("left with 70")], 1, "left with 70"),
+        ([Trial("late", waited=True), Trial("")], 2, ""),
+        ([Trial("late", waited=True), Trial("killed by SIGSEGV")], 2, "killed by SIGSEGV"),
+        ([Trial("late", waited=True)] * 2 + [Trial("")], 3, ""),
+        ([Trial("late", waited=True)] * 3, 3, "late"),
+    ],
+)
+def test_only_a_child_that_waited_is_tried_again(
+    trials: list[Trial], tried: int, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = iter(trials)
+    monkeypatch.setattr(outliving, "_tried", lambda *_: next(left))
+    assert ending_of(partial(int, 1)) == ending
+    assert len(trials) - len([*left]) == tried
+
+
+def test_what_does_not_end_is_ended() -> None:
     work = partial(FAKE.decode, Batch.of([ENDLESS], NOON))
     assert ending_of(work, patience_s=1) == "not done within 1 s"
-    assert len(children) == 1
 
 
-def test_a_child_is_forked_when_nobody_computes(monkeypatch: pytest.MonkeyPatch) -> None:
-    children, lock = trials(monkeypatch), threading.Lock()
-    with held(lock, computing):
-        assert ending_of(lock.acquire, patience_s=5) == ""
-    assert len(children) == 1
-
-
-def test_a_child_that_only_waited_is_tried_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    children, lock = trials(monkeypatch), threading.Lock()
-    with held(lock, nullcontext):
-        assert ending_of(lock.acquire, patience_s=1) == ""
-    assert len(children) == 2
-
-
-def test_what_waits_for_ever_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    children, lock = trials(monkeypatch), threading.Lock()
+def test_what_waits_for_ever_is_ended(children: list[int]) -> None:
+    lock = threading.Lock()
     with lock:
         assert ending_of(lock.acquire, patience_s=1) == "not done within 1 s"
-    assert len(children) == 2
+    assert len(children) == outliving.MOST_TRIALS
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_child_is_forked_when_nobody_computes(children: list[int]) -> None:
+    lock = threading.Lock()
+    with held(lock, computing):
+        assert ending_of(lock.acquire) == ""
+    assert len(children) == 1
+
+
+def test_a_child_that_missed_a_lock_is_tried_again(children: list[int]) -> None:
+    lock = threading.Lock()
+    with held(lock, nullcontext):
+        assert ending_of(lock.acquire, patience_s=1) == ""
+    assert len(children) > 1
+
+
+@pytest.mark.usefixtures("patient")
+def test_those_who_compute_and_try_do_not_wait_for_each_other() -> None:
+    begun = threading.Barrier(2)
+    endings: list[str] = []
+
+    def compute() -> None:
+        with computing(), computing():
+            begun.wait(WITHIN_S)
+            endings.append(ending_of(partial(int, 1)))
+
+    threads = [threading.Thread(target=compute, daemon=True) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WITHIN_S)
+    assert endings == ["", ""]
+
+
+@pytest.mark.usefixtures("patient")
+def test_those_who_compute_in_turn_let_others_fork(children: list[int]) -> None:
+    ended = threading.Event()
+    begun = threading.Barrier(8)
+
+    def compute() -> None:
+        begun.wait(WITHIN_S)
+        while not ended.is_set():
+            with computing():
+                ended.wait(0.05)
+
+    threads = [threading.Thread(target=compute, daemon=True) for _ in range(7)]
+    for thread in threads:
+        thread.start()
+    begun.wait(WITHIN_S)
+    trial = threading.Thread(target=ending_of, args=(partial(int, 1),), daemon=True)
+    trial.start()
+    trial.join(WITHIN_S)
+    ended.set()
+    for thread in threads:
+        thread.join(WITHIN_S)
+    assert len(children) == 1
 
 
 def test_who_computes_for_ever_keeps_nobody_from_trying(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,21 +196,35 @@ def test_who_computes_for_ever_keeps_nobody_from_trying(monkeypatch: pytest.Monk
     thread.join(WITHIN_S)
 
 
-def test_those_who_compute_and_try_do_not_wait_for_each_other() -> None:
-    begun = threading.Barrier(2)
-    endings: list[str] = []
+def test_who_rested_computes_as_before_whatever_happened(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    def compute() -> None:
-        with computing(), computing():
-            begun.wait(WITHIN_S)
-            endings.append(ending_of(partial(int, 1)))
+    monkeypatch.setattr(os, "fork", full)
+    with computing():
+        with QUIET.resting(), computing():
+            assert QUIET.depth == 1
+            with pytest.raises(StorageError):
+                ending_of(partial(int, 1))
+            assert QUIET.depth == 1
+        with computing():
+            assert QUIET.depth == 2
+        assert QUIET.depth == 1
+    assert QUIET.depth == 0
 
-    threads = [threading.Thread(target=compute, daemon=True) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(WITHIN_S)
-    assert endings == ["", ""]
+
+def test_batches_are_decoded_computing() -> None:
+    depths: list[int] = []
+
+    def decoded(batch: Batch) -> Columns:
+        depths.append(QUIET.depth)
+        return FAKE.decode(batch)
+
+    numbers = np.zeros(1, np.int32)
+    frames = Batch.of([HEARTBEAT], NOON)
+    gathered = Gathered("fake", 0, frames, numbers.astype(np.int64), numbers, numbers, ("p",), ())
+    prepare(replace(FAKE, decode=decoded), gathered, ClockBounds())
+    assert depths == [1]
 
 
 def test_decoding_imports_nothing_of_which_a_child_would_miss_the_lock() -> None:
