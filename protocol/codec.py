@@ -328,6 +328,10 @@ class Codec:
     ``is_opening`` is whether the first bytes of a connection alone say it: amid others they may be
     anything, such as the card's number within a broken frame.
 
+    ``mend`` gives a master's request with the checksum that it ought to have, where nothing else
+    is wrong with it, and None for all else: papers misprint them, and who reads one wants to know
+    what it asks.  No connection asks for that.
+
     ``ask`` makes the questions of a command, as ``protocol.line`` puts them, and raises
     CannotAskError; None where nothing can be asked.  Dialogues of codecs that have it are
     ``asking.Asking``.
@@ -352,6 +356,7 @@ class Codec:
     is_opening: bool = False
     ask: "Callable[[Command, Peer], tuple[Question, ...]] | None" = None
     is_awaited: Callable[[bytes], bool] | None = None
+    mend: Callable[[bytes], bytes | None] | None = None
 
 
 def refusal(index: int, error: ProtocolError) -> Refused:

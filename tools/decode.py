@@ -37,7 +37,8 @@ def decode(
     send them, or the body of an HTTP push. With --json each frame gives one line with the keys
     line, codec, kind, meter, at, fields, readings, reply (and part, for a part of a split packet);
     bytes that are refused give line and error, with kind checksum, length, unknown or decode,
-    message, and the offset in bytes.
+    message, and the offset in bytes. A master's request of Q/GDW 376.1 or Modbus whose checksum
+    alone is wrong is shown with what it asks, and with that as refused.
 
     The exit status is 1 if anything was refused.
     """

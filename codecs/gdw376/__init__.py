@@ -33,7 +33,7 @@ from wattwarden.codecs.gdw376.asking import ask, forward
 from wattwarden.codecs.gdw376.commands import questions_of
 from wattwarden.codecs.gdw376.dialogue import Gdw376Dialogue
 from wattwarden.codecs.gdw376.explanation import explain
-from wattwarden.codecs.gdw376.frame import OUTLINE, recognise
+from wattwarden.codecs.gdw376.frame import OUTLINE, mend, recognise
 from wattwarden.codecs.gdw376.kinds import KINDS
 from wattwarden.codecs.gdw376.message import encode, read
 from wattwarden.codecs.gdw376.readings import decode
@@ -57,4 +57,5 @@ CODEC: Final = Codec(
     explain=explain,
     is_datagram=True,
     ask=questions_of,
+    mend=mend,
 )

@@ -9,6 +9,7 @@ from wattwarden.codecs.dlt645.frame import MOST_BYTES as MOST_BYTES_645
 from wattwarden.codecs.dlt645.frame import may_begin as may_begin_645
 from wattwarden.codecs.dlt645.frame import sound_end as dlt645_end
 from wattwarden.protocol import ft12
+from wattwarden.protocol.checksum import sum8
 from wattwarden.protocol.codec import Claim
 from wattwarden.protocol.errors import ProtocolError, Refusal
 from wattwarden.protocol.length_prefixed import LengthPrefixed
@@ -62,6 +63,15 @@ def _measure(buffer: bytes, start: int) -> int:
 OUTLINE: Final = LengthPrefixed(
     head=bytes([ft12.HEAD]), most_bytes=ft12.MOST_BYTES, measure=_measure, fits=ft12.fits
 )
+
+
+def mend(frame: bytes) -> bytes | None:
+    """Give a master's frame the sum that fits; None where that is not all that it lacks."""
+    is_whole = frame.startswith(OUTLINE.head) and _measure(frame, 0) == len(frame) > CONTROL
+    if not is_whole or frame[CONTROL] & UP:
+        return None
+    mended = frame[:-2] + bytes([sum8(frame[CONTROL:-2]), ft12.TAIL])
+    return mended if mended != frame and ft12.fits(mended, 0, len(mended)) else None
 
 
 def recognise(head: bytes) -> Claim:

@@ -29,7 +29,7 @@ from typing import Final
 from wattwarden.codecs.modbus.asking import answer, registers, requests
 from wattwarden.codecs.modbus.dialogue import ModbusDialogue, acknowledge, ask, is_awaited
 from wattwarden.codecs.modbus.explanation import explain
-from wattwarden.codecs.modbus.frame import OUTLINE, recognise
+from wattwarden.codecs.modbus.frame import OUTLINE, mend, recognise
 from wattwarden.codecs.modbus.functions import KINDS
 from wattwarden.codecs.modbus.maps import find_type, type_names
 from wattwarden.codecs.modbus.message import encode, read
@@ -54,4 +54,5 @@ CODEC: Final = Codec(
     explain=explain,
     is_guessed=False,
     ask=ask,
+    mend=mend,
 )

@@ -27,6 +27,10 @@ _LENGTH_END: Final = 6
 _MOST_RTU_PDU_BYTES: Final = MOST_RTU_BYTES - 1 - rtu.CRC_BYTES
 _MOST_LENGTH: Final = MOST_BYTES - _LENGTH_END
 _LEAST_LENGTH: Final = 2
+# Bits of one thing written, by function; the first of them stands behind slave, function, address,
+# count and size.
+_WRITES: Final = {0x0F: 1, 0x10: 16}
+_WRITTEN: Final = 7
 
 
 class Adu(NamedTuple):
@@ -121,6 +125,22 @@ def check(frame: bytes) -> Adu:
     if is_rtu:
         return Adu(None, frame[0], frame[1 : -rtu.CRC_BYTES], 1)
     raise _fault(frame)
+
+
+def mend(frame: bytes) -> bytes | None:
+    """Give a request to write, in RTU, the CRC that fits; None where that is not all it lacks.
+
+    Only such a request tells its own length, in two ways: others could be anything.
+    """
+    if len(frame) <= _WRITTEN or frame[1] not in _WRITES:
+        return None
+    count, size = int.from_bytes(frame[_WRITTEN - 3 : _WRITTEN - 1], "big"), frame[_WRITTEN - 1]
+    if size != -(-count * _WRITES[frame[1]] // 8):
+        return None
+    if len(frame) != _WRITTEN + size + rtu.CRC_BYTES:
+        return None
+    mended = rtu.seal(frame[: -rtu.CRC_BYTES])
+    return mended if mended != frame and len(frame) in rtu_ends(mended, 0) else None
 
 
 def _fault(frame: bytes) -> ProtocolError:
