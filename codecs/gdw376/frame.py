@@ -70,7 +70,7 @@ def mend(frame: bytes) -> bytes | None:
     is_whole = frame.startswith(OUTLINE.head) and _measure(frame, 0) == len(frame) > CONTROL
     if not is_whole or frame[CONTROL] & UP:
         return None
-    mended = frame[:-2] + bytes([sum8(frame[CONTROL:-2]), ft12.TAIL])
+    mended = frame[:-2] + bytes([sum8(frame[CONTROL:-2])]) + frame[-1:]
     return mended if mended != frame and ft12.fits(mended, 0, len(mended)) else None
 
 

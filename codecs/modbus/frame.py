@@ -31,6 +31,7 @@ _LEAST_LENGTH: Final = 2
 # count and size.
 _WRITES: Final = {0x0F: 1, 0x10: 16}
 _WRITTEN: Final = 7
+_MOST_WRITTEN: Final = 246  # bytes: 123 registers, 1968 coils
 
 
 class Adu(NamedTuple):
@@ -130,14 +131,14 @@ def check(frame: bytes) -> Adu:
 def mend(frame: bytes) -> bytes | None:
     """Give a request to write, in RTU, the CRC that fits; None where that is not all it lacks.
 
-    Only such a request tells its own length, in two ways: others could be anything.
+    Its length is told twice; without a CRC that fits, most others could be anything.
     """
     if len(frame) <= _WRITTEN or frame[1] not in _WRITES:
         return None
     count, size = int.from_bytes(frame[_WRITTEN - 3 : _WRITTEN - 1], "big"), frame[_WRITTEN - 1]
-    if size != -(-count * _WRITES[frame[1]] // 8):
-        return None
-    if len(frame) != _WRITTEN + size + rtu.CRC_BYTES:
+    is_told_twice = size == -(-count * _WRITES[frame[1]] // 8) <= _MOST_WRITTEN
+    is_whole = len(frame) == _WRITTEN + size + rtu.CRC_BYTES
+    if not (count and is_told_twice and is_whole) or _tcp_fits(frame, 0, len(frame)):
         return None
     mended = rtu.seal(frame[: -rtu.CRC_BYTES])
     return mended if mended != frame and len(frame) in rtu_ends(mended, 0) else None

@@ -1,7 +1,7 @@
 """Decoding that nothing stops: columns are checked, and what a codec chokes on is singled out."""
 
-# Codecs have these two, and the last of their character sets, imported at their first frame
-# otherwise, in a thread, with a lock held that a child would wait for.
+# Decoding a first frame would import these, and GBK below, in a thread: a child that is forked
+# meanwhile would wait for the import's lock.
 import _strptime  # type: ignore[import-not-found]  # noqa: F401
 from dataclasses import dataclass
 from functools import partial

@@ -22,8 +22,7 @@ TRIAL_S: Final = 30
 # what he holds is tried again.
 QUIET_S: Final = 5.0
 # A child that had a third of its time on a processor would have come to its end.  With less it was
-# waiting, for a lock that nobody lets go any more or for a machine that stood still, and nothing is
-# held against what it tried.
+# waiting, for a lock that nobody lets go any more or for a machine that stood still.
 _COMPUTED_SHARE: Final = 1 / 3
 # Somebody held a lock, or the machine stood still, each time anew?  Then it waits by itself.
 MOST_TRIALS: Final = 3
@@ -71,7 +70,11 @@ class Quiet:
             self._forking += 1
             try:
                 self._turn.wait_for(lambda: not self._computing, QUIET_S)
-                return os.fork()
+                child = os.fork()
+                if not child:
+                    # Nobody is beside us in here.
+                    self._computing, self._forking = 0, 1
+                return child
             finally:
                 self._forking -= 1
                 self._turn.notify_all()

@@ -71,6 +71,20 @@ def test_only_the_checksum_is_mended() -> None:
             assert mended(modbus, broken) is None
 
 
+@pytest.mark.parametrize(
+    "frame",
+    [
+        QUERY[:-2] + b"\x00\x17",
+        bytes.fromhex("aa1012340000000000"),
+        bytes.fromhex("000f000000040101010f"),
+        bytes.fromhex("010f000007b9f7") + bytes(0xF7 + 2),
+    ],
+    ids=["another tail", "nothing is written", "Modbus TCP", "too many coils"],
+)
+def test_what_lacks_more_is_not_mended(frame: bytes) -> None:
+    assert [mended(codec, frame) for codec in MENDING] == [None, None]
+
+
 def is_up(vector: Vector) -> bool:
     return bool(vector.raw[6] & 0x80)
 
@@ -97,3 +111,4 @@ def test_what_is_mended_is_a_frame(noise: bytes, frame: bytes, place: int) -> No
             if whole is not None:
                 assert Framer(codec.outline).feed(whole)[:1] == [whole]
                 assert len(whole) == len(raw)
+                assert whole[:-2] == raw[:-2]

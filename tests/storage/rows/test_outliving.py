@@ -49,9 +49,13 @@ print(len(lines), *sorted(set(sys.modules) - known))
 
 
 @contextmanager
-def held(lock: threading.Lock, how: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
-    """Let another thread hold a lock while it does something, until a moment after the trial."""
-    has, let_go = threading.Event(), threading.Event()
+def held(
+    lock: threading.Lock,
+    how: Callable[[], AbstractContextManager[None]],
+    let_go: threading.Event,
+) -> Iterator[None]:
+    """Let another thread hold a lock while it does something."""
+    has = threading.Event()
 
     def hold() -> None:
         with how(), lock:
@@ -61,11 +65,9 @@ def held(lock: threading.Lock, how: Callable[[], AbstractContextManager[None]]) 
     thread = threading.Thread(target=hold)
     thread.start()
     assert has.wait(WITHIN_S)
-    timer = threading.Timer(0.3, let_go.set)
-    timer.start()
     yield
+    let_go.set()
     thread.join(WITHIN_S)
-    timer.join(WITHIN_S)
 
 
 @pytest.fixture
@@ -123,15 +125,27 @@ def test_what_waits_for_ever_is_ended(children: list[int]) -> None:
 
 @pytest.mark.usefixtures("patient")
 def test_a_child_is_forked_when_nobody_computes(children: list[int]) -> None:
-    lock = threading.Lock()
-    with held(lock, computing):
+    lock, let_go = threading.Lock(), threading.Event()
+    timer = threading.Timer(0.3, let_go.set)
+    with held(lock, computing, let_go):
+        timer.start()
         assert ending_of(lock.acquire) == ""
+    timer.join(WITHIN_S)
     assert len(children) == 1
 
 
-def test_a_child_that_missed_a_lock_is_tried_again(children: list[int]) -> None:
-    lock = threading.Lock()
-    with held(lock, nullcontext):
+def test_a_child_that_missed_a_lock_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, let_go = threading.Lock(), threading.Event()
+    children: list[int] = []
+    fork = os.fork
+
+    def forked() -> int:
+        children.append(fork())
+        let_go.set()
+        return children[-1]
+
+    monkeypatch.setattr(os, "fork", forked)
+    with held(lock, nullcontext, let_go):
         assert ending_of(lock.acquire, patience_s=1) == ""
     assert len(children) > 1
 
@@ -169,6 +183,8 @@ def test_those_who_compute_in_turn_let_others_fork(children: list[int]) -> None:
     for thread in threads:
         thread.start()
     begun.wait(WITHIN_S)
+    # Until all of them compute, each at a time of its own.
+    ended.wait(0.3)
     trial = threading.Thread(target=ending_of, args=(partial(int, 1),), daemon=True)
     trial.start()
     trial.join(WITHIN_S)
