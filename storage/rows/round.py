@@ -28,7 +28,6 @@ from wattwarden.storage.rows.ingest import (
     store,
 )
 from wattwarden.storage.rows.intake import ChainLink, Intake, Spoilt, read, sift
-from wattwarden.storage.rows.outliving import computing
 from wattwarden.storage.rows.partitions import note_parts
 from wattwarden.storage.rows.position import Position
 
@@ -89,11 +88,6 @@ def prepare_round(desk: Desk, old: Position, entries: Sequence[Entry], chains: C
     Raises:
         StorageError: There is no room for a child process where one is needed; retryable.
     """
-    with computing():
-        return _round_of(desk, old, entries, chains)
-
-
-def _round_of(desk: Desk, old: Position, entries: Sequence[Entry], chains: Chains) -> Work:
     parsed, spoilt = read(entries)
     names = {message.chain for _, message in parsed if isinstance(message, Envelope)}
     strange = frozenset(names - chains.keys())

@@ -28,6 +28,7 @@ from wattwarden.console.meters.frames import (
 from wattwarden.storage.journal.journal import Kind
 from wattwarden.storage.meters import Meter, MeterState
 from wattwarden.storage.profiles import ProfileBody
+from wattwarden.storage.rows.outliving import QUIET
 
 NOW = datetime(2026, 11, 22, 3, tzinfo=UTC)
 END = datetime(2030, 1, 1, tzinfo=UTC)
@@ -108,6 +109,26 @@ async def test_a_frame_that_would_end_the_process_is_shown_as_bytes(
     assert not any(one.kind or one.fields[0].name for one in seen.frames)
     told = await shown.fields_apart(deadly, vectors()[0])
     assert b"".join(one.raw for one in told) == vectors()[0]
+
+
+async def test_who_reads_frames_computes_so_that_no_trial_is_forked_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    depths: list[int] = []
+    whole = load_codecs()["acrel"]
+
+    def explain(raw: bytes, request: bytes | None) -> Any:
+        depths.append(QUIET.depth)
+        return whole.explain(raw, request)
+
+    watched = replace(whole, explain=explain)
+    for module in (frames, shown):
+        monkeypatch.setattr(module, "load_codecs", lambda: {"acrel": watched})
+    journal = FakeJournal()
+    journal.keep(Kind.FRAMES, frames_of("M1", vectors()[0], at=NOW), NOW)
+    await look(journal, "M1")
+    await shown.fields_apart(watched, vectors()[0])
+    assert depths == [1, 1]
 
 
 async def test_what_was_sent_at_once_is_shown_together_but_not_without_end() -> None:
