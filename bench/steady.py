@@ -64,7 +64,6 @@ RETAINED: Final[Mapping[str, str]] = {
     "rollup_day": "the archivist: archive_days",
     "collected_hour": "the archivist: archive_days",
     "correction": "kept: what an alarm said before",
-    "day_root": "kept: a row a day, by which evidence is signed",
     "alarm": "kept: a penalty may rest on it",
 }
 # With one of these a warning says how often it was, or of whom it is.
