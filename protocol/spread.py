@@ -7,9 +7,6 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 # Seconds until something was answered: from a cached page to what people give up on.
 ANSWER_BOUNDS_S: Final = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
@@ -28,14 +25,7 @@ class Spread:
         self.counts = [0] * (len(self.bounds) + 1)
         self.total = 0.0
 
-    def note(self, value: float) -> None:
-        """Count one value."""
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.total += value
-
-    def note_all(self, values: NDArray[np.float64]) -> None:
-        """Count many values."""
-        places = np.searchsorted(self.bounds, values)
-        found = np.bincount(places, minlength=len(self.counts))
-        self.counts = [old + new for old, new in zip(self.counts, found.tolist(), strict=True)]
-        self.total += float(values.sum())
+    def note(self, value: float, times: int = 1) -> None:
+        """Count a value, as often as it occurred."""
+        self.counts[bisect_left(self.bounds, value)] += times
+        self.total += value * times

@@ -273,7 +273,9 @@ class Chain:
         counters.sizes.note(len(draft))
         if replies is not None:
             draft.send(replies)
-            counters.ack_s.note_all((self._now_us() - frozen.received_at) / self._second_us)
+            now = self._now_us()
+            for at, count in frozen.spans:
+                counters.ack_s.note((now - at) / self._second_us, count)
 
     async def _append(self, kind: Kind, payload: bytes, msg_id: str) -> bool | None:
         """Store under one id until it is stored.

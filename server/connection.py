@@ -55,6 +55,7 @@ class MeterConnection(asyncio.Protocol):
         "denied",
         "epoch",
         "host",
+        "is_pressing",
         "key",
         "lane",
         "reply",
@@ -90,6 +91,8 @@ class MeterConnection(asyncio.Protocol):
         self._paced = False
         self._reason = self.denied = ""
         self.epoch = 0
+        # Whether more was waiting than a turn reads, since somebody last looked.
+        self.is_pressing = False
         self._peer = self.host = self.key = ""
 
     # --- the socket's side

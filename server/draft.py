@@ -8,7 +8,7 @@ received segment, whatever the number of its frames.
 from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise, repeat
+from itertools import accumulate, pairwise
 from typing import Final, Protocol
 
 import numpy as np
@@ -47,6 +47,7 @@ class Draft:
         "_counts",
         "_lengths",
         "_sources",
+        "_spans",
         "_times",
         "asked",
         "codec",
@@ -69,10 +70,12 @@ class Draft:
         # The bytes of all frames in order, cut anyhow; the length of each frame.
         self._chunks: list[bytes] = []
         self._lengths: list[int] = []
-        # One entry a received segment: whence, how many frames, when.
+        # One entry a received segment: whence, how many frames.
         self._sources: list[Source] = []
         self._counts: list[int] = []
+        # One entry a turn of the loop: when, how many segments.
         self._times: list[int] = []
+        self._spans: list[int] = []
 
     def __len__(self) -> int:
         """How many frames it holds."""
@@ -89,7 +92,7 @@ class Draft:
         self._lengths += map(len, frames)
         self._sources.append(source)
         self._counts.append(len(frames))
-        self._times.append(now)
+        self._note_time(now, 1)
 
     def add_many(self, sources: Sequence[Source], routine: Routine, now: int) -> None:
         """Take the frames of many segments that came at one time, one from each source."""
@@ -97,7 +100,14 @@ class Draft:
         self._lengths += routine.lengths
         self._sources += sources
         self._counts += routine.counts
-        self._times += repeat(now, len(sources))
+        self._note_time(now, len(sources))
+
+    def _note_time(self, now: int, segments: int) -> None:
+        if self._times and self._times[-1] == now:
+            self._spans[-1] += segments
+        else:
+            self._times.append(now)
+            self._spans.append(segments)
 
     def ask(self, asked: Asked) -> None:
         """Note what frames that come now answer or continue, by their index among these."""
@@ -114,16 +124,18 @@ class Draft:
         else:
             numbers = {source: number for number, source in enumerate(sources)}
             session = np.fromiter(map(numbers.__getitem__, self._sources), np.int32, segments)
-        received_at = np.fromiter(self._times, np.int64, segments)
+        times, spans = np.array(self._times, np.int64), np.array(self._spans, np.int64)
         if not self._is_one_each():
             counts = np.fromiter(self._counts, np.int64, segments)
-            session, received_at = np.repeat(session, counts), np.repeat(received_at, counts)
+            session = np.repeat(session, counts)
+            spans = np.add.reduceat(counts, np.cumsum(spans) - spans)
         request, requests = tabulate(self.asked, len(self))
         return Frozen(
             draft=self,
             rows=[source.row for source in sources],
             session=session,
-            received_at=received_at,
+            received_at=np.repeat(times, spans),
+            spans=list(zip(self._times, spans.tolist(), strict=True)),
             lengths=np.fromiter(self._lengths, np.uint32, len(self)),
             request=request,
             requests=requests,
@@ -173,12 +185,16 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
-    """The columns of a draft; see ``Envelope`` and ``Batch`` for their shapes."""
+    """The columns of a draft; see ``Envelope`` and ``Batch`` for their shapes.
+
+    ``spans`` says in order how many frames came at one time.
+    """
 
     draft: Draft
     rows: list[SessionRow]
     session: NDArray[np.int32]
     received_at: NDArray[np.int64]
+    spans: list[tuple[int, int]]
     lengths: NDArray[np.uint32]
     request: NDArray[np.int32]
     requests: tuple[bytes, ...]

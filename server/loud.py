@@ -1,6 +1,7 @@
 """Meters that send more than their share: held back, so that the journal stays open to the others.
 
     sweep ─► who was heard this moment ─► bytes that the kernel received ─► share used up? ─► held
+             and has its turn, or is pressing
 
 Nothing is counted where frames are taken: the kernel does it anyway (tcp_info(7), Linux 4.1).
 """
@@ -19,6 +20,9 @@ RECEIVED_BYTES: Final = "received_bytes"
 _RECEIVED: Final = struct.Struct("=128xQ")
 # Who sends all the time was heard within this, and of the others few.
 _MOMENT_S: Final = 0.1
+# Of those each sweep looks at a fourth, and at everyone of whom more was waiting than a turn reads:
+# what the others can send within four sweeps is little beside what they may send at once.
+_PARTS: Final = 4
 # While it is held, nobody notices that it hung up.
 MOST_HELD_S: Final = 60.0
 
@@ -50,8 +54,12 @@ class LoudMeters:
     def sweep(self, connections: Iterable["MeterConnection"], now: int) -> int:
         """Look at who is heard at this moment; return how many were held back for it."""
         moment = now - round(_MOMENT_S * self._second_us)
+        part = now // self._second_us % _PARTS
         held = 0
         for connection in connections:
+            if not connection.is_pressing and connection.epoch % _PARTS != part:
+                continue
+            connection.is_pressing = False
             if connection.session.heard_at >= moment and not self._is_within(connection, now):
                 held += 1
         whole_us = self._burst / self._per_second * self._second_us
@@ -62,7 +70,7 @@ class LoudMeters:
         received = connection.received_bytes()
         before, left, at = self._seen.get(connection, (received, float(self._burst), now))
         regained = (now - at) / self._second_us * self._per_second
-        left = min(self._burst, left + regained) - (received - before)
+        left = min(self._burst, left + regained - (received - before))
         self._seen[connection] = (received, left, now)
         if left >= 0:
             return True

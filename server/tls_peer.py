@@ -53,6 +53,7 @@ class TlsPeer(asyncio.Transport):
         "_tls",
         "_wire",
         "host",
+        "is_pressing",
         "is_secured",
         "lane",
     )
@@ -70,6 +71,7 @@ class TlsPeer(asyncio.Transport):
         self._received_bytes = 0
         self._is_told = False
         self.lane: None = None
+        self.is_pressing = False
         self.host = ""
         self.is_secured = False
 
@@ -221,6 +223,7 @@ class TlsPeer(asyncio.Transport):
             lane.segments.append(segments[0])
         else:
             # More than a turn takes of a plain wire is for its session: lanes take one of each.
+            connection.is_pressing = connection.is_pressing or len(segments) > 1
             for segment in segments:
                 if self._wire.is_closing():
                     # As of a plain wire: of whoever was hung up on, nothing more is read.

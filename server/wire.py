@@ -16,9 +16,14 @@ from wattwarden.server.loud import RECEIVED_BYTES, received_bytes
 
 
 class Peer(Heard, Protocol):
-    """The connection on a wire.  ``lane`` is None while every segment is to be heard."""
+    """The connection on a wire.
+
+    ``lane`` is None while every segment is to be heard; ``is_pressing`` is set when more waits than
+    a turn reads.
+    """
 
     lane: Lane | None
+    is_pressing: bool
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, on a wire that is read already."""
@@ -80,6 +85,7 @@ class Wire(asyncio.Transport):
 
     def look_again(self) -> None:
         """Be told in the next turn of what is there already."""
+        self.connection.is_pressing = True
         if self._events:
             self._watch.watch(self, self._events)
 

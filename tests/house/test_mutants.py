@@ -110,7 +110,7 @@ def test_a_running_program_becomes_a_mutant_in_a_trial_alone(tmp_path: Path) -> 
     (tmp_path / "protocol").mkdir()
     shutil.copy(ROOT / "protocol/spread.py", tmp_path / "protocol")
     drawn = sample(tmp_path, "protocol", "s", 100)
-    (mutant,) = (one for one in drawn if one.becomes.endswith("(self.bounds, value)] -= 1"))
+    (mutant,) = (one for one in drawn if one.becomes.endswith("(self.bounds, value)] -= times"))
 
     def counted() -> list[int]:
         spread = Spread((1, 2))

@@ -1,6 +1,5 @@
 """Counts by bucket: each value is counted once, in the first bucket that holds it."""
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,11 +26,12 @@ def test_a_value_is_counted_under_the_first_bound_that_holds_it(value: float, pl
     assert spread.total == value
 
 
-@given(st.lists(st.floats(0, 10, width=32)))
-def test_many_at_once_are_counted_as_one_by_one(values: list[float]) -> None:
+@given(st.lists(st.tuples(st.floats(0, 10, width=32), st.integers(1, 5))))
+def test_what_occurred_often_is_counted_as_one_by_one(values: list[tuple[float, int]]) -> None:
     singly, together = Spread(BOUNDS), Spread(BOUNDS)
-    for value in values:
-        singly.note(value)
-    together.note_all(np.array(values, np.float64))
+    for value, times in values:
+        together.note(value, times)
+        for _ in range(times):
+            singly.note(value)
     assert together.counts == singly.counts
     assert together.total == pytest.approx(singly.total)

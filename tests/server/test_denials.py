@@ -208,10 +208,11 @@ async def test_a_meter_that_sends_without_end_is_held_and_its_neighbour_is_not()
         stand_still(place)
         mad, its = place.dial(register("1"))
         quiet, neighbours = place.dial(register("2"))
-        for second in range(3):
+        for second in range(4):
             now = place.port.now_us() + second * SECOND_US
             for connection, transport, size in ((mad, its, 6_000), (quiet, neighbours, 300)):
                 transport.received += size
+                connection.is_pressing = True
                 connection.hear(FRAME, now)
             place.port.sweep(now)
         assert (its.state, neighbours.state) == ("paused", "reading")

@@ -75,3 +75,18 @@ def test_segments_added_together_read_back_as_if_added_one_by_one() -> None:
     assert encode(one) == encode(other)
     together.send([b"x", b"y", b"z", b""])
     assert [source.sent for source in sources] == [[b"x"], [b"yz"], []]
+
+
+@pytest.mark.parametrize("taken", [[], [0], [1, 2], [0, 1, 2, 3, 4]])
+def test_each_frame_keeps_the_time_at_which_its_turn_came(taken: list[int]) -> None:
+    draft = Draft(CODEC, NOW)
+    source = FakeSource("a")
+    draft.add(source, [b"1", b"2"], NOW)
+    draft.add(source, [b"3"], NOW)
+    draft.add_many([source, source], Routine(b"45", [1, 1], [1, 1]), NOW + 7)
+    draft.take_out(taken)
+    times = [at for index, at in enumerate([NOW] * 3 + [NOW + 7] * 2) if index not in taken]
+    frozen = draft.freeze()
+    assert frozen.received_at.tolist() == times
+    assert [at for at, count in frozen.spans for _ in range(count)] == times
+    assert draft.last_at == NOW + 7

@@ -23,11 +23,18 @@ class FakeSession:
 class FakeConnection:
     """A connection that sends evenly until it is held."""
 
-    def __init__(self, per_second: int) -> None:
+    def __init__(self, per_second: int, epoch: int = 0, *, pressing: bool = True) -> None:
         self.session = FakeSession()
+        self.epoch = epoch
+        self.is_pressing = self._presses = pressing
         self.per_second = per_second
         self.sent = 0
         self.held: list[float] = []
+
+    def send(self, now: int) -> None:
+        self.sent += self.per_second
+        self.session.heard_at = now
+        self.is_pressing = self._presses
 
     def received_bytes(self) -> int:
         return self.sent
@@ -44,8 +51,7 @@ def lived(loud: LoudMeters, seconds: int, *connections: FakeConnection) -> int:
     held = 0
     for second in range(1, seconds + 1):
         for one in connections:
-            one.sent += one.per_second
-            one.session.heard_at = second * SECOND
+            one.send(second * SECOND)
         held += swept(loud, second * SECOND, *connections)
     return held
 
@@ -59,8 +65,8 @@ def test_who_keeps_to_the_share_is_never_held(per_second: int) -> None:
 def test_what_is_beyond_share_and_burst_costs_the_time_that_it_would_have_taken() -> None:
     loud, quiet = FakeConnection(3_000), FakeConnection(10)
     assert lived(LoudMeters(PER_SECOND, BURST, SECOND), 4, loud, quiet) == 1
-    # Of 9,000 bytes 5,000 were the burst and 2,000 came back: two seconds' share is owed.
-    assert loud.held == [pytest.approx(2.0)]
+    # Of 9,000 bytes 5,000 were the burst and 3,000 came back: a second's share is owed.
+    assert loud.held == [pytest.approx(1.0)]
     assert quiet.held == []
 
 
@@ -75,6 +81,21 @@ def test_who_was_not_heard_this_moment_is_not_looked_at() -> None:
     lived(shares, 1, loud)
     loud.sent = 10**12
     assert swept(shares, 3 * SECOND, loud) == 0
+
+
+@pytest.mark.parametrize("epoch", range(8))
+def test_who_never_fills_a_turn_is_looked_at_in_turns_and_pays_the_same(epoch: int) -> None:
+    loud = FakeConnection(3_000, epoch, pressing=False)
+    assert lived(LoudMeters(PER_SECOND, BURST, SECOND), 8, loud) == 1
+    # Once in four seconds: of 12,000 bytes 5,000 were the burst and 4,000 came back.
+    assert loud.held == [pytest.approx(3.0)]
+
+
+def test_who_filled_a_turn_once_is_looked_at_once() -> None:
+    loud = FakeConnection(3_000, epoch=3)
+    shares = LoudMeters(PER_SECOND, BURST, SECOND)
+    lived(shares, 1, loud)
+    assert not loud.is_pressing
 
 
 async def test_the_kernel_tells_how_much_came() -> None:

@@ -25,6 +25,7 @@ class FakePeer(FakeSource):
         super().__init__("a")
         self.session = Session((), default_profile, SessionLimits(), 0)
         self.lane: Lane | None = None
+        self.is_pressing = False
         self.heard: list[bytes] = []
         self.told: list[str] = []
         self.lost: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
@@ -105,6 +106,9 @@ async def test_a_segment_is_heard_and_answered_and_the_end_is_told() -> None:
         sock.send(b"frame")
         await until(lambda: peer.heard == [b"frame"])
         assert at.turns
+        assert not peer.is_pressing
+        congestion = peer.wire.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16)
+        assert congestion.rstrip(b"\0") == b"reno"
         peer.wire.write(b"answer")
         assert await asyncio.get_running_loop().sock_recv(sock, 100) == b"answer"
         sock.close()
@@ -120,6 +124,7 @@ async def test_more_than_one_turn_takes_is_heard_in_turns() -> None:
         sock.send(sent)
         await until(lambda: b"".join(peer.heard) == sent)
         assert max(map(len, peer.heard)) <= RECEIVE_BYTES
+        assert peer.is_pressing
         sock.close()
 
 
