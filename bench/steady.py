@@ -65,6 +65,7 @@ RETAINED: Final[Mapping[str, str]] = {
     "collected_hour": "the archivist: archive_days",
     "correction": "kept: what an alarm said before",
     "alarm": "kept: a penalty may rest on it",
+    "day_root": "kept: a row a day, by which evidence is proven",
 }
 # With one of these a warning says how often it was, or of whom it is.
 COUNTED: Final = frozenset(

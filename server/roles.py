@@ -8,7 +8,7 @@ import asyncio
 import os
 from functools import partial
 from secrets import token_hex
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from wattwarden.server.archivist import Archivist, Chore
 from wattwarden.server.chores import (
@@ -43,6 +43,11 @@ from wattwarden.storage.journal.lease import Lease
 from wattwarden.storage.profiles import ProfileBook, watch_profiles
 from wattwarden.storage.rows.position import stored_sequences
 from wattwarden.storage.rows.writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wattwarden.server.aside.signing import Signed
 
 
 async def run_gateway(settings: Settings) -> None:
@@ -177,6 +182,13 @@ async def run_archivist(settings: Settings) -> None:
         await journal.close()
 
 
+async def _sign(settings: Settings) -> "Sequence[Signed]":
+    # Proofs know the alarms: a break there must not keep the other chores from being done.
+    from wattwarden.server.aside.signing import sign_aside  # noqa: PLC0415  see above
+
+    return await sign_aside(settings)
+
+
 def _chores(
     settings: Settings,
     journal: Journal,
@@ -195,5 +207,5 @@ def _chores(
         clock_chore(dsn, asked),
         retention_chore(dsn, settings.archivist, forgotten),
         days_chore(dsn, settings.archivist, days_store_of(settings), archived),
-        roots_chore(dsn, journal, archive, secrets, stamps),
+        roots_chore(dsn, journal, archive, secrets, partial(_sign, settings), stamps),
     ]

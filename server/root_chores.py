@@ -1,10 +1,10 @@
 """The archivist's chore with evidence: days that are over are signed, and time-stamped."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import aiohttp
 import structlog
@@ -16,6 +16,9 @@ from wattwarden.storage.errors import StorageError
 from wattwarden.storage.journal.entry import Entry, Kind
 from wattwarden.storage.journal.history import History, Live
 
+if TYPE_CHECKING:
+    from wattwarden.server.aside.signing import Signed
+
 # A day is over ten minutes after midnight; who asks for evidence signs what is over at once.
 LOOK_INTERVAL: Final = timedelta(hours=1)
 # An authority that was away for so long is asked for the days since all the same.
@@ -25,6 +28,9 @@ STAMP_TIMEOUT_S: Final = 10.0
 NONCE_BITS: Final = 63
 
 _log: Final = structlog.get_logger(__name__)
+
+Sign = Callable[[], Awaitable["Sequence[Signed]"]]
+"""Signs the first day that is over and has no root, and says which."""
 
 
 class Journal(Live, Protocol):
@@ -43,6 +49,7 @@ def roots_chore(
     journal: Journal,
     archive: Path,
     keys: Path,
+    sign: Sign,
     stamps: str | None,
     wall: Callable[[], datetime] = wall_now,
 ) -> Chore:
@@ -54,37 +61,39 @@ def roots_chore(
         dsn: The database.
         journal: What is signed.
         archive: Where its closed segments lie.
-        keys: The secrets folder.
+        keys: The secrets folder; a first key is made there at once, so that every backup has it.
+        sign: Signs a day; asked where one is over.
         stamps: The address of a time-stamping authority (RFC 3161), None for none.
         wall: The clock; a simulation's days are not the journal's.
     """
     due = Due(LOOK_INTERVAL)
 
-    async def sign(_now: datetime) -> Rested | None:
+    async def look(_now: datetime) -> Rested | None:
         now = wall()
         if not due.begins(now):
             return Rested.NOT_DUE
         # Proofs know the alarms: a break there must not keep the other chores from being done.
         from wattwarden.storage.proof.keys import open_signer  # noqa: PLC0415  see above
-        from wattwarden.storage.proof.roots import sign_days  # noqa: PLC0415  see above
+        from wattwarden.storage.proof.roots import day_over  # noqa: PLC0415  see above
 
-        history = History(journal, archive)
+        open_signer(keys, now)
+        signed: Sequence[Signed] = ()
         connection = await connect(dsn, name="roots", command_timeout_s=None)
         try:
-            signer = open_signer(keys, now)
-            made = await sign_days(connection, journal, history, signer, now, most=1)
-            for root in made:
-                _log.info("signed", day=root.statement.day, root=root.digest)
+            if await day_over(connection, journal, History(journal, archive), now) is not None:
+                signed = await sign()
+            for one in signed:
+                _log.info("signed", day=one.day, root=one.root)
                 due.goes_on()
             if stamps is not None:
                 await stamp_roots(connection, stamps, now)
         finally:
             connection.terminate()
-        if not made:
+        if not signed:
             due.done(now)
         return None
 
-    return Chore("roots", sign)
+    return Chore("roots", look)
 
 
 async def stamp_roots(connection: Connection, url: str, now: datetime) -> None:

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Final
 
 from wattwarden.server.aside.bounds import MEMORY_BYTES, NICE, NO_MEMORY
+from wattwarden.server.logs import configure_logs
 
 Tell = Callable[[bytes], None]
 
@@ -16,6 +17,7 @@ Tell = Callable[[bytes], None]
 TASKS: Final[Mapping[str, tuple[str, str]]] = {
     "book": ("wattwarden.server.aside.books", "read_aside"),
     "backtest": ("wattwarden.server.backtest.aside", "fold_aside"),
+    "sign": ("wattwarden.server.aside.signing", "days_aside"),
 }
 
 
@@ -33,6 +35,8 @@ async def work(task: str) -> None:
 
 
 if __name__ == "__main__":
+    # Standard output is for answers alone; whoever asked has told what is usual.
+    configure_logs(f"aside {sys.argv[1]}", "warning")
     os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     try:

@@ -66,6 +66,15 @@ class Kept:
     leaves: Sequence[Leaf]
 
 
+@dataclass(frozen=True, slots=True)
+class Over:
+    """A day to be signed: the root before it, behind which entries it begins, its end."""
+
+    before: Root | None
+    after: Mapping[int, int]
+    end: datetime
+
+
 async def sign_days(
     connection: Connection,
     shards: Shards,
@@ -80,24 +89,37 @@ async def sign_days(
         StorageError: Database, journal or archive cannot be read.
     """
     made: list[Root] = []
-    ticks = [await shards.last(number, Kind.TICK) for number in range(shards.shards)]
-    if not ticks or any(tick is None for tick in ticks):
-        return made
-    reached = min([wall, *(tick.stored_at for tick in ticks if tick is not None)])
     while most is None or len(made) < most:
-        before = await last_root(connection)
-        after = _after(before, shards.shards)
-        starts = [await journal.read(shard, at, most=1, most_bytes=1) for shard, at in
-                  after.items()]  # fmt: skip
-        begins = [page[0].stored_at for page in starts if page]
-        if not begins or (end := _end_after(before, min(begins))) + SETTLE > reached:
+        over = await day_over(connection, shards, journal, wall)
+        if over is None:
             return made
         taken = Taken()
-        await walk(journal, after, taken, end)
-        covers = _Covers(before, _extents(taken, after), end, wall)
+        await walk(journal, over.after, taken, over.end)
+        covers = _Covers(over.before, _extents(taken, over.after), over.end, wall)
         kept = await _made(connection, covers, taken, signer)
         made.append(await _keep(connection, kept))
     return made
+
+
+async def day_over(
+    connection: Connection, shards: Shards, journal: Pages, wall: datetime
+) -> Over | None:
+    """Return the first day that is over and has no root, None where there is none yet.
+
+    Raises:
+        StorageError: Database, journal or archive cannot be read.
+    """
+    ticks = [await shards.last(number, Kind.TICK) for number in range(shards.shards)]
+    if not ticks or any(tick is None for tick in ticks):
+        return None
+    reached = min([wall, *(tick.stored_at for tick in ticks if tick is not None)])
+    before = await last_root(connection)
+    after = _after(before, shards.shards)
+    starts = [await journal.read(shard, at, most=1, most_bytes=1) for shard, at in after.items()]
+    begins = [page[0].stored_at for page in starts if page]
+    if not begins or (end := _end_after(before, min(begins))) + SETTLE > reached:
+        return None
+    return Over(before, after, end)
 
 
 async def sign_so_far(

@@ -1,9 +1,10 @@
 """Roots time-stamped by the archivist's chore."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import asyncpg
 import pytest
 import pytest_asyncio
 from aiohttp import web
@@ -13,12 +14,14 @@ from tests.storage.proof.place import Shards, with_ticks
 from tests.storage.proof.scene import WHEN, entries
 
 from wattwarden.server.archivist import RETRY_INTERVAL, Chore, Rested
+from wattwarden.server.aside.signing import Signed
 from wattwarden.server.root_chores import roots_chore, stamp_roots
 from wattwarden.storage.database import Connection
 from wattwarden.storage.errors import StorageError
+from wattwarden.storage.journal.history import History
 from wattwarden.storage.journal.journal import ShardStatus
 from wattwarden.storage.proof.keys import open_signer
-from wattwarden.storage.proof.roots import load_roots
+from wattwarden.storage.proof.roots import load_roots, sign_days
 
 
 class Journal(MemoryJournal, Shards):
@@ -53,6 +56,20 @@ class Authority:
         return web.Response(body=self.says)
 
 
+def chore_of(dsn: str, folder: Path, stamps: str | None, wall: Callable[[], datetime]) -> Chore:
+    """The chore, with what the process aside does done here."""
+    journal, archive = Journal(), folder / "archive"
+
+    async def sign() -> list[Signed]:
+        connection = await asyncpg.connect(dsn)
+        history, signer = History(journal, archive), open_signer(folder, wall())
+        made = await sign_days(connection, journal, history, signer, wall(), most=1)
+        await connection.close()
+        return [Signed(str(one.statement.day), one.digest) for one in made]
+
+    return roots_chore(dsn, journal, archive, folder, sign, stamps, wall)
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def authority() -> AsyncIterator[tuple[Authority, str]]:
     made = Authority()
@@ -70,9 +87,7 @@ async def test_days_that_are_over_are_signed_one_a_round_then_looked_for_once_an
     moments = [WHEN]
     secrets = tmp_path / "secrets"
     secrets.mkdir()
-    chore = roots_chore(
-        store_dsn, Journal(), tmp_path / "archive", secrets, None, lambda: moments[0]
-    )
+    chore = chore_of(store_dsn, secrets, None, lambda: moments[0])
 
     for _ in range(3):
         await chore.do(WHEN)
@@ -104,7 +119,7 @@ async def test_an_authority_that_says_something_else_is_told_and_asked_again(
 ) -> None:
     made, url = authority
     made.says = says
-    chore = roots_chore(store_dsn, Journal(), tmp_path, tmp_path, url, lambda: WHEN)
+    chore = chore_of(store_dsn, tmp_path, url, lambda: WHEN)
     with pytest.raises(StorageError, match=why):
         await chore.do(WHEN)
     assert [one.token for one in await load_roots(store)] == [None]
@@ -120,7 +135,7 @@ async def test_an_authority_that_is_away_is_asked_again_after_a_minute_and_not_a
 ) -> None:
     made, url = authority
     moments = [WHEN]
-    chore = roots_chore(store_dsn, Journal(), tmp_path, tmp_path, url, lambda: moments[0])
+    chore = chore_of(store_dsn, tmp_path, url, lambda: moments[0])
     # Two days are signed one after the other; then there is none left to be signed.
     for _ in range(3):
         assert await chore_failed(chore, WHEN)
