@@ -54,10 +54,14 @@ async def sign_aside(settings: Settings) -> tuple[Signed, ...]:
         async with asyncio.timeout(SIGNING_S), aside("sign", question) as work:
             line = await work.line()
             if not line:
-                text = f"no day was signed: the process ended with status {await work.status()}"
+                status = await work.status()
+                text = f"no day was signed (status {status}): wattwarden evidence sign says why"
                 raise StorageError(text, retryable=True)
     except TimeoutError as error:
-        text = f"no day was signed within {SIGNING_S:.0f} s"
+        text = f"no day was signed within {SIGNING_S:.0f} s: sign it with wattwarden evidence sign"
+        raise StorageError(text, retryable=True) from error
+    except OSError as error:
+        text = f"no process can be started to sign a day: {error.strerror}"
         raise StorageError(text, retryable=True) from error
     answer = msgspec.json.decode(line, type=Answer)
     if answer.refused:

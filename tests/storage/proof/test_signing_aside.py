@@ -1,5 +1,6 @@
 """Days signed in a process of their own, and what the archivist hears where none can be."""
 
+import errno
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -66,7 +67,18 @@ async def test_a_process_that_says_nothing_is_told_by_its_status(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(signing, "aside", lambda _task, question: aside("no such", question))
-    with pytest.raises(StorageError, match="ended with status 1"):
+    with pytest.raises(StorageError, match=r"status 1\): wattwarden evidence sign"):
+        await sign_aside(Settings(data=tmp_path))
+
+
+async def test_a_machine_that_starts_no_process_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(_task: str, _question: bytes) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(signing, "aside", refuses)
+    with pytest.raises(StorageError, match=r"no process can be started.*Too many open files"):
         await sign_aside(Settings(data=tmp_path))
 
 
