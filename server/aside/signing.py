@@ -61,7 +61,7 @@ async def sign_aside(settings: Settings) -> tuple[Signed, ...]:
         text = f"no day was signed within {SIGNING_S:.0f} s: sign it with wattwarden evidence sign"
         raise StorageError(text, retryable=True) from error
     except OSError as error:
-        text = f"no process can be started to sign a day: {error.strerror}"
+        text = f"no process to sign a day: {error.strerror}: wattwarden doctor names the limits"
         raise StorageError(text, retryable=True) from error
     answer = msgspec.json.decode(line, type=Answer)
     if answer.refused:
